@@ -1,0 +1,67 @@
+"""embedding-harness: benchmark text-embedding models with mteb's scores.
+
+The line that a number travels, in reading order:
+
+    types           the vocabulary
+    registry        a task's name -> TaskSpec                   tasks/**/*.yaml
+    models          a model's name -> ModelSpec -> Encoder
+    plan            what is to be done, minus what is recorded
+    data            TaskSpec -> gold
+    encoding        texts -> embeddings, checked
+    search          queries and corpus blocks -> hits
+    evaluators      gold and embeddings -> scores               metrics: the formulas
+    run             the straight line that joins them
+    results         records on disk
+    outputs         records -> tables
+    cli             the command `harness`
+
+`harness.run(models, tasks)` does all of it. Importing this package imports nothing heavy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import (
+    CellsFailed,
+    DataError,
+    EncodeError,
+    HarnessError,
+    ModelError,
+    RecordError,
+    SpecError,
+    UnknownName,
+)
+from harness.types import Record, TaskSpec
+
+if TYPE_CHECKING:
+    from harness.registry import tasks
+    from harness.results import scan
+    from harness.run import run
+
+__version__ = "0.1.0"
+__all__ = [
+    "CellsFailed",
+    "DataError",
+    "EncodeError",
+    "HarnessError",
+    "ModelError",
+    "Record",
+    "RecordError",
+    "SpecError",
+    "TaskSpec",
+    "UnknownName",
+    "run",
+    "scan",
+    "tasks",
+]
+
+_LAZY = {"run": "harness.run", "tasks": "harness.registry", "scan": "harness.results"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        import importlib
+
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -1,0 +1,297 @@
+"""Task files: YAML -> TaskSpec and back.
+
+A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
+
+    name: GermanSTSBenchmark            # the file's own name
+    type: STS                           # one of `TASK_TYPES`
+    description: ...
+    reference: https://...              # optional, as are license and domains
+    source:
+      kind: hub                         # a data set of the Hugging Face hub at a commit, or `local`:
+      path: mteb/GermanSTSBenchmark     # a folder or file beside the task file
+      revision: 75829b73...             # 40 hexadecimal digits; hub only
+    splits: [validation, test]          # what is scored
+    merge_splits: {test: [train, test]} # optional: splits made of several splits of the data
+    columns: {gold: similarity_score}   # optional: where the data's columns are not `COLUMNS`
+    main_metric: cosine_spearman        # one of `metrics_of`
+    settings: {min_score: 1}            # optional: where they are not the defaults of the type's settings class
+    prompt: ...                         # optional: an instruction, or {query: ..., document: ...}
+    subsets: {default: [deu-Latn]}      # subset (a hub config) -> its languages
+
+`languages` may repeat the subsets' languages and is checked against them. Nothing is inherited, computed or imported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any, cast
+
+import yaml
+
+from harness import spec_file
+from harness.errors import UnknownName
+from harness.languages import LANGUAGE
+from harness.spec_file import Value
+from harness.types import (
+    TASK_TYPES,
+    ClassificationSettings,
+    ClusteringSettings,
+    PairClassificationSettings,
+    RetrievalSettings,
+    Settings,
+    Source,
+    STSSettings,
+    TaskSpec,
+    TaskType,
+)
+
+SETTINGS: dict[TaskType, type[Settings]] = {
+    "STS": STSSettings,
+    "PairClassification": PairClassificationSettings,
+    "Classification": ClassificationSettings,
+    "Clustering": ClusteringSettings,
+    "Retrieval": RetrievalSettings,
+}
+
+COLUMNS: dict[TaskType, dict[str, str]] = {
+    "STS": {"left": "sentence1", "right": "sentence2", "gold": "score"},
+    "PairClassification": {"left": "sentence1", "right": "sentence2", "gold": "labels"},
+    "Classification": {"text": "text", "label": "label"},
+    "Clustering": {"text": "sentences", "label": "labels"},
+    "Retrieval": {},
+}
+"""Field of the gold value -> the column it is read from, unless the task says otherwise. These are mteb's names."""
+
+_REQUIRED = ("name", "type", "description", "source", "splits", "subsets", "main_metric")
+_OPTIONAL = ("columns", "merge_splits", "settings", "prompt", "domains", "reference", "license", "languages")
+_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}(?<!\.)")
+_HUB_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+# How a setting is read: by name where bounds matter, else by the annotation of its field.
+_BY_NAME: dict[str, Callable[[Value], Any]] = {
+    "max_fraction_of_documents_to_embed": lambda value: None if value.is_null else value.number(above=0, most=1),
+    "method": lambda value: value.one_of(("v2", "legacy"), "clustering method"),
+    "seed": lambda value: value.whole(most=2**32 - 1),
+}
+_BY_ANNOTATION: dict[str, Callable[[Value], Any]] = {
+    "int": lambda value: value.whole(1),
+    "int | None": lambda value: None if value.is_null else value.whole(1),
+    "float": lambda value: value.number(),
+    "bool": lambda value: value.flag(),
+    "str": lambda value: value.label(),
+    "tuple[int, ...]": lambda value: tuple(item.whole(1) for item in value.items("whole numbers")),
+}
+_ONLY_V2 = (
+    "max_document_to_embed",
+    "max_fraction_of_documents_to_embed",
+    "max_documents_per_cluster",
+    "n_clusters",
+    "k_mean_batch_size",
+    "max_depth",
+)
+_ONLY_LEGACY = ("clustering_batch_size",)
+
+
+def load_file(path: str | Path) -> TaskSpec:
+    """The task that a YAML file declares.
+
+    Raises:
+        SpecError: with every defect of the file, each as `FILE:LINE: message`.
+    """
+    path = Path(path)
+    root = spec_file.read(path)
+    value = root.fields(_REQUIRED, _OPTIONAL)
+    name = file_name(value["name"], path)
+    type_ = cast(TaskType, value["type"].one_of(TASK_TYPES, "task type"))
+    splits = value["splits"].labels("split names")
+    subsets = _subsets(value["subsets"])
+    _check_languages(value["languages"], subsets)
+    settings: Settings = PairClassificationSettings()
+    columns: dict[str, str] = {}
+    main_metric = ""
+    if type_:  # what these may hold depends on the type
+        settings = _settings(value["settings"], type_)
+        columns = _columns(value["columns"], type_)
+        main_metric = value["main_metric"].one_of(metrics_of(type_, settings), f"{type_} metric")
+    merged = _merge_splits(value["merge_splits"], (*splits, getattr(settings, "train_split", "")))
+    description, source, prompt = value["description"].text(), _source(value["source"]), _prompt(value["prompt"])
+    domains = value["domains"].labels("domains") if value["domains"].present else ()
+    reference, license_ = value["reference"].label() or None, value["license"].label() or None
+    root.finish(str(path))
+    return TaskSpec(
+        name=name,
+        type=type_,
+        description=description,
+        source=source,
+        splits=splits,
+        subsets=subsets,
+        columns=columns,
+        main_metric=main_metric,
+        settings=settings,
+        merge_splits=merged,
+        prompt=prompt,
+        domains=domains,
+        reference=reference,
+        license=license_,
+        file=str(path),
+    )
+
+
+def render(task: TaskSpec) -> str:
+    """The task as YAML, keys in canonical order, without what equals the defaults; `load_file` reads it back equal."""
+    content: dict[str, Any] = {"name": task.name, "type": task.type, "description": task.description}
+    defaults = COLUMNS[task.type]
+    optional: dict[str, Any] = {
+        "reference": task.reference,
+        "license": task.license,
+        "domains": list(task.domains),
+        "source": {key: entry for key, entry in asdict(task.source).items() if entry is not None},
+        "splits": list(task.splits),
+        "merge_splits": {split: list(parts) for split, parts in task.merge_splits.items()},
+        "columns": {key: column for key, column in task.columns.items() if defaults.get(key) != column},
+        "main_metric": task.main_metric,
+        "settings": {key: plain(entry) for key, entry in changed_settings(task.settings).items()},
+        "prompt": plain(task.prompt),
+        "subsets": {subset: list(spoken) for subset, spoken in task.subsets.items()},
+    }
+    content.update({key: entry for key, entry in optional.items() if entry not in (None, [], {})})
+    # The Python emitter, not libyaml's: the same bytes on every machine.
+    text: str = yaml.dump(
+        content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=None
+    )
+    return text
+
+
+def metrics_of(type_: TaskType, settings: Settings) -> tuple[str, ...]:
+    """The metrics that a task may name as its main one: mteb's names, and only those where higher is better."""
+    if type_ == "STS":
+        return ("pearson", "spearman", *_crossed(("cosine", "manhattan", "euclidean"), ("pearson", "spearman")))
+    if type_ == "PairClassification":
+        families = ("similarity", "cosine", "manhattan", "euclidean", "dot", "max")
+        return _crossed(families, ("accuracy", "f1", "precision", "recall", "ap"))
+    if type_ == "Classification":
+        plain_ones = ("f1", "ap", "precision", "recall")
+        return ("accuracy", *plain_ones, *_crossed(plain_ones, ("weighted",)))
+    if isinstance(settings, ClusteringSettings):
+        return ("v_measure",) if settings.method == "legacy" else ("v_measure", "ami")
+    assert isinstance(settings, RetrievalSettings)
+    cut = tuple(f"at_{k}" for k in settings.k_values)
+    return (*_crossed(("ndcg", "map", "mrr", "recall", "precision", "hit_rate"), cut), "accuracy")
+
+
+def changed_settings(settings: Settings) -> dict[str, Any]:
+    """The settings that differ from their type's defaults."""
+    given = {field.name: (getattr(settings, field.name), field.default) for field in fields(settings)}
+    return {name: value for name, (value, default) in given.items() if value != default}
+
+
+def plain(value: Any) -> Any:
+    """A setting or prompt as YAML and JSON have it: lists, sorted keys, and one way to write a number (5, not 5.0)."""
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {key: plain(value[key]) for key in sorted(value)}
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def file_name(value: Value, path: Path) -> str:
+    """The name that a task or suite gives itself, which must be its file's and safe as a file name anywhere."""
+    name = value.label(_SAFE_NAME, expected="letters, digits and . _ + - (at most 100, no dot at the end)")
+    if path.suffix != ".yaml":
+        value.wrong(f"the file must be called {path.stem}.yaml")
+    elif value.present and _SAFE_NAME.fullmatch(name) and name != path.stem:
+        value.wrong(f"{name!r} differs from the file's name {path.name!r}; they must agree")
+    return name
+
+
+def _crossed(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{one}_{other}" for one in left for other in right)
+
+
+def _subsets(value: Value) -> dict[str, tuple[str, ...]]:
+    entries = value.entries("subset: [languages]")
+    for name, entry in entries.items():
+        if not name or not name.isprintable() or name != name.strip():
+            entry.wrong("expected a subset name of printable characters without spaces around it")
+    one = "a language such as deu-Latn (ISO 639-3 code and script)"
+    return {name: entry.labels("languages", pattern=LANGUAGE, one=one) for name, entry in entries.items()}
+
+
+def _check_languages(value: Value, subsets: Mapping[str, tuple[str, ...]]) -> None:
+    spoken = sorted({language for group in subsets.values() for language in group})
+    if value.present and spoken and sorted(given := value.labels("languages")) != spoken and given:
+        value.wrong(f"expected the languages of the subsets ({', '.join(spoken)}); the key can be left out")
+
+
+def _source(value: Value) -> Source:
+    kind = value.key("kind").one_of(("hub", "local"), "source kind")
+    required = ("kind", "path", "revision") if kind == "hub" else ("kind", "path")
+    entries = value.fields(required, () if kind else ("revision",))
+    if kind != "hub":
+        return Source(kind="local", path=_inside(entries["path"]) if kind else "")
+    path = entries["path"].label(_HUB_PATH, expected="a data set of the hub such as mteb/scifact")
+    revision = entries["revision"].label(_COMMIT, expected="a commit (40 hexadecimal digits; a branch or tag can move)")
+    return Source(kind="hub", path=path, revision=revision)
+
+
+def _inside(value: Value) -> str:
+    path = value.label()
+    outside = ".." in PurePosixPath(path).parts or PurePosixPath(path).is_absolute() or PureWindowsPath(path).drive
+    if outside or "\\" in path:
+        return value.expected("a path below the task file's own folder, written with /", path)
+    return path
+
+
+def _settings(value: Value, type_: TaskType) -> Settings:
+    annotations = {field.name: str(field.type) for field in fields(SETTINGS[type_])}
+    given = {name: entry for name, entry in value.fields((), annotations).items() if entry.present}
+    noted = len(value.problems)
+    read = {name: _BY_NAME.get(name) or _BY_ANNOTATION[annotations[name]] for name in given}
+    settings = SETTINGS[type_](**{name: read[name](entry) for name, entry in given.items()})
+    if len(value.problems) > noted:
+        return SETTINGS[type_]()
+    _check_together(settings, given, value)
+    return settings
+
+
+def _check_together(settings: Settings, given: Mapping[str, Value], value: Value) -> None:
+    if isinstance(settings, STSSettings) and settings.min_score >= settings.max_score:
+        value.wrong(f"min_score ({settings.min_score:g}) must be below max_score ({settings.max_score:g})")
+    if isinstance(settings, RetrievalSettings) and list(settings.k_values) != sorted(set(settings.k_values)):
+        given["k_values"].wrong("expected ascending numbers, none of them twice")
+    if isinstance(settings, ClusteringSettings):
+        for name in given.keys() & set(_ONLY_V2 if settings.method == "legacy" else _ONLY_LEGACY):
+            given[name].wrong(f"has no effect with method {settings.method}; remove it")
+        fraction = settings.max_fraction_of_documents_to_embed
+        if settings.max_document_to_embed is not None and fraction is not None:
+            given["max_document_to_embed"].wrong(
+                f"max_fraction_of_documents_to_embed is {fraction:g}; set it to null, for only one limit can hold"
+            )
+
+
+def _columns(value: Value, type_: TaskType) -> dict[str, str]:
+    entries = value.fields((), COLUMNS[type_])
+    return {name: entry.label() if entry.present else COLUMNS[type_][name] for name, entry in entries.items()}
+
+
+def _merge_splits(value: Value, known: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    entries = value.entries("split: [splits of the data]") if value.present else {}
+    for split, entry in entries.items():
+        if split not in known:
+            entry.wrong(str(UnknownName.of("split", split, [name for name in known if name])))
+    return {split: entry.labels("splits of the data") for split, entry in entries.items()}
+
+
+def _prompt(value: Value) -> str | dict[str, str] | None:
+    if not value.present:
+        return None
+    if not isinstance(value.content, dict):
+        return value.text()
+    roles = value.fields((), ("query", "document"))
+    if not value.content:
+        value.wrong("expected a text, or a mapping with query, document or both")
+    return {role: entry.text() for role, entry in roles.items() if entry.present}
