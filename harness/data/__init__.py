@@ -1,0 +1,113 @@
+"""`load(task, part)`: the gold of one part of a task, with what identifies it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+
+from harness.data import columns
+from harness.data.columns import Table
+from harness.errors import DataError
+from harness.types import (
+    ClassificationSettings,
+    Clustered,
+    ClusteredSets,
+    ClusteringSettings,
+    Gold,
+    Labelled,
+    Loaded,
+    Pairs,
+    Part,
+    Ranked,
+    TaskSpec,
+)
+
+
+def load(task: TaskSpec, part: Part) -> Loaded:
+    """Read, check and identify `part` of `task`.
+
+    Raises:
+        DataError: the data cannot be read or does not hold what the task needs.
+    """
+    where = f"{task.name} {part}"
+    notes: tuple[str, ...] = ()
+    gold: Gold
+    if task.type == "Retrieval":
+        tables = {name: _table(task, part, name) for name in ("corpus", "queries", "qrels")}
+        gold, notes = columns.ranked(**tables, where=where, strict=task.source.kind == "local")
+        rows = {name: _length(table) for name, table in tables.items()}
+        return Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
+    table = _table(task, part, part.split)
+    rows = {part.split: _length(table)}
+    if task.type in ("STS", "PairClassification"):
+        gold = columns.pairs(table, task.columns, where=where, binary=task.type == "PairClassification")
+        rows = {part.split: len(gold.left)}
+    elif isinstance(task.settings, ClassificationSettings):
+        split = task.settings.train_split
+        train = table if split == part.split else _table(task, part, split)
+        train_where = f"{task.name} {Part(split, part.subset)}"
+        gold = columns.labelled(train, table, task.columns, where=where, train_where=train_where)
+        rows[split] = _length(train)
+    elif isinstance(task.settings, ClusteringSettings) and task.settings.method == "legacy":
+        gold = columns.clustered_sets(table, task.columns, where=where)
+    else:
+        gold = columns.clustered(table, task.columns, where=where)
+    return Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
+
+
+def digest(gold: Gold) -> str:
+    """sha256 over everything in `gold` that can move a score, in order; field boundaries are part of it."""
+    sha = hashlib.sha256()
+    for value in _flat(gold):
+        encoded = value.encode("utf-8", "surrogatepass")
+        sha.update(len(encoded).to_bytes(8, "little"))
+        sha.update(encoded)
+    return sha.hexdigest()
+
+
+def _flat(gold: Gold) -> Iterator[str]:
+    if isinstance(gold, Pairs):
+        for left, right, score in zip(gold.left, gold.right, gold.gold.tolist(), strict=True):
+            yield from (left, right, repr(score))
+    elif isinstance(gold, Labelled):
+        yield json.dumps(gold.label_names)
+        for texts, labels in ((gold.train, gold.train_labels), (gold.test, gold.test_labels)):
+            yield str(len(texts))
+            for text, label in zip(texts, labels.tolist(), strict=True):
+                yield from (text, str(label))
+    elif isinstance(gold, Clustered):
+        for text, levels in zip(gold.texts, gold.labels, strict=True):
+            yield from (text, json.dumps(levels))
+    elif isinstance(gold, ClusteredSets):
+        for inner in gold.sets:
+            yield str(len(inner.texts))
+            yield from _flat(inner)
+    elif isinstance(gold, Ranked):
+        for ids, texts in ((gold.query_ids, gold.queries), (gold.document_ids, gold.documents)):
+            yield str(len(ids))
+            for name, text in zip(ids, texts, strict=True):
+                yield from (name, text)
+        for query in sorted(gold.qrels):
+            yield query
+            yield json.dumps(sorted(gold.qrels[query].items()))
+
+
+def _table(task: TaskSpec, part: Part, table: str) -> Table:
+    if task.source.kind == "local":
+        from harness.data.local import read
+    else:
+        from harness.data.hub import read
+
+    names = task.merge_splits.get(table, (table,))
+    split_of = {name: part.split if task.type == "Retrieval" else name for name in names}
+    found = [read(task, table=name, subset=part.subset, split=split_of[name]) for name in names]
+    if any(inner.keys() != found[0].keys() for inner in found[1:]):
+        raise DataError(
+            f"{task.name} {part}: the splits {', '.join(names)} have different columns; they cannot be merged"
+        )
+    return found[0] if len(found) == 1 else columns.merged(found)
+
+
+def _length(table: Table) -> int:
+    return max((len(values) for values in table.values()), default=0)

@@ -1,0 +1,96 @@
+"""The Hugging Face hub: the only module that speaks to it about models. Owns `huggingface_hub`.
+
+`HF_ENDPOINT`, `HF_HOME` and `HF_TOKEN` are honoured by the client itself. Tokens are never read or logged here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from harness.errors import ModelError
+
+
+class Repo(NamedTuple):
+    """A model repository at one commit."""
+
+    commit: str
+    files: tuple[str, ...]
+
+
+def go_offline() -> None:
+    """Keep every client away from the network for the rest of the process."""
+    os.environ["HF_HUB_OFFLINE"] = os.environ["HF_DATASETS_OFFLINE"] = "1"
+    # The clients copy these settings when they are first imported; set the copies too when that has happened.
+    for name in ("huggingface_hub.constants", "datasets.config"):
+        if name in sys.modules:
+            sys.modules[name].HF_HUB_OFFLINE = True  # type: ignore[attr-defined]
+
+
+def is_offline() -> bool:
+    """Whether the hub may not be asked."""
+    return os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def model(name: str, *, revision: str | None = None) -> Repo:
+    """The commit that `revision` (default: main) of the model `name` stands for, and its files.
+
+    Offline, the answer comes from the local cache.
+
+    Raises:
+        ModelError: the repository or revision does not exist, is private or gated, or cannot be reached.
+    """
+    from huggingface_hub import HfApi, errors
+
+    shown = name if revision is None else f"{name}@{revision}"
+    if is_offline():
+        return _cached(name, revision, shown)
+    try:
+        info = HfApi().model_info(name, revision=revision)
+    except errors.GatedRepoError as err:
+        raise ModelError(
+            f"model {shown}: access is gated; accept its terms on the hub and set HF_TOKEN to a token with access"
+        ) from err
+    except errors.RevisionNotFoundError as err:
+        raise ModelError(f"model {name}: the hub has no revision {revision!r}; name a branch, tag or commit") from err
+    except errors.RepositoryNotFoundError as err:
+        raise ModelError(
+            f"model {shown}: not on the hub, or private and no token with access is set (HF_TOKEN); "
+            "expected ORG/NAME, a folder, bundled/..., or baseline/..."
+        ) from err
+    except errors.HFValidationError as err:
+        raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
+    except (errors.HfHubHTTPError, OSError) as err:
+        raise ModelError(
+            f"model {shown}: the hub could not be asked ({type(err).__name__}); "
+            "try again, or use --offline for what is cached"
+        ) from err
+    return Repo(str(info.sha), tuple(sibling.rfilename for sibling in info.siblings or ()))
+
+
+def _cached(name: str, revision: str | None, shown: str) -> Repo:
+    from pathlib import Path
+
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except errors.HFValidationError as err:
+        raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
+    except (errors.LocalEntryNotFoundError, OSError, ValueError) as err:
+        raise ModelError(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
+    return Repo(folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
+
+
+def reachable(*, seconds: float = 5.0) -> tuple[str, str]:
+    """(endpoint, "yes" or why not), for `harness doctor`."""
+    from huggingface_hub import constants, get_session
+
+    if is_offline():
+        return constants.ENDPOINT, "not asked (offline)"
+    try:
+        response = get_session().get(f"{constants.ENDPOINT}/api/models?limit=1", timeout=seconds)
+    except Exception as err:
+        return constants.ENDPOINT, f"no ({type(err).__name__})"
+    return constants.ENDPOINT, "yes" if response.status_code < 500 else f"no (status {response.status_code})"

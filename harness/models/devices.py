@@ -1,0 +1,111 @@
+"""Devices and precisions of this machine. Owns `torch`, together with `sentence_transformer`."""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness.errors import ModelError
+from harness.types import Precision
+
+if TYPE_CHECKING:
+    import torch
+
+DTYPES: dict[Precision, str] = {"fp32": "float32", "fp16": "float16", "bf16": "bfloat16"}
+
+
+class Device(NamedTuple):
+    """A device and the precisions in which a small forward pass gives finite numbers."""
+
+    device: str
+    name: str
+    memory_gib: float
+    precisions: list[str]
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` is CUDA, else Apple's MPS, else the CPU; any other name must exist.
+
+    Raises:
+        ModelError: the device does not exist here.
+    """
+    import torch
+
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError as err:
+        raise ModelError(f"--device {name}: unknown device; expected auto, cpu, cuda, cuda:N or mps") from err
+    if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
+        raise ModelError(
+            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
+        )
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise ModelError("--device mps: this machine has no MPS device; use --device cpu")
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise ModelError(f"--device {name}: unknown device; expected auto, cpu, cuda, cuda:N or mps")
+    return device
+
+
+def pick_precision(name: str, device: torch.device) -> Precision:
+    """`auto` is fp32 on CPU and MPS; on CUDA bf16 where the hardware has it, else fp16. The record says which."""
+    import torch
+
+    if name in ("fp32", "fp16", "bf16"):
+        return name  # type: ignore[return-value]
+    if name != "auto":
+        raise ModelError(f"--precision {name}: expected auto, fp32, fp16 or bf16")
+    if device.type != "cuda":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def device_name(device: torch.device) -> str:
+    """The product name of a device, for the record."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.processor() or platform.machine()
+
+
+def probe() -> list[Device]:
+    """Every device that torch sees, tried in every precision."""
+    import torch
+
+    found = [torch.device("cpu")]
+    found += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    if torch.backends.mps.is_available():
+        found.append(torch.device("mps"))
+    return [
+        Device(str(device), device_name(device), _memory_gib(device), [name for name in DTYPES if _works(device, name)])
+        for device in found
+    ]
+
+
+def _works(device: torch.device, precision: Precision) -> bool:
+    import torch
+
+    dtype = getattr(torch, DTYPES[precision])
+    try:
+        with torch.inference_mode():
+            rows = torch.linspace(-1, 1, 2 * 4 * 8 * 16, device=device).reshape(2, 4, 8, 16).to(dtype)
+            attended = torch.nn.functional.scaled_dot_product_attention(rows, rows, rows)
+            return bool(torch.isfinite(torch.nn.functional.layer_norm(attended, (16,)).float()).all())
+    except RuntimeError:
+        return False
+
+
+def _memory_gib(device: torch.device) -> float:
+    import torch
+
+    if device.type == "cuda":
+        return round(torch.cuda.get_device_properties(device).total_memory / 2**30, 1)
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, OSError, AttributeError):
+        return 0.0
