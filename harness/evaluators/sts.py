@@ -1,0 +1,79 @@
+"""Semantic textual similarity: does the similarity of two vectors rank sentence pairs as people do?
+
+Pearson's and Spearman's correlation of the gold scores with the model's own similarity (`pearson`, `spearman`), the
+cosine, and the negative Manhattan and Euclidean distance of each pair. Reimers, Beyer & Gurevych, 2016, argue for
+Spearman of the cosine. Reference: mteb 2.26.24 (`AbsTaskSTS`). All similarities are float32, as there. No deliberate
+difference, but None where mteb has NaN (a constant column).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness import metrics
+from harness.types import Pairs, Scores, STSSettings, Texts
+
+if TYPE_CHECKING:
+    from harness.types import Float32
+
+
+class PairScores(NamedTuple):
+    """Similarities and distances of row i of one array with row i of another, each (n,) float32."""
+
+    cosine: Float32
+    manhattan: Float32
+    euclidean: Float32
+
+
+def texts(gold: Pairs, settings: STSSettings) -> dict[str, Texts]:
+    """Both sides of every pair: `left` and `right`."""
+    return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
+
+
+def score(
+    gold: Pairs,
+    embeddings: Mapping[str, Float32],
+    *,
+    settings: STSSettings,
+    similarity: Float32 | None = None,
+) -> Scores:
+    """Two correlations for each of the four similarities.
+
+    Args:
+        gold: n pairs.
+        embeddings: `left` and `right`, each (n, dim) float32.
+        settings: the range of the gold scores.
+        similarity: (n,) the model's own similarity of each pair; the cosine when absent.
+    """
+    pairs = pair_scores(embeddings["left"], embeddings["right"])
+    by_prefix = {
+        "": pairs.cosine if similarity is None else similarity,
+        "cosine_": pairs.cosine,
+        "manhattan_": -pairs.manhattan,
+        "euclidean_": -pairs.euclidean,
+    }
+    target = (gold.gold - settings.min_score) / (settings.max_score - settings.min_score)
+    scores: Scores = {}
+    for prefix, values in by_prefix.items():
+        scores[f"{prefix}pearson"] = metrics.pearson(target, values)
+        scores[f"{prefix}spearman"] = metrics.spearman(target, values)
+    return scores
+
+
+def pair_scores(left: Float32, right: Float32) -> PairScores:
+    """Cosine, Manhattan and Euclidean of each pair of rows: (n, dim), (n, dim) -> (n,) each.
+
+    scikit-learn's own functions, so that near ties fall as they do in mteb.
+    """
+    from sklearn.metrics.pairwise import (
+        paired_cosine_distances,
+        paired_euclidean_distances,
+        paired_manhattan_distances,
+    )
+
+    return PairScores(
+        cosine=1 - paired_cosine_distances(left, right),
+        manhattan=paired_manhattan_distances(left, right),
+        euclidean=paired_euclidean_distances(left, right),
+    )

@@ -1,0 +1,116 @@
+"""Exact top-k search over a stream of document blocks: bounded memory, ties by document id.
+
+The running result of a query is `k` unsigned 64-bit keys. The upper 32 bits are the float32 score, mapped so that
+integer order is score order; the lower 32 bits are the rank of the document's id. One integer comparison is then the
+whole ranking rule - higher score first, among equal scores the greater id (as trec_eval and mteb 2.26 break ties) - and
+score and document come back out of the key, so nothing else has to be carried along. Whatever the block size or the
+order of the blocks, the result is the same to the bit as sorting everything at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.similarity import block_scores, prepare
+from harness.types import Hits
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Float32, Int64
+
+_SCORES_AT_ONCE = 1 << 22  # bounds memory: queries are taken in groups of this many scores over the block size
+
+
+class TopK:
+    """The best `k` documents of every query so far.
+
+    Args:
+        n_queries: number of rows of every score block.
+        k: depth of the ranking.
+        document_ids: all ids, in corpus order; must be unique.
+    """
+
+    def __init__(self, n_queries: int, *, k: int, document_ids: Sequence[str]) -> None:
+        if len(document_ids) >= 2**32 - 1:
+            raise ValueError(f"{len(document_ids)} documents: at most 2**32 - 2 can be ranked")
+        order = sorted(range(len(document_ids)), key=document_ids.__getitem__)
+        self._by_rank = np.asarray(order, dtype=np.int64)
+        self._rank = np.empty(len(order), dtype=np.uint64)
+        self._rank[self._by_rank] = np.arange(1, len(order) + 1, dtype=np.uint64)
+        self._keys = np.zeros((n_queries, min(k, len(document_ids))), dtype=np.uint64)
+
+    def fold(self, scores: Float32, *, start: int, first_query: int = 0) -> None:
+        """Take in scores (n, m) float32, no NaN, of the queries and documents that begin at the given positions."""
+        rows = slice(first_query, first_query + len(scores))
+        ranks = self._rank[start : start + scores.shape[1]]
+        merged = np.concatenate([self._keys[rows], _ordered(scores) << np.uint64(32) | ranks], axis=1)
+        k = self._keys.shape[1]
+        if merged.shape[1] > k:
+            merged = np.partition(merged, merged.shape[1] - k, axis=1)[:, -k:]
+        self._keys[rows] = merged
+
+    def hits(self) -> Hits:
+        """The ranking, best first; -1 pads where fewer than `k` documents were folded in."""
+        keys = np.sort(self._keys, axis=1)[:, ::-1]
+        found = keys != 0
+        ranks = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+        indices = np.where(found, self._by_rank[np.maximum(ranks - 1, 0)], -1) if len(self._by_rank) else ranks
+        return Hits(indices=indices, scores=_floats(keys >> np.uint64(32)))
+
+
+def _ordered(scores: Float32) -> NDArray[np.uint64]:
+    """Bits of float32 as unsigned integers in the order of the floats (sign bit flipped, negatives inverted)."""
+    bits = np.ascontiguousarray(scores + np.float32(0.0), dtype=np.float32).view(
+        np.uint32
+    )  # + 0.0 makes -0.0 equal 0.0
+    flip = np.where(bits >> 31, np.uint32(0xFFFFFFFF), np.uint32(0x80000000))
+    return (bits ^ flip).astype(np.uint64)
+
+
+def _floats(ordered: NDArray[np.uint64]) -> Float32:
+    """The inverse of `_ordered`."""
+    bits = ordered.astype(np.uint32)
+    flip = np.where(bits >> 31, np.uint32(0x80000000), np.uint32(0xFFFFFFFF))
+    return (bits ^ flip).view(np.float32)
+
+
+def search(
+    queries: Float32,
+    blocks: Iterable[Float32],
+    *,
+    document_ids: Sequence[str],
+    k: int,
+    similarity: str,
+) -> Hits:
+    """The best `k` documents of each query, exactly.
+
+    Args:
+        queries: (n_queries, dim) float32.
+        blocks: the corpus embeddings in order, in pieces (m, dim) float32 of any size.
+        document_ids: ids of all documents, in the order of the blocks.
+        k: depth of the ranking.
+        similarity: one of `similarity.NAMES`.
+    """
+    top = TopK(len(queries), k=k, document_ids=document_ids)
+    queries = prepare(queries, similarity=similarity)
+    start = 0
+    for block in blocks:
+        documents = prepare(block, similarity=similarity)
+        step = max(1, _SCORES_AT_ONCE // max(1, len(documents)))
+        for first in range(0, len(queries), step):
+            scores = block_scores(queries[first : first + step], documents, similarity=similarity)
+            top.fold(scores, start=start, first_query=first)
+        start += len(block)
+    if start != len(document_ids):
+        raise ValueError(f"{start} document vectors for {len(document_ids)} document ids")
+    return top.hits()
+
+
+def positions(hits: Hits, row: int) -> Int64:
+    """The document positions found for query `row`, best first, without padding."""
+    found = hits.indices[row]
+    return found[found >= 0]

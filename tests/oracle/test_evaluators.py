@@ -1,0 +1,455 @@
+"""Every metric of every task type equals that of the installed mteb on the same vectors.
+
+mteb runs its own task on data held in memory with an encoder that looks vectors up by text; the scorer gets the same
+vectors. Agreement is asked for far below the promised 1e-6, because what differs is a definition, not rounding.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.evaluators import EVALUATORS
+from harness.types import (
+    ClassificationSettings,
+    Clustered,
+    ClusteredSets,
+    ClusteringSettings,
+    Hits,
+    Labelled,
+    PairClassificationSettings,
+    Pairs,
+    Ranked,
+    RetrievalSettings,
+    Scores,
+    STSSettings,
+)
+
+mteb = pytest.importorskip("mteb", reason="the oracle is mteb")
+datasets = pytest.importorskip("datasets")
+
+TOLERANCE = 1e-9
+DIM = 24
+
+
+# --- vectors -------------------------------------------------------------------------------------------------------
+
+
+def gaussian(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Normal vectors around a few centres, scaled to length 1, as a sentence encoder gives."""
+    centres = rng.normal(size=(5, DIM))
+    rows = centres[rng.integers(5, size=n)] + 0.6 * rng.normal(size=(n, DIM))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def uniform(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Vectors of any length and direction."""
+    return rng.uniform(-3, 3, size=(n, DIM)).astype(np.float32)
+
+
+def half(rng: np.random.Generator, n: int) -> np.ndarray:
+    """What is left of unit vectors after float16, the near ties of half-precision models."""
+    return gaussian(rng, n).astype(np.float16).astype(np.float32)
+
+
+def ties(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Few distinct vectors of small integers: exact ties and exact duplicates everywhere."""
+    return rng.integers(1, 3, size=(6, DIM)).astype(np.float32)[rng.integers(6, size=n)]
+
+
+KINDS: list[Callable[[np.random.Generator, int], np.ndarray]] = [gaussian, uniform, half, ties]
+each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+
+
+class LookUp:
+    """An mteb encoder of a fixed table text -> vector. Its similarity is the dot product."""
+
+    mteb_model_meta = None
+
+    def __init__(self, table: Mapping[str, np.ndarray]) -> None:
+        self.table = table
+
+    def rows(self, texts: Sequence[str]) -> np.ndarray:
+        return np.array([self.table[text] for text in texts], dtype=np.float32).reshape(-1, DIM)
+
+    def encode(self, inputs: Any, **_: Any) -> np.ndarray:
+        return self.rows([text for batch in inputs for text in batch["text"]])
+
+    def similarity(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.asarray(left) @ np.asarray(right).T
+
+    def similarity_pairwise(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        return np.einsum("ij,ij->i", left, right)
+
+
+def look_up(kind: Callable[..., np.ndarray], texts: Sequence[str], *, seed: int = 0) -> LookUp:
+    return LookUp(dict(zip(texts, kind(np.random.default_rng(seed), len(texts)), strict=True)))
+
+
+# --- mteb's side ---------------------------------------------------------------------------------------------------
+
+
+def mteb_scores(base: str, task_type: str, data: Any, encoder: LookUp, **attributes: Any) -> dict[str, Any]:
+    """What mteb's own task class makes of the data, without the main score, NaN as None."""
+    import mteb.abstasks as abstasks
+    from mteb.abstasks.task_metadata import TaskMetadata
+
+    metadata = TaskMetadata(
+        name=f"Oracle{base}",
+        description="In memory",
+        reference=None,
+        dataset={"path": "none", "revision": "none"},
+        type=task_type,
+        category="t2t",
+        modalities=["text"],
+        eval_splits=["test"],
+        eval_langs=["eng-Latn"],
+        main_score={"Retrieval": "ndcg_at_1", "Clustering": "v_measure", "STS": "pearson"}.get(task_type, "accuracy"),
+        date=None,
+        domains=None,
+        task_subtypes=None,
+        license=None,
+        annotations_creators=None,
+        dialect=None,
+        sample_creation=None,
+        bibtex_citation="",
+    )
+    if task_type == "PairClassification":
+        metadata.main_score = "max_ap"
+    module = getattr(abstasks, base, None) or getattr(pytest.importorskip("mteb.abstasks.clustering_legacy"), base)
+    task = type(f"Oracle{base}", (module,), {"metadata": metadata, **attributes})()
+    task.dataset, task.data_loaded = data, True
+    scores = task.evaluate(encoder, split="test", encode_kwargs={"batch_size": 64, "show_progress_bar": False})
+    found = plain(scores["default"])
+    del found["main_score"]
+    return found
+
+
+def plain(value: Any) -> Any:
+    """Dicts, lists, floats and None only."""
+    if isinstance(value, Mapping):
+        return {key: plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [plain(inner) for inner in value]
+    return None if value is None or math.isnan(value) else float(value)
+
+
+def harness_scores(
+    task_type: Any, gold: Any, encoder: LookUp, settings: Any, *, own_similarity: bool = False
+) -> dict[str, Any]:
+    evaluator = EVALUATORS[task_type]
+    embeddings = {field: encoder.rows(texts.items) for field, texts in evaluator.texts(gold, settings).items()}
+    extra = {}
+    if own_similarity:
+        extra["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
+    return evaluator.score(gold, embeddings, settings=settings, **extra)
+
+
+def assert_same(found: Scores, expected: Mapping[str, Any]) -> None:
+    """Same keys, same shape, same values, and nothing but plain Python."""
+    assert set(found) == set(expected)
+    wrong = {key: (found[key], expected[key]) for key in expected if not same(found[key], expected[key])}
+    assert not wrong
+
+
+def same(found: Any, expected: Any) -> bool:
+    if isinstance(expected, dict):
+        return set(found) == set(expected) and all(same(found[key], expected[key]) for key in expected)
+    if isinstance(expected, list):
+        return len(found) == len(expected) and all(map(same, found, expected))
+    if expected is None:
+        return found is None
+    return type(found) in (float, int) and abs(found - expected) <= TOLERANCE
+
+
+# --- pairs ---------------------------------------------------------------------------------------------------------
+
+
+def pair_texts(n: int) -> tuple[list[str], list[str]]:
+    return [f"left {i}" for i in range(n)], [f"right {i}" for i in range(n)]
+
+
+@each_kind
+def test_sts(kind: Callable[..., np.ndarray]) -> None:
+    """All eight correlations, with gold scores that tie and a range that is not the default."""
+    left, right = pair_texts(150)
+    encoder = look_up(kind, left + right)
+    gold = np.random.default_rng(1).integers(2, 11, size=150) / 2
+    data = {"test": datasets.Dataset.from_dict({"sentence1": left, "sentence2": right, "score": gold.tolist()})}
+    expected = mteb_scores("AbsTaskSTS", "STS", data, encoder, min_score=1, max_score=5)
+    settings = STSSettings(min_score=1, max_score=5)
+    found = harness_scores("STS", Pairs(left=left, right=right, gold=gold), encoder, settings, own_similarity=True)
+    assert_same(found, expected)
+
+
+def test_sts_of_identical_pairs_is_undefined_in_both() -> None:
+    """Where every pair is equally similar mteb has NaN and the harness None, for the same metrics."""
+    left, right = pair_texts(20)
+    row = np.ones(DIM, dtype=np.float32)
+    encoder = LookUp(dict.fromkeys(left + right, row))
+    gold = np.arange(20) / 4
+    data = {"test": datasets.Dataset.from_dict({"sentence1": left, "sentence2": right, "score": gold.tolist()})}
+    with np.errstate(all="ignore"):
+        expected = mteb_scores("AbsTaskSTS", "STS", data, encoder)
+    found = harness_scores("STS", Pairs(left=left, right=right, gold=gold), encoder, STSSettings(), own_similarity=True)
+    assert_same(found, expected)
+    assert found["cosine_spearman"] is None
+
+
+@each_kind
+@pytest.mark.parametrize("share", [0.5, 0.05])
+def test_pair_classification(kind: Callable[..., np.ndarray], share: float) -> None:
+    """All thirty metrics, for balanced and for rare matches."""
+    left, right = pair_texts(200)
+    encoder = look_up(kind, left + right)
+    gold = (np.random.default_rng(2).random(200) < share).astype(np.int64)
+    data = {"test": datasets.Dataset.from_dict({"sentence1": left, "sentence2": right, "labels": gold.tolist()})}
+    expected = mteb_scores("AbsTaskPairClassification", "PairClassification", data, encoder)
+    pairs = Pairs(left=left, right=right, gold=gold.astype(np.float64))
+    found = harness_scores("PairClassification", pairs, encoder, PairClassificationSettings(), own_similarity=True)
+    assert_same(found, expected)
+
+
+# --- classification ------------------------------------------------------------------------------------------------
+
+
+def labelled(train: Sequence[Any], test: Sequence[Any]) -> Labelled:
+    names = sorted({*train, *test})
+    return Labelled(
+        train=[f"train {i}" for i in range(len(train))],
+        train_labels=np.array([names.index(label) for label in train]),
+        test=[f"test {i}" for i in range(len(test))],
+        test_labels=np.array([names.index(label) for label in test]),
+        label_names=tuple(names),
+    )
+
+
+def draw(labels: Sequence[Any], n: int, *, seed: int) -> list[Any]:
+    return random.Random(seed).choices(labels, k=n)
+
+
+CLASSIFICATION = {
+    "binary": (draw([0, 1], 90, seed=1), draw([0, 1, 1], 80, seed=2)),
+    "binary, labels 1 and 2": (draw([1, 2], 90, seed=1), draw([1, 2], 80, seed=2)),
+    "many labels": (draw(range(7), 200, seed=1), draw(range(7), 80, seed=2)),
+    "strings": (draw("abc", 90, seed=1), draw("abc", 80, seed=2)),
+    "test has two of three labels": (draw([0, 1, 2], 90, seed=1), draw([0, 1], 80, seed=2)),
+    "test has a label that training lacks": (draw([0, 1], 90, seed=1), draw([0, 1, 2], 80, seed=2)),
+    "rare label": ([0] * 40 + [1] * 3 + [2] * 30, draw([0, 1, 2], 80, seed=2)),
+}
+
+
+# All pairs would take a minute: every kind of vector on one set of labels, and every set of labels on one kind.
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [*((kind, "binary") for kind in KINDS), *((half, name) for name in CLASSIFICATION if name != "binary")],
+)
+def test_classification(kind: Callable[..., np.ndarray], name: str) -> None:
+    """Every mean and every experiment, whatever the labels are."""
+    labels = CLASSIFICATION[name]
+    gold = labelled(*labels)
+    encoder = look_up(kind, [*gold.train, *gold.test])
+    data = datasets.DatasetDict(
+        {
+            "train": datasets.Dataset.from_dict({"text": gold.train, "label": labels[0]}),
+            "test": datasets.Dataset.from_dict({"text": gold.test, "label": labels[1]}),
+        }
+    )
+    settings = ClassificationSettings(samples_per_label=6, n_experiments=4)
+    expected = mteb_scores(
+        "AbsTaskClassification", "Classification", data, encoder, samples_per_label=6, n_experiments=4
+    )
+    assert_same(harness_scores("Classification", gold, encoder, settings), expected)
+
+
+# --- clustering ----------------------------------------------------------------------------------------------------
+
+N_CLUSTERED = 120
+FLAT = draw(range(6), N_CLUSTERED, seed=3)
+FINE = draw(range(3), N_CLUSTERED, seed=4)
+ENDS_EARLY = draw([False, False, True], N_CLUSTERED, seed=5)
+PATHS = {
+    "integers": FLAT,
+    "strings": [f"topic {label}" for label in FLAT],
+    "two levels": [[label // 2, label] for label in FLAT],
+    "integers, some end early": [[a] if end else [a, b] for a, b, end in zip(FLAT, FINE, ENDS_EARLY, strict=True)],
+    "strings, some end early": [
+        [f"a{a}"] if end else [f"a{a}", f"b{b}"] for a, b, end in zip(FLAT, FINE, ENDS_EARLY, strict=True)
+    ],
+    "integers, -1 is no label": [label - 1 for label in FLAT],
+}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "all": {"max_document_to_embed": None, "max_fraction_of_documents_to_embed": None},
+    "at most 60": {"max_document_to_embed": 60, "max_fraction_of_documents_to_embed": None},
+    "more than there are": {"max_document_to_embed": 999, "max_fraction_of_documents_to_embed": None},
+    "half": {"max_document_to_embed": None, "max_fraction_of_documents_to_embed": 0.5},
+}
+
+
+def check_clustering(kind: Callable[..., np.ndarray], labels: list[Any], **attributes: Any) -> None:
+    texts = [f"text {i}" for i in range(len(labels))]
+    encoder = look_up(kind, texts)
+    data = {"test": datasets.Dataset.from_dict({"sentences": texts, "labels": labels})}
+    attributes = {"n_clusters": 3, "max_documents_per_cluster": 150, "k_mean_batch_size": 40, **attributes}
+    expected = mteb_scores("AbsTaskClustering", "Clustering", data, encoder, **attributes)
+    paths = [tuple(label) if isinstance(label, list) else (label,) for label in labels]
+    found = harness_scores(
+        "Clustering", Clustered(texts=texts, labels=paths), encoder, ClusteringSettings(**attributes)
+    )
+    assert_same(found, expected)
+
+
+@each_kind
+@pytest.mark.parametrize("labels", PATHS.values(), ids=PATHS)
+def test_clustering_by_labels(kind: Callable[..., np.ndarray], labels: list[Any]) -> None:
+    """V-measure and adjusted mutual information of every draw of every level."""
+    check_clustering(kind, labels, **SAMPLES["at most 60"])
+
+
+@pytest.mark.parametrize("sample", SAMPLES.values(), ids=SAMPLES)
+def test_clustering_by_sample(sample: dict[str, Any]) -> None:
+    """The generator is spent alike whether texts are sampled or not."""
+    check_clustering(gaussian, PATHS["two levels"], **sample)
+
+
+def test_clustering_depth() -> None:
+    """A depth limit leaves out the levels below it."""
+    check_clustering(gaussian, PATHS["two levels"], max_depth=1, **SAMPLES["all"])
+
+
+@each_kind
+def test_legacy_clustering(kind: Callable[..., np.ndarray]) -> None:
+    """One V-measure per set, sets with a single label included."""
+    labels = [
+        draw("abcd", 40, seed=6),
+        ["a"] * 10,
+        draw("ab", 700, seed=7),
+        draw([str(i) for i in range(30)], 31, seed=8),
+    ]
+    texts = [[f"set {s} text {i}" for i in range(len(one))] for s, one in enumerate(labels)]
+    encoder = look_up(kind, [text for one in texts for text in one])
+    data = {"test": datasets.Dataset.from_dict({"sentences": texts, "labels": labels})}
+    expected = mteb_scores("AbsTaskClusteringLegacy", "Clustering", data, encoder)
+    gold = ClusteredSets(
+        sets=[
+            Clustered(texts=names, labels=[(label,) for label in one]) for names, one in zip(texts, labels, strict=True)
+        ]
+    )
+    found = harness_scores("Clustering", gold, encoder, ClusteringSettings(method="legacy"))
+    assert_same(found, expected)
+
+
+# --- retrieval -----------------------------------------------------------------------------------------------------
+
+
+def ranked(n_queries: int, n_documents: int, *, seed: int) -> Ranked:
+    """Graded judgments, some of them of documents that are not there; the first query has nothing relevant.
+
+    Every third query bears the id of a document.
+    """
+    rng = random.Random(seed)
+    documents = [f"d{i}" for i in range(n_documents)]
+    rng.shuffle(documents)
+    queries = [f"d{i}" if i % 3 == 0 else f"q{i}" for i in range(n_queries)]
+    qrels = {query: {name: rng.choice([0, 1, 1, 2, 3]) for name in rng.sample(documents, 8)} for query in queries}
+    qrels[queries[0]] = dict.fromkeys(documents[:3], 0)
+    qrels[queries[1]]["not in the corpus"] = 2
+    qrels[queries[2]] = dict.fromkeys(documents, 1)
+    return Ranked(
+        query_ids=queries,
+        queries=[f"query {name}" for name in queries],
+        document_ids=documents,
+        documents=[f"document {name}" for name in documents],
+        qrels=qrels,
+    )
+
+
+def search(gold: Ranked, encoder: LookUp, *, depth: int) -> Hits:
+    """The best documents, equal scores by id descending."""
+    similarity = encoder.similarity(encoder.rows(gold.queries), encoder.rows(gold.documents))
+    by_id = np.argsort(np.argsort(gold.document_ids))
+    order = np.array([np.lexsort((-by_id, -row)) for row in similarity])[:, :depth]
+    return Hits(indices=order, scores=np.take_along_axis(similarity, order, axis=1))
+
+
+def check_retrieval(gold: Ranked, encoder: LookUp, **attributes: Any) -> Scores:
+    from mteb.abstasks.retrieval_dataset_loaders import RetrievalSplitData
+
+    def table(ids: Sequence[str], texts: Sequence[str]) -> Any:
+        return datasets.Dataset.from_dict({"id": ids, "text": texts})
+
+    split = RetrievalSplitData(
+        corpus=table(gold.document_ids, gold.documents),
+        queries=table(gold.query_ids, gold.queries),
+        relevant_docs={query: dict(judged) for query, judged in gold.qrels.items()},
+        top_ranked=None,
+    )
+    expected = mteb_scores("AbsTaskRetrieval", "Retrieval", {"default": {"test": split}}, encoder, **attributes)
+    settings = RetrievalSettings(**attributes)
+    found = EVALUATORS["Retrieval"].score(gold, search(gold, encoder, depth=max(settings.k_values)), settings=settings)
+    assert_same(found, expected)
+    return found
+
+
+@each_kind
+@pytest.mark.parametrize("ignore_identical_ids", [False, True])
+def test_retrieval_over_a_small_corpus(kind: Callable[..., np.ndarray], ignore_identical_ids: bool) -> None:
+    """All metrics where the search returns the whole corpus, ties broken by document id."""
+    gold = ranked(40, 70, seed=9)
+    encoder = look_up(kind, [*gold.queries, *gold.documents])
+    found = check_retrieval(gold, encoder, ignore_identical_ids=ignore_identical_ids)
+    assert len([key for key in found if key.startswith("nauc_")]) == 105
+
+
+@pytest.mark.parametrize("kind", [gaussian, uniform, half], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("skip_first_result", [False, True])
+@pytest.mark.parametrize("ignore_identical_ids", [False, True])
+def test_retrieval_to_a_depth(
+    kind: Callable[..., np.ndarray], skip_first_result: bool, ignore_identical_ids: bool
+) -> None:
+    """Nothing moves up from below the depth when a hit is removed, and cutoffs need not be the default."""
+    gold = ranked(40, 200, seed=10)
+    encoder = look_up(kind, [*gold.queries, *gold.documents])
+    check_retrieval(
+        gold,
+        encoder,
+        k_values=(1, 2, 5, 30),
+        skip_first_result=skip_first_result,
+        ignore_identical_ids=ignore_identical_ids,
+    )
+
+
+def test_retrieval_of_the_query_itself() -> None:
+    """A query whose only hit is itself keeps no hit at all when identical ids are ignored."""
+    gold = Ranked(
+        query_ids=["a", "b"],
+        queries=["query a", "query b"],
+        document_ids=["a"],
+        documents=["document a"],
+        qrels={"a": {"a": 1}, "b": {"a": 1}},
+    )
+    encoder = look_up(gaussian, [*gold.queries, *gold.documents])
+    found = check_retrieval(gold, encoder, ignore_identical_ids=True)
+    assert found["recall_at_1"] == 0.5
+
+
+@pytest.mark.parametrize("n_queries", [1, 2, 7, 11, 40])
+def test_retrieval_that_finds_everything(n_queries: int) -> None:
+    """Where all queries score alike nAUC hangs on rounding; what mteb makes of it is followed."""
+    gold = ranked(40, 30, seed=11)
+    queries = gold.query_ids[3 : 3 + n_queries] if n_queries < 38 else gold.query_ids[3:]
+    gold = Ranked(
+        query_ids=queries,
+        queries=[f"query {name}" for name in queries],
+        document_ids=gold.document_ids,
+        documents=gold.documents,
+        qrels={name: dict.fromkeys(gold.document_ids[: 3 + i % 5], 1) for i, name in enumerate(queries)},
+    )
+    encoder = look_up(gaussian, [*gold.queries, *gold.documents])
+    found = check_retrieval(gold, encoder)
+    assert found["recall_at_1000"] == 1
