@@ -1,0 +1,141 @@
+"""Result files from before mteb 1.11, turned into today's layout (pure).
+
+They look like `{"mteb_dataset_name": ..., "test": {"cos_sim": {"spearman": 0.8}, "evaluation_time": 3.1}}`, with one
+more level where a task has subsets. The reference is `TaskResult.from_disk` of mteb 2.26; deliberate differences:
+
+- the main score is found from the shape of the metrics and a short table, because mteb's registry takes seconds to
+  import; where neither tells, it is None, never a guess;
+- `languages` is empty, because only the registry knows them;
+- what the file does not say is None, not a sentence such as "mteb version not available".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.errors import RecordError
+
+FAMILIES: Mapping[str, str] = {
+    "cos_sim": "cosine",
+    "cosine": "cosine",
+    "manhattan": "manhattan",
+    "euclidean": "euclidean",
+    "dot": "dot",
+    "max": "max",
+    "similarity": "similarity",
+}
+"""Groups of metrics by similarity, as they were nested -> the prefix of today's flat metrics."""
+
+MAIN_METRICS: Mapping[str, str] = {
+    "BSARDRetrieval": "recall_at_100",
+    "Cmnli": "max_accuracy",
+    "CrossLingualSemanticDiscriminationWMT19": "recall_at_1",
+    "CrossLingualSemanticDiscriminationWMT21": "recall_at_1",
+    "FeedbackQARetrieval": "precision_at_1",
+    "GermanGovServiceRetrieval": "ndcg_at_5",
+    "GermanQuAD-Retrieval": "mrr_at_5",
+    "HunSum2AbstractiveRetrieval": "ndcg_at_1",
+    "LEMBNeedleRetrieval": "ndcg_at_1",
+    "LEMBPasskeyRetrieval": "ndcg_at_1",
+    "LegalBenchPC": "max_accuracy",
+    "NeuCLIR2022Retrieval": "ndcg_at_20",
+    "NeuCLIR2023Retrieval": "ndcg_at_20",
+    "Ocnli": "max_accuracy",
+    "StatcanDialogueDatasetRetrieval": "recall_at_10",
+}
+"""Tasks of that time whose main metric is not the usual one of their type."""
+
+_USUAL_METRICS = ("p-MRR", "cosine_spearman", "max_ap", "v_measure", "ndcg_at_10")
+_NOT_SPLITS = ("mteb_dataset_name", "mteb_version", "dataset_revision", "evaluation_phases")
+_RENAMED_TASKS = {
+    "8TagsClustering": "EightTagsClustering",
+    "CMedQAv1": "CMedQAv1-reranking",
+    "CMedQAv2": "CMedQAv2-reranking",
+    "NorwegianParliament": "NorwegianParliamentClassification",
+    "PPC": "PpcPC",
+}
+_FRENCH_ONLY_TASKS = ("MLSUMClusteringP2P", "MLSUMClusteringS2S")
+_FRENCH_ONLY_VERSIONS = ("1.1.2.dev0", "1.1.3.dev0")
+
+
+def modernise(data: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """A file from before mteb 1.11 in the layout of today's; `path` is for messages.
+
+    Raises:
+        RecordError: A split or subset that is not an object, or an `evaluation_time` that is not a number.
+    """
+    given = data["mteb_dataset_name"]
+    if not isinstance(given, str):
+        raise RecordError(f"{path}: `mteb_dataset_name` is {given!r}, expected the name of a task")
+    splits = {key: value for key, value in data.items() if key not in _NOT_SPLITS}
+    for split, value in splits.items():
+        if not isinstance(value, Mapping):
+            raise RecordError(
+                f"{path}: split {split!r} of a file from before mteb 1.11 is {value!r}, expected an object"
+            )
+    seconds = [value["evaluation_time"] for value in splits.values() if value.get("evaluation_time") is not None]
+    if not all(isinstance(value, (int, float)) for value in seconds):
+        raise RecordError(f"{path}: `evaluation_time` is {seconds}, expected numbers")
+    splits = {
+        split: {key: item for key, item in value.items() if key != "evaluation_time"} for split, value in splits.items()
+    }
+    if not any(_is_subset(key, item) for value in splits.values() for key, item in value.items()):
+        splits = {split: {"default": value} for split, value in splits.items()}
+    task = _RENAMED_TASKS.get(given, given)
+    version = data.get("mteb_version")
+    return {
+        "task_name": task,
+        "dataset_revision": data.get("dataset_revision"),
+        "mteb_version": version,
+        "evaluation_time": sum(seconds) if seconds else None,
+        "scores": {
+            split: [
+                _entry(
+                    metrics, subset=_subset_today(task, subset, version), task=task, where=f"{path}: {split}/{subset}"
+                )
+                for subset, metrics in value.items()
+            ]
+            for split, value in splits.items()
+        },
+    }
+
+
+def flat(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """`{"cos_sim": {"spearman": 0.8}}` -> `{"cosine_spearman": 0.8}`; everything else as it is."""
+    result: dict[str, Any] = {}
+    for name, value in metrics.items():
+        if name in FAMILIES and isinstance(value, Mapping):
+            result.update({f"{FAMILIES[name]}_{inner}": number for inner, number in value.items()})
+        else:
+            result[name] = value
+    return result
+
+
+def _is_subset(key: str, value: Any) -> bool:
+    return isinstance(value, Mapping) and key not in FAMILIES and key != "v_measures"
+
+
+def _entry(metrics: Any, *, subset: str, task: str, where: str) -> dict[str, Any]:
+    if not isinstance(metrics, Mapping):
+        raise RecordError(f"{where}: found {metrics!r} beside subsets, expected an object with metrics")
+    entry = flat(metrics)
+    main = {} if "main_score" in entry else {"main_score": _main_score(entry, task)}
+    return {**entry, **main, "hf_subset": subset, "languages": []}
+
+
+def _main_score(metrics: Mapping[str, Any], task: str) -> Any:
+    if task in MAIN_METRICS:
+        return metrics.get(MAIN_METRICS[task])
+    # Accuracy or F1 is the main metric of a classification task; where a file holds both, it does not tell which.
+    unambiguous = [name for name in ("accuracy", "f1") if name in metrics]
+    candidates = [*_USUAL_METRICS, *(unambiguous if len(unambiguous) == 1 else [])]
+    return next((metrics[name] for name in candidates if name in metrics), None)
+
+
+def _subset_today(task: str, subset: str, version: Any) -> str:
+    if task == "XPQARetrieval" and subset == "fr":
+        return "fra-fra"
+    if task in _FRENCH_ONLY_TASKS and version in _FRENCH_ONLY_VERSIONS and subset == "default":
+        return "fr"
+    return subset

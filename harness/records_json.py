@@ -1,0 +1,286 @@
+"""Record <-> JSON text (pure).
+
+The layout is mteb's TaskResult (mteb 2.26), so that mteb and its tools read it, plus one key `harness`. What is written
+is strict JSON at full precision and depends on nothing but the record: splits, subsets and metrics are sorted. What is
+read may be any file of the public results repository; the oracle tests compare with `TaskResult.from_disk`.
+
+Read and made uniform: bare NaN and Infinity (None), `"pearson": [r, p]` (r), metrics nested by similarity (flat), the
+schema from before mteb 1.11. Refused where mteb is silent: two entries for one subset (mteb averages them), a file with
+no scores, an object with a key twice. Dropped: mteb's `evaluation_phases`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
+from enum import Enum
+from numbers import Integral, Real
+from typing import Any
+
+from harness.errors import RecordError
+from harness.records_historic import flat, modernise
+from harness.records_paths import Identity, variant_kwargs
+from harness.types import Record
+
+NO_REVISION = "no_revision_available"
+_META_KEYS = (
+    *("loader", "name", "revision", "release_date", "languages", "n_parameters", "memory_usage_mb", "max_tokens"),
+    *("embed_dim", "license", "open_weights", "public_training_code", "public_training_data", "framework"),
+    *("similarity_fn_name", "use_instructions", "training_datasets", "experiment_kwargs"),
+)
+_LAST_KEYS = ("main_score", "hf_subset", "languages")
+_CORRELATIONS = ("pearson", "spearman")
+
+
+def to_json(record: Record) -> str:
+    """The file's text: mteb's keys in mteb's order, two spaces of indentation, a newline at the end.
+
+    Raises:
+        RecordError: NaN or infinity (the message names task, split, subset and metric), a value that is not JSON, or
+            scores that `from_json` would refuse.
+    """
+    where = f"{record.task} of {record.model}"
+    try:
+        scores = {
+            _key(split, where): sorted(
+                (_ordered(entry, f"{where}: {split}") for entry in entries), key=lambda e: str(e.get("hf_subset"))
+            )
+            for split, entries in sorted(record.scores.items())
+        }
+        _check_scores(scores, where)
+        document = {
+            "dataset_revision": record.dataset_revision,
+            "task_name": record.task,
+            "mteb_version": record.mteb_version,
+            "scores": scores,
+            "evaluation_time": _plain(record.evaluation_time, f"{where}: evaluation_time"),
+            "kg_co2_emissions": _plain(record.kg_co2_emissions, f"{where}: kg_co2_emissions"),
+            "date": _plain(record.date, f"{where}: date"),
+        }
+        if record.harness:
+            document["harness"] = _plain(record.harness, f"{where}: harness")
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text.encode()
+    except (ValueError, TypeError, RecursionError) as err:
+        raise RecordError(f"{where}: the record cannot be written as JSON: {err}") from err
+    return text
+
+
+def meta_json(model_meta: Mapping[str, Any], owner: Identity) -> str:
+    """The text of `model_meta.json`: mteb's ModelMeta with every key that it requires, null where nothing is known.
+
+    Unlike mteb's own it is strict JSON (`max_tokens` may be infinite there) and the same for equal metadata: sets are
+    sorted and memory addresses of functions left out.
+    """
+    meta = {**dict.fromkeys(_META_KEYS), "framework": [], **model_meta}
+    meta.update(name=owner.model, revision=owner.revision, experiment_kwargs=variant_kwargs(owner.variant) or None)
+    if isinstance(meta["training_datasets"], (list, tuple)):
+        meta["training_datasets"] = set(meta["training_datasets"])  # mteb lists a set in the order of its hashes
+    try:
+        return json.dumps(_meta_value(meta), indent=4, allow_nan=False) + "\n"
+    except (ValueError, TypeError, RecursionError) as err:
+        raise RecordError(f"{owner}: its model_meta.json cannot be written as JSON: {err}") from err
+
+
+def parse(text: str, *, path: str, identity: Identity) -> Record:
+    """The record in a file's text. `identity` says whose it is; the file itself does not.
+
+    Raises:
+        RecordError: Not JSON, or not a result file; the message says where and what was expected.
+    """
+    data = load_object(text, path=path)
+    if "scores" not in data and "mteb_dataset_name" in data:
+        data = modernise(data, path)
+    raw = _object(data.get("scores"), f"{path}: `scores`")
+    scores = {
+        split: [
+            _entry(item, f"{path}: {split}[{index}]") for index, item in enumerate(_list(items, f"{path}: {split}"))
+        ]
+        for split, items in raw.items()
+    }
+    _check_scores(scores, path)
+    task = _text(data.get("task_name"), f"{path}: `task_name`")
+    if not task:
+        raise RecordError(f"{path}: `task_name` is missing or empty, expected the name of a task")
+    return Record(
+        task=task,
+        model=identity.model,
+        revision=identity.revision,
+        dataset_revision=_text(data.get("dataset_revision"), f"{path}: `dataset_revision`") or NO_REVISION,
+        scores=scores,
+        evaluation_time=_number(data.get("evaluation_time"), f"{path}: `evaluation_time`"),
+        date=_timestamp(data.get("date"), f"{path}: `date`"),
+        mteb_version=_text(data.get("mteb_version"), f"{path}: `mteb_version`"),
+        kg_co2_emissions=_number(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
+        harness=_object(data.get("harness", {}), f"{path}: `harness`"),
+        variant=identity.variant,
+        path=path,
+    )
+
+
+def load_object(text: str, *, path: str) -> dict[str, Any]:
+    """A JSON object as Python writes it: NaN, Infinity and numbers beyond float64 become None.
+
+    Raises:
+        RecordError: Not a JSON object, one key twice in an object, or text that cannot be written again.
+    """
+    try:
+        data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=_unique)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be neither printed nor written
+    except json.JSONDecodeError as err:
+        raise RecordError(f"{path}: not JSON: {err.msg} in line {err.lineno}, column {err.colno}") from err
+    except RecursionError as err:
+        raise RecordError(f"{path}: not a result file: nested too deeply") from err
+    except ValueError as err:
+        raise RecordError(f"{path}: not a result file: {err}") from err
+    return _object(data, f"{path}: the file")
+
+
+# --- what is common ------------------------------------------------------------------------------------------------
+
+
+def _check_scores(scores: Mapping[str, Sequence[Mapping[str, Any]]], where: str) -> None:
+    for split, entries in scores.items():
+        seen = set()
+        for index, entry in enumerate(entries):
+            subset = _check_entry(entry, f"{where}: {split}[{index}]")
+            if subset in seen:
+                raise RecordError(f"{where}: two entries for split {split!r}, subset {subset!r}, expected one")
+            seen.add(subset)
+    if not any(scores.values()):
+        raise RecordError(f"{where}: `scores` holds no scores")
+
+
+def _check_entry(entry: Mapping[str, Any], where: str) -> str:
+    subset, languages = entry.get("hf_subset"), entry.get("languages")
+    if not isinstance(subset, str):
+        raise RecordError(f"{where}: `hf_subset` is {_brief(subset)}, expected a string")
+    if not isinstance(languages, list) or not all(isinstance(language, str) for language in languages):
+        raise RecordError(f"{where}: `languages` is {_brief(languages)}, expected a list of strings")
+    if "main_score" not in entry:
+        raise RecordError(f"{where}: `main_score` is missing")
+    _number(entry["main_score"], f"{where}: `main_score`")
+    return subset
+
+
+def _number(value: Any, where: str) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise RecordError(f"{where} is {_brief(value)}, expected a number or null")
+    try:
+        return float(value)
+    except OverflowError as err:
+        raise RecordError(f"{where} is larger than any float64, expected a score or seconds") from err
+
+
+def _brief(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else shown[:57] + "..."
+
+
+# --- writing -------------------------------------------------------------------------------------------------------
+
+
+def _ordered(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
+    place = f"{where}/{entry.get('hf_subset')}"
+    names = [*sorted(name for name in entry if name not in _LAST_KEYS), *(name for name in _LAST_KEYS if name in entry)]
+    return {_key(name, place): _plain(entry[name], f"{place}, {name}") for name in names}
+
+
+def _plain(value: Any, where: str) -> Any:
+    """`value` in the types that JSON knows, keys sorted; numpy scalars become Python numbers."""
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real):
+        number = float(value)
+        if math.isfinite(number):
+            return number
+        raise RecordError(f"{where} is {number}, expected a finite number, or None where the metric does not apply")
+    if isinstance(value, Mapping):
+        return {_key(key, where): _plain(value[key], f"{where}, {key}") for key in sorted(value)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item, f"{where}[{index}]") for index, item in enumerate(value)]
+    raise RecordError(f"{where} is a {type(value).__name__}, expected numbers, strings, lists or mappings")
+
+
+def _key(key: Any, where: str) -> str:
+    if not isinstance(key, str):
+        raise RecordError(f"{where} has the key {key!r}, expected a string")
+    return key
+
+
+def _meta_value(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return _meta_value(value.value)
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _meta_value(item) for key, item in value.items()}
+    if isinstance(value, (set, frozenset)):
+        return sorted(_meta_value(item) for item in value)
+    if isinstance(value, (list, tuple)):
+        return [_meta_value(item) for item in value]
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
+
+
+# --- reading -------------------------------------------------------------------------------------------------------
+
+
+def _finite(digits: str) -> float | None:
+    number = float(digits)
+    return number if math.isfinite(number) else None
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"an object holds the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
+    return result
+
+
+def _entry(item: Any, where: str) -> dict[str, Any]:
+    metrics = flat(_object(item, where))
+    return {name: _coefficient(value) if name.endswith(_CORRELATIONS) else value for name, value in metrics.items()}
+
+
+def _coefficient(value: Any) -> Any:
+    """mteb 1.12 to 1.18 wrote scipy's (coefficient, p-value) as it came."""
+    return value[0] if isinstance(value, list) and len(value) == 2 else value
+
+
+def _object(value: Any, where: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise RecordError(f"{where} is {_brief(value)}, expected an object")
+    return value
+
+
+def _list(value: Any, where: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise RecordError(f"{where} is {_brief(value)}, expected a list with one entry for each subset")
+    return value
+
+
+def _text(value: Any, where: str) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise RecordError(f"{where} is {_brief(value)}, expected a string")
+    return value
+
+
+def _timestamp(value: Any, where: str) -> float | None:
+    if not isinstance(value, str):
+        return _number(value, where)
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError as err:
+        raise RecordError(f"{where} is {_brief(value)}, expected seconds since 1970 or an ISO date") from err
+    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
