@@ -1,0 +1,47 @@
+"""The command `harness`: the only place that prints or exits. One file a group of subcommands.
+
+Exit status: 0 all done; 1 some cell failed, the others are recorded; 2 the request was wrong; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+import harness
+from harness.cli import doctor, run, table, tasks
+from harness.errors import HarnessError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = parser().parse_args(argv)
+    try:
+        status = int(arguments.do(arguments))
+        sys.stdout.flush()
+        return status
+    except HarnessError as err:
+        print(f"harness: {err}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("harness: interrupted; finished records are kept", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader of our output has left, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="harness",
+        description="Benchmark text-embedding models with mteb's scores.",
+        epilog="Without arguments, `harness run` benchmarks the bundled model on the suite `mini`.",
+    )
+    top.add_argument("--version", action="version", version=f"embedding-harness {harness.__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for group in (run, tasks, table, doctor):
+        group.add(commands)
+    return top

@@ -1,0 +1,61 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+
+def names(value: str) -> list[str]:
+    """`a,b` -> ["a", "b"]."""
+    found = [name.strip() for name in value.split(",") if name.strip()]
+    if not found:
+        raise argparse.ArgumentTypeError("expected one or more names, separated by commas")
+    return found
+
+
+def positive(value: str) -> int:
+    """A whole number above zero."""
+    try:
+        number = int(value)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"found {value!r}; expected a whole number above 0")
+    return number
+
+
+def add_tasks(command: argparse.ArgumentParser) -> None:
+    """`-t`, `--suite`, `--tasks-dir`."""
+    command.add_argument(
+        "-t", "--tasks", type=names, action="extend", metavar="TASK,...", help="tasks by name (see: harness tasks list)"
+    )
+    command.add_argument("--suite", metavar="NAME", help="a named list of tasks (see: harness suites)")
+    add_tasks_dir(command)
+
+
+def add_tasks_dir(command: argparse.ArgumentParser) -> None:
+    """`--tasks-dir`."""
+    command.add_argument(
+        "--tasks-dir", action="append", default=[], metavar="DIR", help="a folder with more task and suite files"
+    )
+
+
+def add_results(command: argparse.ArgumentParser) -> None:
+    """`--results`."""
+    command.add_argument(
+        "--results", metavar="DIR", help="folder of the records (default: $HARNESS_RESULTS, else ./results)"
+    )
+
+
+def add_json(command: argparse.ArgumentParser) -> None:
+    """`--json`."""
+    command.add_argument("--json", action="store_true", help="print JSON for machines instead of text")
+
+
+def print_json(value: Any) -> None:
+    """Strict JSON on stdout."""
+    json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
+    print()

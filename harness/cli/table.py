@@ -1,0 +1,129 @@
+"""`harness table`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import arguments
+from harness.errors import UnknownName
+from harness.outputs import table
+
+if TYPE_CHECKING:
+    from harness.registry import Registry
+    from harness.types import Part, Record
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "table",
+        help="compare recorded models",
+        description="Compare recorded models: one main score per task (mean over splits and subsets), best in bold "
+        "where the format has it.",
+    )
+    command.add_argument("models", nargs="*", metavar="MODEL", help="default: every recorded model")
+    arguments.add_tasks(command)
+    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
+    command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
+    command.add_argument("--format", choices=table.FORMATS, default="table")
+    command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
+    arguments.add_results(command)
+    command.set_defaults(do=do)
+
+
+def do(args: argparse.Namespace) -> int:
+    """Collect records, compare, print."""
+    from harness import registry, results
+    from harness.plan import results_folder
+    from harness.types import Refused
+
+    folder = results_folder(args.results)
+    if not folder.is_dir():
+        raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
+    known = registry.tasks(args.tasks_dir)
+    suite = known.suite(args.suite) if args.suite else None
+    wanted = [known.get(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
+    parts = suite.parts if suite else {}
+    found: list[Record] = []
+    for item in results.scan(folder):
+        if isinstance(item, Refused):
+            print(f"harness: left out {item.path}: {item.reason}", file=sys.stderr)
+        elif not wanted or item.task in wanted:
+            found.append(item)
+    comparison = _comparison(found, args, wanted=wanted, parts=parts, known=known)
+    print(table.render(comparison, format=args.format, digits=args.digits), end="")
+    return 0
+
+
+def _comparison(
+    found: list[Record],
+    args: argparse.Namespace,
+    *,
+    wanted: list[str],
+    parts: Mapping[str, tuple[Part, ...]],
+    known: Registry,
+) -> table.Comparison:
+    labels = _labels(found)
+    names = sorted({record.model for record in found})
+    for name in args.models:
+        if name not in names:
+            raise UnknownName.of("recorded model", name, names)
+    order = args.models or names
+    scores: dict[str, dict[str, float]] = {}
+    metrics: set[str] = set()
+    for record in sorted(found, key=lambda record: order.index(record.model) if record.model in order else -1):
+        if record.model not in order:
+            continue
+        row = scores.setdefault(labels[_identity(record)], {})
+        value = _score(record, args.metric, splits=args.splits, parts=parts.get(record.task), known=known)
+        metrics.update(name for entry in record.parts.values() for name in entry)
+        if value is not None:
+            row[record.task] = value
+    present = {task for row in scores.values() for task in row}
+    if args.metric and not present and scores:
+        raise UnknownName.of("recorded metric", args.metric, sorted(metrics))
+    if not present:
+        raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
+    tasks = [task for task in dict.fromkeys(wanted) if task in present] or sorted(present)
+    missing = [task for task in dict.fromkeys(wanted) if task not in present]
+    if missing:
+        print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
+    return table.Comparison(models=list(scores), tasks=tasks, scores=scores)
+
+
+def _identity(record: Record) -> tuple[str, str, str]:
+    return record.model, record.revision, record.variant
+
+
+def _labels(found: list[Record]) -> dict[tuple[str, str, str], str]:
+    """Model names; with the revision where a model has several, and the variant where there is one."""
+    identities = {_identity(record) for record in found}
+    revisions: dict[str, set[str]] = {}
+    for model, revision, _ in identities:
+        revisions.setdefault(model, set()).add(revision)
+    return {
+        (model, revision, variant): model
+        + (f"@{revision[:10]}" if len(revisions[model]) > 1 else "")
+        + (f" [{variant}]" if variant else "")
+        for model, revision, variant in identities
+    }
+
+
+def _score(
+    record: Record, metric: str | None, *, splits: list[str] | None, parts: tuple[Part, ...] | None, known: Registry
+) -> float | None:
+    """Mean over the record's parts that count; a suite's own parts, when it narrows the task, must all be there."""
+    entries = record.parts
+    if parts is None and record.task in known.names() and not splits:
+        declared = known.get(record.task).parts
+        chosen = [part for part in declared if part in entries] or list(entries)
+    else:
+        chosen = list(parts) if parts is not None else list(entries)
+    if splits:
+        chosen = [part for part in chosen if part.split in splits]
+    values = [entries.get(part, {}).get(metric or "main_score") for part in chosen]
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return sum(numbers) / len(numbers) if numbers and len(numbers) == len(values) else None

@@ -1,0 +1,1 @@
+"""Records into what people read: pure `render(...) -> str` functions."""

