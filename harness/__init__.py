@@ -10,7 +10,7 @@ The line that a number travels, in reading order:
     encoding        texts -> embeddings, checked
     search          queries and corpus blocks -> hits
     evaluators      gold and embeddings -> scores               metrics: the formulas
-    run             the straight line that joins them
+    cells           the straight line that joins them: `run`
     results         records on disk
     outputs         records -> tables
     cli             the command `harness`
@@ -35,9 +35,9 @@ from harness.errors import (
 from harness.types import Record, TaskSpec
 
 if TYPE_CHECKING:
+    from harness.cells import run
     from harness.registry import tasks
     from harness.results import scan
-    from harness.run import run
 
 __version__ = "0.1.0"
 __all__ = [
@@ -56,7 +56,7 @@ __all__ = [
     "tasks",
 ]
 
-_LAZY = {"run": "harness.run", "tasks": "harness.registry", "scan": "harness.results"}
+_LAZY = {"run": "harness.cells", "tasks": "harness.registry", "scan": "harness.results"}
 
 
 def __getattr__(name: str) -> Any:

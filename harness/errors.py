@@ -1,7 +1,7 @@
 """Everything that can go wrong and is worth one clear message.
 
 Each error says where it happened, what was found, what was expected and what to do. The command line prints the
-message and nothing else; the per-cell boundary in `run` records it and goes on with the next cell.
+message and nothing else; the per-cell boundary in `cells` records it and goes on with the next cell.
 """
 
 from __future__ import annotations

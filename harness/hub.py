@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import NamedTuple
@@ -61,7 +62,7 @@ def model(name: str, *, revision: str | None = None) -> Repo:
         ) from err
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
-    except (errors.HfHubHTTPError, OSError) as err:
+    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
         raise ModelError(
             f"model {shown}: the hub could not be asked ({type(err).__name__}); "
             "try again, or use --offline for what is cached"
@@ -81,6 +82,23 @@ def _cached(name: str, revision: str | None, shown: str) -> Repo:
     except (errors.LocalEntryNotFoundError, OSError, ValueError) as err:
         raise ModelError(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
     return Repo(folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
+
+
+def remember(name: str, *, ref: str, commit: str) -> None:
+    """Note in the client's cache that the branch or tag `ref` of the model `name` is `commit`.
+
+    The client does so itself when it loads by branch. Models are loaded by commit here, so that they cannot change
+    between resolving and loading; without the note, `--offline` would not find them under the name that worked online.
+    """
+    from pathlib import Path
+
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    file = Path(constants.HF_HUB_CACHE) / repo_folder_name(repo_id=name, repo_type="model") / "refs" / ref
+    with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(commit, encoding="utf-8")
 
 
 def reachable(*, seconds: float = 5.0) -> tuple[str, str]:

@@ -39,6 +39,11 @@ class Job:
     why: str
     record: Record | None
 
+    @property
+    def applies(self) -> bool:
+        """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
+        return self.task.type == "Retrieval" or not models.only_searches(self.model)
+
 
 class Environment(NamedTuple):
     """Where results go and how models are opened."""
@@ -127,13 +132,12 @@ def plan(
     """One job per model and task, with what of it is still to do.
 
     Raises:
-        HarnessError: a model does not exist, or the results folder cannot be written.
+        HarnessError: a model does not exist.
     """
     specs = [
         models.resolve(name, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
         for name in dict.fromkeys(names)
     ]
-    results.check_writable(environment.results)
     return [_job(spec, task, parts, environment) for spec in specs for task, parts in tasks]
 
 

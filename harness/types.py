@@ -273,6 +273,7 @@ class ModelSpec:
         revision: a hub commit, or a digest of the files; `no_revision_available` for a Python callable.
         location: the hub repository or the folder to load from.
         origin: where the weights come from.
+        ref: the branch or tag of the hub that was asked for; None where a commit was, or for any other origin.
         note: what a reader of the record must know (for example that a bundled copy stood in for the hub).
     """
 
@@ -281,6 +282,7 @@ class ModelSpec:
     location: str
     origin: Literal["hub", "folder", "bundled", "baseline", "python"]
     trust_remote_code: bool = False
+    ref: str | None = None
     note: str = ""
     function: Callable[[list[str]], Any] | None = None
 

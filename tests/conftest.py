@@ -16,6 +16,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
 
+# Before torch loads its OpenMP: threads that spin while they wait for each other make a busy machine many times slower.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 
 def bundled_folder() -> Path:
     """The folder of the bundled model; skips where the package is missing."""

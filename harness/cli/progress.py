@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from harness.cells import Event
     from harness.plan import Job
-    from harness.run import Event
 
 
 def show(events: Iterator[Event], jobs: Sequence[Job], *, quiet: bool) -> list[Event]:
@@ -22,12 +22,10 @@ def show(events: Iterator[Event], jobs: Sequence[Job], *, quiet: bool) -> list[E
 
 
 def _lines(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
-    seen, total, done = [], sum(len(job.todo) for job in jobs), 0
+    seen, total, done = [], _total(jobs), 0
     started = time.monotonic()
     for event in events:
         seen.append(event)
-        if event.kind == "inapplicable":
-            total -= len(event.job.todo)
         text = _line(event)
         if event.kind in ("recorded", "failed"):
             done += 1
@@ -49,21 +47,22 @@ def _live(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
     )
-    seen, total = [], sum(len(job.todo) for job in jobs)
+    seen = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("starting", total=total)
+        bar = progress.add_task("starting", total=_total(jobs))
         for event in events:
             seen.append(event)
             if event.kind in ("load", "encode", "score", "open"):
                 where = f"{event.job.task.name} {event.part}" if event.part else event.job.model.name
                 progress.update(bar, description=f"{event.kind} {escape(where)}")
-            elif event.kind == "inapplicable":
-                total -= len(event.job.todo)
-                progress.update(bar, total=total)
-            else:
+            elif event.kind != "inapplicable":
                 progress.console.print(escape(_line(event)), highlight=False)
                 progress.advance(bar, 0 if event.kind == "kept" else 1)
     return seen
+
+
+def _total(jobs: Sequence[Job]) -> int:
+    return sum(len(job.todo) for job in jobs if job.applies)
 
 
 def _line(event: Event) -> str:
@@ -72,7 +71,8 @@ def _line(event: Event) -> str:
     if event.kind == "open":
         return f"opening {job.model.name}" + (f" ({job.model.note})" if job.model.note else "")
     if event.kind == "kept":
-        return f"kept {what}: recorded with the same fingerprint"
+        share = f" ({len(job.done)} of {len(job.done) + len(job.todo)} parts)" if job.todo else ""
+        return f"kept {what}{share}: recorded with the same fingerprint"
     if event.kind == "recorded" and event.record is not None and event.part is not None:
         return f"{what} {event.part}: {job.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"
     if event.kind == "failed" and event.failure is not None:

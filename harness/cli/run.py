@@ -13,8 +13,8 @@ from harness.cli import arguments
 from harness.cli.progress import show
 
 if TYPE_CHECKING:
+    from harness.cells import Event, Failure
     from harness.plan import Job
-    from harness.run import Event, Failure
 
 
 def add(commands: Any) -> None:
@@ -91,7 +91,7 @@ def do(args: argparse.Namespace) -> int:
     )
     if args.plan:
         return _show_plan(jobs, as_json=args.json)
-    from harness.run import execute
+    from harness.cells import execute
 
     started = time.monotonic()
     events = show(execute(jobs, environment), jobs, quiet=args.json)
@@ -105,12 +105,10 @@ def do(args: argparse.Namespace) -> int:
 
 def _show_plan(jobs: list[Job], *, as_json: bool) -> int:
     from harness.data.estimate import estimate
-    from harness.models import only_searches
 
     rows = []
     for job in jobs:
         for part in (*job.done, *job.todo):
-            applies = job.task.type == "Retrieval" or not only_searches(job.model)
             size = estimate(job.task, part)
             rows.append(
                 {
@@ -119,7 +117,7 @@ def _show_plan(jobs: list[Job], *, as_json: bool) -> int:
                     "part": str(part),
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
-                    "status": "recorded" if part in job.done else job.why if applies else "does not apply",
+                    "status": "recorded" if part in job.done else job.why if job.applies else "does not apply",
                 }
             )
     if as_json:

@@ -79,7 +79,9 @@ def _comparison(
             continue
         row = scores.setdefault(labels[_identity(record)], {})
         value = _score(record, args.metric, splits=args.splits, parts=parts.get(record.task), known=known)
-        metrics.update(name for entry in record.parts.values() for name in entry)
+        metrics.update(
+            name for entry in record.parts.values() for name, found in entry.items() if isinstance(found, int | float)
+        )
         if value is not None:
             row[record.task] = value
     present = {task for row in scores.values() for task in row}

@@ -164,14 +164,11 @@ def _noted(ids: Sequence[str], what: str, *, where: str, strict: bool) -> list[s
 
 
 def _column(table: Table, name: str, *, where: str) -> Sequence[Any]:
-    if name not in table:
-        raise DataError(
-            f"{where}: no column {name!r}; found {', '.join(map(repr, table)) or 'none'}; set `columns:` in the spec"
-        )
-    values = table[name]
-    if len(values) == 0:
+    if not any(len(values) for values in table.values()):
         raise DataError(f"{where}: holds no rows; expected at least one")
-    return values
+    if name not in table:
+        raise DataError(f"{where}: no column {name!r}; found {', '.join(map(repr, table))}; set `columns:` in the spec")
+    return table[name]
 
 
 def _texts(table: Table, name: str, *, where: str) -> list[str]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness.data.columns import Table
 from harness.errors import DataError
 from harness.types import TaskSpec
+
+_SEARCH_TABLES = ("corpus", "queries", "qrels")
 
 
 def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
@@ -18,30 +21,72 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     For retrieval tasks `table` is corpus, queries or qrels, which are configs of the repository (`corpus`, `queries` or
     `query`, `default` or `qrels`; with a subset in front, as `de-corpus`), each with the wanted split or a single one.
 
+    A commit never changes, so what the client's cache holds of it is read without asking the hub.
+
     Raises:
         DataError: the data set, revision, config or split does not exist, or the hub cannot be reached.
     """
     import datasets
 
+    datasets.disable_progress_bars()
     with _explained(task):
-        config: str | None = None if subset == "default" else subset
-        if table in ("corpus", "queries", "qrels"):
-            config = _config(task, table, subset)
-            split = _split(task, config, split)
-        dataset = datasets.load_dataset(
-            task.source.path, config, split=split, revision=task.source.revision, **_quiet()
-        )
+        dataset = _cached(task, table, subset, split)
+        if dataset is None:
+            if datasets.config.HF_HUB_OFFLINE:
+                raise DataError(f"{_source(task)}: not in the local cache, and --offline forbids asking the hub")
+            dataset = _downloaded(task, table, subset, split)
     return {name: dataset.data.column(name).to_pylist() for name in dataset.column_names}
 
 
-def _config(task: TaskSpec, table: str, subset: str) -> str:
-    known = _configs(task.source.path, task.source.revision)
+def _config_names(table: str, subset: str) -> list[str]:
+    """What the config may be called, the likeliest first."""
+    if table not in _SEARCH_TABLES:
+        return [subset]
     prefix = "" if subset == "default" else f"{subset}-"
-    names = {
+    return {
         "corpus": [f"{prefix}corpus"],
         "queries": [f"{prefix}queries", "query"],
         "qrels": [f"{prefix}qrels"] if prefix else ["default", "qrels"],
     }[table]
+
+
+def _cached(task: TaskSpec, table: str, subset: str, split: str) -> Any:
+    """The table as an earlier load has prepared it, at the task's revision and no other; None where there is none.
+
+    The client has its own way back to its cache, but takes the latest revision that it finds there.
+    """
+    from datasets.packaged_modules.cache.cache import Cache
+
+    revision, path = task.source.revision, task.source.path
+    for name in _config_names(table, subset):
+        known = {"repo_id": path, "dataset_name": path.rpartition("/")[2], "config_name": name, "hash": revision}
+        versions = Path(Cache(**known, version="0.0.0").cache_dir).parent.parent
+        for folder in sorted(versions.glob(f"*/{revision}")):
+            builder = Cache(**known, version=folder.parent.name)
+            if table in _SEARCH_TABLES:
+                split = _fitting(split, tuple(builder.info.splits or ()))
+            return builder.as_dataset(split=split)
+    return None
+
+
+def _downloaded(task: TaskSpec, table: str, subset: str, split: str) -> Any:
+    import datasets
+
+    path, revision = task.source.path, task.source.revision
+    config = None if subset == "default" else subset
+    if table in _SEARCH_TABLES:
+        config = _config(task, _config_names(table, subset))
+        split = _fitting(split, _splits(path, config, revision))
+    dataset = datasets.load_dataset(path, config, split=split, revision=revision)
+    if any(Path(file["filename"]).parent.name != revision for file in dataset.cache_files):
+        raise DataError(
+            f"{_source(task)}: the hub could not be asked, and the local cache holds other revisions only; try again"
+        )
+    return dataset
+
+
+def _config(task: TaskSpec, names: Sequence[str]) -> str:
+    known = _configs(task.source.path, task.source.revision)
     for name in names:
         if name in known:
             return name
@@ -50,11 +95,8 @@ def _config(task: TaskSpec, table: str, subset: str) -> str:
     )
 
 
-def _split(task: TaskSpec, config: str, wanted: str) -> str:
-    known = _splits(task.source.path, config, task.source.revision)
-    if wanted in known or len(known) != 1:
-        return wanted
-    return known[0]
+def _fitting(wanted: str, known: Sequence[str]) -> str:
+    return wanted if wanted in known or len(known) != 1 else known[0]
 
 
 @functools.lru_cache(maxsize=256)
@@ -71,11 +113,8 @@ def _splits(path: str, config: str, revision: str | None) -> tuple[str, ...]:
     return tuple(str(name) for name in datasets.get_dataset_split_names(path, config, revision=revision))
 
 
-def _quiet() -> dict[str, Any]:
-    import datasets
-
-    datasets.disable_progress_bars()
-    return {}
+def _source(task: TaskSpec) -> str:
+    return f"{task.name}: data set {task.source.path}@{task.source.revision}"
 
 
 @contextlib.contextmanager
@@ -83,7 +122,7 @@ def _explained(task: TaskSpec) -> Iterator[None]:
     """The many errors of the client as one that says what to do."""
     import datasets
 
-    source = f"{task.name}: data set {task.source.path}@{task.source.revision}"
+    source = _source(task)
     try:
         yield
     except DataError:
@@ -95,11 +134,17 @@ def _explained(task: TaskSpec) -> Iterator[None]:
         ) from err
     except datasets.exceptions.DatasetGenerationError as err:
         cause = err.__cause__ or err
-        raise DataError(f"{source}: cannot be read ({type(cause).__name__}: {str(cause).splitlines()[0]})") from err
+        raise DataError(f"{source}: cannot be read ({_said(cause)})") from err
     except (ValueError, RuntimeError) as err:
-        message = str(err).splitlines()[0] if str(err) else type(err).__name__
-        raise DataError(f"{source}: {message}") from err
-    except (OSError, TimeoutError) as err:
-        raise DataError(
-            f"{source}: the hub could not be asked ({type(err).__name__}: {str(err).splitlines()[0][:200]})"
-        ) from err
+        raise DataError(f"{source}: {_said(err).removeprefix(f'{type(err).__name__}: ')}") from err
+    except OSError as err:
+        raise DataError(f"{source}: the hub could not be asked ({_said(err)})") from err
+    except StopIteration as err:  # what the reader of JSON files says to a file without a line
+        raise DataError(f"{source}: a file holds no rows; expected at least one") from err
+    except Exception as err:  # transport errors, whose classes change with the client's version
+        raise DataError(f"{source}: cannot be loaded ({_said(err)})") from err
+
+
+def _said(err: BaseException) -> str:
+    lines = str(err).splitlines()
+    return f"{type(err).__name__}: {lines[0][:200]}" if lines else type(err).__name__

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ from harness.data.columns import Table
 from harness.errors import DataError
 from harness.types import TaskSpec
 
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 
 
@@ -92,13 +95,15 @@ def _separated(path: Path) -> Table:
         try:
             reader = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
             header = next(reader, [])
+            if len(set(header)) != len(header):
+                raise DataError(f"{path}:1: two columns of one name in the header ({', '.join(header)})")
             rows = []
             for row in reader:
-                if len(row) != len(header):
+                if row and len(row) != len(header):
                     raise DataError(
                         f"{path}:{reader.line_num}: {len(row)} fields; expected {len(header)} as in the header"
                     )
-                rows.append(row)
+                rows += [row] if row else []
         except (csv.Error, UnicodeDecodeError) as err:
             raise DataError(f"{path}: cannot be read ({err})") from err
     return {name: _typed([row[i] for row in rows]) for i, name in enumerate(header)}
@@ -115,12 +120,10 @@ def _parquet(path: Path) -> Table:
 
 
 def _typed(values: list[str]) -> list[Any]:
-    """A column of a text file as integers or floats when every value is one."""
-    for kind in (int, float):
-        try:
+    """A column of a text file as integers or floats when every value is written as one; ids such as 007 stay text."""
+    for kind, pattern in ((int, _INTEGER), (float, _NUMBER)):
+        if all(pattern.fullmatch(value) for value in values):
             return [kind(value) for value in values]
-        except ValueError:
-            continue
     return values
 
 

@@ -47,7 +47,8 @@ def checked(embeddings: Float32, texts: object) -> Float32:
         )
     if len(rows) != len(items):
         raise EncodeError(f"the model returned {len(rows)} vectors for {len(items)} texts; expected one per text")
-    rows = rows.astype(np.float32, copy=False)
+    with np.errstate(over="ignore"):  # what overflows is refused below
+        rows = rows.astype(np.float32, copy=False)
     finite = np.isfinite(rows).all(axis=1)
     if not finite.all():
         raise EncodeError(

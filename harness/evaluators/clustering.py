@@ -14,8 +14,8 @@ numbers equal those of mteb on a task with one subset and one split. `max_docume
 `max_fraction_of_documents_to_embed` where mteb refuses to have both. Data without two labels is an error.
 
 As in mteb, a path that ends above a level is left out of that level where labels are integers (as is a label -1), and
-makes up a class of its own ("-1") where they are strings. The number of threads is left alone, because scikit-learn
-adds up the inertia that ends the iterations in as many parts as it has threads.
+makes up a class of its own ("-1") where they are strings. K-means runs on one thread: scikit-learn adds up the inertia
+that ends the iterations in as many parts as it has threads, so that only then is a score the same on every machine.
 """
 
 from __future__ import annotations
@@ -72,9 +72,12 @@ def score(
     Raises:
         DataError: fewer than two texts or labels are left to cluster.
     """
-    if isinstance(gold, ClusteredSets):
-        return _legacy(gold, embeddings["texts"], settings)
-    return _bootstrapped(gold, embeddings["texts"], settings)
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        if isinstance(gold, ClusteredSets):
+            return _legacy(gold, embeddings["texts"], settings)
+        return _bootstrapped(gold, embeddings["texts"], settings)
 
 
 def _bootstrapped(gold: Clustered, embeddings: Float32, settings: ClusteringSettings) -> Scores:
@@ -102,7 +105,7 @@ def _level(
 
     labels = _labels_of_level(paths, level)
     present = np.ones(len(labels), dtype=bool) if labels.dtype.kind == "U" else labels != -1
-    labels, embeddings = labels[present], embeddings[present]
+    labels, embeddings = np.unique(labels[present], return_inverse=True)[1], embeddings[present]
     model = MiniBatchKMeans(
         n_clusters=len(np.unique(labels)),
         batch_size=settings.k_mean_batch_size,

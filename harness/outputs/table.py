@@ -14,10 +14,9 @@ FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 _LATEX = str.maketrans(
     {"&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}"}
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
+    | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
-_MARKDOWN = str.maketrans(
-    {"|": r"\|", "*": r"\*", "_": r"\_", "<": "&lt;", ">": "&gt;", "\n": " ", "[": r"\[", "`": r"\`"}
-)
+_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*_[]`~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

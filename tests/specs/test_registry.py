@@ -530,7 +530,7 @@ def test_a_choice_that_cannot_be_met_is_an_error(chosen: dict[str, list[str]], m
 
 
 def test_the_fingerprint_is_what_decides_the_score(tmp_path: Path) -> None:
-    """It holds type, source, columns, merged splits, metric, settings and prompt, and numbers in one form."""
+    """It holds type, source, columns, merged splits, metric, changed settings and prompt, and numbers in one form."""
     text = STS + "settings: {min_score: 1.0}\nprompt: Compare\nmerge_splits: {test: [test, extra]}\n"
     assert registry.fingerprint_of(registry.load_file(_written(tmp_path, text))) == {
         "type": "STS",
@@ -538,7 +538,7 @@ def test_the_fingerprint_is_what_decides_the_score(tmp_path: Path) -> None:
         "columns": {"left": "sentence1", "right": "sentence2", "gold": "score"},
         "merge_splits": {"test": ["test", "extra"]},
         "main_metric": "cosine_spearman",
-        "settings": {"min_score": 1, "max_score": 5},
+        "settings": {"min_score": 1},
         "prompt": "Compare",
     }
 

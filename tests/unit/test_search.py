@@ -58,7 +58,9 @@ def test_cosine_by_hand():
 @pytest.mark.parametrize(("similarity", "expected"), [("dot", 11.0), ("euclidean", -(8**0.5)), ("manhattan", -4.0)])
 def test_other_similarities_by_hand(similarity, expected):
     """(1, 2) against (3, 4): dot 11, minus the Euclidean distance sqrt(8), minus the Manhattan distance 4."""
-    scores = similarity_module.block_scores(np.array([[1, 2]], np.float32), np.array([[3, 4]], np.float32), similarity=similarity)
+    scores = similarity_module.block_scores(
+        np.array([[1, 2]], np.float32), np.array([[3, 4]], np.float32), similarity=similarity
+    )
     assert scores[0, 0] == pytest.approx(expected, rel=1e-6)
 
 

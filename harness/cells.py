@@ -127,16 +127,22 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """Do the jobs in order, one model at a time, and tell what happens.
 
     A cell that fails is reported and the next one starts; whatever was finished is on disk.
+
+    Raises:
+        RecordError: the results folder cannot be written, found out before anything is computed.
     """
+    if any(job.todo for job in jobs):
+        results.check_writable(environment.results)
     opened: ModelSpec | None = None
     encoder: Encoder | Searcher | None = None
-    broken: HarnessError | None = None
+    broken: Exception | None = None
     try:
         for job in jobs:
-            if not job.todo:
+            if job.done:
                 yield Event("kept", job, record=job.record)
+            if not job.todo:
                 continue
-            if models.only_searches(job.model) and job.task.type != "Retrieval":
+            if not job.applies:
                 yield Event("inapplicable", job, message="BM25 ranks documents; it has no vectors")
                 continue
             if opened != job.model:
@@ -146,7 +152,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                 opened, encoder, broken = job.model, None, None
                 try:
                     encoder = models.open_model(job.model, environment.options)
-                except HarnessError as err:
+                except Exception as err:  # of this model only; the next one may open
                     broken = err
             for part in job.todo:
                 if encoder is None:

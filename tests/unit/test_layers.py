@@ -1,0 +1,124 @@
+"""Who may import whom: each heavy package has its owners, inner layers know nothing of outer ones."""
+
+from __future__ import annotations
+
+import ast
+import functools
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "harness"
+MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py"))
+
+OWNERS = {
+    "torch": ("models/sentence_transformer.py", "models/devices.py"),
+    "sentence_transformers": ("models/sentence_transformer.py",),
+    "transformers": ("models/sentence_transformer.py",),
+    "datasets": ("data/hub.py",),
+    "pyarrow": ("data/local.py",),
+    "huggingface_hub": ("hub.py",),
+    "bm25s": ("models/baselines.py",),
+    "sklearn": ("evaluators/",),
+    "scipy": (),
+    "rich": ("cli/progress.py",),
+    "mteb": (),
+    "pandas": (),
+}
+
+
+def is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
+@functools.cache
+def imported(file: str, *, top_level: bool = False) -> frozenset[str]:
+    """Dotted names that a module imports when it runs; with `top_level`, those that it imports when it is imported."""
+    found: set[str] = set()
+    todo: list[ast.AST] = [ast.parse((PACKAGE / file).read_text(encoding="utf-8"))]
+    while todo:
+        node = todo.pop()
+        if is_for_types(node) or (top_level and isinstance(node, ast.FunctionDef)):
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file}: imports are absolute here"
+            assert node.module
+            inside = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {name if is_module(name) else str(node.module) for name in inside}
+        todo += ast.iter_child_nodes(node)
+    return frozenset(found)
+
+
+def is_module(name: str) -> bool:
+    place = PACKAGE.parent / name.replace(".", "/")
+    return place.with_suffix(".py").is_file() or place.is_dir()
+
+
+def own(file: str, *, top_level: bool = False) -> set[str]:
+    """The parts of the package that a module imports: `types`, `data`, ... and `cli.run` as `cli`."""
+    names = imported(file, top_level=top_level)
+    return {name.split(".")[1] for name in names if name.startswith("harness.")} | (
+        {"harness"} if "harness" in names else set()
+    )
+
+
+def test_the_walk_sees_imports() -> None:
+    """The walk finds imports at the top and in functions, and leaves out those for the type checker."""
+    assert "torch" in imported("models/devices.py")
+    assert "torch" not in imported("models/devices.py", top_level=True)
+    assert "harness.records_disk" in imported("results.py", top_level=True)
+    assert own("cells.py") >= {"plan", "models", "results", "types"}
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_a_heavy_package_has_its_owners(package: str) -> None:
+    """Only its owners import it, and only inside functions."""
+    users = {file for file in MODULES if package in {name.split(".")[0] for name in imported(file)}}
+    assert {file for file in users if not file.startswith(OWNERS[package] or ("-",))} == set()
+    assert bool(users) == bool(OWNERS[package])
+    at_import = {file for file in users if package in {name.split(".")[0] for name in imported(file, top_level=True)}}
+    assert at_import == set()
+
+
+@pytest.mark.parametrize(
+    ("layer", "allowed"),
+    [
+        ("types.py", set()),
+        ("errors.py", set()),
+        ("languages.py", set()),
+        ("metrics.py", {"types"}),
+        ("similarity.py", {"types"}),
+        ("environment.py", set()),
+        ("search.py", {"types", "similarity"}),
+        ("spec_file.py", {"errors"}),
+        ("evaluators/", {"types", "metrics", "errors", "evaluators"}),
+        ("outputs/", {"types", "errors", "results", "outputs"}),
+        ("data/columns.py", {"types", "errors"}),
+        ("data/local.py", {"types", "errors", "data"}),
+        ("data/hub.py", {"types", "errors", "data"}),
+        ("encoding/batches.py", set()),
+        ("encoding/pipeline.py", set()),
+        ("models/prompts.py", {"types"}),
+        ("registry.py", {"types", "errors", "languages", "spec_file", "task_file"}),
+        ("results.py", {"types", "errors", "records_disk", "records_json", "records_paths"}),
+    ],
+)
+def test_a_layer_knows_only_inner_ones(layer: str, allowed: set[str]) -> None:
+    """What each layer may import of the package; everything else is further out."""
+    files = [file for file in MODULES if file == layer or (layer.endswith("/") and file.startswith(layer))]
+    assert files
+    for file in files:
+        assert own(file) <= allowed, file
+
+
+def test_nothing_but_the_command_prints_or_exits() -> None:
+    """`print` and `exit` stand in `cli` only, and only `cli` and the package's front import what runs cells."""
+    for file in MODULES:
+        if file.startswith("cli/") or file == "__main__.py":
+            continue
+        calls = [node.func for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.Call)]
+        assert {"print", "exit", "sys.exit"}.isdisjoint(map(ast.unparse, calls)), file
+        assert "cli" not in own(file), file
+        assert "cells" not in own(file), file

