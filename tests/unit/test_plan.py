@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness import models, registry, results
+from harness import cells, models, registry, results
 from harness.errors import DataError, RecordError, UnknownName
 from harness.plan import Environment, Job, chosen, fingerprint, plan, results_folder
 from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec
@@ -291,12 +291,15 @@ def test_what_applies(tmp_path: Path) -> None:
     assert planned(tmp_path, pairs).applies
 
 
-def test_a_results_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    """Found out before any model is opened."""
+def test_a_results_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found out before any model is opened; planning alone writes nothing."""
     spec = task(tmp_path)
+    job = planned(tmp_path, spec)
+    assert not (tmp_path / "results").exists()
     (tmp_path / "results").write_text("")
+    monkeypatch.setattr(cells.models, "open_model", lambda *given: pytest.fail("a model was opened"))
     with pytest.raises(RecordError, match="cannot be written"):
-        planned(tmp_path, spec)
+        next(cells.execute([job], Environment(results=tmp_path / "results", options=EncodeOptions())))
 
 
 def test_the_results_folder(monkeypatch: pytest.MonkeyPatch) -> None:
