@@ -80,7 +80,8 @@ def _downloaded(task: TaskSpec, table: str, subset: str, split: str) -> Any:
     dataset = datasets.load_dataset(path, config, split=split, revision=revision)
     if any(Path(file["filename"]).parent.name != revision for file in dataset.cache_files):
         raise DataError(
-            f"{_source(task)}: the hub could not be asked, and the local cache holds other revisions only; try again"
+            f"{_source(task)}: the hub did not give it (gone, private, or not reachable), and the local cache holds "
+            "other revisions only; set HF_TOKEN to a token with access, or try again"
         )
     return dataset
 
