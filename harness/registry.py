@@ -6,6 +6,7 @@ elsewhere is nobody's problem but `Registry.check`'s. See `task_file` for the fo
 
     name: german                        # the file's own name
     description: ...
+    aliases: ["MTEB(deu, v1)"]          # optional: further names
     notes: ...                          # optional: what is left out, and why
     tasks:
       - GermanSTSBenchmark              # the whole task, or a part of it:
@@ -14,6 +15,7 @@ elsewhere is nobody's problem but `Registry.check`'s. See `task_file` for the fo
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -25,7 +27,7 @@ from harness.errors import SpecError, UnknownName
 from harness.languages import is_language, matches
 from harness.spec_file import Value
 from harness.task_file import changed_settings, file_name, load_file, plain, render
-from harness.types import Part, Suite, TaskSpec
+from harness.types import Part, Source, Suite, TaskSpec
 
 __all__ = ["Registry", "fingerprint_of", "load_file", "render", "select_parts", "tasks"]
 
@@ -69,7 +71,18 @@ class Registry:
         Raises:
             UnknownName, SpecError: as for `get`.
         """
+        if name not in self.suite_files:
+            name = self._aliases().get(name, name)
         return _load_suite(_one_file("suite", name, self.suite_files), self)
+
+    def _aliases(self) -> dict[str, str]:
+        """Alias -> the suite's name; a broken file has none, and of two suites the first in order has it."""
+        found: dict[str, str] = {}
+        for name in self.suite_names():
+            with contextlib.suppress(SpecError):
+                for alias in spec_file.read(self.suite_files[name][0]).key("aliases").items("names"):
+                    found.setdefault(alias.label(), name)
+        return found
 
     def suites(self) -> tuple[Suite, ...]:
         """All suites, sorted by name."""
@@ -141,13 +154,19 @@ def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
     """
     return {
         "type": task.type,
-        "source": asdict(task.source),
+        "source": _source(task.source),
         "columns": plain(task.columns),
         "merge_splits": plain(task.merge_splits),
+        **({"configs": plain(task.configs)} if task.configs else {}),
         "main_metric": task.main_metric,
         "settings": plain(changed_settings(task.settings)),
         "prompt": plain(task.prompt),
     }
+
+
+def _source(source: Source) -> dict[str, Any]:
+    """A source without what few sources have, unless it has it."""
+    return {key: value for key, value in asdict(source).items() if value is not None or key == "revision"}
 
 
 def _subsets_called(name: str, task: TaskSpec) -> list[str]:
@@ -186,8 +205,9 @@ def _one_file(kind: str, name: str, known: Mapping[str, tuple[Path, ...]]) -> Pa
 
 def _load_suite(path: Path, registry: Registry) -> Suite:
     root = spec_file.read(path)
-    value = root.fields(("name", "description", "tasks"), ("notes",))
+    value = root.fields(("name", "description", "tasks"), ("aliases", "notes"))
     name, description, notes = file_name(value["name"], path), value["description"].text(), value["notes"].text()
+    aliases = value["aliases"].labels("names") if value["aliases"].present else ()
     members: dict[str, tuple[Part, ...]] = {}
     for item in value["tasks"].items("tasks"):
         task, parts = _member(item, registry)
@@ -196,7 +216,7 @@ def _load_suite(path: Path, registry: Registry) -> Suite:
         members.setdefault(task, parts)
     root.finish(str(path))
     narrowed = {task: parts for task, parts in members.items() if parts}
-    return Suite(name=name, description=description, tasks=tuple(members), parts=narrowed, notes=notes)
+    return Suite(name=name, description=description, tasks=tuple(members), parts=narrowed, notes=notes, aliases=aliases)
 
 
 def _member(item: Value, registry: Registry) -> tuple[str, tuple[Part, ...]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -36,6 +36,14 @@ class Problem(NamedTuple):
 
     line: int
     message: str
+
+
+class Place(NamedTuple):
+    """Where a value stands, and the list that its defects go to; see `Value`."""
+
+    name: str
+    line: int
+    problems: list[Problem]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +213,8 @@ def read(path: Path) -> Value:
     """
     problems: list[Problem] = []
     try:
-        return _document(yaml.parse(_characters(path), Loader=_Loader), problems)
+        # Straight from the loader: `yaml.parse` asks it twice for each event.
+        return _document(iter(_Loader(_characters(path)).get_event, None), problems)
     except _Unreadable as err:
         raise _error(str(path), [*problems, err.problem]) from None
     except yaml.YAMLError as err:
@@ -250,7 +259,7 @@ def _document(events: Iterator[yaml.Event], problems: list[Problem]) -> Value:
     next(events)  # the stream's start
     if isinstance(next(events), yaml.StreamEndEvent):
         raise _Unreadable(1, "the file is empty")
-    root = _value(next(events), events, Value(name="", line=1, content=None, quoted=False, problems=problems), depth=0)
+    root = _value(next(events), events, Place("", 1, problems), depth=0)
     next(events)  # the document's end
     after = next(events)
     if not isinstance(after, yaml.StreamEndEvent):
@@ -258,14 +267,11 @@ def _document(events: Iterator[yaml.Event], problems: list[Problem]) -> Value:
     return root
 
 
-def _value(event: yaml.Event, events: Iterator[yaml.Event], place: Value, *, depth: int) -> Value:
+def _value(event: yaml.Event, events: Iterator[yaml.Event], place: Place, *, depth: int) -> Value:
     if isinstance(event, yaml.AliasEvent):
         raise _Unreadable(_line(event), f"*{event.anchor}: aliases are not allowed; write the value out")
     if depth > MAX_DEPTH:
         raise _Unreadable(_line(event), f"nested more than {MAX_DEPTH} levels deep")
-    tag = getattr(event, "tag", None)
-    if tag not in (None, "!"):
-        place.wrong(f"tags such as {tag} are not allowed; write the plain value")
     content: str | list[Value] | _Entries
     if isinstance(event, yaml.ScalarEvent):
         content = event.value
@@ -273,25 +279,30 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], place: Value, *, dep
         content = _list(events, place, depth=depth)
     else:
         content = _mapping(events, place, depth=depth)
-    return replace(place, content=content, quoted=bool(getattr(event, "style", None)))
+    name, line, problems = place
+    value = Value(name=name, line=line, content=content, quoted=bool(getattr(event, "style", None)), problems=problems)
+    tag = getattr(event, "tag", None)
+    if tag not in (None, "!"):
+        value.wrong(f"tags such as {tag} are not allowed; write the plain value")
+    return value
 
 
-def _list(events: Iterator[yaml.Event], place: Value, *, depth: int) -> list[Value]:
+def _list(events: Iterator[yaml.Event], place: Place, *, depth: int) -> list[Value]:
     found: list[Value] = []
     while not isinstance(event := next(events), yaml.SequenceEndEvent):
-        found.append(_value(event, events, replace(place, line=_line(event)), depth=depth + 1))
+        found.append(_value(event, events, Place(place.name, _line(event), place.problems), depth=depth + 1))
     return found
 
 
-def _mapping(events: Iterator[yaml.Event], place: Value, *, depth: int) -> _Entries:
+def _mapping(events: Iterator[yaml.Event], place: Place, *, depth: int) -> _Entries:
     found: _Entries = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise _Unreadable(_line(event), "a key must be text")
-        key, below = event.value, replace(place, name=_join(place.name, event.value), line=_line(event))
+        key, below = event.value, Place(_join(place.name, event.value), _line(event), place.problems)
         value = _value(next(events), events, below, depth=depth + 1)
         if key in found:
-            below.wrong(f"given twice, first on line {found[key].line}")
+            value.wrong(f"given twice, first on line {found[key].line}")
         found.setdefault(key, value)
     return found
 

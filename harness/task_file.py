@@ -10,6 +10,9 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
       kind: hub                         # a data set of the Hugging Face hub at a commit, or `local`:
       path: mteb/GermanSTSBenchmark     # a folder or file beside the task file
       revision: 75829b73...             # 40 hexadecimal digits; hub only
+      qrels: {path: ..., revision: ...} # optional, as is `layout: dpr`: see `types.Source`
+    mirror: {path: ..., revision: ...}  # optional: where else the data lies; see `types.Mirror`
+    configs: {default: de}              # optional: subset -> the data's config, where their names differ
     splits: [validation, test]          # what is scored
     merge_splits: {test: [train, test]} # optional: splits made of several splits of the data
     columns: {gold: similarity_score}   # optional: where the data's columns are not `COLUMNS`
@@ -25,7 +28,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
@@ -37,8 +40,10 @@ from harness.languages import LANGUAGE
 from harness.spec_file import Value
 from harness.types import (
     TASK_TYPES,
+    BitextMiningSettings,
     ClassificationSettings,
     ClusteringSettings,
+    Mirror,
     PairClassificationSettings,
     RetrievalSettings,
     Settings,
@@ -54,6 +59,8 @@ SETTINGS: dict[TaskType, type[Settings]] = {
     "Classification": ClassificationSettings,
     "Clustering": ClusteringSettings,
     "Retrieval": RetrievalSettings,
+    "Reranking": RetrievalSettings,
+    "BitextMining": BitextMiningSettings,
 }
 
 COLUMNS: dict[TaskType, dict[str, str]] = {
@@ -62,12 +69,25 @@ COLUMNS: dict[TaskType, dict[str, str]] = {
     "Classification": {"text": "text", "label": "label"},
     "Clustering": {"text": "sentences", "label": "labels"},
     "Retrieval": {},
+    "Reranking": {},
+    "BitextMining": {"left": "sentence1", "right": "sentence2"},
 }
 """Field of the gold value -> the column it is read from, unless the task says otherwise. These are mteb's names."""
 
 _REQUIRED = ("name", "type", "description", "source", "splits", "subsets", "main_metric")
-_OPTIONAL = ("columns", "merge_splits", "settings", "prompt", "domains", "reference", "license", "languages")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}(?<!\.)")
+_OPTIONAL = (
+    "columns",
+    "configs",
+    "merge_splits",
+    "mirror",
+    "settings",
+    "prompt",
+    "domains",
+    "reference",
+    "license",
+    "languages",
+)
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}(?<!\.)")
 _HUB_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -118,7 +138,10 @@ def load_file(path: str | Path) -> TaskSpec:
         columns = _columns(value["columns"], type_)
         main_metric = value["main_metric"].one_of(metrics_of(type_, settings), f"{type_} metric")
     merged = _merge_splits(value["merge_splits"], (*splits, getattr(settings, "train_split", "")))
-    description, source, prompt = value["description"].text(), _source(value["source"]), _prompt(value["prompt"])
+    configs = _renamed(value["configs"], subsets, "config of the source")
+    mirror = _mirror(value["mirror"], type_, subsets) if value["mirror"].present else None
+    description, source = value["description"].text(), _source(value["source"], type_)
+    prompt = _prompt(value["prompt"])
     domains = value["domains"].labels("domains") if value["domains"].present else ()
     reference, license_ = value["reference"].label() or None, value["license"].label() or None
     root.finish(str(path))
@@ -133,6 +156,8 @@ def load_file(path: str | Path) -> TaskSpec:
         main_metric=main_metric,
         settings=settings,
         merge_splits=merged,
+        mirror=mirror,
+        configs=configs,
         prompt=prompt,
         domains=domains,
         reference=reference,
@@ -149,7 +174,9 @@ def render(task: TaskSpec) -> str:
         "reference": task.reference,
         "license": task.license,
         "domains": list(task.domains),
-        "source": {key: entry for key, entry in asdict(task.source).items() if entry is not None},
+        "source": _plain_source(task.source),
+        "mirror": _without_empty(asdict(task.mirror)) if task.mirror else None,
+        "configs": dict(task.configs),
         "splits": list(task.splits),
         "merge_splits": {split: list(parts) for split, parts in task.merge_splits.items()},
         "columns": {key: column for key, column in task.columns.items() if defaults.get(key) != column},
@@ -176,6 +203,8 @@ def metrics_of(type_: TaskType, settings: Settings) -> tuple[str, ...]:
     if type_ == "Classification":
         plain_ones = ("f1", "ap", "precision", "recall")
         return ("accuracy", *plain_ones, *_crossed(plain_ones, ("weighted",)))
+    if type_ == "BitextMining":
+        return ("f1", "accuracy", "precision", "recall")
     if isinstance(settings, ClusteringSettings):
         return ("v_measure",) if settings.method == "legacy" else ("v_measure", "ami")
     assert isinstance(settings, RetrievalSettings)
@@ -200,10 +229,10 @@ def plain(value: Any) -> Any:
 
 def file_name(value: Value, path: Path) -> str:
     """The name that a task or suite gives itself, which must be its file's and safe as a file name anywhere."""
-    name = value.label(_SAFE_NAME, expected="letters, digits and . _ + - (at most 100, no dot at the end)")
+    name = value.label(SAFE_NAME, expected="letters, digits and . _ + - (at most 100, no dot at the end)")
     if path.suffix != ".yaml":
         value.wrong(f"the file must be called {path.stem}.yaml")
-    elif value.present and _SAFE_NAME.fullmatch(name) and name != path.stem:
+    elif value.present and SAFE_NAME.fullmatch(name) and name != path.stem:
         value.wrong(f"{name!r} differs from the file's name {path.name!r}; they must agree")
     return name
 
@@ -227,15 +256,65 @@ def _check_languages(value: Value, subsets: Mapping[str, tuple[str, ...]]) -> No
         value.wrong(f"expected the languages of the subsets ({', '.join(spoken)}); the key can be left out")
 
 
-def _source(value: Value) -> Source:
-    kind = value.key("kind").one_of(("hub", "local"), "source kind")
-    required = ("kind", "path", "revision") if kind == "hub" else ("kind", "path")
-    entries = value.fields(required, () if kind else ("revision",))
+def _source(value: Value, type_: TaskType) -> Source:
+    kind = value.key("kind").one_of(("hub", "local", "mteb"), "source kind")
+    if kind == "local":
+        return Source(kind="local", path=_inside(value.fields(("kind", "path"))["path"]))
+    if kind == "mteb":
+        return _on_hub("mteb", value.fields(("kind", "path", "revision")))
     if kind != "hub":
-        return Source(kind="local", path=_inside(entries["path"]) if kind else "")
-    path = entries["path"].label(_HUB_PATH, expected="a data set of the hub such as mteb/scifact")
-    revision = entries["revision"].label(_COMMIT, expected="a commit (40 hexadecimal digits; a branch or tag can move)")
-    return Source(kind="hub", path=path, revision=revision)
+        value.fields(("kind", "path"), ("revision", "layout", "qrels"))
+        return Source(kind="local", path="")
+    required = ("kind", "path", "revision")
+    if type_ not in ("Retrieval", "Reranking"):
+        return _on_hub("hub", value.fields(required))
+    entries = value.fields(required, ("layout", "qrels"))
+    layout = entries["layout"].one_of(("dpr",), "layout") or None
+    qrels = _on_hub("hub", entries["qrels"].fields(("path", "revision"))) if entries["qrels"].present else None
+    return replace(_on_hub("hub", entries), layout=cast(Any, layout), qrels=qrels)
+
+
+def _on_hub(kind: str, entries: Mapping[str, Value]) -> Source:
+    return Source(kind=cast(Any, kind), path=_hub_path(entries["path"]), revision=_commit(entries["revision"]))
+
+
+def _plain_source(source: Source) -> dict[str, Any]:
+    content = {key: entry for key, entry in asdict(source).items() if entry is not None}
+    if source.qrels:
+        content["qrels"] = {"path": source.qrels.path, "revision": source.qrels.revision}
+    return content
+
+
+def _hub_path(value: Value) -> str:
+    return value.label(_HUB_PATH, expected="a data set of the hub such as mteb/scifact")
+
+
+def _commit(value: Value) -> str:
+    return value.label(_COMMIT, expected="a commit (40 hexadecimal digits; a branch or tag can move)")
+
+
+def _mirror(value: Value, type_: TaskType, subsets: Mapping[str, Any]) -> Mirror:
+    entries = value.fields(("path", "revision"), ("columns", "subsets"))
+    columns = entries["columns"].fields((), COLUMNS.get(type_, {})) if entries["columns"].present else {}
+    return Mirror(
+        path=_hub_path(entries["path"]),
+        revision=_commit(entries["revision"]),
+        columns={name: entry.label() for name, entry in columns.items() if entry.present},
+        subsets=_renamed(entries["subsets"], subsets, "config of the mirror"),
+    )
+
+
+def _renamed(value: Value, subsets: Mapping[str, Any], what: str) -> dict[str, str]:
+    """Subset -> another name for it."""
+    entries = value.entries(f"subset: {what}") if value.present else {}
+    for subset, entry in entries.items():
+        if subset not in subsets:
+            entry.wrong(str(UnknownName.of("subset", subset, subsets)))
+    return {subset: entry.label() for subset, entry in entries.items()}
+
+
+def _without_empty(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: dict(entry) if isinstance(entry, Mapping) else entry for key, entry in content.items() if entry}
 
 
 def _inside(value: Value) -> str:

@@ -19,8 +19,18 @@ if TYPE_CHECKING:
     Float64: TypeAlias = NDArray[np.float64]
     Int64: TypeAlias = NDArray[np.int64]
 
-TaskType = Literal["STS", "PairClassification", "Classification", "Clustering", "Retrieval"]
-TASK_TYPES: tuple[TaskType, ...] = ("STS", "PairClassification", "Classification", "Clustering", "Retrieval")
+TaskType = Literal[
+    "STS", "PairClassification", "Classification", "Clustering", "Retrieval", "Reranking", "BitextMining"
+]
+TASK_TYPES: tuple[TaskType, ...] = (
+    "STS",
+    "PairClassification",
+    "Classification",
+    "Clustering",
+    "Retrieval",
+    "Reranking",
+    "BitextMining",
+)
 Role = Literal["query", "document"]
 Precision = Literal["fp32", "fp16", "bf16"]
 Scores: TypeAlias = dict[str, Any]
@@ -42,11 +52,34 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the data lies: a hub data set at a pinned commit, or files beside the spec."""
+    """Where the data lies: a hub data set at a pinned commit, files beside the spec, or what mteb's own task loads.
 
-    kind: Literal["hub", "local"]
+    Attributes:
+        layout: `dpr` for a search problem that is one table, a question and its passages in each row (see
+            `data.layouts`); None for the usual layout of the task's type.
+        qrels: the data set with the judgements of a search problem, where they are not in the same one.
+    """
+
+    kind: Literal["hub", "local", "mteb"]
     path: str
     revision: str | None = None
+    layout: Literal["dpr"] | None = None
+    qrels: Source | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mirror:
+    """Another place on the hub with the same data, for a data set that has moved.
+
+    Attributes:
+        columns: where they differ from the task's.
+        subsets: subset of the task -> config of the mirror, where they differ.
+    """
+
+    path: str
+    revision: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    subsets: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +130,18 @@ class RetrievalSettings:
     skip_first_result: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BitextMiningSettings:
+    """Nothing to set: each text's nearest neighbour on the other side is its translation, or not."""
+
+
 Settings: TypeAlias = (
-    STSSettings | PairClassificationSettings | ClassificationSettings | ClusteringSettings | RetrievalSettings
+    STSSettings
+    | PairClassificationSettings
+    | ClassificationSettings
+    | ClusteringSettings
+    | RetrievalSettings
+    | BitextMiningSettings
 )
 
 
@@ -110,6 +153,8 @@ class TaskSpec:
         subsets: subset -> languages (`deu-Latn`), in file order.
         columns: field of the gold value -> column of the data.
         merge_splits: split -> the data's splits that are concatenated to make it; absent for a split that is one.
+        mirror: where the same data can be had when `source` has gone; used only when asked for.
+        configs: subset -> config of the source, where their names differ.
         prompt: an instruction for instruction-tuned models, for both roles or by role.
         file: the YAML file, for messages and to find the data of a local task.
     """
@@ -124,6 +169,8 @@ class TaskSpec:
     main_metric: str
     settings: Settings
     merge_splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mirror: Mirror | None = None
+    configs: Mapping[str, str] = field(default_factory=dict)
     prompt: str | Mapping[str, str] | None = None
     domains: tuple[str, ...] = ()
     reference: str | None = None
@@ -149,6 +196,7 @@ class Suite:
         tasks: task names in order.
         parts: task -> the (split, subset) pairs that belong to the suite; a task that is absent is whole.
         notes: what the suite leaves out, and why.
+        aliases: further names, which need not be safe as file names (`MTEB(eng, v2)`).
     """
 
     name: str
@@ -156,6 +204,7 @@ class Suite:
     tasks: tuple[str, ...]
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     notes: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 # --- gold: what a part holds ---------------------------------------------------------------------------------------
@@ -216,20 +265,36 @@ class ClusteredSets:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranked:
-    """A search problem. `qrels`: query id -> document id -> relevance (> 0 is relevant)."""
+    """A search problem. `qrels`: query id -> document id -> relevance (> 0 is relevant).
+
+    `candidates`, for reranking: query id -> the ids of the documents to rank; None when all are.
+    """
 
     query_ids: Sequence[str]
     queries: Sequence[str]
     document_ids: Sequence[str]
     documents: Sequence[str]
     qrels: Mapping[str, Mapping[str, int]]
+    candidates: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         assert len(self.query_ids) == len(self.queries)
         assert len(self.document_ids) == len(self.documents)
 
 
-Gold: TypeAlias = Pairs | Labelled | Clustered | ClusteredSets | Ranked
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """Two sides of a bitext: `gold` (n_left,) int64 is the position in `right` of the translation of each left text."""
+
+    left: Sequence[str]
+    right: Sequence[str]
+    gold: Int64
+
+    def __post_init__(self) -> None:
+        assert len(self.left) == len(self.gold)
+
+
+Gold: TypeAlias = Pairs | Labelled | Clustered | ClusteredSets | Ranked | Mined
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

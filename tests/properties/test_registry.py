@@ -17,8 +17,10 @@ from harness.errors import SpecError
 from harness.task_file import COLUMNS, SETTINGS, metrics_of
 from harness.types import (
     TASK_TYPES,
+    BitextMiningSettings,
     ClassificationSettings,
     ClusteringSettings,
+    Mirror,
     PairClassificationSettings,
     RetrievalSettings,
     Source,
@@ -63,6 +65,20 @@ _hub = st.builds(
 )
 _local = st.builds(Source, kind=st.just("local"), path=_name.map("data/{}".format))
 
+_mteb = _hub.map(lambda source: dataclasses.replace(source, kind="mteb"))
+_odd = st.builds(dataclasses.replace, _hub, layout=st.none() | st.just("dpr"), qrels=st.none() | _hub)
+_mirror = st.none() | st.builds(
+    lambda source, columns: Mirror(path=source.path, revision=source.revision, columns=columns),
+    _hub,
+    st.dictionaries(st.just("gold"), _label),
+)
+
+_search = st.builds(
+    RetrievalSettings,
+    k_values=st.lists(_count, min_size=1, max_size=5, unique=True).map(sorted).map(tuple),
+    ignore_identical_ids=st.booleans(),
+    skip_first_result=st.booleans(),
+)
 _v2 = {
     "max_documents_per_cluster": _count,
     "n_clusters": _count,
@@ -82,12 +98,9 @@ _SETTINGS: dict[str, st.SearchStrategy[Any]] = {
         max_document_to_embed=st.none() | _count,
         **_v2,
     ),
-    "Retrieval": st.builds(
-        RetrievalSettings,
-        k_values=st.lists(_count, min_size=1, max_size=5, unique=True).map(sorted).map(tuple),
-        ignore_identical_ids=st.booleans(),
-        skip_first_result=st.booleans(),
-    ),
+    "Retrieval": _search,
+    "Reranking": _search,
+    "BitextMining": st.just(BitextMiningSettings()),
 }
 
 
@@ -96,13 +109,16 @@ def _tasks(draw: st.DrawFn) -> TaskSpec:
     type_ = draw(st.sampled_from(TASK_TYPES))
     settings_ = draw(_SETTINGS[type_])
     splits = draw(_labels)
+    subsets = draw(st.dictionaries(_label, _languages, min_size=1, max_size=4))
     return TaskSpec(
         name=draw(_name),
         type=type_,
         description=draw(_prose),
-        source=draw(_hub | _local),
+        source=draw(_hub | _local | _mteb | (_odd if type_ in ("Retrieval", "Reranking") else _hub)),
+        mirror=draw(_mirror if "gold" in COLUMNS[type_] else st.none()),
+        configs=draw(st.dictionaries(st.sampled_from(list(subsets)), _label, max_size=2)),
         splits=splits,
-        subsets=draw(st.dictionaries(_label, _languages, min_size=1, max_size=4)),
+        subsets=subsets,
         columns={field: draw(st.just(column) | _label) for field, column in COLUMNS[type_].items()},
         main_metric=draw(st.sampled_from(metrics_of(type_, settings_))),
         settings=settings_,

@@ -56,7 +56,8 @@ def test_every_task_file_loads_and_round_trips(name: str, tmp_path: Path) -> Non
 def test_every_task_lies_in_the_folder_of_its_type(name: str) -> None:
     """`tasks/sts` holds STS tasks and so on; the bundled tasks lie together in `tasks/mini`."""
     task = registry.load_file(TASKS[name])
-    folder = {"PairClassification": "pair_classification"}.get(task.type, task.type.lower())
+    two_words = {"PairClassification": "pair_classification", "BitextMining": "bitext_mining"}
+    folder = two_words.get(task.type, task.type.lower())
     assert TASKS[name].parent.name == ("mini" if task.source.kind == "local" else folder)
 
 

@@ -78,6 +78,18 @@ ONE_DEFECT = {
         RETRIEVAL + "settings: {k_values: [1, 5]}\n",
         ":9: main_metric: no Retrieval metric named 'ndcg_at_10'; did you mean ndcg_at_1 or ndcg_at_5?",
     ),
+    "layout that does not exist": (
+        RETRIEVAL.replace("{kind:", "{layout: squad, kind:"),
+        ":4: source.layout: no layout named 'squad'; known: dpr",
+    ),
+    "layout of a search problem elsewhere": (
+        STS.replace("{kind:", "{layout: dpr, kind:"),
+        ":4: source: unknown key 'layout'; known keys: kind, path, revision",
+    ),
+    "judgements elsewhere without revision": (
+        RETRIEVAL.replace("{kind:", "{qrels: {path: org/demo-qrels}, kind:"),
+        ":4: source.qrels: missing key 'revision'",
+    ),
     "list where text belongs": (
         STS.replace("A demonstration.", "[A, demonstration]"),
         ":3: description: expected text, found a list",
@@ -446,6 +458,18 @@ def test_a_suite_lists_whole_tasks_and_parts(tmp_path: Path) -> None:
     assert suite.tasks == ("Demo", "MiniSTSGerman")
     assert suite.parts == {"Demo": (Part("test", "no"),)}
     assert suite.notes == ""
+
+
+def test_a_suite_has_further_names(tmp_path: Path) -> None:
+    """An alias finds the suite, whatever characters it has; a file's own name goes before it."""
+    text = "name: pack\ndescription: One.\naliases: ['PACK(eng, v1)', mini]\ntasks: [Demo]\n"
+    tasks = _suite(tmp_path, text)
+    assert tasks.suite("PACK(eng, v1)") == tasks.suite("pack")
+    assert tasks.suite("pack").aliases == ("PACK(eng, v1)", "mini")
+    assert tasks.suite("mini").name == "mini"
+    assert "PACK(eng, v1)" not in tasks.suite_names()
+    with pytest.raises(UnknownName, match="no suite named 'pac'"):
+        tasks.suite("pac")
 
 
 def test_a_suite_member_without_subsets_keeps_all_of_them(tmp_path: Path) -> None:
