@@ -1,10 +1,13 @@
-"""What a number was measured with: versions and platform, without importing what they name."""
+"""What a number was measured with (versions and platform, without importing what they name), and the cache folder."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
+import os
 import platform
 from importlib import metadata
+from pathlib import Path
 
 PACKAGES = (
     "embedding-harness",
@@ -39,3 +42,35 @@ def versions() -> dict[str, str]:
 def platform_name() -> str:
     """Operating system and processor architecture."""
     return f"{platform.system()} {platform.machine()}"
+
+
+@functools.cache
+def machine() -> str:
+    """Tells this machine from others in records, without giving away its name."""
+    return hashlib.sha256(f"{platform.node()}\n{platform_name()}".encode()).hexdigest()[:12]
+
+
+def peak_memory_mib() -> int | None:
+    """The most memory that this process has held so far; None where the system does not tell."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak // (2**20 if platform.system() == "Darwin" else 2**10)
+
+
+def cache_folder() -> Path:
+    """`$HARNESS_CACHE`, else `~/.cache/embedding-harness`: logs, manifests and digests; safe to delete."""
+    return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
+
+
+def keep(file: Path, text: str) -> None:
+    """Write a file of the cache atomically; a cache that cannot be written costs time, not results."""
+    temporary = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)

@@ -6,11 +6,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import random
 import sys
-from typing import NamedTuple
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from harness.errors import ModelError
+
+_steady = False
 
 
 class Repo(NamedTuple):
@@ -18,6 +24,63 @@ class Repo(NamedTuple):
 
     commit: str
     files: tuple[str, ...]
+
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+ATTEMPTS = 8
+LONGEST_WAIT = 60.0
+
+
+def steady() -> None:
+    """Make the hub's clients patient: every request of this process is tried again on 408, 429 and 5xx answers.
+
+    A `Retry-After` is waited for; else the wait doubles from half a second, with a little noise so that many workers
+    do not come back together. Bodies that were cut are resumed by the client itself. Calling it again changes nothing.
+    """
+    global _steady
+    if _steady:
+        return
+    from huggingface_hub import set_client_factory
+    from huggingface_hub.utils._http import default_client_factory
+
+    def factory() -> Any:
+        client = default_client_factory()
+        client.send = _patient(client.send)  # type: ignore[method-assign]
+        return client
+
+    set_client_factory(factory)
+    _steady = True
+
+
+def _patient(send: Any, *, sleep: Callable[[float], None] = time.sleep) -> Any:
+    @functools.wraps(send)
+    def patiently(request: Any, **options: Any) -> Any:
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            try:
+                response = send(request, **options)
+            except Exception as err:
+                # Refused connections are left to the caller: where nobody listens, patience is only delay.
+                if last or type(err).__name__ not in ("ReadError", "RemoteProtocolError", "ReadTimeout"):
+                    raise
+                sleep(_wait(attempt, None))
+                continue
+            if last or response.status_code not in RETRIED:
+                return response
+            response.close()
+            sleep(_wait(attempt, response.headers.get("Retry-After")))
+        raise AssertionError("unreachable")
+
+    return patiently
+
+
+def _wait(attempt: int, retry_after: str | None) -> float:
+    if retry_after is not None:
+        try:
+            return min(LONGEST_WAIT, max(0.0, float(retry_after)))
+        except ValueError:  # a date: rare, and the doubling below is as good
+            pass
+    return min(LONGEST_WAIT, 0.5 * 2**attempt) * random.uniform(0.75, 1.25)
 
 
 def go_offline() -> None:
@@ -44,6 +107,7 @@ def model(name: str, *, revision: str | None = None) -> Repo:
     """
     from huggingface_hub import HfApi, errors
 
+    steady()
     shown = name if revision is None else f"{name}@{revision}"
     if is_offline():
         return _cached(name, revision, shown)
@@ -99,6 +163,42 @@ def remember(name: str, *, ref: str, commit: str) -> None:
     with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(commit, encoding="utf-8")
+
+
+def fetch(name: str, commit: str) -> None:
+    """Bring every file that loading the model `name` at `commit` can need into the client's cache.
+
+    Other formats of the same weights (ONNX, OpenVINO, TensorFlow, and pickles where there are safetensors) stay away.
+
+    Raises:
+        ModelError: the hub could not be asked.
+    """
+    from huggingface_hub import snapshot_download
+
+    steady()
+    files = model(name, revision=commit).files
+    skipped = ["*.onnx", "*.onnx_data", "onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite"]
+    if any(file.endswith(".safetensors") for file in files):
+        skipped += ["*.bin", "*.pt", "*.pth", "*.ckpt"]
+    try:
+        snapshot_download(name, revision=commit, ignore_patterns=skipped)
+    except Exception as err:
+        raise ModelError(f"model {name}: could not be fetched ({type(err).__name__}); run the command again") from err
+
+
+def data_file(name: str, file: str, *, revision: str) -> str:
+    """The local path of one file of the data set `name`; downloaded, or resumed, when the cache lacks it.
+
+    Raises:
+        ConnectionError: it is not cached and could not be had.
+    """
+    from huggingface_hub import hf_hub_download
+
+    steady()
+    try:
+        return hf_hub_download(name, file, repo_type="dataset", revision=revision, local_files_only=is_offline())
+    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
+        raise ConnectionError(f"{file}: {type(err).__name__}") from err
 
 
 def reachable(*, seconds: float = 5.0) -> tuple[str, str]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePath
 
-from harness.data import columns
+from harness.data import columns, layouts, seen
 from harness.data.columns import Table
+from harness.data.limit import limit
+from harness.data.tables import Filed
 from harness.errors import DataError
 from harness.types import (
     ClassificationSettings,
@@ -17,6 +21,7 @@ from harness.types import (
     Gold,
     Labelled,
     Loaded,
+    Mined,
     Pairs,
     Part,
     Ranked,
@@ -28,21 +33,35 @@ def load(task: TaskSpec, part: Part) -> Loaded:
     """Read, check and identify `part` of `task`.
 
     Raises:
-        DataError: the data cannot be read or does not hold what the task needs.
+        DataError: the data cannot be read, does not hold what the task needs, or is not what the same revision held
+            when this machine last loaded it.
     """
+    loaded = _load(task, part)
+    if task.source.kind != "local":
+        seen.check(task, part, loaded)
+    return loaded
+
+
+def limited(task: TaskSpec, loaded: Loaded, max_texts: int) -> Loaded:
+    """The part in quick mode; its digest says that it is another one."""
+    gold = limit(loaded.gold, max_texts, settings=task.settings)
+    note = f"quick mode: a sample of at most {max_texts} texts; not comparable with full scores"
+    return replace(loaded, gold=gold, digest=digest(gold), notes=(*loaded.notes, note))
+
+
+def _load(task: TaskSpec, part: Part) -> Loaded:
     where = f"{task.name} {part}"
     notes: tuple[str, ...] = ()
     gold: Gold
-    if task.type == "Retrieval":
-        tables = {name: _table(task, part, name) for name in ("corpus", "queries", "qrels")}
-        gold, notes = columns.ranked(**tables, where=where, strict=task.source.kind == "local")
-        rows = {name: _length(table) for name, table in tables.items()}
-        return Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
+    if task.type in ("Retrieval", "Reranking"):
+        return _search_problem(task, part, where)
     table = _table(task, part, part.split)
     rows = {part.split: _length(table)}
     if task.type in ("STS", "PairClassification"):
         gold = columns.pairs(table, task.columns, where=where, binary=task.type == "PairClassification")
         rows = {part.split: len(gold.left)}
+    elif task.type == "BitextMining":
+        gold = columns.mined(table, task.columns, where=where)
     elif isinstance(task.settings, ClassificationSettings):
         split = task.settings.train_split
         train = table if split == part.split else _table(task, part, split)
@@ -52,8 +71,28 @@ def load(task: TaskSpec, part: Part) -> Loaded:
     elif isinstance(task.settings, ClusteringSettings) and task.settings.method == "legacy":
         gold = columns.clustered_sets(table, task.columns, where=where)
     else:
-        gold = columns.clustered(table, task.columns, where=where)
+        gold = columns.clustered(layouts.joined(table, task.columns, where=where), task.columns, where=where)
     return Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
+
+
+def _search_problem(task: TaskSpec, part: Part, where: str) -> Loaded:
+    if task.source.layout == "dpr":
+        tables = layouts.dpr(_table(task, part, part.split), where=where)
+    else:
+        tables = {name: _table(task, part, name) for name in ("corpus", "queries", "qrels")}
+    judged = columns.ranked(
+        tables["corpus"],
+        tables["queries"],
+        tables["qrels"],
+        where=where,
+        strict=task.source.kind == "local",
+        shared_queries=isinstance(tables["qrels"], Filed) and PurePath(tables["qrels"].file).parent.name == "qrels",
+    )
+    if task.type == "Reranking":
+        tables["candidates"] = _table(task, part, "candidates")
+        judged = columns.with_candidates(judged, tables["candidates"], where=f"{where}, candidates")
+    rows = {name: _length(table) for name, table in tables.items()}
+    return Loaded(gold=judged.gold, rows=rows, digest=digest(judged.gold), notes=judged.notes)
 
 
 def digest(gold: Gold) -> str:
@@ -91,16 +130,28 @@ def _flat(gold: Gold) -> Iterator[str]:
         for query in sorted(gold.qrels):
             yield query
             yield json.dumps(sorted(gold.qrels[query].items()))
+            if gold.candidates is not None:
+                yield json.dumps(list(gold.candidates.get(query, ())))
+    elif isinstance(gold, Mined):
+        for texts in (gold.left, gold.right):
+            yield str(len(texts))
+            yield from texts
+        yield json.dumps(gold.gold.tolist())
 
 
 def _table(task: TaskSpec, part: Part, table: str) -> Table:
     if task.source.kind == "local":
         from harness.data.local import read
+    elif task.source.kind == "mteb":
+        from harness.data.mteb_bridge import read
     else:
         from harness.data.hub import read
 
+    if table == "qrels" and task.source.qrels:
+        task = replace(task, source=task.source.qrels)
     names = task.merge_splits.get(table, (table,))
-    split_of = {name: part.split if task.type == "Retrieval" else name for name in names}
+    searching = task.type in ("Retrieval", "Reranking")
+    split_of = {name: part.split if searching else name for name in names}
     found = [read(task, table=name, subset=part.subset, split=split_of[name]) for name in names]
     if any(inner.keys() != found[0].keys() for inner in found[1:]):
         raise DataError(

@@ -1,21 +1,19 @@
-"""Rows and a column mapping into gold (pure).
-
-A table is a mapping of column name to list, all of one length. Whatever is wrong with the data ends here as one
-`DataError` that names the task's part, the column and the row.
-"""
+"""Rows and a column mapping into gold (pure). Whatever is wrong with the data ends here as one `DataError`."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
+from harness.data import tables
+from harness.data.tables import Filed, Table, at, column, kinds
 from harness.errors import DataError
-from harness.types import Clustered, ClusteredSets, Labelled, Pairs, Ranked
+from harness.types import Clustered, ClusteredSets, Labelled, Mined, Pairs, Ranked
 
-Table: TypeAlias = Mapping[str, Sequence[Any]]
+__all__ = ["Judged", "Table", "clustered", "clustered_sets", "column", "labelled", "mined", "pairs", "ranked"]
 
 
 class Judged(NamedTuple):
@@ -31,17 +29,19 @@ def pairs(table: Table, columns: Mapping[str, str], *, where: str, binary: bool)
     A table of one row that holds lists is unpacked: older pair data sets were stored so.
     """
     table = _unpacked(table)
-    left = _texts(table, columns["left"], where=where)
-    right = _texts(table, columns["right"], where=where)
-    gold = _numbers(table, columns["gold"], where=where)
+    left = tables.texts(table, columns["left"], where=where)
+    right = tables.texts(table, columns["right"], where=where)
+    gold = tables.numbers(table, columns["gold"], where=where)
     if binary:
         wrong = np.flatnonzero(~np.isin(gold, (0.0, 1.0)))
         if len(wrong):
             row = int(wrong[0])
-            raise DataError(f"{where}: column {columns['gold']!r}, row {row}: label {gold[row]:g}; expected 0 or 1")
+            place = at(table, row, where=where)
+            raise DataError(f"{place}: column {columns['gold']!r}, row {row}: label {gold[row]:g}; expected 0 or 1")
     if np.all(gold == gold[0]):
         kind = "labels of one class only" if binary else "the same gold score everywhere"
-        raise DataError(f"{where}: column {columns['gold']!r} holds {kind} ({gold[0]:g}); nothing can be ranked")
+        place = at(table, where=where)
+        raise DataError(f"{place}: column {columns['gold']!r} holds {kind} ({gold[0]:g}); nothing can be ranked")
     return Pairs(left=left, right=right, gold=gold)
 
 
@@ -49,18 +49,19 @@ def labelled(train: Table, test: Table, columns: Mapping[str, str], *, where: st
     """Training and test texts with labels that are all integers or all strings."""
     sides = []
     for table, place in ((train, train_where), (test, where)):
-        texts = _texts(table, columns["text"], where=place)
-        sides.append((texts, _labels(table, columns["label"], where=place)))
+        texts = tables.texts(table, columns["text"], where=place)
+        sides.append((texts, tables.labels(table, columns["label"], where=place)))
     (train_texts, train_labels), (test_texts, test_labels) = sides
     if {type(label) for label in train_labels} != {type(label) for label in test_labels}:
         raise DataError(
-            f"{where}: labels are {_kinds(test_labels)} here and {_kinds(train_labels)} in {train_where}; "
+            f"{where}: labels are {kinds(test_labels)} here and {kinds(train_labels)} in {train_where}; "
             "expected the same type"
         )
     names = sorted(set(train_labels) | set(test_labels))
     if len(set(train_labels)) < 2:
         raise DataError(
-            f"{train_where}: labels of one class only ({train_labels[0]!r}); a classifier needs two or more"
+            f"{at(train, where=train_where)}: labels of one class only ({train_labels[0]!r}); "
+            "a classifier needs two or more"
         )
     index = {name: position for position, name in enumerate(names)}
     return Labelled(
@@ -74,24 +75,29 @@ def labelled(train: Table, test: Table, columns: Mapping[str, str], *, where: st
 
 def clustered(table: Table, columns: Mapping[str, str], *, where: str) -> Clustered:
     """Texts with a label, or a list of labels from the broadest level to the narrowest."""
-    texts = _texts(table, columns["text"], where=where)
+    texts = tables.texts(table, columns["text"], where=where)
     labels = []
-    for row, value in enumerate(_column(table, columns["label"], where=where)):
+    values = column(table, columns["label"], where=where)
+    if isinstance(table, Filed) and not any(isinstance(value, list) for value in values):
+        values = tables.labels(table, columns["label"], where=where)
+    for row, value in enumerate(values):
         levels = value if isinstance(value, list | tuple) else [value]
         if not levels:
-            raise DataError(f"{where}: column {columns['label']!r}, row {row}: an empty list of labels")
-        labels.append(tuple(_label(level, row, columns["label"], where=where) for level in levels))
+            place = at(table, row, where=where)
+            raise DataError(f"{place}: column {columns['label']!r}, row {row}: an empty list of labels")
+        labels.append(tuple(tables.label(level, row, columns["label"], table=table, where=where) for level in levels))
     if len({levels[0] for levels in labels}) < 2:
-        raise DataError(f"{where}: labels of one class only ({labels[0][0]!r}); nothing can be clustered")
+        place = at(table, where=where)
+        raise DataError(f"{place}: labels of one class only ({labels[0][0]!r}); nothing can be clustered")
     return Clustered(texts=texts, labels=labels)
 
 
 def clustered_sets(table: Table, columns: Mapping[str, str], *, where: str) -> ClusteredSets:
     """The legacy layout: every row is a set, a list of texts beside a list of labels. Flat rows are one set."""
-    texts = _column(table, columns["text"], where=where)
+    texts = column(table, columns["text"], where=where)
     if not isinstance(texts[0], list):
         return ClusteredSets(sets=(clustered(table, columns, where=where),))
-    labels = _column(table, columns["label"], where=where)
+    labels = column(table, columns["label"], where=where)
     sets = []
     for row, (members, names) in enumerate(zip(texts, labels, strict=True)):
         place = f"{where}, set {row}"
@@ -100,14 +106,18 @@ def clustered_sets(table: Table, columns: Mapping[str, str], *, where: str) -> C
         inner = {columns["text"]: members, columns["label"]: names}
         sets.append(
             Clustered(
-                texts=_texts(inner, columns["text"], where=place),
-                labels=[(_label(name, i, columns["label"], where=place),) for i, name in enumerate(names)],
+                texts=tables.texts(inner, columns["text"], where=place),
+                labels=[
+                    (tables.label(name, i, columns["label"], table={}, where=place),) for i, name in enumerate(names)
+                ],
             )
         )
     return ClusteredSets(sets=tuple(sets))
 
 
-def ranked(corpus: Table, queries: Table, qrels: Table, *, where: str, strict: bool) -> Judged:
+def ranked(
+    corpus: Table, queries: Table, qrels: Table, *, where: str, strict: bool, shared_queries: bool = False
+) -> Judged:
     """A search problem in BEIR's columns: `_id`/`id`, `title`, `text`; `query-id`, `corpus-id`, `score`.
 
     A document's text is its title and text joined by a space, stripped, as in mteb 2.26.
@@ -119,26 +129,35 @@ def ranked(corpus: Table, queries: Table, qrels: Table, *, where: str, strict: b
         where: for messages.
         strict: refuse judgements of unknown ids and queries without a relevant document. Published data sets have
             both, and their scores count on it: then they are kept as mteb keeps them, and noted.
+        shared_queries: the queries are those of several splits, so that a strict reading only notes the queries
+            without judgements here.
     """
-    document_ids = _ids(corpus, where=f"{where}, corpus")
+    document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
     documents = _documents(corpus, where=f"{where}, corpus")
-    query_ids = _ids(queries, where=f"{where}, queries")
-    texts = _texts(queries, "text", where=f"{where}, queries")
-    judged = _qrels(qrels, where=f"{where}, qrels")
+    query_ids = tables.distinct_ids(queries, where=f"{where}, queries")
+    texts = tables.texts(queries, "text", where=f"{where}, queries", fixed=True)
+    judged = _qrels(qrels, where=f"{where}, qrels", strict=strict)
     known_documents, known_queries = set(document_ids), set(query_ids)
-    notes = []
-    strangers = sorted({d for docs in judged.values() for d in docs if d not in known_documents})
-    notes += _noted(strangers, "judged documents that the corpus lacks", where=where, strict=strict)
-    lost = sorted(query for query in judged if query not in known_queries)
-    notes += _noted(lost, "judged queries that do not exist", where=where, strict=strict)
+
+    def noted(names: Sequence[str], what: str, *, table: Table = qrels, name: str = "query-id") -> list[str]:
+        if names and strict:
+            first = _first_place(table, name, names[0])
+            raise DataError(f"{where}: {_counted(names, what)}; correct the qrels or remove them{first}")
+        return [_counted(names, what)] if names else []
+
+    strangers = sorted({name for docs in judged.values() for name in docs if name not in known_documents})
+    notes = noted(strangers, "judged documents that the corpus lacks", name="corpus-id")
+    notes += noted([name for name in sorted(judged) if name not in known_queries], "judged queries that do not exist")
     kept = [i for i, query in enumerate(query_ids) if query in judged]
     barren = [query_ids[i] for i in kept if not any(score > 0 for score in judged[query_ids[i]].values())]
-    notes += _noted(barren, "queries without a relevant document", where=where, strict=strict)
-    if strict:
-        unjudged = [query for query in query_ids if query not in judged]
-        notes += _noted(unjudged, "queries without a relevant document", where=where, strict=True)
+    notes += noted(barren, "queries without a relevant document")
+    unjudged = [query for query in query_ids if query not in judged]
+    if strict and not shared_queries:
+        noted(unjudged, "queries without a relevant document", table=queries, name=tables.id_column(queries))
     if not kept:
         raise DataError(f"{where}: none of the {len(query_ids)} queries is judged in qrels")
+    if strict and unjudged:
+        notes.append(_counted(unjudged, "queries that this split does not judge, left out"))
     gold = Ranked(
         query_ids=[query_ids[i] for i in kept],
         queries=[texts[i] for i in kept],
@@ -149,94 +168,81 @@ def ranked(corpus: Table, queries: Table, qrels: Table, *, where: str, strict: b
     return Judged(gold, tuple(notes))
 
 
+def mined(table: Table, columns: Mapping[str, str], *, where: str) -> Mined:
+    """Aligned texts in two languages: the translation of a left text is the right text of the same row.
+
+    A column `gold` of (left, right) positions from 0, where there is one, says otherwise (as BUCC has it in mteb).
+    """
+    left = tables.texts(table, columns["left"], where=where)
+    right = tables.texts(table, columns["right"], where=where)
+    aligned = table.get("gold")
+    gold = np.arange(len(left)) if aligned is None else np.array([pair[1] for pair in aligned], dtype=np.int64)
+    if len(gold) != len(left) or (len(gold) and gold.max() >= len(right)):
+        raise DataError(
+            f"{where}: {len(left)} texts and {len(gold)} translations among {len(right)}; expected one each"
+        )
+    return Mined(left=left, right=right, gold=gold.astype(np.int64))
+
+
+def with_candidates(judged: Judged, table: Table, *, where: str) -> Judged:
+    """The search problem narrowed to each query's candidates: columns `query-id` and `corpus-ids`."""
+    known = set(judged.gold.document_ids)
+    candidates: dict[str, list[str]] = {}
+    queries = tables.ids(table, "query-id", where=where)
+    for row, (query, names) in enumerate(zip(queries, column(table, "corpus-ids", where=where, fixed=True))):
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            tables.wrong(table, "corpus-ids", row, names, expected="a list of ids", where=where)
+        if isinstance(table, Filed) and query in candidates:
+            raise DataError(f"{at(table, row, where=where)}: the query {query!r} stands more than once; expected once")
+        candidates[query] = [str(name) for name in names]
+        strangers = [name for name in candidates[query] if name not in known]
+        if strangers:
+            what = _counted(strangers, "candidates that the corpus lacks")
+            raise DataError(f"{at(table, row, where=where)}: {what}")
+    lacking = [query for query in judged.gold.query_ids if not candidates.get(query)]
+    notes = [_counted(lacking, "queries without candidates")] if lacking else []
+    return Judged(replace(judged.gold, candidates=candidates), (*judged.notes, *notes))
+
+
 def merged(tables: Sequence[Table]) -> Table:
     """Tables with the same columns, one after the other."""
     return {name: [value for table in tables for value in table[name]] for name in tables[0]}
 
 
-def _noted(ids: Sequence[str], what: str, *, where: str, strict: bool) -> list[str]:
-    if not ids:
-        return []
+def _counted(ids: Sequence[str], what: str) -> str:
     shown = ", ".join(repr(name) for name in ids[:3]) + (", ..." if len(ids) > 3 else "")
-    if strict:
-        raise DataError(f"{where}: {len(ids)} {what}: {shown}; correct the qrels or remove them")
-    return [f"{len(ids)} {what}: {shown}"]
+    return f"{len(ids)} {what}: {shown}"
 
 
-def _column(table: Table, name: str, *, where: str) -> Sequence[Any]:
-    if not any(len(values) for values in table.values()):
-        raise DataError(f"{where}: holds no rows; expected at least one")
-    if name not in table:
-        raise DataError(f"{where}: no column {name!r}; found {', '.join(map(repr, table))}; set `columns:` in the spec")
-    return table[name]
-
-
-def _texts(table: Table, name: str, *, where: str) -> list[str]:
-    values = _column(table, name, where=where)
-    for row, value in enumerate(values):
-        if not isinstance(value, str):
-            raise DataError(f"{where}: column {name!r}, row {row}: found {_shown(value)}; expected a text")
-    return list(values)
-
-
-def _numbers(table: Table, name: str, *, where: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-    values = _column(table, name, where=where)
-    for row, value in enumerate(values):
-        if not isinstance(value, int | float) or not math.isfinite(value):
-            raise DataError(f"{where}: column {name!r}, row {row}: found {_shown(value)}; expected a number")
-    return np.array(values, dtype=np.float64)
-
-
-def _labels(table: Table, name: str, *, where: str) -> list[str | int]:
-    labels = [_label(value, row, name, where=where) for row, value in enumerate(_column(table, name, where=where))]
-    if len({type(label) for label in labels}) > 1:
-        raise DataError(f"{where}: column {name!r} mixes {_kinds(labels)}; expected one type")
-    return labels
-
-
-def _label(value: Any, row: int, name: str, *, where: str) -> str | int:
-    if isinstance(value, bool):
-        return int(value)
-    if isinstance(value, str | int):
-        return value
-    raise DataError(f"{where}: column {name!r}, row {row}: found {_shown(value)}; expected a label (text or integer)")
-
-
-def _ids(table: Table, *, where: str) -> list[str]:
-    name = "_id" if "_id" in table else "id"
-    ids = []
-    for row, value in enumerate(_column(table, name, where=where)):
-        if isinstance(value, bool) or not isinstance(value, str | int):
-            raise DataError(f"{where}: column {name!r}, row {row}: found {_shown(value)}; expected an id")
-        ids.append(str(value))
-    if len(set(ids)) != len(ids):
-        seen: set[str] = set()
-        twice = next(name for name in ids if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise DataError(f"{where}: the id {twice!r} stands more than once; expected every id once")
-    return ids
+def _first_place(table: Table, name: str, value: str) -> str:
+    """Where a value stands first, for a table that knows."""
+    return f" ({table.place(tables.row_of(table, name, value))})" if isinstance(table, Filed) else ""
 
 
 def _documents(table: Table, *, where: str) -> list[str]:
-    texts = _texts(table, "text", where=where)
-    titles = table.get("title")
-    if titles is None:
+    texts = tables.texts(table, "text", where=where, fixed=True)
+    if table.get("title") is None:
         return [text.strip() for text in texts]
+    titles = tables.as_written(table, "title")
     for row, title in enumerate(titles):
         if title is not None and not isinstance(title, str):
-            raise DataError(f"{where}: column 'title', row {row}: found {_shown(title)}; expected a text or null")
+            tables.wrong(table, "title", row, title, expected="a text or null", where=where)
     return [f"{title} {text}".strip() if title else text.strip() for title, text in zip(titles, texts, strict=True)]
 
 
-def _qrels(table: Table, *, where: str) -> dict[str, dict[str, int]]:
-    queries, documents, scores = (_column(table, name, where=where) for name in ("query-id", "corpus-id", "score"))
+def _qrels(table: Table, *, where: str, strict: bool) -> dict[str, dict[str, int]]:
+    """Query -> document -> relevance. Strict: whole numbers only."""
+    queries, documents = (tables.ids(table, name, where=where) for name in ("query-id", "corpus-id"))
+    scores = tables.numbers(table, "score", where=where, fixed=True).tolist()
     judged: dict[str, dict[str, int]] = {}
     for row, (query, document, score) in enumerate(zip(queries, documents, scores, strict=True)):
-        if not isinstance(score, int | float) or not math.isfinite(score):
-            raise DataError(f"{where}: column 'score', row {row}: found {_shown(score)}; expected a number")
-        for name, value in (("query-id", query), ("corpus-id", document)):
-            if isinstance(value, bool) or not isinstance(value, str | int):
-                raise DataError(f"{where}: column {name!r}, row {row}: found {_shown(value)}; expected an id")
-        judged.setdefault(str(query), {})[str(document)] = int(score)
+        of_query = judged.setdefault(query, {})
+        if strict and not score.is_integer():
+            tables.wrong(table, "score", row, score, expected="a whole number", where=where)
+        if isinstance(table, Filed) and document in of_query:
+            place = at(table, row, where=where)
+            raise DataError(f"{place}: document {document!r} is judged twice for query {query!r}; expected once")
+        of_query[document] = int(score)
     return judged
 
 
@@ -244,14 +250,3 @@ def _unpacked(table: Table) -> Table:
     if table and all(len(values) == 1 and isinstance(values[0], list) for values in table.values()):
         return {name: values[0] for name, values in table.items()}
     return table
-
-
-def _kinds(values: Sequence[Any]) -> str:
-    return " and ".join(sorted({"text" if isinstance(value, str) else "integer" for value in values}))
-
-
-def _shown(value: Any) -> str:
-    if value is None:
-        return "null"
-    text = repr(value)
-    return f"{text[:60]}{'...' if len(text) > 60 else ''} ({type(value).__name__})"

@@ -1,126 +1,169 @@
-"""Tables of public data sets at a pinned revision. Owns `datasets`."""
+"""Tables of public and private data sets at a pinned revision. Owns `datasets`.
+
+What a config consists of (files, format, features) is asked once and kept in a manifest; the files come through the
+hub client's own cache, which resumes what was cut, and are read from there. So a revision is always the one that the
+spec pins, a second run asks the hub for nothing, and a run with --offline needs nothing but what is cached.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import functools
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+from harness import environment, hub
 from harness.data.columns import Table
 from harness.errors import DataError
 from harness.types import TaskSpec
 
-_SEARCH_TABLES = ("corpus", "queries", "qrels")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """One config of a data set at a revision.
+
+    Attributes:
+        module: which of `datasets`' readers reads the files (`parquet`, `json`, `csv`, ...).
+        options: what the reader is told besides.
+        features: the declared types as `datasets` writes them, or None.
+        files: split -> paths in the repository.
+    """
+
+    module: str
+    options: dict[str, Any]
+    features: dict[str, Any] | None
+    files: dict[str, list[str]]
 
 
 def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     """One table of a hub data set as columns.
 
-    For retrieval tasks `table` is corpus, queries or qrels, which are configs of the repository (`corpus`, `queries` or
-    `query`, `default` or `qrels`; with a subset in front, as `de-corpus`), each with the wanted split or a single one.
-
-    A commit never changes, so what the client's cache holds of it is read without asking the hub.
+    For searching tasks `table` is corpus, queries, qrels or candidates, which are configs of the repository (`corpus`,
+    `queries` or `query`, `default` or `qrels`, `top_ranked`; with a subset in front, as `de-corpus`), each with the
+    wanted split or a single one.
 
     Raises:
         DataError: the data set, revision, config or split does not exist, or the hub cannot be reached.
     """
-    import datasets
-
-    datasets.disable_progress_bars()
     with _explained(task):
-        dataset = _cached(task, table, subset, split)
-        if dataset is None:
-            if datasets.config.HF_HUB_OFFLINE:
-                raise DataError(f"{_source(task)}: not in the local cache, and --offline forbids asking the hub")
-            dataset = _downloaded(task, table, subset, split)
-    return {name: dataset.data.column(name).to_pylist() for name in dataset.column_names}
+        hub.steady()
+        config = task.configs.get(subset, subset)
+        if table in ("corpus", "queries", "qrels", "candidates"):
+            config = _config(task, table, config)
+        manifest = _manifest(task, config)
+        name = _split(task, manifest, split, single=table != split)
+        paths = [_fetched(task, file) for file in manifest.files[name]]
+        dataset = _parsed(manifest, name, paths)
+    return {column: dataset.data.column(column).to_pylist() for column in dataset.column_names}
 
 
-def _config_names(table: str, subset: str) -> list[str]:
-    """What the config may be called, the likeliest first."""
-    if table not in _SEARCH_TABLES:
-        return [subset]
+def _config(task: TaskSpec, table: str, subset: str) -> str:
+    known = _configs(task)
     prefix = "" if subset == "default" else f"{subset}-"
-    return {
+    names = {
         "corpus": [f"{prefix}corpus"],
         "queries": [f"{prefix}queries", "query"],
         "qrels": [f"{prefix}qrels"] if prefix else ["default", "qrels"],
+        "candidates": [f"{prefix}top_ranked"],
     }[table]
-
-
-def _cached(task: TaskSpec, table: str, subset: str, split: str) -> Any:
-    """The table as an earlier load has prepared it, at the task's revision and no other; None where there is none.
-
-    The client has its own way back to its cache, but takes the latest revision that it finds there.
-    """
-    from datasets.packaged_modules.cache.cache import Cache
-
-    revision, path = task.source.revision, task.source.path
-    for name in _config_names(table, subset):
-        known = {"repo_id": path, "dataset_name": path.rpartition("/")[2], "config_name": name, "hash": revision}
-        versions = Path(Cache(**known, version="0.0.0").cache_dir).parent.parent
-        for folder in sorted(versions.glob(f"*/{revision}")):
-            builder = Cache(**known, version=folder.parent.name)
-            if table in _SEARCH_TABLES:
-                split = _fitting(split, tuple(builder.info.splits or ()))
-            return builder.as_dataset(split=split)
-    return None
-
-
-def _downloaded(task: TaskSpec, table: str, subset: str, split: str) -> Any:
-    import datasets
-
-    path, revision = task.source.path, task.source.revision
-    config = None if subset == "default" else subset
-    if table in _SEARCH_TABLES:
-        config = _config(task, _config_names(table, subset))
-        split = _fitting(split, _splits(path, config, revision))
-    dataset = datasets.load_dataset(path, config, split=split, revision=revision)
-    if any(Path(file["filename"]).parent.name != revision for file in dataset.cache_files):
-        raise DataError(
-            f"{_source(task)}: the hub did not give it (gone, private, or not reachable), and the local cache holds "
-            "other revisions only; set HF_TOKEN to a token with access, or try again"
-        )
-    return dataset
-
-
-def _config(task: TaskSpec, names: Sequence[str]) -> str:
-    known = _configs(task.source.path, task.source.revision)
     for name in names:
         if name in known:
             return name
-    raise DataError(
-        f"{task.name}: {task.source.path} has no config {' or '.join(map(repr, names))}; found {', '.join(known)}"
+    raise DataError(f"{_source(task)} has no config {' or '.join(map(repr, names))}; found {', '.join(known)}")
+
+
+def _split(task: TaskSpec, manifest: Manifest, wanted: str, *, single: bool) -> str:
+    if wanted in manifest.files:
+        return wanted
+    if single and len(manifest.files) == 1:
+        return next(iter(manifest.files))
+    raise DataError(f"{_source(task)}: no split {wanted!r}; found {', '.join(manifest.files)}")
+
+
+def _configs(task: TaskSpec) -> list[str]:
+    def ask() -> list[str]:
+        import datasets
+
+        return list(datasets.get_dataset_config_names(task.source.path, revision=task.source.revision))
+
+    return _kept(_folder(task) / "configs.json", ask)
+
+
+def _manifest(task: TaskSpec, config: str) -> Manifest:
+    def ask() -> dict[str, Any]:
+        import datasets
+
+        name = None if config == "default" else config
+        builder = datasets.load_dataset_builder(task.source.path, name, revision=task.source.revision)
+        files = builder.config.data_files or {}
+        declared = builder.info.features
+        return {
+            "module": type(builder).__module__.rpartition(".")[2],
+            "options": _options(builder),
+            "features": json.loads(json.dumps(declared.to_dict())) if declared else None,
+            "files": {str(split): [_path(task, str(file)) for file in urls] for split, urls in files.items()},
+        }
+
+    return Manifest(**_kept(_folder(task) / f"config-{quote(config, safe='')}.json", ask))
+
+
+def _options(builder: Any) -> dict[str, Any]:
+    """What the data set's card tells the reader, beyond the reader's defaults."""
+    plain = type(builder.config)()
+    own = {"name", "version", "data_dir", "data_files", "description", "features"}
+    told = {key: value for key, value in vars(builder.config).items() if key not in own}
+    changed = {key: value for key, value in told.items() if value != getattr(plain, key, None)}
+    return {key: value for key, value in changed.items() if isinstance(value, str | int | float | bool | list)}
+
+
+def _path(task: TaskSpec, url: str) -> str:
+    """`hf://datasets/ORG/NAME@REVISION/a/b.jsonl` -> `a/b.jsonl`."""
+    prefix = f"hf://datasets/{task.source.path}@"
+    if not url.startswith(prefix):
+        raise DataError(f"{task.name}: {task.source.path} names a file outside its repository ({url[:80]})")
+    return url.removeprefix(prefix).partition("/")[2]
+
+
+def _fetched(task: TaskSpec, file: str) -> str:
+    return hub.data_file(task.source.path, file, revision=task.source.revision or "main")
+
+
+def _parsed(manifest: Manifest, split: str, paths: list[str]) -> Any:
+    import datasets
+
+    datasets.disable_progress_bars()
+    features = datasets.Features.from_dict(manifest.features) if manifest.features else None
+    return datasets.load_dataset(
+        manifest.module, data_files={split: paths}, split=split, features=features, **manifest.options
     )
 
 
-def _fitting(wanted: str, known: Sequence[str]) -> str:
-    return wanted if wanted in known or len(known) != 1 else known[0]
+def _folder(task: TaskSpec) -> Path:
+    return (
+        environment.cache_folder()
+        / "data-sets"
+        / quote(task.source.path, safe="")
+        / quote(task.source.revision or "", safe="")
+    )
 
 
-@functools.lru_cache(maxsize=256)
-def _configs(path: str, revision: str | None) -> tuple[str, ...]:
-    import datasets
-
-    return tuple(datasets.get_dataset_config_names(path, revision=revision))
-
-
-@functools.lru_cache(maxsize=1024)
-def _splits(path: str, config: str, revision: str | None) -> tuple[str, ...]:
-    import datasets
-
-    return tuple(str(name) for name in datasets.get_dataset_split_names(path, config, revision=revision))
-
-
-def _source(task: TaskSpec) -> str:
-    return f"{task.name}: data set {task.source.path}@{task.source.revision}"
+def _kept(file: Path, ask: Any) -> Any:
+    """The JSON in `file`, else the answer of `ask`, kept there for the next time."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        pass
+    answer = ask()
+    environment.keep(file, json.dumps(answer, indent=1))
+    return answer
 
 
 @contextlib.contextmanager
 def _explained(task: TaskSpec) -> Iterator[None]:
-    """The many errors of the client as one that says what to do."""
+    """The many errors of the clients as one that says what to do."""
     import datasets
 
     source = _source(task)
@@ -137,13 +180,27 @@ def _explained(task: TaskSpec) -> Iterator[None]:
         cause = err.__cause__ or err
         raise DataError(f"{source}: cannot be read ({_said(cause)})") from err
     except (ValueError, RuntimeError) as err:
-        raise DataError(f"{source}: {_said(err).removeprefix(f'{type(err).__name__}: ')}") from err
+        said = _said(err).removeprefix(f"{type(err).__name__}: ")
+        if "script" in said:
+            said += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
+        raise DataError(f"{source}: {said}") from err
     except OSError as err:
-        raise DataError(f"{source}: the hub could not be asked ({_said(err)})") from err
+        raise DataError(_unreachable(source, err)) from err
     except StopIteration as err:  # what the reader of JSON files says to a file without a line
         raise DataError(f"{source}: a file holds no rows; expected at least one") from err
     except Exception as err:  # transport errors, whose classes change with the client's version
         raise DataError(f"{source}: cannot be loaded ({_said(err)})") from err
+
+
+def _source(task: TaskSpec) -> str:
+    mirror = " (a mirror exists: --mirror)" if task.mirror else ""
+    return f"{task.name}: data set {task.source.path}@{task.source.revision}{mirror}"
+
+
+def _unreachable(source: str, err: BaseException) -> str:
+    if hub.is_offline():
+        return f"{source}: not in the local cache, and --offline forbids asking the hub; run `harness prefetch` first"
+    return f"{source}: the hub could not be asked ({_said(err)}); try again"
 
 
 def _said(err: BaseException) -> str:

@@ -1,9 +1,9 @@
-"""Tables of private and bundled tasks: JSONL, CSV or Parquet files beside the spec.
+"""Tables of private and bundled tasks: JSONL, CSV, TSV or Parquet files beside the spec.
 
 source path is a file:      the task's only table, whatever its split is called
 source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl when there are subsets other than `default`;
-                            <table> is a split, or corpus, queries and qrels for retrieval
-                            (qrels may also lie in qrels/<split>.tsv, as in BEIR)
+                            <table> is a split, or corpus, queries and qrels for retrieval, with candidates for
+                            reranking (qrels may also lie in qrels/<split>.tsv, as in BEIR)
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import csv
 import hashlib
 import json
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness.data.columns import Table
+from harness.data.tables import INTEGER, NUMBER, Filed, Table
 from harness.errors import DataError
-from harness.types import TaskSpec
+from harness.types import ClassificationSettings, TaskSpec
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+_LONGEST_FIELD = 2**31 - 1
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
@@ -30,101 +30,186 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     Raises:
         DataError: no such file, or a line of it is not what its suffix promises.
     """
-    return _READERS[(path := find(task, table=table, subset=subset, split=split)).suffix](path)
+    return parsed(find(task, table=table, subset=subset, split=split))
 
 
 def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
     """The file that holds `table`."""
     root = Path(task.file).parent / task.source.path
     if root.is_file():
-        return _known(root)
+        _check_one_file_will_do(task, root)
+        return root
     folder = root if subset == "default" else root / subset
-    stems = [folder / table, *([folder / "qrels" / split] if table == "qrels" else [])]
-    candidates = [stem.with_name(stem.name + suffix) for stem in stems for suffix in _SUFFIXES]
-    found = [path for path in candidates if path.is_file()]
+    found = tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
     if not found:
-        raise DataError(f"{task.name}: no file {stems[0]}.jsonl (or .csv, .tsv, .parquet); source of {task.file}")
+        expected = f"{folder / table}.jsonl (or .csv, .tsv, .parquet)"
+        raise DataError(f"{task.name}: no file {expected}; source of {task.file}")
     if len(found) > 1:
         raise DataError(f"{task.name}: both {found[0]} and {found[1].name} exist; keep one")
     return found[0]
+
+
+def tables_called(stem: Path) -> list[Path]:
+    """The files of this name, with any suffix of a table."""
+    return [path for suffix in SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()]
+
+
+def tables_in(folder: Path) -> dict[str, Path]:
+    """Stem -> file, for the tables that lie directly in a folder.
+
+    Raises:
+        DataError: two files have the same stem.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith("."):
+            if path.stem in found:
+                raise DataError(f"both {found[path.stem]} and {path.name} exist; keep one")
+            found[path.stem] = path
+    return found
+
+
+def parsed(path: Path) -> Filed:
+    """A file as columns, in the format that its suffix promises.
+
+    Columns of a CSV or TSV file are numbers where every field is written as one.
+
+    Raises:
+        DataError: another kind of file, or a line that is not what the suffix promises.
+    """
+    if path.suffix not in _READERS:
+        raise DataError(f"{path}: unknown kind of file; expected {', '.join(SUFFIXES)}")
+    return _READERS[path.suffix](path)
 
 
 def digests(task: TaskSpec) -> dict[str, str]:
     """sha256 of every data file of a local task, which has no revision to go by.
 
     Raises:
-        DataError: the source does not exist.
+        DataError: the source does not exist, or cannot be read.
     """
     root = Path(task.file).parent / task.source.path
-    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.suffix in _SUFFIXES)
+    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES)
     if not files:
         raise DataError(f"{task.name}: no data at {root}; source of {task.file}")
-    return {path.relative_to(root.parent).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    # Named by the spec's own path and not by where it lies, so that a record holds from every working directory.
+    named = PurePosixPath(task.source.path).name
+    return {(PurePosixPath(named) / path.relative_to(root).as_posix()).as_posix(): _sha256(path) for path in files}
 
 
-def _known(path: Path) -> Path:
-    if path.suffix not in _READERS:
-        raise DataError(f"{path}: unknown kind of file; expected {', '.join(_SUFFIXES)}")
-    return path
+def _check_one_file_will_do(task: TaskSpec, path: Path) -> None:
+    settings = task.settings
+    if isinstance(settings, ClassificationSettings) and settings.train_split not in task.splits:
+        raise DataError(
+            f"{task.name}: {path} is one file, which would be training and test data at once; expected a folder with "
+            f"{settings.train_split}.jsonl and {task.splits[0]}.jsonl"
+        )
+    if task.type in ("Retrieval", "Reranking"):
+        raise DataError(f"{task.name}: {path} is one file; expected a folder with corpus, queries and qrels")
 
 
-def _jsonl(path: Path) -> Table:
+def _sha256(path: Path) -> str:
+    sha = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    except OSError as err:
+        raise DataError(f"{path}: cannot be read ({err.strerror})") from err
+    return sha.hexdigest()
+
+
+def _jsonl(path: Path) -> Filed:
     rows: list[dict[str, Any]] = []
+    lines: list[int] = []
     with _opened(path) as stream:
         try:
             for number, line in enumerate(stream, 1):
                 if not line.strip():
                     continue
-                try:
-                    row = json.loads(line)
-                except ValueError as err:
-                    raise DataError(f"{path}:{number}: not JSON ({err}); expected one object a line") from err
-                if not isinstance(row, dict):
-                    raise DataError(f"{path}:{number}: found {type(row).__name__}; expected one JSON object a line")
+                row = _object(line, f"{path}:{number}")
                 if rows and row.keys() != rows[0].keys():
                     odd = sorted(row.keys() ^ rows[0].keys())
                     raise DataError(f"{path}:{number}: other keys than in the first line ({', '.join(odd)})")
                 rows.append(row)
+                lines.append(number)
         except UnicodeDecodeError as err:
             raise DataError(f"{path}: not UTF-8 ({err.reason} at byte {err.start})") from err
-    return {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+    columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
+    return Filed(columns, file=str(path), lines=lines)
 
 
-def _separated(path: Path) -> Table:
-    with _opened(path) as stream:
+def _object(line: str, place: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as err:
+        raise DataError(f"{place}: not JSON ({err}); expected one object a line") from err
+    if not isinstance(row, dict):
+        raise DataError(f"{place}: found {type(row).__name__}; expected one JSON object a line")
+    if _SURROGATE.search(line):
         try:
-            reader = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+            json.dumps(row, ensure_ascii=False).encode()
+        except UnicodeEncodeError as err:
+            raise DataError(f"{place}: half of a surrogate pair (\\ud800-\\udfff) is no character") from err
+    return row
+
+
+def _separated(path: Path) -> Filed:
+    csv.field_size_limit(_LONGEST_FIELD)  # the default refuses documents of more than 131,072 characters
+    rows: list[list[str]] = []
+    lines: list[int] = []
+    with _opened(path) as stream:
+        reader = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+        begin = 1
+        try:
             header = next(reader, [])
-            if len(set(header)) != len(header):
-                raise DataError(f"{path}:1: two columns of one name in the header ({', '.join(header)})")
-            rows = []
+            _check_header(header, path)
+            begin = reader.line_num + 1
             for row in reader:
                 if row and len(row) != len(header):
-                    raise DataError(
-                        f"{path}:{reader.line_num}: {len(row)} fields; expected {len(header)} as in the header"
-                    )
-                rows += [row] if row else []
-        except (csv.Error, UnicodeDecodeError) as err:
-            raise DataError(f"{path}: cannot be read ({err})") from err
-    return {name: _typed([row[i] for row in rows]) for i, name in enumerate(header)}
+                    raise DataError(f"{path}:{begin}: {len(row)} fields; expected {len(header)} as in the header")
+                if row:
+                    rows.append(row)
+                    lines.append(begin)
+                begin = reader.line_num + 1
+        except csv.Error as err:
+            raise DataError(f"{path}: cannot be read ({err}) in the row from line {begin} on") from err
+        except UnicodeDecodeError as err:
+            raise DataError(f"{path}: cannot be read ({err}); save it as UTF-8") from err
+    written = {name: [row[i] for row in rows] for i, name in enumerate(header)}
+    columns = {name: _typed(fields) for name, fields in written.items()}
+    taken = {name: fields for name, fields in written.items() if columns[name] is not fields}
+    return Filed(columns, file=str(path), lines=lines, written=taken)
 
 
-def _parquet(path: Path) -> Table:
+def _check_header(header: list[str], path: Path) -> None:
+    if len(set(header)) != len(header):
+        raise DataError(f"{path}:1: two columns of one name in the header ({', '.join(header)})")
+    separator = "tabs" if path.suffix == ".tsv" else "commas"
+    if len(header) == 1 and any(other in header[0] for other in ";\t, "):
+        raise DataError(f"{path}:1: found the header {header[0]!r}; expected columns separated by {separator}")
+
+
+def _parquet(path: Path) -> Filed:
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return pyarrow.parquet.read_table(path).to_pydict()
-    except (pyarrow.ArrowException, OSError) as err:
+        table = pyarrow.parquet.ParquetFile(path).read()
+        columns = table.to_pydict()
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as err:
         raise DataError(f"{path}: cannot be read as Parquet ({str(err).splitlines()[0]})") from err
+    if len(columns) != table.num_columns:
+        raise DataError(f"{path}: two columns of one name ({', '.join(table.column_names)})")
+    return Filed(columns, file=str(path))
 
 
-def _typed(values: list[str]) -> list[Any]:
+def _typed(fields: list[str]) -> list[Any]:
     """A column of a text file as integers or floats when every value is written as one; ids such as 007 stay text."""
-    for kind, pattern in ((int, _INTEGER), (float, _NUMBER)):
-        if all(pattern.fullmatch(value) for value in values):
-            return [kind(value) for value in values]
-    return values
+    for kind, pattern in ((int, INTEGER), (float, NUMBER)):
+        if fields and all(pattern.fullmatch(field) for field in fields):
+            return [kind(field) for field in fields]
+    return fields
 
 
 def _opened(path: Path) -> Any:

@@ -1,0 +1,48 @@
+"""`harness prefetch`: everything that a run needs, brought here before the network goes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import Any
+
+from harness.cli import arguments
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "prefetch",
+        help="fetch models and data for a run without a network",
+        description="Fetch models and data, so that `harness run --offline` with the same names needs no network.",
+    )
+    command.add_argument("models", nargs="*", metavar="MODEL")
+    arguments.add_tasks(command)
+    arguments.add_filters(command)
+    command.set_defaults(do=do)
+
+
+def do(args: argparse.Namespace) -> int:
+    """Fetch, telling each step; exit 1 when something could not be had."""
+    from harness import data, hub, models
+    from harness.errors import HarnessError
+
+    specs = [models.resolve(name, allow_pickle=True) for name in args.models]
+    selection = arguments.chosen(args) if args.tasks or args.suite or not args.models else []
+    failures = 0
+    for spec in specs:
+        if spec.origin == "hub":
+            hub.fetch(spec.name, spec.revision)
+        print(f"model {spec.name} at {spec.revision}", flush=True)
+    for task, parts in selection:
+        for part in parts:
+            try:
+                loaded = data.load(task, part)
+            except HarnessError as err:
+                failures += 1
+                print(f"FAILED {task.name} {part}: {err}", file=sys.stderr, flush=True)
+                continue
+            rows = ", ".join(f"{count} {name}" for name, count in loaded.rows.items())
+            print(f"data  {task.name} {part}: {rows}", flush=True)
+    print(f"\n{len(specs)} models, {sum(len(parts) for _, parts in selection)} parts, {failures} failed")
+    return 1 if failures else 0

@@ -1,0 +1,36 @@
+"""What a revision held when it was first loaded here, so that data that changed under a pinned revision is noticed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from harness import environment, registry
+from harness.errors import DataError
+from harness.types import Loaded, Part, TaskSpec
+
+
+def check(task: TaskSpec, part: Part, loaded: Loaded) -> None:
+    """Compare `loaded` with what was seen before, or keep it for the next time.
+
+    Raises:
+        DataError: the same source, revision and reading of it held other data before.
+    """
+    file = _file(task, part)
+    try:
+        before = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        environment.keep(file, json.dumps({"task": task.name, "sha256": loaded.digest, "rows": dict(loaded.rows)}))
+        return
+    if before.get("sha256") != loaded.digest:
+        raise DataError(
+            f"{task.name} {part}: {task.source.path}@{task.source.revision} holds other data than before "
+            f"(sha256 {loaded.digest[:12]}, rows {dict(loaded.rows)}; before {str(before.get('sha256'))[:12]}, "
+            f"rows {before.get('rows')}); a pinned revision must not change. If the new data is right, delete {file}"
+        )
+
+
+def _file(task: TaskSpec, part: Part) -> Path:
+    key = json.dumps([registry.fingerprint_of(task), list(part)], sort_keys=True)
+    return environment.cache_folder() / "data-seen" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
