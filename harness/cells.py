@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 from harness import models, results
 from harness.errors import CellsFailed, DataError, HarnessError
 from harness.measure import Measured, measure
-from harness.plan import Environment, Job, chosen, plan, results_folder
+from harness.plan import Environment, Filters, Job, chosen, plan, results_folder
 from harness.types import (
     EncodeOptions,
     Encoder,
@@ -56,6 +56,10 @@ def run(
     suite: str | None = None,
     splits: Sequence[str] | None = None,
     languages: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
+    max_texts: int | None = None,
+    mirror: bool = False,
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
     device: str = "auto",
     batch_tokens: int | None = None,
@@ -76,6 +80,10 @@ def run(
         suite: name of a suite.
         splits: only these splits.
         languages: only these languages (`de`, `deu`, `deu-Latn`) or subsets.
+        types: only tasks of these types.
+        domains: only tasks of one of these domains.
+        max_texts: quick mode: a sample of this many texts; records are variants, never the plain ones.
+        mirror: take data from a task's mirror where it names one.
         precision: of the forward pass; `auto` is fp32 on a CPU and half precision on a GPU.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
         batch_tokens: tokens a batch, each distinct text once; default: 32 texts a batch, as mteb.
@@ -102,10 +110,17 @@ def run(
         results=results_folder(results),
         options=EncodeOptions(device=device, precision=precision, batch_tokens=batch_tokens, max_length=max_length),
         overwrite=overwrite,
+        max_texts=max_texts,
     )
     jobs = plan(
         [models] if isinstance(models, str) or callable(models) else models,
-        chosen(tasks, suite=suite, splits=splits, languages=languages, tasks_dirs=tasks_dirs),
+        chosen(
+            tasks,
+            suite=suite,
+            filters=Filters(splits=splits, languages=languages, types=types, domains=domains),
+            tasks_dirs=tasks_dirs,
+            mirror=mirror,
+        ),
         environment,
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
@@ -172,6 +187,8 @@ def _attempt(job: Job, part: Part, encoder: Encoder | Searcher, environment: Env
         yield Event("load", job, part)
         started = time.perf_counter()
         loaded = data.load(job.task, part)
+        if environment.max_texts is not None:
+            loaded = data.limited(job.task, loaded, environment.max_texts)
         loading = time.perf_counter() - started
         yield Event("encode", job, part)
         measured = measure(job.task, part, encoder, loaded)
@@ -249,10 +266,12 @@ def _record(job: Job, part: Part, encoder: Encoder | Searcher, loaded: Loaded, m
                     "tokens": measured.tokens,
                     "truncated": measured.truncated,
                     "prompts": measured.prompts,
+                    "peak_memory_mib": environment.peak_memory_mib(),
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
                 }
             },
             "versions": versions,
             "platform": environment.platform_name(),
+            "machine": environment.machine(),
         },
     )

@@ -70,8 +70,13 @@ class CellsFailed(HarnessError):
 
 
 def suggest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
-    """Up to `limit` of the `known` names that look like `name`, best first, ignoring case."""
+    """Up to `limit` of the `known` names that look like `name`, best first, ignoring case.
+
+    A name that differs in case alone is the only suggestion.
+    """
     by_lower = {candidate.lower(): candidate for candidate in known}
+    if name.lower() in by_lower:
+        return [by_lower[name.lower()]]
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)
     inside = [lower for lower in by_lower if name.lower() in lower and lower not in near and len(name) > 2]
     return [by_lower[lower] for lower in [*near, *sorted(inside, key=len)][:limit]]

@@ -6,14 +6,16 @@ Retrieval differs from the other types in one place: its corpus is encoded block
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from harness.types import Encoder, Hits, Loaded, Part, Ranked, RetrievalSettings, Scores, Searcher, TaskSpec, Texts
 
 if TYPE_CHECKING:
-    from harness.types import Float32
+    from harness.types import Float32, Int64
 
 _CORPUS_BLOCK = 50_000
 """Documents encoded at once: as in mteb, so that the batches hold the same texts."""
@@ -60,9 +62,11 @@ def _embedded(task: TaskSpec, encoder: Encoder, loaded: Loaded) -> Measured:
     evaluator, tally = EVALUATORS[task.type], _Tally(task)
     fields = evaluator.texts(loaded.gold, task.settings)
     embeddings = {name: tally.encode(encoder, name, texts) for name, texts in fields.items()}
-    own = {}
+    own: dict[str, Any] = {}
     if evaluator.takes == "pairs":
         own["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
+    elif evaluator.takes == "sides":
+        own["similarity"] = encoder.facts.similarity
     tally.lap("encode")
     return tally.measured(evaluator.score(loaded.gold, embeddings, settings=task.settings, **own))
 
@@ -82,14 +86,25 @@ def _searched(task: TaskSpec, encoder: Encoder, gold: Ranked) -> Measured:
             block = replace(documents, items=documents.items[start : start + _CORPUS_BLOCK])
             yield tally.encode(encoder, "documents", block)
 
-    hits = search.search(
-        tally.encode(encoder, "queries", fields["queries"]),
-        blocks(),
-        document_ids=gold.document_ids,
-        k=max(task.settings.k_values),
-        similarity=encoder.facts.similarity,
-    )
+    queries = tally.encode(encoder, "queries", fields["queries"])
+    depth, similarity = max(task.settings.k_values), encoder.facts.similarity
+    if gold.candidates is None:
+        hits = search.search(queries, blocks(), document_ids=gold.document_ids, k=depth, similarity=similarity)
+    else:
+        hits = search.rerank(
+            queries,
+            np.concatenate(list(blocks())),
+            _places(gold, gold.candidates),
+            document_ids=gold.document_ids,
+            k=depth,
+            similarity=similarity,
+        )
     return _scored(task, gold, hits, tally)
+
+
+def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
+    place = {name: position for position, name in enumerate(gold.document_ids)}
+    return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
 
 
 def _ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Measured:

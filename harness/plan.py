@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness import models, registry, results
 from harness.errors import HarnessError, UnknownName
 from harness.models import catalog
-from harness.types import EncodeOptions, ModelSpec, Part, Record, TaskSpec
+from harness.types import TASK_TYPES, EncodeOptions, ModelSpec, Part, Record, Source, TaskSpec
 
 PROTOCOL = 1
 """Part of every fingerprint; raised when a scorer's numbers change on purpose."""
@@ -46,11 +46,32 @@ class Job:
 
 
 class Environment(NamedTuple):
-    """Where results go and how models are opened."""
+    """Where results go and how models are opened.
+
+    Attributes:
+        max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
+    """
 
     results: Path
     options: EncodeOptions
     overwrite: bool = False
+    max_texts: int | None = None
+
+
+class Filters(NamedTuple):
+    """What to keep of the tasks that were named; None keeps all.
+
+    Attributes:
+        languages: `de`, `deu`, `deu-Latn`, or names of subsets.
+    """
+
+    splits: Sequence[str] | None = None
+    languages: Sequence[str] | None = None
+    types: Sequence[str] | None = None
+    domains: Sequence[str] | None = None
+
+
+EVERYTHING = Filters()
 
 
 def results_folder(folder: str | os.PathLike[str] | None) -> Path:
@@ -62,43 +83,82 @@ def chosen(
     tasks: str | Sequence[str | TaskSpec] | None,
     *,
     suite: str | None = None,
-    splits: Sequence[str] | None = None,
-    languages: Sequence[str] | None = None,
+    filters: Filters = EVERYTHING,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
+    mirror: bool = False,
 ) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
     """The tasks that a request names, each with its parts after filtering.
 
+    A task without a spec of ours is looked up in the installed mteb.
+
     Raises:
-        UnknownName: a task, suite, split or language that does not exist, or a filter that leaves nothing.
+        UnknownName: a task, suite or filter that does not exist, or filters that leave nothing.
         SpecError: one of the tasks' files is broken.
+        DataError: mteb's task of that name is not one that can be scored here.
     """
     known = registry.tasks([Path(folder) for folder in tasks_dirs])
     named: list[tuple[TaskSpec, tuple[Part, ...] | None]] = []
     if tasks is not None:
         wanted_tasks = [tasks] if isinstance(tasks, str) else tasks
-        named += [(known.get(task) if isinstance(task, str) else task, None) for task in wanted_tasks]
+        named += [(find(known, task) if isinstance(task, str) else task, None) for task in wanted_tasks]
     if suite is not None or tasks is None:
         members = known.suite(suite or "mini")
         named += [(known.get(name), members.parts.get(name)) for name in members.tasks]
-    _check_filters([task for task, _ in named], splits=splits, languages=languages)
+    named = [(mirrored(task) if mirror else task, parts) for task, parts in named]
+    _check_filters([task for task, _ in named], filters)
     selection: dict[str, tuple[TaskSpec, tuple[Part, ...]]] = {}
     for task, parts in named:
-        wanted = _fitting(task, splits=splits, languages=languages)
+        wanted = _fitting(task, filters)
         if parts is not None:
             wanted = tuple(part for part in wanted if part in parts)
         if wanted:
             selection[task.name] = (task, wanted)
     if not selection:
-        raise UnknownName("no part of the tasks fits --splits and --languages together; see `harness tasks show NAME`")
+        raise UnknownName("no part of the tasks fits all the filters together; see `harness tasks show NAME`")
     return list(selection.values())
 
 
-def _check_filters(tasks: Sequence[TaskSpec], *, splits: Sequence[str] | None, languages: Sequence[str] | None) -> None:
+def find(known: registry.Registry, name: str) -> TaskSpec:
+    """The task `name`: a spec of ours, else mteb's task.
+
+    Raises:
+        UnknownName: neither has it.
+    """
+    if name in known.names():
+        return known.get(name)
+    from harness.data import mteb_bridge
+
+    theirs = mteb_bridge.listed()
+    if name in theirs:
+        return mteb_bridge.spec(name)
+    raise UnknownName.of("task", name, [*known.names(), *theirs])
+
+
+def mirrored(task: TaskSpec) -> TaskSpec:
+    """The task with its mirror as the source; unchanged where there is none."""
+    if task.mirror is None:
+        return task
+    return replace(
+        task,
+        source=Source(kind="hub", path=task.mirror.path, revision=task.mirror.revision),
+        columns={**task.columns, **task.mirror.columns},
+        configs={**task.configs, **task.mirror.subsets},
+        mirror=None,
+    )
+
+
+def _check_filters(tasks: Sequence[TaskSpec], filters: Filters) -> None:
     """Every name in a filter must mean something to at least one of the tasks."""
-    for split in splits or ():
+    for kind in filters.types or ():
+        if kind not in TASK_TYPES:
+            raise UnknownName.of("task type", kind, TASK_TYPES)
+    for domain in filters.domains or ():
+        if not any(domain in task.domains for task in tasks):
+            raise UnknownName.of("domain", domain, dict.fromkeys(name for task in tasks for name in task.domains))
+    for split in filters.splits or ():
         if not any(split in task.splits for task in tasks):
             raise UnknownName.of("split", split, dict.fromkeys(name for task in tasks for name in task.splits))
-    for language in languages or ():
+    for language in filters.languages or ():
         if not any(_speaks(task, language) for task in tasks):
             if len(tasks) == 1:
                 registry.select_parts(tasks[0], languages=[language])
@@ -106,9 +166,13 @@ def _check_filters(tasks: Sequence[TaskSpec], *, splits: Sequence[str] | None, l
             raise UnknownName.of("language or subset", language, known)
 
 
-def _fitting(task: TaskSpec, *, splits: Sequence[str] | None, languages: Sequence[str] | None) -> tuple[Part, ...]:
-    own_splits = None if splits is None else [split for split in splits if split in task.splits]
-    own_languages = None if languages is None else [language for language in languages if _speaks(task, language)]
+def _fitting(task: TaskSpec, filters: Filters) -> tuple[Part, ...]:
+    if filters.types is not None and task.type not in filters.types:
+        return ()
+    if filters.domains is not None and not set(filters.domains) & set(task.domains):
+        return ()
+    own_splits = None if filters.splits is None else [split for split in filters.splits if split in task.splits]
+    own_languages = None if filters.languages is None else [name for name in filters.languages if _speaks(task, name)]
     if own_splits == [] or own_languages == []:
         return ()
     return registry.select_parts(task, splits=own_splits, languages=own_languages)
@@ -143,7 +207,7 @@ def plan(
 
 def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment) -> Job:
     options = environment.options
-    variant = models.variant(model, options)
+    variant = models.variant(model, options, max_texts=environment.max_texts)
     own = fingerprint(model, task, precision=models.precision(model, options), max_length=options.max_length)
     record: Record | None = None
     why = "not recorded yet"

@@ -43,10 +43,14 @@ class TopK:
         self._rank[self._by_rank] = np.arange(1, len(order) + 1, dtype=np.uint64)
         self._keys = np.zeros((n_queries, min(k, len(document_ids))), dtype=np.uint64)
 
-    def fold(self, scores: Float32, *, start: int, first_query: int = 0) -> None:
-        """Take in scores (n, m) float32, no NaN, of the queries and documents that begin at the given positions."""
+    def fold(self, scores: Float32, *, start: int = 0, at: Int64 | None = None, first_query: int = 0) -> None:
+        """Take in scores (n, m) float32, no NaN.
+
+        They are of the queries from `first_query` on, and of the documents from `start` on, or of those `at` (m,) the
+        given positions. A document must not come twice for a query.
+        """
         rows = slice(first_query, first_query + len(scores))
-        ranks = self._rank[start : start + scores.shape[1]]
+        ranks = self._rank[start : start + scores.shape[1]] if at is None else self._rank[at]
         merged = np.concatenate([self._keys[rows], _ordered(scores) << np.uint64(32) | ranks], axis=1)
         k = self._keys.shape[1]
         if merged.shape[1] > k:
@@ -107,6 +111,35 @@ def search(
         start += len(block)
     if start != len(document_ids):
         raise ValueError(f"{start} document vectors for {len(document_ids)} document ids")
+    return top.hits()
+
+
+def rerank(
+    queries: Float32,
+    documents: Float32,
+    candidates: Sequence[Int64],
+    *,
+    document_ids: Sequence[str],
+    k: int,
+    similarity: str,
+) -> Hits:
+    """The best `k` of each query's own candidates.
+
+    Args:
+        queries: (n_queries, dim) float32.
+        documents: (n_documents, dim) float32.
+        candidates: for every query, the positions of the documents to rank.
+        document_ids: ids of all documents.
+        k: depth of the ranking.
+        similarity: one of `similarity.NAMES`.
+    """
+    top = TopK(len(queries), k=k, document_ids=document_ids)
+    queries, documents = prepare(queries, similarity=similarity), prepare(documents, similarity=similarity)
+    for row, places in enumerate(candidates):
+        distinct = np.unique(places)
+        if len(distinct):
+            scores = block_scores(queries[row : row + 1], documents[distinct], similarity=similarity)
+            top.fold(scores, at=distinct, first_query=row)
     return top.hits()
 
 

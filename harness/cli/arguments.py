@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.types import Part, TaskSpec
 
 
 def names(value: str) -> list[str]:
@@ -34,6 +37,27 @@ def add_tasks(command: argparse.ArgumentParser) -> None:
     )
     command.add_argument("--suite", metavar="NAME", help="a named list of tasks (see: harness suites)")
     add_tasks_dir(command)
+
+
+def add_filters(command: argparse.ArgumentParser) -> None:
+    """`--splits`, `--languages`, `--types`, `--domains`, `--mirror`."""
+    command.add_argument("--splits", type=names, metavar="SPLIT,...", help="only these splits")
+    command.add_argument(
+        "--languages", type=names, metavar="LANG,...", help="only these languages (de, deu, deu-Latn) or subsets"
+    )
+    command.add_argument("--types", type=names, metavar="TYPE,...", help="only tasks of these types")
+    command.add_argument("--domains", type=names, metavar="DOMAIN,...", help="only tasks of these domains")
+    command.add_argument(
+        "--mirror", action="store_true", help="take data from a task's mirror where its spec names one"
+    )
+
+
+def chosen(args: argparse.Namespace) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
+    """The tasks and parts that the shared options name."""
+    from harness import plan
+
+    filters = plan.Filters(splits=args.splits, languages=args.languages, types=args.types, domains=args.domains)
+    return plan.chosen(args.tasks, suite=args.suite, filters=filters, tasks_dirs=args.tasks_dir, mirror=args.mirror)
 
 
 def add_tasks_dir(command: argparse.ArgumentParser) -> None:

@@ -24,7 +24,6 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Look at everything; exit 1 when something a default run needs does not work."""
     from harness import environment, hub, models, registry, results
-    from harness.cli.run import cache_folder
     from harness.errors import HarnessError
     from harness.plan import results_folder
 
@@ -61,7 +60,7 @@ def do(args: argparse.Namespace) -> int:
         "hub": {"endpoint": endpoint, "reachable": reachable},
         "bundled model": bundled,
         "results": f"{folder} ({writable})",
-        "cache": str(cache_folder()),
+        "cache": str(environment.cache_folder()),
         "tasks": len(known.names()),
         "suites": list(known.suite_names()),
         "problems": problems,

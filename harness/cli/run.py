@@ -14,6 +14,7 @@ from harness.cli.progress import show
 
 if TYPE_CHECKING:
     from harness.cells import Event, Failure
+    from harness.forecast import Pace
     from harness.plan import Job
 
 
@@ -28,12 +29,12 @@ def add(commands: Any) -> None:
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="default: bundled/all-MiniLM-L6-v2")
     arguments.add_tasks(command)
-    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
+    arguments.add_filters(command)
     command.add_argument(
-        "--languages",
-        type=arguments.names,
-        metavar="LANG,...",
-        help="only these languages (de, deu, deu-Latn) or subsets",
+        "--max-texts",
+        type=arguments.positive,
+        metavar="N",
+        help="quick mode: score a sample; recorded apart from full runs",
     )
     command.add_argument(
         "--precision",
@@ -49,6 +50,9 @@ def add(commands: Any) -> None:
         help="tokens a batch; default: 32 texts a batch, as mteb",
     )
     command.add_argument("--max-length", type=arguments.positive, metavar="N", help="cut texts at N tokens")
+    command.add_argument(
+        "--report", choices=("similarity",), help="similarity: Pearson and Spearman of four similarities per STS task"
+    )
     arguments.add_results(command)
     command.add_argument("--overwrite", action="store_true", help="compute again what is recorded")
     command.add_argument("--plan", action="store_true", help="print what would run, and stop")
@@ -62,7 +66,7 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Run, or only plan."""
     from harness import models
-    from harness.plan import Environment, chosen, plan, results_folder
+    from harness.plan import Environment, plan, results_folder
     from harness.types import EncodeOptions
 
     if args.offline:
@@ -78,10 +82,9 @@ def do(args: argparse.Namespace) -> int:
             max_length=args.max_length,
         ),
         overwrite=args.overwrite,
+        max_texts=args.max_texts,
     )
-    selection = chosen(
-        args.tasks, suite=args.suite, splits=args.splits, languages=args.languages, tasks_dirs=args.tasks_dir
-    )
+    selection = arguments.chosen(args)
     jobs = plan(
         args.models or [models.BUNDLED],
         selection,
@@ -90,7 +93,7 @@ def do(args: argparse.Namespace) -> int:
         allow_pickle=args.allow_pickle,
     )
     if args.plan:
-        return _show_plan(jobs, as_json=args.json)
+        return _show_plan(jobs, environment.results, as_json=args.json)
     from harness.cells import execute
 
     started = time.monotonic()
@@ -100,16 +103,19 @@ def do(args: argparse.Namespace) -> int:
         arguments.print_json({"results": str(environment.results), "cells": [_cell(event) for event in _final(events)]})
     else:
         _report(events, environment.results, time.monotonic() - started, log)
+        if args.report == "similarity":
+            _report_similarity(events)
     return 1 if any(event.kind == "failed" for event in events) else 0
 
 
-def _show_plan(jobs: list[Job], *, as_json: bool) -> int:
+def _show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
     from harness.data.estimate import estimate
 
-    rows = []
+    rows: list[dict[str, Any]] = []
+    paces = _paces(folder)
     for job in jobs:
         for part in (*job.done, *job.todo):
-            size = estimate(job.task, part)
+            size, pace = estimate(job.task, part), paces.get(job.model.name)
             rows.append(
                 {
                     "model": _label(job),
@@ -117,6 +123,7 @@ def _show_plan(jobs: list[Job], *, as_json: bool) -> int:
                     "part": str(part),
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
+                    "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
                     "status": "recorded" if part in job.done else job.why if job.applies else "does not apply",
                 }
             )
@@ -126,15 +133,32 @@ def _show_plan(jobs: list[Job], *, as_json: bool) -> int:
     from tabulate import tabulate
 
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
-    shown = [{**row, "texts": row["texts"] or "?", "tokens": row["tokens"] or "?"} for row in rows]
-    print(tabulate(shown, headers="keys", disable_numparse=True, colalign=("left",) * 3 + ("right",) * 2 + ("left",)))
-    texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))  # type: ignore[misc]
+    shown = [{**row, **{key: row[key] or "?" for key in ("texts", "tokens", "seconds")}} for row in rows]
+    print(tabulate(shown, headers="keys", disable_numparse=True, colalign=("left",) * 3 + ("right",) * 3 + ("left",)))
+    texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
     print(
         f"\n{len(todo)} of {len(rows)} cells to run: about {texts:,} texts, {tokens:,} tokens "
         "(estimated at 4 characters each)" + (f"; {unknown} of unknown size" if unknown else "")
     )
+    for model in dict.fromkeys(job.model.name for job in jobs if job.todo):
+        if pace := paces.get(model):
+            mine = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
+            memory = f", {pace.peak_memory_mib:,.0f} MiB" if pace.peak_memory_mib else ""
+            taken = sum(seconds or 0 for seconds in mine)
+            print(f"{model}: about {taken:,.0f} s{memory}, going by {pace.parts} parts recorded on this machine")
     return 0
+
+
+def _paces(folder: Path) -> dict[str, Pace]:
+    from harness import environment, results
+    from harness.forecast import paces
+    from harness.types import Record
+
+    if not folder.is_dir():
+        return {}
+    records = (item for item in results.scan(folder) if isinstance(item, Record))
+    return paces(records, machine=environment.machine())
 
 
 def _final(events: list[Event]) -> list[Event]:
@@ -209,6 +233,20 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     )
 
 
+def _report_similarity(events: list[Event]) -> None:
+    from harness.outputs import similarity
+
+    columns: dict[str, list[similarity.Column]] = {}
+    for event in events:
+        if event.record is None or event.job.task.type != "STS":
+            continue
+        for part in [event.part] if event.part else event.job.done:
+            column = similarity.Column(model=_label(event.job), scores=event.record.parts[part])
+            columns.setdefault(f"{event.job.task.name} {part}", []).append(column)
+    for title, group in columns.items():
+        print("\n" + similarity.render(title, group), end="")
+
+
 def _say_inapplicable(events: list[Event]) -> None:
     left_out: dict[str, list[str]] = {}
     for event in events:
@@ -222,6 +260,8 @@ def _log(failures: list[Failure]) -> Path | None:
     traces = [f"{failure.cell}\n{failure.traceback}" for failure in failures if failure.traceback]
     if not traces:
         return None
+    from harness.environment import cache_folder
+
     folder = cache_folder() / "logs"
     path = folder / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     try:
@@ -231,11 +271,6 @@ def _log(failures: list[Failure]) -> Path | None:
         print("\n".join(traces), file=sys.stderr)
         return None
     return path
-
-
-def cache_folder() -> Path:
-    """`$HARNESS_CACHE`, else `~/.cache/embedding-harness`."""
-    return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
 
 
 def _label(job: Job) -> str:

@@ -5,24 +5,29 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
-from harness.errors import SpecError
+from harness.cli import arguments, new_task
+from harness.errors import HarnessError, SpecError
+
+if TYPE_CHECKING:
+    from harness.types import TaskSpec
 
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser("tasks", help="list, show and check tasks").add_subparsers(
+    group = commands.add_parser("tasks", help="list, show, check and make tasks").add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
     listing = group.add_parser("list", help="every task by name")
     listing.add_argument("--types", type=arguments.names, metavar="TYPE,...", help="only these types")
     listing.add_argument("--languages", type=arguments.names, metavar="LANG,...", help="only these languages")
+    listing.add_argument("--domains", type=arguments.names, metavar="DOMAIN,...", help="only these domains")
+    listing.add_argument("--mteb", action="store_true", help="also the names of mteb's tasks that have no spec here")
     arguments.add_tasks_dir(listing)
     arguments.add_json(listing)
     listing.set_defaults(do=_list)
-    showing = group.add_parser("show", help="one task as a spec")
+    showing = group.add_parser("show", help="one task as a spec, mteb's own tasks included")
     showing.add_argument("name", metavar="NAME")
     arguments.add_tasks_dir(showing)
     showing.set_defaults(do=_show)
@@ -30,6 +35,7 @@ def add(commands: Any) -> None:
     checking.add_argument("files", nargs="*", metavar="FILE", help="default: every task and suite")
     arguments.add_tasks_dir(checking)
     checking.set_defaults(do=_check)
+    new_task.add(group)
 
     suites = commands.add_parser("suites", help="list suites, or show one")
     suites.add_argument("name", nargs="?", metavar="NAME")
@@ -46,8 +52,10 @@ def _list(args: argparse.Namespace) -> int:
     for name in args.types or []:
         if name not in TASK_TYPES:
             raise UnknownName.of("task type", name, TASK_TYPES)
+    if args.mteb and (args.languages or args.domains):
+        raise HarnessError("--mteb adds names, of which languages and domains are not known; leave out one of them")
     known, rows = registry.tasks(args.tasks_dir), []
-    broken = 0
+    broken, domains = 0, set[str]()
     for name in known.names():
         try:
             task = known.get(name)
@@ -57,12 +65,19 @@ def _list(args: argparse.Namespace) -> int:
             continue
         if args.types and task.type not in args.types:
             continue
+        domains.update(task.domains)
+        if args.domains and not set(args.domains) & set(task.domains):
+            continue
         if args.languages:
             try:
                 registry.select_parts(task, languages=args.languages)
             except UnknownName:
                 continue
         rows.append(task)
+    for domain in args.domains or []:
+        if domain not in domains:
+            raise UnknownName.of("domain", domain, sorted(domains))
+    theirs = _only_in_mteb(known.names(), args.types) if args.mteb else {}
     if args.json:
         arguments.print_json(
             [
@@ -78,28 +93,50 @@ def _list(args: argparse.Namespace) -> int:
                 }
                 for task in rows
             ]
+            + [{"name": name, "type": type_, "source": {"kind": "mteb"}} for name, type_ in theirs.items()]
         )
     else:
-        from tabulate import tabulate
-
         cells = [
-            [task.name, task.type, _few(task.languages), ", ".join(task.splits), task.main_metric, task.source.path]
+            [task.name, task.type, _few(_codes(task)), _few(task.splits), task.main_metric, task.source.path]
             for task in rows
         ]
-        print(tabulate(cells, headers=["task", "type", "languages", "splits", "main metric", "source"]))
-        print(f"\n{len(rows)} tasks")
+        cells += [[name, type_, "", "", "", "mteb"] for name, type_ in theirs.items()]
+        _print_columns([["task", "type", "languages", "splits", "main metric", "source"], *cells])
+        print(f"\n{len(rows)} tasks" + (f", and {len(theirs)} that only mteb has" if args.mteb else ""))
     return 1 if broken else 0
 
 
-def _few(languages: tuple[str, ...], *, limit: int = 4) -> str:
-    shown = ", ".join(language.partition("-")[0] for language in languages[:limit])
-    return shown if len(languages) <= limit else f"{shown}, ... ({len(languages)})"
+def _only_in_mteb(ours: tuple[str, ...], types: list[str] | None) -> dict[str, str]:
+    """Name -> type of the tasks that mteb has beyond ours, as far as their types are scored here."""
+    from harness.data import mteb_bridge
+    from harness.types import TASK_TYPES
+
+    wanted = types or TASK_TYPES
+    return {name: type_ for name, type_ in mteb_bridge.listed_types().items() if name not in ours and type_ in wanted}
+
+
+def _codes(task: TaskSpec) -> tuple[str, ...]:
+    """The languages without their script."""
+    return tuple(language.partition("-")[0] for language in task.languages)
+
+
+def _few(names: tuple[str, ...], *, limit: int = 4) -> str:
+    """The first names, and how many there are."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown}, ... ({len(names)})"
+
+
+def _print_columns(rows: list[list[str]]) -> None:
+    """The first row as headers. Not by tabulate, whose import takes as long as reading fifty tasks."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _show(args: argparse.Namespace) -> int:
-    from harness import registry
+    from harness import plan, registry
 
-    print(registry.render(registry.tasks(args.tasks_dir).get(args.name)), end="")
+    print(registry.render(plan.find(registry.tasks(args.tasks_dir), args.name)), end="")
     return 0
 
 
@@ -135,6 +172,7 @@ def _suites(args: argparse.Namespace) -> int:
                 {
                     "name": suite.name,
                     "description": suite.description,
+                    "aliases": list(suite.aliases),
                     "notes": suite.notes,
                     "tasks": list(suite.tasks),
                     "parts": {task: [list(part) for part in parts] for task, parts in suite.parts.items()},
@@ -146,6 +184,8 @@ def _suites(args: argparse.Namespace) -> int:
     if args.name:
         suite = found[0]
         print(f"{suite.name}: {suite.description}")
+        if suite.aliases:
+            print(f"Also called {', '.join(suite.aliases)}.")
         if suite.notes:
             print(f"\n{suite.notes}")
         print()

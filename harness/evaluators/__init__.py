@@ -7,6 +7,7 @@ One row of `EVALUATORS` for each task type:
     - `embeddings`: `{field: (n, dim) float32}`, row i for text i of that field;
     - `pairs`: the same with the fields `left` and `right`; and `similarity=` (n,), the model's own similarity of row
       i of one with row i of the other, without which cosine stands in, as in mteb;
+    - `sides`: the same, and `similarity=`, the name of the model's similarity (bitext mining);
     - `hits`: `Hits` for the queries and documents of the gold, best first, equal scores by document id descending.
 
 `texts` and `score` draw the same samples: both make their generator from the seed in the settings, so that the numbers
@@ -21,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
-from harness.evaluators import classification, clustering, pair_classification, retrieval, sts
+from harness.evaluators import bitext_mining, classification, clustering, pair_classification, retrieval, sts
 from harness.types import Scores, TaskType, Texts
 
 
@@ -30,7 +31,7 @@ class Evaluator(NamedTuple):
 
     texts: Callable[[Any, Any], dict[str, Texts]]
     score: Callable[..., Scores]
-    takes: Literal["embeddings", "pairs", "hits"]
+    takes: Literal["embeddings", "pairs", "sides", "hits"]
 
 
 EVALUATORS: Mapping[TaskType, Evaluator] = {
@@ -39,4 +40,6 @@ EVALUATORS: Mapping[TaskType, Evaluator] = {
     "Classification": Evaluator(classification.texts, classification.score, "embeddings"),
     "Clustering": Evaluator(clustering.texts, clustering.score, "embeddings"),
     "Retrieval": Evaluator(retrieval.texts, retrieval.score, "hits"),
+    "Reranking": Evaluator(retrieval.texts, retrieval.score, "hits"),
+    "BitextMining": Evaluator(bitext_mining.texts, bitext_mining.score, "sides"),
 }

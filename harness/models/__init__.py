@@ -104,7 +104,7 @@ def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
 
 
 def only_searches(spec: ModelSpec) -> bool:
-    """Whether the model ranks documents by itself and has no vectors, so that only retrieval applies."""
+    """Whether the model ranks a corpus by itself and has no vectors, so that only retrieval applies."""
     return spec.name == "baseline/bm25"
 
 
@@ -121,19 +121,20 @@ def precision(spec: ModelSpec, options: EncodeOptions) -> str:
     return pick_precision("auto", pick_device(options.device))
 
 
-def variant(spec: ModelSpec, options: EncodeOptions) -> str:
+def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None) -> str:
     """What sets records made with `options` apart from the model's plain ones; empty for the plain ones.
 
-    Half precision and a shorter maximum length that were asked for are experiments and get records of their own, so
-    that they never replace the plain record; `auto` is plain, and its record says what was used.
+    Quick mode, half precision and a shorter maximum length that were asked for are experiments and get records of
+    their own, so that they never replace the plain record; `auto` is plain, and its record says what was used.
     """
-    if spec.origin in ("baseline", "python"):
-        return ""
     asked: dict[str, str] = {}
-    if options.max_length is not None:
-        asked["max_length"] = str(options.max_length)
-    if options.precision in ("fp16", "bf16"):
-        asked["precision"] = options.precision
+    if max_texts is not None:
+        asked["max_texts"] = str(max_texts)
+    if spec.origin not in ("baseline", "python"):
+        if options.max_length is not None:
+            asked["max_length"] = str(options.max_length)
+        if options.precision in ("fp16", "bf16"):
+            asked["precision"] = options.precision
     return ", ".join(f"{key}={value}" for key, value in sorted(asked.items()))
 
 

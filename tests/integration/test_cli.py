@@ -232,7 +232,7 @@ def test_a_choice_that_leaves_nothing(command: Command, three: list[str]) -> Non
     """A split and a language that exist but never together are refused."""
     said = command(*three, "-t", "Splits,German", "--splits", "dev", "--languages", "de")
     assert said.status == 2
-    assert "no part of the tasks fits --splits and --languages together" in said.err
+    assert "no part of the tasks fits all the filters together" in said.err
 
 
 def test_the_plan(command: Command, three: list[str], results: Path) -> None:

@@ -25,19 +25,19 @@ def commands() -> list[str]:
 
 
 def test_the_commands(hub: Any, tmp_path: Path) -> None:
-    """Every `harness` line of the README exits 0, in the order shown, with the files that it shows."""
+    """Every `harness` line of the README exits 0, in the order shown, on the data and with the spec that it shows."""
     env = environment(tmp_path, HF_ENDPOINT=hub.endpoint)
     del env["HARNESS_RESULTS"]
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     folder = tmp_path / "my-tasks"
     folder.mkdir()
-    (folder / "MySTS.yaml").write_text(blocks("yaml")[0], encoding="utf-8")
-    (folder / "my-sts.jsonl").write_text(blocks("json")[0], encoding="utf-8")
+    (folder / "tickets.jsonl").write_text(blocks("json")[0], encoding="utf-8")
     assert len(commands()) >= 10
     for command in commands():
         done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "results").is_dir()
+    assert (folder / "Tickets.yaml").read_text(encoding="utf-8") == blocks("yaml")[0]
 
 
 def test_the_python_example(tmp_path: Path) -> None:

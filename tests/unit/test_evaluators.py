@@ -75,7 +75,8 @@ def test_sts_by_hand() -> None:
     assert scores["euclidean_spearman"] == pytest.approx(1)
     assert scores["manhattan_spearman"] == pytest.approx(3**0.5 / 2)
     assert scores["spearman"] == scores["cosine_spearman"]
-    assert len(scores) == 8
+    assert scores["dot_spearman"] == pytest.approx(1 / 2)
+    assert len(scores) == 10
 
 
 def test_sts_takes_the_similarity_of_the_model() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from harness import cells, models, registry, results
 from harness.errors import DataError, RecordError, UnknownName
-from harness.plan import Environment, Job, chosen, fingerprint, plan, results_folder
+from harness.plan import Environment, Filters, Job, chosen, fingerprint, plan, results_folder
 from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec
 
 HASHING = models.resolve("baseline/hashing")
@@ -76,15 +76,15 @@ def test_tasks_and_a_suite_add_up() -> None:
 )
 def test_filters(tmp_path: Path, splits: list[str] | None, languages: list[str] | None, expected: str) -> None:
     """Splits and languages narrow the parts, which stay in the task's order."""
-    [(_, wanted)] = chosen([task(tmp_path)], splits=splits, languages=languages)
+    [(_, wanted)] = chosen([task(tmp_path)], filters=Filters(splits=splits, languages=languages))
     assert list(wanted) == parts(expected)
 
 
 def test_a_filter_need_not_fit_every_task(tmp_path: Path) -> None:
     """A task that lacks the split or the language is left out, as long as another has it."""
     other = task(tmp_path, name="Other", splits=("test",), subsets={"default": ("fra-Latn",)})
-    assert [spec.name for spec, _ in chosen([task(tmp_path), other], languages=["fr"])] == ["Other"]
-    assert [spec.name for spec, _ in chosen([task(tmp_path), other], splits=["dev"])] == ["Mine"]
+    assert [spec.name for spec, _ in chosen([task(tmp_path), other], filters=Filters(languages=["fr"]))] == ["Other"]
+    assert [spec.name for spec, _ in chosen([task(tmp_path), other], filters=Filters(splits=["dev"]))] == ["Mine"]
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_a_filter_need_not_fit_every_task(tmp_path: Path) -> None:
 def test_filters_that_mean_nothing(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """Every name of a filter must mean something to some task."""
     with pytest.raises(UnknownName, match=message):
-        chosen([task(tmp_path)], **options)
+        chosen([task(tmp_path)], filters=Filters(**options))
 
 
 def test_filters_that_exclude_each_other(tmp_path: Path) -> None:
     """Both exist, never together: said so."""
     other = task(tmp_path, name="Other", splits=("train",), subsets={"default": ("fra-Latn",)})
-    with pytest.raises(UnknownName, match="no part of the tasks fits --splits and --languages together"):
-        chosen([task(tmp_path), other], splits=["train"], languages=["de"])
+    with pytest.raises(UnknownName, match="no part of the tasks fits all the filters together"):
+        chosen([task(tmp_path), other], filters=Filters(splits=["train"], languages=["de"]))
 
 
 # --- fingerprint -----------------------------------------------------------------------------------------------------

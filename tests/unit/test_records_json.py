@@ -125,7 +125,7 @@ def test_a_score_that_is_not_finite_is_refused_by_name(bad: float, place: str):
     [
         {"evaluation_time": NAN},
         {"harness": {"seconds": {"test": INFINITY}}},
-        {"harness": {"model": object()}},
+        {"harness": {"model": {1, 2}}},
         {"harness": {"by_k": {1: 0.5}}},
         {"harness": {"text": "\ud800"}},
         {"scores": {}},

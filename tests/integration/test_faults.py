@@ -1,0 +1,134 @@
+"""A hub that fails, throttles, cuts bodies or is gone changes no score."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tests.conftest import environment
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+TASKS = (
+    "GermanSTSBenchmark",
+    "STSBenchmarkMultilingualSTS",
+    "PawsXPairClassification",
+    "SIB200ClusteringS2S",
+    "SciFact",
+)
+# Quick mode: the same downloads and parsing, little encoding.
+OPTIONS = ("-t", ",".join(TASKS), "--languages", "deu,default", "--splits", "test", "--max-texts", "12", "--json")
+
+
+def scores(done: Any) -> dict[str, Any]:
+    assert done.returncode == 0, done.stdout + done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    found = {
+        f"{cell['model']} {cell['task']} {part}": score for cell in cells for part, score in cell["scores"].items()
+    }
+    assert {cell["task"] for cell in cells} == set(TASKS)
+    return found
+
+
+@pytest.fixture(scope="module")
+def undisturbed(localhub: ModuleType, hub_root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The scores that a hub without faults gives."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    with localhub.LocalHub(str(hub_root)) as server:
+        command = [sys.executable, "-m", "harness", "run", MODEL, "baseline/hashing", *OPTIONS]
+        env = environment(folder, HF_ENDPOINT=server.endpoint)
+        return scores(subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=300))
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param({"fail_rate": 0.3, "status": 503, "truncate_rate": 0.3, "seed": 3}, id="503 and cut"),
+        pytest.param({"fail_rate": 0.3, "status": 503, "seed": 3}, id="503", marks=SLOW),
+        pytest.param({"fail_first": 1, "status": 429, "retry_after": 0}, id="429", marks=SLOW),
+        pytest.param({"truncate_rate": 0.3, "seed": 5}, id="cut", marks=SLOW),
+    ],
+)
+def test_faults_change_no_score(
+    faults: dict[str, Any],
+    harness: Callable[..., Any],
+    localhub: ModuleType,
+    hub_root: Path,
+    undisturbed: dict[str, Any],
+) -> None:
+    """Five data sets and a model come through 30% failures, throttling and cut bodies with the same scores."""
+    with localhub.LocalHub(str(hub_root), **faults) as server:
+        done = harness("run", MODEL, "baseline/hashing", *OPTIONS, env={"HF_ENDPOINT": server.endpoint})
+        injected = [request for request in server.requests if request["fault"]]
+    found = scores(done)
+    assert injected, "no fault was injected: the test tests nothing"
+    assert found == undisturbed
+
+
+def test_nothing_but_the_cache_is_needed_after_prefetch(
+    harness: Callable[..., Any], hub: Any, undisturbed: dict[str, Any]
+) -> None:
+    """With the hub gone, --offline after prefetch gives the same scores; without the cache it says what to do."""
+    without = harness("run", "baseline/hashing", *OPTIONS, "--offline")
+    assert without.returncode == 1
+    assert "harness prefetch" in without.stdout
+    fetched = harness("prefetch", MODEL, *OPTIONS[:-3], env={"HF_ENDPOINT": hub.endpoint})
+    assert fetched.returncode == 0, fetched.stdout + fetched.stderr
+    asked = len(hub.requests)
+    assert scores(harness("run", MODEL, "baseline/hashing", *OPTIONS, "--offline")) == undisturbed
+    assert len(hub.requests) == asked
+
+
+def test_a_warm_run_asks_for_no_data(harness: Callable[..., Any], hub: Any) -> None:
+    """The second run of a task asks the hub for nothing: a pinned revision cannot have changed."""
+    options = ("run", "baseline/hashing", "-t", "GermanSTSBenchmark", "--splits", "test", "--overwrite")
+    assert harness(*options, env={"HF_ENDPOINT": hub.endpoint}).returncode == 0
+    asked = len(hub.requests)
+    assert asked > 0
+    assert harness(*options, env={"HF_ENDPOINT": hub.endpoint}).returncode == 0
+    # The client itself asks for things that are neither models nor data.
+    assert [request["path"] for request in hub.requests[asked:] if "/datasets/" in request["path"]] == []
+
+
+def test_other_data_under_the_same_revision_is_noticed(
+    harness: Callable[..., Any], localhub: ModuleType, tmp_path: Path
+) -> None:
+    """Data that changes under a pinned revision is a clear error, and the record stays as it was."""
+    data = tmp_path / "root" / "datasets" / "acme" / "pairs" / "data"
+    data.mkdir(parents=True)
+    spec = tmp_path / "tasks" / "Acme.yaml"
+    spec.parent.mkdir()
+    spec.write_text(
+        "name: Acme\ntype: STS\ndescription: pairs\n"
+        f"source: {{kind: hub, path: acme/pairs, revision: {'a' * 40}}}\n"
+        "splits: [test]\nsubsets: {default: [eng-Latn]}\nmain_metric: cosine_spearman\n"
+    )
+    rows = [("a b", "a b", 5), ("a b", "c d", 0), ("e f g", "e f", 3)]
+
+    def write(score: float) -> None:
+        lines = [{"sentence1": left, "sentence2": right, "score": value} for left, right, value in rows]
+        lines[-1]["score"] = score
+        (data / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    options = ("run", "baseline/hashing", "-t", "Acme", "--tasks-dir", str(spec.parent), "--overwrite")
+    write(3)
+    with localhub.LocalHub(str(tmp_path / "root")) as server:
+        first = harness(*options, env={"HF_ENDPOINT": server.endpoint})
+        assert first.returncode == 0, first.stdout + first.stderr
+        record = next((tmp_path / "results").rglob("Acme.json"))
+        before = record.read_bytes()
+        write(2)
+        # A new download, as on a machine whose hub cache was cleared.
+        again = harness(*options, env={"HF_ENDPOINT": server.endpoint, "HF_HOME": str(tmp_path / "other")})
+    assert again.returncode == 1
+    assert "holds other data than before" in again.stdout
+    assert record.read_bytes() == before
