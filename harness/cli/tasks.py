@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import arguments, new_task
-from harness.errors import HarnessError, SpecError
+from harness.errors import HarnessError, SpecError, UnknownName
 
 if TYPE_CHECKING:
     from harness.types import TaskSpec
@@ -38,7 +38,8 @@ def add(commands: Any) -> None:
     new_task.add(group)
 
     suites = commands.add_parser("suites", help="list suites, or show one")
-    suites.add_argument("name", nargs="?", metavar="NAME")
+    suites.add_argument("show", nargs="?", metavar="show", help="may stand before the name")
+    suites.add_argument("name", nargs="?", metavar="NAME", help="default: list all suites")
     arguments.add_tasks_dir(suites)
     arguments.add_json(suites)
     suites.set_defaults(do=_suites)
@@ -46,7 +47,6 @@ def add(commands: Any) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     from harness import registry
-    from harness.errors import UnknownName
     from harness.types import TASK_TYPES
 
     for name in args.types or []:
@@ -162,6 +162,9 @@ def _check(args: argparse.Namespace) -> int:
 
 
 def _suites(args: argparse.Namespace) -> int:
+    if args.show and args.name and args.show != "show":
+        raise UnknownName(f"harness suites: found {args.show!r} before {args.name!r}; expected one name")
+    args.name = args.name or args.show
     from harness import registry
 
     known = registry.tasks(args.tasks_dir)
