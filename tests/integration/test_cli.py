@@ -242,8 +242,9 @@ def test_the_plan(command: Command, three: list[str], results: Path) -> None:
     said = command(*three[:2], "baseline/bm25", *three[2:], "-t", "German,Splits,MiniSTSGerman", "--plan")
     assert said.status == 0
     rows = [line.split() for line in said.out.splitlines()]
-    assert ["baseline/hashing", "German", "test", "8", "40", "recorded"] in rows
-    assert ["baseline/bm25", "German", "test", "8", "40", "not", "recorded", "yet"] in rows
+    without_seconds = [row[:5] + row[6:] for row in rows]
+    assert ["baseline/hashing", "German", "test", "8", "40", "recorded"] in without_seconds
+    assert ["baseline/bm25", "German", "test", "8", "40", "not", "recorded", "yet"] in without_seconds
     assert [*rows[9][:2], *rows[9][-3:]] == ["baseline/bm25", "MiniSTSGerman", "does", "not", "apply"]
     assert "6 of 8 cells to run" in said.out
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == before
