@@ -11,7 +11,7 @@ import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
 from harness import models, results
@@ -28,6 +28,9 @@ from harness.types import (
     Searcher,
     TaskSpec,
 )
+
+_PROMPTS = ("prompts", "default_prompt")
+"""Facts that a record holds by part instead: those prompts that were used."""
 
 
 class Failure(NamedTuple):
@@ -243,19 +246,7 @@ def _record(job: Job, part: Part, encoder: Encoder | Searcher, loaded: Loaded, m
                 "trust_remote_code": job.model.trust_remote_code,
                 **({"note": job.model.note} if job.model.note else {}),
             },
-            "encoder": {
-                "backend": facts.backend,
-                "device": facts.device,
-                "device_name": facts.device_name,
-                "precision": facts.precision,
-                "attention": facts.attention,
-                "max_length": facts.max_length,
-                "similarity": facts.similarity,
-                "dimensions": facts.dimensions,
-                "parameters": facts.parameters,
-                "batching": facts.batching,
-                "prompts_from": facts.prompts_from,
-            },
+            "encoder": {key: value for key, value in asdict(facts).items() if key not in _PROMPTS},
             "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
             "parts": {
                 str(part): {
