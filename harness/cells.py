@@ -10,17 +10,21 @@ from __future__ import annotations
 import os
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
 from harness import models, results
+from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
-from harness.measure import Measured, measure
-from harness.plan import Environment, Filters, Job, chosen, plan, results_folder
+from harness.measure import Measured, Unscored, embed, scored
+from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
 from harness.types import (
     EncodeOptions,
     Encoder,
+    EncoderFacts,
     Loaded,
     ModelSpec,
     Part,
@@ -65,8 +69,12 @@ def run(
     mirror: bool = False,
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
     device: str = "auto",
+    batching: Literal["auto", "mteb"] = "auto",
     batch_tokens: int | None = None,
     max_length: int | None = None,
+    dims: Sequence[int] = (),
+    quantize: Sequence[Literal["int8", "binary"]] = (),
+    store: Literal["float32", "float16", "off"] = "float32",
     results: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
@@ -88,9 +96,13 @@ def run(
         max_texts: quick mode: a sample of this many texts; records are variants, never the plain ones.
         mirror: take data from a task's mirror where it names one.
         precision: of the forward pass; `auto` is fp32 on a CPU and half precision on a GPU.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`.
-        batch_tokens: tokens a batch, each distinct text once; default: 32 texts a batch, as mteb.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
+        batching: `mteb` makes mteb's batches for every task, not only where a score hangs on the last bits.
+        batch_tokens: tokens a batch, for every task; default: what suits the device.
         max_length: cut texts at this many tokens instead of the model's own limit.
+        dims: score the first so many dimensions of the same vectors too; records are variants.
+        quantize: score the same vectors as `int8` or `binary` too, in all dimensions and in each of `dims`.
+        store: how vectors are kept on disk for the next run; float16 is a variant, for it changes numbers.
         results: folder for the records; `$HARNESS_RESULTS`, else `results`.
         overwrite: compute again what is recorded.
         tasks_dirs: folders with more specs.
@@ -111,9 +123,17 @@ def run(
         hub.go_offline()
     environment = Environment(
         results=results_folder(results),
-        options=EncodeOptions(device=device, precision=precision, batch_tokens=batch_tokens, max_length=max_length),
+        options=EncodeOptions(
+            device=device,
+            precision=precision,
+            batching=batching,
+            batch_tokens=batch_tokens,
+            max_length=max_length,
+            store=store,
+        ),
         overwrite=overwrite,
         max_texts=max_texts,
+        shapes=shapes(dims, quantize),
     )
     jobs = plan(
         [models] if isinstance(models, str) or callable(models) else models,
@@ -144,78 +164,157 @@ def run(
 def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """Do the jobs in order, one model at a time, and tell what happens.
 
-    A cell that fails is reported and the next one starts; whatever was finished is on disk.
+    Three stages overlap: while a part is encoded, the next one is loaded and the last one is scored and recorded. No
+    number depends on that. A cell that fails is reported and the next one starts; whatever was finished is on disk.
 
     Raises:
         RecordError: the results folder cannot be written, found out before anything is computed.
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
-    opened: ModelSpec | None = None
-    encoder: Encoder | Searcher | None = None
-    broken: Exception | None = None
-    try:
+    with ThreadPoolExecutor(1, "load") as loading, ThreadPoolExecutor(1, "score") as scoring, _Opened() as opened:
+        ahead: Future[_Loaded] | None = None
+        recording: deque[_Recording] = deque()
+        following = iter([(job, part) for job in jobs if job.applies for part in job.todo][1:])
         for job in jobs:
             if job.done:
                 yield Event("kept", job, record=job.record)
-            if not job.todo:
-                continue
-            if not job.applies:
+            if job.todo and not job.applies:
                 yield Event("inapplicable", job, message="BM25 ranks documents; it has no vectors")
-                continue
-            if opened != job.model:
-                if encoder is not None:
-                    encoder.close()
-                yield Event("open", job)
-                opened, encoder, broken = job.model, None, None
-                try:
-                    encoder = models.open_model(job.model, environment.options)
-                except Exception as err:  # of this model only; the next one may open
-                    broken = err
-            for part in job.todo:
-                if encoder is None:
-                    yield _failed(job, part, broken)
-                else:
-                    yield from _attempt(job, part, encoder, environment)
-    finally:
-        if encoder is not None:
-            encoder.close()
+            for part in job.todo if job.applies else ():
+                yield Event("load", job, part)
+                mine = ahead or loading.submit(_load, job, part, environment)
+                ahead = None
+                if not opened.holds(job.model):
+                    yield Event("open", job)
+                    yield from _recorded(recording, waiting=0)  # before the model's memory is needed by another
+                    opened.open(job.model, environment)
+                if (then := next(following, None)) is not None:
+                    ahead = loading.submit(_load, *then, environment)
+                yield Event("encode", job, part)
+                recording.append(_encode(job, part, opened, mine, environment, scoring))
+                yield from _recorded(recording, waiting=1)
+        yield from _recorded(recording, waiting=0)
+    embedding_store.evict()
 
 
-def _attempt(job: Job, part: Part, encoder: Encoder | Searcher, environment: Environment) -> Iterator[Event]:
-    """One cell, and the only place where its errors are caught."""
+class _Loaded(NamedTuple):
+    """A part's data, and how long it took to load."""
+
+    loaded: Loaded
+    seconds: float
+
+
+class _Recording(NamedTuple):
+    """A cell that is being scored and recorded."""
+
+    job: Job
+    part: Part
+    record: Future[Record]
+
+
+class _Opened:
+    """The model that is loaded, one at a time; one that cannot be opened fails its own cells only."""
+
+    def __init__(self) -> None:
+        self._spec: ModelSpec | None = None
+        self._encoder: Encoder | Searcher | None = None
+        self._broken: Exception | None = None
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def holds(self, spec: ModelSpec) -> bool:
+        return self._spec == spec
+
+    def open(self, spec: ModelSpec, environment: Environment) -> None:
+        self._close()
+        self._spec, self._broken = spec, None
+        try:
+            self._encoder = models.open_model(spec, environment.options)
+        except Exception as err:  # of this model only; the next one may open
+            self._broken = err
+
+    def encoder(self) -> Encoder | Searcher:
+        """The model, or the error that opening it came to."""
+        if self._encoder is None:
+            raise self._broken or AssertionError("no model is open")
+        return self._encoder
+
+    def _close(self) -> None:
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+
+
+def _load(job: Job, part: Part, environment: Environment) -> _Loaded:
+    """Stage one: the part's data."""
     from harness import data
 
+    started = time.perf_counter()
+    loaded = data.load(job.task, part)
+    if environment.max_texts is not None:
+        loaded = data.limited(job.task, loaded, environment.max_texts)
+    return _Loaded(loaded, time.perf_counter() - started)
+
+
+def _encode(
+    job: Job,
+    part: Part,
+    opened: _Opened,
+    ahead: Future[_Loaded],
+    environment: Environment,
+    scoring: ThreadPoolExecutor,
+) -> _Recording:
+    """Stage two: the part's embeddings or hits; what follows goes to the scoring thread. Errors are the cell's."""
     try:
-        yield Event("load", job, part)
-        started = time.perf_counter()
-        loaded = data.load(job.task, part)
-        if environment.max_texts is not None:
-            loaded = data.limited(job.task, loaded, environment.max_texts)
-        loading = time.perf_counter() - started
-        yield Event("encode", job, part)
-        measured = measure(job.task, part, encoder, loaded)
-        measured = measured._replace(seconds={"load": loading, **measured.seconds})
-        record = _record(job, part, encoder, loaded, measured)
-        path = results.put(environment.results, record, model_meta=models.meta(job.model, encoder.facts))
-        merged = results.get(
-            environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
-        )
-        yield Event("recorded", job, part, record=replace(merged or record, path=str(path)))
+        encoder = opened.encoder()
+        data = ahead.result()
+        unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, shape=job.shape)
     except Exception as err:  # the boundary: a cell's error is the cell's
-        yield _failed(job, part, err)
+        broken: Future[Record] = Future()
+        broken.set_exception(err)
+        return _Recording(job, part, broken)
+    return _Recording(job, part, scoring.submit(_score, job, part, encoder.facts, data, unscored, environment))
 
 
-def _failed(job: Job, part: Part, err: Exception | None) -> Event:
+def _score(
+    job: Job, part: Part, facts: EncoderFacts, data: _Loaded, unscored: Unscored, environment: Environment
+) -> Record:
+    """Stage three: scores, on disk."""
+    measured = scored(unscored)
+    measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
+    record = _record(job, part, facts, data.loaded, measured)
+    path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
+    merged = results.get(
+        environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
+    )
+    return replace(merged or record, path=str(path))
+
+
+def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
+    """What has been recorded, in order, until at most `waiting` cells are under way."""
+    while recording and (len(recording) > waiting or recording[0].record.done()):
+        job, part, record = recording.popleft()
+        try:
+            yield Event("recorded", job, part, record=record.result())
+        except Exception as err:  # the other side of the boundary
+            yield _failed(job, part, err)
+
+
+def _failed(job: Job, part: Part, err: Exception) -> Event:
     said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
     trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
     return Event("failed", job, part, failure=Failure(f"{job.model.name} {job.task.name} {part}", said, trace))
 
 
-def _record(job: Job, part: Part, encoder: Encoder | Searcher, loaded: Loaded, measured: Measured) -> Record:
+def _record(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:
     from harness import environment
 
-    task, facts = job.task, encoder.facts
+    task, counts = job.task, measured.counts
     main_score = measured.scores.get(task.main_metric)
     if main_score is None:
         raise DataError(f"{task.name} {part}: the main metric {task.main_metric} is undefined on this data")
@@ -253,10 +352,8 @@ def _record(job: Job, part: Part, encoder: Encoder | Searcher, loaded: Loaded, m
                     "rows": dict(loaded.rows),
                     "sha256": loaded.digest,
                     "notes": list(loaded.notes),
-                    "texts": measured.texts,
-                    "tokens": measured.tokens,
-                    "truncated": measured.truncated,
-                    "prompts": measured.prompts,
+                    **asdict(counts),
+                    "tokens_per_second": _rate(counts.fed, measured.seconds.get("encode")),
                     "peak_memory_mib": environment.peak_memory_mib(),
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
                 }
@@ -266,3 +363,7 @@ def _record(job: Job, part: Part, encoder: Encoder | Searcher, loaded: Loaded, m
             "machine": environment.machine(),
         },
     )
+
+
+def _rate(count: int | None, seconds: float | None) -> float | None:
+    return round(count / seconds, 1) if count and seconds else None

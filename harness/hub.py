@@ -12,6 +12,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import ModelError
@@ -135,8 +136,6 @@ def model(name: str, *, revision: str | None = None) -> Repo:
 
 
 def _cached(name: str, revision: str | None, shown: str) -> Repo:
-    from pathlib import Path
-
     from huggingface_hub import errors, snapshot_download
 
     try:
@@ -154,8 +153,6 @@ def remember(name: str, *, ref: str, commit: str) -> None:
     The client does so itself when it loads by branch. Models are loaded by commit here, so that they cannot change
     between resolving and loading; without the note, `--offline` would not find them under the name that worked online.
     """
-    from pathlib import Path
-
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
@@ -184,6 +181,30 @@ def fetch(name: str, commit: str) -> None:
         snapshot_download(name, revision=commit, ignore_patterns=skipped)
     except Exception as err:
         raise ModelError(f"model {name}: could not be fetched ({type(err).__name__}); run the command again") from err
+
+
+def settings(name: str, commit: str) -> Path | None:
+    """The snapshot folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
+    from huggingface_hub import snapshot_download
+
+    steady()
+    patterns = ["*.json", "*.txt", "*.model"]
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline()))
+    except Exception:  # whoever loads the model next says what is wrong
+        return None
+
+
+def has_file(name: str, file: str, *, revision: str) -> bool:
+    """Whether one file of the model `name` is in the client's cache, or could be brought there."""
+    from huggingface_hub import hf_hub_download
+
+    steady()
+    try:
+        hf_hub_download(name, file, revision=revision, local_files_only=is_offline())
+    except Exception:  # as above
+        return False
+    return True
 
 
 def data_file(name: str, file: str, *, revision: str) -> str:

@@ -1,24 +1,41 @@
 """One part measured: gold -> texts -> embeddings or hits -> scores, with counts and times.
 
 Retrieval differs from the other types in one place: its corpus is encoded block by block and folded into the search.
+Encoding and scoring are two steps, so that the next part can be encoded while this one is scored.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.types import Encoder, Hits, Loaded, Part, Ranked, RetrievalSettings, Scores, Searcher, TaskSpec, Texts
+from harness import shaping
+from harness.types import (
+    PLAIN,
+    Batching,
+    EncodeOptions,
+    Encoder,
+    Hits,
+    Loaded,
+    Part,
+    Ranked,
+    RetrievalSettings,
+    Scores,
+    Searcher,
+    Shape,
+    TaskSpec,
+    Texts,
+)
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
 
 _CORPUS_BLOCK = 50_000
-"""Documents encoded at once: as in mteb, so that the batches hold the same texts."""
+"""Documents encoded at once: as in mteb, so that quantized corpora get the same ranges."""
 
 
 class Measured(NamedTuple):
@@ -26,68 +43,176 @@ class Measured(NamedTuple):
 
     Attributes:
         scores: metric -> value.
-        texts: how many were encoded.
-        tokens: how many were fed to the model; None where it cannot tell.
-        truncated: texts cut at the maximum length; None where the model cannot tell.
-        prompts: field -> the prompt put before its texts.
+        counts: what was encoded.
         seconds: phase -> wall time.
     """
 
     scores: Scores
-    texts: int
-    tokens: int | None
-    truncated: int | None
-    prompts: dict[str, str | None]
+    counts: Counts
     seconds: dict[str, float]
 
 
-def measure(task: TaskSpec, part: Part, encoder: Encoder | Searcher, loaded: Loaded) -> Measured:
-    """Encode what `part` needs and score it.
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What the texts of a part came to; a number is None once one field's is not known.
+
+    Attributes:
+        texts: texts that the part needs, repeated ones too.
+        encoded: texts that went through the model; the others were repeated, or in the store.
+        cached: distinct texts that the store had.
+        tokens: tokens of all texts.
+        truncated: texts cut at the maximum length.
+        fed: tokens that went through the model.
+        computed: the same with padding.
+        batching: how batches were made; None where nothing was encoded in batches.
+        prompts: field -> the prompt put before its texts.
+    """
+
+    texts: int = 0
+    encoded: int = 0
+    cached: int = 0
+    tokens: int | None = 0
+    truncated: int | None = 0
+    fed: int | None = 0
+    computed: int | None = 0
+    batching: Batching | None = None
+    prompts: dict[str, str | None] = field(default_factory=dict)
+
+
+class Unscored(NamedTuple):
+    """A part whose texts are encoded (or searched): `score()` does the rest, and needs no model."""
+
+    score: Callable[[], Scores]
+    counts: Counts
+    seconds: float
+
+
+def measure(
+    task: TaskSpec,
+    part: Part,
+    encoder: Encoder | Searcher,
+    loaded: Loaded,
+    *,
+    options: EncodeOptions | None = None,
+    shape: Shape = PLAIN,
+) -> Measured:
+    """Encode what `part` needs and score it; see `embed` and `scored`."""
+    return scored(embed(task, part, encoder, loaded, options=options, shape=shape))
+
+
+def embed(
+    task: TaskSpec,
+    part: Part,
+    encoder: Encoder | Searcher,
+    loaded: Loaded,
+    *,
+    options: EncodeOptions | None = None,
+    shape: Shape = PLAIN,
+) -> Unscored:
+    """Encode what `part` needs, and search where it is about searching.
+
+    Without `options` nothing is kept in the store.
 
     Raises:
         EncodeError: the model's answer cannot be scored.
         DataError: the data cannot be scored.
     """
+    started = time.perf_counter()
     if isinstance(encoder, Searcher):
-        return _ranked_by_model(task, part, encoder, loaded)
-    if isinstance(loaded.gold, Ranked):
-        return _searched(task, encoder, loaded.gold)
-    return _embedded(task, encoder, loaded)
+        score, counts = _ranked_by_model(task, part, encoder, loaded)
+    else:
+        fields = _Fields(task, encoder, options or EncodeOptions(store="off"), shape)
+        score = _searched(fields, loaded.gold) if isinstance(loaded.gold, Ranked) else _embedded(fields, loaded)
+        counts = fields.counts
+    return Unscored(score, counts, time.perf_counter() - started)
 
 
-def _embedded(task: TaskSpec, encoder: Encoder, loaded: Loaded) -> Measured:
-    """Encode every field of the gold value, then score the arrays."""
+def scored(unscored: Unscored) -> Measured:
+    """The scores of a part that is encoded.
+
+    Raises:
+        DataError: the data cannot be scored.
+    """
+    started = time.perf_counter()
+    scores = unscored.score()
+    return Measured(scores, unscored.counts, {"encode": unscored.seconds, "score": time.perf_counter() - started})
+
+
+def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
+    """How the texts of `task` are put into batches.
+
+    The average precision of pair classification ranks by similarity, and pairs that are the same to the tokenizer are
+    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks are
+    fed in mteb's batches, so that their scores are mteb's.
+    """
+    if options.batch_tokens is not None:
+        return "tokens"
+    exact = task.type == "PairClassification" and encoder.facts.precision == "fp32"
+    return "mteb" if options.batching == "mteb" or exact else "tokens"
+
+
+class _Fields:
+    """The fields of a part through one encoder."""
+
+    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, shape: Shape) -> None:
+        self.task, self.encoder, self._options, self._shape = task, encoder, options, shape
+        self.counts = Counts(batching=batching_for(task, encoder, options))
+
+    def encode(self, name: str, texts: Texts) -> Float32:
+        """Vectors of `texts` in the shape asked for, counted under the field `name`."""
+        from harness import encoding
+
+        counts = self.counts
+        prompt = encoding.prompt_for(self.encoder, self.task, texts)
+        assert counts.batching is not None
+        embedded = encoding.encode(
+            self.encoder, texts, prompt=prompt, batching=counts.batching, keep=self._options.store
+        )
+        counts.texts += len(texts.items)
+        counts.encoded += embedded.encoded
+        counts.cached += embedded.cached
+        counts.tokens = _sum(counts.tokens, embedded.tokens)
+        counts.truncated = _sum(counts.truncated, embedded.truncated)
+        counts.fed = _sum(counts.fed, embedded.fed)
+        counts.computed = _sum(counts.computed, embedded.computed)
+        counts.prompts[name] = prompt.text or None
+        return shaping.shaped(embedded.embeddings, self._shape)
+
+
+def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[], Scores]:
+    """Encode every field of the gold value; the arrays are what is scored."""
     from harness.evaluators import EVALUATORS
 
-    evaluator, tally = EVALUATORS[task.type], _Tally(task)
-    fields = evaluator.texts(loaded.gold, task.settings)
-    embeddings = {name: tally.encode(encoder, name, texts) for name, texts in fields.items()}
+    task, encoder = fields.task, fields.encoder
+    evaluator = EVALUATORS[task.type]
+    embeddings = {
+        name: fields.encode(name, texts) for name, texts in evaluator.texts(loaded.gold, task.settings).items()
+    }
     own: dict[str, Any] = {}
     if evaluator.takes == "pairs":
         own["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
     elif evaluator.takes == "sides":
         own["similarity"] = encoder.facts.similarity
-    tally.lap("encode")
-    return tally.measured(evaluator.score(loaded.gold, embeddings, settings=task.settings, **own))
+    return lambda: evaluator.score(loaded.gold, embeddings, settings=task.settings, **own)
 
 
-def _searched(task: TaskSpec, encoder: Encoder, gold: Ranked) -> Measured:
-    """Encode the queries, stream the corpus through the search block by block, then score the hits."""
+def _searched(fields: _Fields, gold: Ranked) -> Callable[[], Scores]:
+    """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
     from harness import search
     from harness.evaluators import EVALUATORS
 
+    task = fields.task
     assert isinstance(task.settings, RetrievalSettings)
-    tally = _Tally(task)
-    fields = EVALUATORS["Retrieval"].texts(gold, task.settings)
-    documents = fields["documents"]
+    texts = EVALUATORS["Retrieval"].texts(gold, task.settings)
+    documents = texts["documents"]
 
     def blocks() -> Iterator[Float32]:
         for start in range(0, len(documents.items), _CORPUS_BLOCK):
             block = replace(documents, items=documents.items[start : start + _CORPUS_BLOCK])
-            yield tally.encode(encoder, "documents", block)
+            yield fields.encode("documents", block)
 
-    queries = tally.encode(encoder, "queries", fields["queries"])
-    depth, similarity = max(task.settings.k_values), encoder.facts.similarity
+    queries = fields.encode("queries", texts["queries"])
+    depth, similarity = max(task.settings.k_values), fields.encoder.facts.similarity
     if gold.candidates is None:
         hits = search.search(queries, blocks(), document_ids=gold.document_ids, k=depth, similarity=similarity)
     else:
@@ -99,7 +224,7 @@ def _searched(task: TaskSpec, encoder: Encoder, gold: Ranked) -> Measured:
             k=depth,
             similarity=similarity,
         )
-    return _scored(task, gold, hits, tally)
+    return _of_hits(task, gold, hits)
 
 
 def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
@@ -107,57 +232,22 @@ def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64
     return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
 
 
-def _ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Measured:
+def _ranked_by_model(
+    task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded
+) -> tuple[Callable[[], Scores], Counts]:
     """A model that ranks by itself."""
     assert isinstance(task.settings, RetrievalSettings)
     assert isinstance(loaded.gold, Ranked)
-    tally = _Tally(task)
-    tally.texts = len(loaded.gold.queries) + len(loaded.gold.documents)
-    tally.tokens = tally.truncated = None
+    count = len(loaded.gold.queries) + len(loaded.gold.documents)
     hits = encoder.search(loaded.gold, k=max(task.settings.k_values), languages=task.subsets.get(part.subset, ()))
-    return _scored(task, loaded.gold, hits, tally)
+    counts = Counts(texts=count, encoded=count, tokens=None, truncated=None, fed=None, computed=None)
+    return _of_hits(task, loaded.gold, hits), counts
 
 
-def _scored(task: TaskSpec, gold: Ranked, hits: Hits, tally: _Tally) -> Measured:
+def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[], Scores]:
     from harness.evaluators import EVALUATORS
 
-    tally.lap("encode")
-    return tally.measured(EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings))
-
-
-class _Tally:
-    """Counts and times over the fields of a part; a count is None once one field's is not known."""
-
-    def __init__(self, task: TaskSpec) -> None:
-        self.task = task
-        self.texts = 0
-        self.tokens: int | None = 0
-        self.truncated: int | None = 0
-        self.prompts: dict[str, str | None] = {}
-        self.seconds: dict[str, float] = {}
-        self._since = time.perf_counter()
-
-    def encode(self, encoder: Encoder, name: str, texts: Texts) -> Float32:
-        """Embeddings of `texts`, counted under the field `name`."""
-        from harness import encoding
-
-        prompt = encoding.prompt_for(encoder, self.task, texts)
-        encoded = encoding.encode(encoder, texts, prompt=prompt)
-        self.texts += len(texts.items)
-        self.tokens = _sum(self.tokens, encoded.tokens)
-        self.truncated = _sum(self.truncated, encoded.truncated)
-        self.prompts[name] = prompt.text or None
-        return encoded.embeddings
-
-    def lap(self, phase: str) -> None:
-        """The time since the last lap belongs to `phase`."""
-        now = time.perf_counter()
-        self.seconds[phase], self._since = now - self._since, now
-
-    def measured(self, scores: Scores) -> Measured:
-        """Everything counted, with `scores`."""
-        self.lap("score")
-        return Measured(scores, self.texts, self.tokens, self.truncated, self.prompts, self.seconds)
+    return lambda: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings)
 
 
 def _sum(left: int | None, right: int | None) -> int | None:

@@ -8,12 +8,12 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harness import models, registry, results
 from harness.errors import HarnessError, UnknownName
 from harness.models import catalog
-from harness.types import TASK_TYPES, EncodeOptions, ModelSpec, Part, Record, Source, TaskSpec
+from harness.types import PLAIN, TASK_TYPES, EncodeOptions, ModelSpec, Part, Record, Shape, Source, TaskSpec
 
 PROTOCOL = 1
 """Part of every fingerprint; raised when a scorer's numbers change on purpose."""
@@ -28,6 +28,7 @@ class Job:
         done: parts found recorded under the same fingerprint.
         why: why `todo` is not empty.
         record: the record found, when all or some of it is still valid.
+        shape: what is made of the model's vectors.
     """
 
     model: ModelSpec
@@ -38,6 +39,7 @@ class Job:
     variant: str
     why: str
     record: Record | None
+    shape: Shape = PLAIN
 
     @property
     def applies(self) -> bool:
@@ -50,12 +52,14 @@ class Environment(NamedTuple):
 
     Attributes:
         max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
+        shapes: what is made of the vectors; each shape but the plain one is a variant with records of its own.
     """
 
     results: Path
     options: EncodeOptions
     overwrite: bool = False
     max_texts: int | None = None
+    shapes: tuple[Shape, ...] = (PLAIN,)
 
 
 class Filters(NamedTuple):
@@ -77,6 +81,11 @@ EVERYTHING = Filters()
 def results_folder(folder: str | os.PathLike[str] | None) -> Path:
     """`folder`, else `$HARNESS_RESULTS`, else `results`."""
     return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
+
+
+def shapes(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[Shape, ...]:
+    """The plain shape and every combination: all dimensions and each of `dims`, as floats and as each of `quantize`."""
+    return tuple(Shape(some, how) for some in (None, *dict.fromkeys(dims)) for how in (None, *dict.fromkeys(quantize)))
 
 
 def chosen(
@@ -202,13 +211,20 @@ def plan(
         models.resolve(name, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
         for name in dict.fromkeys(names)
     ]
-    return [_job(spec, task, parts, environment) for spec in specs for task, parts in tasks]
+    return [
+        _job(spec, task, parts, environment, shape)
+        for spec in specs
+        for task, parts in tasks
+        for shape in (environment.shapes if not models.only_searches(spec) else (PLAIN,))
+    ]
 
 
-def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment) -> Job:
+def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment, shape: Shape) -> Job:
     options = environment.options
-    variant = models.variant(model, options, max_texts=environment.max_texts)
-    own = fingerprint(model, task, precision=models.precision(model, options), max_length=options.max_length)
+    variant = models.variant(model, options, max_texts=environment.max_texts, shape=shape)
+    own = fingerprint(
+        model, task, precision=models.precision(model, options), max_length=options.max_length, shape=shape
+    )
     record: Record | None = None
     why = "not recorded yet"
     if model.origin == "python":
@@ -235,11 +251,14 @@ def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment:
         variant=variant,
         why=why if not recorded else "some parts are not recorded yet",
         record=record,
+        shape=shape,
     )
 
 
-def fingerprint(model: ModelSpec, task: TaskSpec, *, precision: str, max_length: int | None) -> str:
-    """What decides whether a record is still valid: model, task content, precision, maximum length, protocol."""
+def fingerprint(
+    model: ModelSpec, task: TaskSpec, *, precision: str, max_length: int | None, shape: Shape = PLAIN
+) -> str:
+    """What decides whether a record is still valid: model, task content, precision, length, shape, protocol."""
     content = {
         "protocol": PROTOCOL,
         "model": [model.name, model.revision, model.trust_remote_code],
@@ -248,6 +267,8 @@ def fingerprint(model: ModelSpec, task: TaskSpec, *, precision: str, max_length:
         "precision": precision,
         "max_length": max_length,
     }
+    if shape != PLAIN:
+        content["shape"] = shape._asdict()
     if task.source.kind == "local":
         from harness.data import local
 

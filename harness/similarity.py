@@ -39,6 +39,13 @@ def block_scores(queries: Float32, documents: Float32, *, similarity: str) -> Fl
     raise ValueError(f"unknown similarity {similarity!r}; known: {', '.join(NAMES)}")
 
 
-def paired_cosine(left: Float32, right: Float32) -> Float32:
-    """Cosine of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
-    return np.einsum("ij,ij->i", prepare(left, similarity="cosine"), prepare(right, similarity="cosine"))
+def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
+    """Similarity of row i with row i, higher is nearer: (n, dim), (n, dim) -> (n,) float32."""
+    if similarity in ("cosine", "dot"):
+        rows, others = prepare(left, similarity=similarity), prepare(right, similarity=similarity)
+        return np.einsum("ij,ij->i", rows, others)
+    if similarity == "euclidean":
+        return -np.sqrt(((left - right) ** 2).sum(1))
+    if similarity == "manhattan":
+        return -np.abs(left - right).sum(1)
+    raise ValueError(f"unknown similarity {similarity!r}; known: {', '.join(NAMES)}")

@@ -7,7 +7,7 @@ All arrays are numpy, in the order of the texts they stand for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -354,12 +354,40 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
-    """What the user asked of the encoder; `None` and `auto` leave the choice to the model and the machine."""
+    """What the user asked of the encoder; `None` and `auto` leave the choice to the model and the machine.
+
+    Attributes:
+        device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
+        batching: `mteb` feeds every task in mteb's batches; `auto` only those whose metric hangs on the last bits.
+        store: the type of the vectors that are kept on disk for reuse, or `off`.
+    """
 
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    batching: Literal["auto", "mteb"] = "auto"
     batch_tokens: int | None = None
     max_length: int | None = None
+    store: Literal["float32", "float16", "off"] = "float32"
+
+
+class Shape(NamedTuple):
+    """What is made of a model's vectors before they are scored.
+
+    Attributes:
+        dims: only the first so many dimensions (Matryoshka truncation), not normalized again; None for all.
+        quantize: `int8` or `binary`, as mteb's CompressionWrapper makes them; None for floats.
+    """
+
+    dims: int | None = None
+    quantize: Literal["int8", "binary"] | None = None
+
+
+PLAIN = Shape()
+"""The model's vectors as they are."""
+
+
+Batching = Literal["tokens", "mteb"]
+"""`tokens`: few padded tokens a batch, each distinct text once. `mteb`: 32 texts a batch, sorted by characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -389,14 +417,19 @@ class Prompt(NamedTuple):
 
 
 class Encoded(NamedTuple):
-    """What came out of an encoder: `embeddings` (n, dim) float32; tokens fed; texts cut at the maximum length.
+    """What came out of an encoder for n texts.
 
-    `tokens` and `truncated` are None where the backend cannot tell.
+    Attributes:
+        embeddings: (n, dim) float32.
+        tokens: (n,) int32, tokens of each text, the prompt included; None where the backend cannot tell.
+        truncated: (n,) bool, texts cut at the maximum length; None where the backend cannot tell.
+        computed: tokens that went through the model, padding included; None where the backend cannot tell.
     """
 
     embeddings: Float32
-    tokens: int | None
-    truncated: int | None
+    tokens: NDArray[np.int32] | None
+    truncated: NDArray[np.bool_] | None
+    computed: int | None = None
 
 
 @runtime_checkable
@@ -404,13 +437,23 @@ class Encoder(Protocol):
     """A loaded model that turns texts into vectors.
 
     `encode` returns one finite row per text, in order, float32 whatever the precision of the forward pass. It may be
-    called with an empty list, repeated texts and any length of text, and must not depend on earlier calls.
+    called with no blocks, empty blocks, repeated texts and any length of text, and must not depend on earlier calls.
     """
 
     facts: EncoderFacts
 
-    def encode(self, texts: Sequence[str], *, prompt: Prompt, role: Role | None) -> Encoded:
-        """One vector per text, in order; `prompt` goes before each text, `role` picks the route of two-tower models."""
+    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any] | None:
+        """Everything besides a text that decides its vector, as JSON values; None where vectors must not be kept."""
+        ...
+
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
+        """The vectors of each block of texts, block by block.
+
+        `prompt` goes before each text, `role` picks the route of two-tower models. With `batching="mteb"` a block comes
+        in the order of its batches, 32 texts each, and is fed as it is.
+        """
         ...
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:

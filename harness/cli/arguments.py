@@ -30,6 +30,19 @@ def positive(value: str) -> int:
     return number
 
 
+def positives(value: str) -> list[int]:
+    """`64,128` -> [64, 128]."""
+    return [positive(number) for number in names(value)]
+
+
+def quantizations(value: str) -> list[str]:
+    """`int8,binary`, each of them known."""
+    for name in names(value):
+        if name not in ("int8", "binary"):
+            raise argparse.ArgumentTypeError(f"found {name!r}; expected int8, binary, or both with a comma")
+    return names(value)
+
+
 def add_tasks(command: argparse.ArgumentParser) -> None:
     """`-t`, `--suite`, `--tasks-dir`."""
     command.add_argument(

@@ -42,12 +42,44 @@ def add(commands: Any) -> None:
         default="auto",
         help="of the forward pass; auto: fp32 on a CPU, bf16 or fp16 on a GPU (scoring is always fp32)",
     )
-    command.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where the model runs")
+    command.add_argument(
+        "--device",
+        default="auto",
+        metavar="auto|cpu|cuda|cuda:N|cuda:all|mps",
+        help="where the model runs; cuda:all or cuda:0,cuda:1 for several GPUs",
+    )
     command.add_argument(
         "--batch-tokens",
         type=arguments.positive,
         metavar="N",
-        help="tokens a batch; default: 32 texts a batch, as mteb",
+        help="tokens a batch, padding included; default: what suits the device",
+    )
+    command.add_argument(
+        "--batching",
+        choices=("auto", "mteb"),
+        default="auto",
+        help="mteb: its batches of 32 texts for every task; auto: only for pair classification in fp32, whose average "
+        "precision hangs on the last bits",
+    )
+    command.add_argument(
+        "--dims",
+        type=arguments.positives,
+        default=(),
+        metavar="N,N",
+        help="score the first N dimensions of the same vectors too (Matryoshka); recorded apart",
+    )
+    command.add_argument(
+        "--quantize",
+        type=arguments.quantizations,
+        default=(),
+        metavar="int8,binary",
+        help="score the same vectors quantized too, also in each of --dims; recorded apart",
+    )
+    command.add_argument(
+        "--store",
+        choices=("float32", "float16", "off"),
+        default="float32",
+        help="how vectors are kept for the next run (see harness cache); float16 is recorded apart",
     )
     command.add_argument("--max-length", type=arguments.positive, metavar="N", help="cut texts at N tokens")
     command.add_argument(
@@ -66,7 +98,7 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Run, or only plan."""
     from harness import models
-    from harness.plan import Environment, plan, results_folder
+    from harness.plan import Environment, plan, results_folder, shapes
     from harness.types import EncodeOptions
 
     if args.offline:
@@ -78,11 +110,14 @@ def do(args: argparse.Namespace) -> int:
         options=EncodeOptions(
             device=args.device,
             precision=args.precision,
+            batching=args.batching,
             batch_tokens=args.batch_tokens,
             max_length=args.max_length,
+            store=args.store,
         ),
         overwrite=args.overwrite,
         max_texts=args.max_texts,
+        shapes=shapes(args.dims, args.quantize),
     )
     selection = arguments.chosen(args)
     jobs = plan(

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness import hub
 from harness.errors import ModelError, UnknownName
-from harness.types import EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher
+from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, Shape
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
 BASELINES = ("baseline/hashing", "baseline/bm25")
@@ -69,9 +69,42 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         from harness.models.function import FunctionEncoder
 
         return FunctionEncoder(spec.function)
-    from harness.models.sentence_transformer import SentenceTransformerEncoder
+    encoder = _direct(spec, options)
+    if encoder is None:
+        from harness.models.sentence_transformer import SentenceTransformerEncoder
 
-    return SentenceTransformerEncoder(spec, options)
+        encoder = SentenceTransformerEncoder(spec, options)
+    if spec.ref is not None and not hub.is_offline():
+        hub.remember(spec.location, ref=spec.ref, commit=spec.revision)
+    return encoder
+
+
+def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
+    """The model run by our own code, where it is of a shape that this code computes; else None."""
+    from harness.models import saved
+
+    if spec.trust_remote_code:
+        return None
+    folder = hub.settings(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
+    model = None if folder is None else saved.read(folder)
+    if folder is None or model is None:
+        return None
+    weights = (model.module / "model.safetensors").relative_to(folder).as_posix()
+    if spec.origin == "hub" and not hub.has_file(spec.location, weights, revision=spec.revision):
+        return None
+    plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
+    try:
+        if model.kind == "bert":
+            from harness.models.direct import BertEncoder
+
+            return BertEncoder(spec, options, model)
+        if plain:
+            from harness.models.static import StaticEncoder
+
+            return StaticEncoder(spec, model)
+    except (LookupError, OSError, ValueError):  # not what its settings promise: sentence-transformers says what it is
+        return None
+    return None
 
 
 def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
@@ -121,20 +154,24 @@ def precision(spec: ModelSpec, options: EncodeOptions) -> str:
     return pick_precision("auto", pick_device(options.device))
 
 
-def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None) -> str:
+def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None, shape: Shape = PLAIN) -> str:
     """What sets records made with `options` apart from the model's plain ones; empty for the plain ones.
 
-    Quick mode, half precision and a shorter maximum length that were asked for are experiments and get records of
-    their own, so that they never replace the plain record; `auto` is plain, and its record says what was used.
+    Quick mode, half precision, a shorter maximum length, vectors kept as float16, fewer dimensions and quantization that
+    were asked for are experiments and get records of their own, so that they never replace the plain record; `auto` is
+    plain, and its record says what was used.
     """
     asked: dict[str, str] = {}
     if max_texts is not None:
         asked["max_texts"] = str(max_texts)
+    asked |= {key: str(value) for key, value in shape._asdict().items() if value is not None}
     if spec.origin not in ("baseline", "python"):
         if options.max_length is not None:
             asked["max_length"] = str(options.max_length)
         if options.precision in ("fp16", "bf16"):
             asked["precision"] = options.precision
+        if options.store == "float16":
+            asked["store"] = options.store
     return ", ".join(f"{key}={value}" for key, value in sorted(asked.items()))
 
 

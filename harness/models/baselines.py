@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import search
-from harness.similarity import paired_cosine
-from harness.types import Encoded, EncoderFacts, Hits, Prompt, Ranked, Role
+from harness.similarity import paired
+from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Ranked, Role
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -46,13 +46,22 @@ class Hashing:
             prompts={},
         )
 
-    def encode(self, texts: Sequence[str], *, prompt: Prompt, role: Role | None) -> Encoded:
+    def identity(self, *, prompt: Prompt, role: Role | None) -> None:
+        """None: hashing again is as fast as reading."""
+
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
         """(n, 1024) float32 rows of unit length; a text without any feature gets the first unit vector."""
+        for texts in blocks:
+            yield self._encoded(texts)
+
+    def _encoded(self, texts: Sequence[str]) -> Encoded:
         rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        tokens = 0
-        for row, text in zip(rows, texts, strict=True):
+        tokens = np.zeros(len(texts), dtype=np.int32)
+        for place, (row, text) in enumerate(zip(rows, texts, strict=True)):
             words = _WORD.findall(text.lower())
-            tokens += len(words)
+            tokens[place] = len(words)
             features = words + [f"#{word}#"[i : i + 3] for word in words for i in range(len(word))]
             hashes = np.fromiter((zlib.crc32(feature.encode()) for feature in features), np.int64, len(features))
             counts = np.bincount(
@@ -62,11 +71,11 @@ class Hashing:
             if not row.any():
                 row[0] = 1.0
             row /= np.sqrt((row.astype(np.float64) ** 2).sum())
-        return Encoded(rows, tokens, 0)
+        return Encoded(rows, tokens, np.zeros(len(texts), dtype=bool), int(tokens.sum()))
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """Cosine similarity of the rows."""
-        return paired_cosine(left, right)
+        return paired(left, right, similarity="cosine")
 
     def close(self) -> None:
         """Nothing to give back."""

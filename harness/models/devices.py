@@ -51,6 +51,23 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def pick_devices(names: str) -> list[torch.device]:
+    """The devices of `--device`: one, several with commas (`cuda:0,cuda:1`), or `cuda:all`.
+
+    Raises:
+        ModelError: a device does not exist here, stands there twice, or is not a GPU beside others.
+    """
+    import torch
+
+    if names == "cuda:all":
+        pick_device("cuda")
+        return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    devices = [pick_device(name.strip()) for name in names.split(",")]
+    if len(devices) > 1 and (any(one.type != "cuda" for one in devices) or len(set(devices)) < len(devices)):
+        raise ModelError(f"--device {names}: several devices must be different GPUs (cuda:0,cuda:1), or cuda:all")
+    return devices
+
+
 def pick_precision(name: str, device: torch.device) -> Precision:
     """`auto` is fp32 on CPU and MPS; on CUDA bf16 where the hardware has it, else fp16. The record says which."""
     import torch

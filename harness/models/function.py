@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.similarity import paired_cosine
-from harness.types import Encoded, EncoderFacts, Prompt, Role
+from harness.similarity import paired
+from harness.types import Batching, Encoded, EncoderFacts, Prompt, Role
 
 if TYPE_CHECKING:
     from harness.types import Float32
 
 
 class FunctionEncoder:
-    """Calls the function once per list of texts. Prompts and roles do not reach it."""
+    """Calls the function once per block of texts. Prompts and roles do not reach it."""
 
     def __init__(self, function: Callable[[list[str]], Any]) -> None:
         self._function = function
@@ -23,16 +23,22 @@ class FunctionEncoder:
             backend="python", device="unknown", device_name="unknown", precision="unknown", similarity="cosine"
         )
 
-    def encode(self, texts: Sequence[str], *, prompt: Prompt, role: Role | None) -> Encoded:
-        """The function's rows for `texts`, as numpy."""
-        rows = self._function(list(texts))
-        if hasattr(rows, "detach"):  # a torch tensor, wherever it lies
-            rows = rows.detach().float().cpu().numpy()
-        return Encoded(np.asarray(rows), None, None)
+    def identity(self, *, prompt: Prompt, role: Role | None) -> None:
+        """None: nothing tells one function from another that came later under the same name."""
+
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
+        """The function's rows for each block, as numpy."""
+        for texts in blocks:
+            rows = self._function(list(texts))
+            if hasattr(rows, "detach"):  # a torch tensor, wherever it lies
+                rows = rows.detach().float().cpu().numpy()
+            yield Encoded(np.asarray(rows), None, None)
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """Cosine similarity of the rows."""
-        return paired_cosine(left, right)
+        return paired(left, right, similarity="cosine")
 
     def close(self) -> None:
         """Nothing to give back."""

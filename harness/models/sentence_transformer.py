@@ -11,82 +11,90 @@ import gc
 import logging
 import math
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness import hub
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import catalog
-from harness.models.devices import DTYPES, device_name, pick_device, pick_precision
-from harness.types import Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
+from harness.models import catalog, lanes
+from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
+from harness.models.direct import identity
+from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
 
 if TYPE_CHECKING:
     import torch
+    from numpy.typing import NDArray
 
-    from harness.types import Float32
-
-_BATCH_TEXTS = 32
+    from harness.types import Float32, Int64
 
 
 class SentenceTransformerEncoder:
-    """A `SentenceTransformer`, fed by our own batches.
-
-    Without `batch_tokens`, batches hold 32 texts sorted by characters: those of sentence-transformers and mteb, so that
-    vectors are theirs to the bit. With it, each distinct text is encoded once, in batches of that many tokens.
-    """
+    """A `SentenceTransformer`, fed by our own batches: each module computes as it always does."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        self._device = pick_device(options.device)
-        self._precision = pick_precision(options.precision, self._device)
-        self._batch_tokens = options.batch_tokens
-        self._model = _load(spec, self._device, self._precision)
-        if spec.ref is not None and not hub.is_offline():
-            hub.remember(spec.location, ref=spec.ref, commit=spec.revision)
+        self._devices = pick_devices(options.device)
+        precision = pick_precision(options.precision, self._devices[0])
+        self._copies = {device: _load(spec, device, precision) for device in self._devices}
+        self._one_lane = spec.trust_remote_code  # nobody knows whether its code may run in several threads
+        self._model = self._copies[self._devices[0]]
         if options.max_length is not None:
-            _shorten(self._model, options.max_length, name=spec.name)
+            for copy in self._copies.values():
+                _shorten(copy, options.max_length, name=spec.name)
         self._max_length = _max_length(self._model)
+        dimensions = self._model.get_embedding_dimension()
+        self._budget = options.batch_tokens or lanes.budget(self._devices[0], dimensions=dimensions or 1024)
         known = catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="sentence-transformers",
-            device=str(self._device),
-            device_name=device_name(self._device),
-            precision=self._precision,
+            device=",".join(str(device) for device in self._devices),
+            device_name=device_name(self._devices[0]),
+            precision=precision,
             attention=_attention(self._model),
             max_length=self._max_length,
             similarity=str(self._model.similarity_fn_name),
-            dimensions=self._model.get_embedding_dimension(),
+            dimensions=dimensions,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
-            batching=f"{self._batch_tokens} tokens" if self._batch_tokens else f"{_BATCH_TEXTS} texts",
+            batching=f"{self._budget} tokens",
             prompts=known or {name: text for name, text in self._model.prompts.items() if text is not None},
             prompts_from="catalog" if known else "model",
             default_prompt=None if known else self._model.default_prompt_name,
         )
+        self._identity = identity(
+            spec, self.facts, packages=("torch", "transformers", "tokenizers", "sentence-transformers")
+        )
 
-    def encode(self, texts: Sequence[str], *, prompt: Prompt, role: Role | None) -> Encoded:
-        """Rows for `texts` (n, dim) float32, tokens fed, and how many texts were cut at the maximum length."""
-        import torch
+    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
+        """Model, way of computing, prompt and role: a two-tower model has other weights for another role."""
+        return {**self._identity, "prompt": prompt.text or "", "role": role or ""}
 
-        counts = _Counts()
-        forward = self._forward(prompt, role, counts)
-        with torch.inference_mode():
-            if self._batch_tokens is None:
-                rows = pipeline.encode(
-                    texts,
-                    batches=batches.by_count([len(text) for text in texts], size=_BATCH_TEXTS),
-                    forward=forward,
-                    is_out_of_memory=_is_out_of_memory,
-                )
-            else:
-                distinct = batches.unique(texts)
-                lengths = self._token_counts(distinct.texts, prompt)
-                rows = pipeline.encode(
-                    distinct.texts,
-                    batches=batches.by_tokens(lengths, budget=self._batch_tokens),
-                    forward=forward,
-                    is_out_of_memory=_is_out_of_memory,
-                )[distinct.positions]
-        return Encoded(rows, counts.tokens, counts.truncated(texts))
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
+        """Vectors of each block (n, dim) float32, its tokens, and which texts were cut at the maximum length."""
+        exact = batching == "mteb"
+        task = {"task": role} if role else {}
+
+        def prepare(texts: Sequence[str]) -> pipeline.Prepared:
+            return self._prepared(list(texts), prompt, task, exact=exact)
+
+        def forward(features: Mapping[str, Any], device: torch.device) -> torch.Tensor:
+            from sentence_transformers.util import batch_to_device
+
+            # A copy: modules write into what they are given, and a batch that does not fit in memory comes again.
+            rows: torch.Tensor = self._copies[device](batch_to_device(dict(features), device), **task)[
+                "sentence_embedding"
+            ]
+            return rows
+
+        return pipeline.encode(
+            blocks,
+            prepare=prepare,
+            lanes=lanes.lanes(forward, self._devices, exact=exact or self._one_lane),
+            is_out_of_memory=lanes.is_out_of_memory,
+        )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
@@ -100,82 +108,65 @@ class SentenceTransformerEncoder:
         import torch
 
         del self._model
+        self._copies.clear()
         gc.collect()
-        if self._device.type == "cuda":
+        if self._devices[0].type == "cuda":
             torch.cuda.empty_cache()
 
-    def _forward(self, prompt: Prompt, role: Role | None, counts: _Counts) -> Any:
-        from sentence_transformers.util import batch_to_device
-
-        task = {"task": role} if role else {}
-
-        def forward(batch: list[str]) -> Float32:
-            features = self._model.preprocess(batch, prompt=prompt.text, **task)
-            fed = _Fed.of(features, batch)
-            features = batch_to_device(features, self._device)
-            rows = self._model(features, **task)["sentence_embedding"].float().cpu().numpy()
-            # Not earlier: a batch that does not fit in memory comes again, in halves.
-            counts.add(fed, batch, self._is_truncated(prompt))
-            return rows
-
-        return forward
-
-    def _token_counts(self, texts: list[str], prompt: Prompt) -> list[int]:
-        """Tokens of each text; characters where the tokenizer cannot say (only the batch sizes depend on it)."""
-        tokenizer = self._model.tokenizer
-        if not texts or not callable(tokenizer):
-            return [len(text) for text in texts]
-        with_prompt = [(prompt.text or "") + text for text in texts]
-        encoded = tokenizer(with_prompt, truncation=self._max_length is not None, max_length=self._max_length)
-        return [len(ids) for ids in encoded["input_ids"]]
-
-    def _is_truncated(self, prompt: Prompt) -> Any:
-        """A test for texts that fill `max_length` exactly: were they longer?"""
-        tokenizer = self._model.tokenizer
-
-        def test(text: str, tokens: int) -> bool:
-            if self._max_length is None or tokens < self._max_length or not callable(tokenizer):
-                return False
-            return len(tokenizer((prompt.text or "") + text, verbose=False)["input_ids"]) > self._max_length
-
-        return test
-
-
-class _Fed(NamedTuple):
-    """Tokens of a batch, and of each of its texts; None where the model's features do not tell."""
-
-    tokens: int | None
-    lengths: list[int] | None
-
-    @classmethod
-    def of(cls, features: Any, batch: list[str]) -> _Fed:
-        mask, ids = features.get("attention_mask"), features.get("input_ids")
-        if mask is None or mask.ndim != 2 or len(mask) != len(batch):
-            # Static embeddings: one flat list of token ids for the whole batch, and no maximum length.
-            return cls(None if ids is None else ids.numel(), None if ids is None else [0] * len(batch))
-        lengths = mask.sum(dim=1).tolist()
-        return cls(sum(lengths), lengths)
-
-
-class _Counts:
-    """Tokens fed and texts cut so far; None once a batch does not tell."""
-
-    def __init__(self) -> None:
-        self.tokens: int | None = 0
-        self._cut: set[str] | None = set()
-
-    def add(self, fed: _Fed, batch: list[str], is_truncated: Any) -> None:
-        self.tokens = None if self.tokens is None or fed.tokens is None else self.tokens + fed.tokens
-        if self._cut is None or fed.lengths is None:
-            self._cut = None
+    def _prepared(self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], *, exact: bool) -> pipeline.Prepared:
+        """A block in batches as the model's own `preprocess` makes them, with what it tells about their tokens."""
+        counts = self._token_counts(texts, prompt)
+        if exact:
+            cut = batches.by_count(len(texts), size=batches.MTEB_BATCH)
         else:
-            self._cut.update(
-                text for text, length in zip(batch, fed.lengths, strict=True) if is_truncated(text, length)
+            lengths = (
+                [len(text) for text in texts] if counts is None else np.minimum(counts, self._max_length or counts)
+            )
+            cut = batches.by_tokens(lengths, budget=self._budget)
+        made = [self._batch(positions, texts, prompt, task) for positions in cut]
+        fed = [_fed(batch.inputs, len(batch.positions)) for batch in made]
+        tokens: NDArray[np.int32] | None = None
+        if all(one is not None for one in fed):
+            tokens = np.zeros(len(texts), dtype=np.int32)
+            for batch, one in zip(made, fed, strict=True):
+                tokens[batch.positions] = one
+        truncated = None if counts is None else counts > (self._max_length or counts)
+        return pipeline.Prepared(made, tokens, truncated)
+
+    def _batch(self, positions: Int64, texts: Sequence[str], prompt: Prompt, task: Mapping[str, Any]) -> pipeline.Batch:
+        features = self._model.preprocess([texts[i] for i in positions], prompt=prompt.text, **task)
+
+        def halves() -> tuple[pipeline.Batch, pipeline.Batch]:
+            half = len(positions) // 2
+            return (
+                self._batch(positions[:half], texts, prompt, task),
+                self._batch(positions[half:], texts, prompt, task),
             )
 
-    def truncated(self, texts: Sequence[str]) -> int | None:
-        """How many of `texts` were cut; one that stands there twice counts twice, though it may have been fed once."""
-        return None if self._cut is None else sum(text in self._cut for text in texts)
+        ids = features.get("input_ids")
+        computed = None if ids is None else int(ids.numel())
+        return pipeline.Batch(positions, features, computed, halves if len(positions) > 1 else None)
+
+    def _token_counts(self, texts: list[str], prompt: Prompt) -> Int64 | None:
+        """Tokens of each text with its prompt, uncut; None where the tokenizer cannot say."""
+        tokenizer = self._model.tokenizer
+        asked = [(prompt.text or "") + text for text in texts]
+        if hasattr(tokenizer, "encode_batch_fast"):  # of static embeddings: no special tokens, no maximum length
+            encodings = tokenizer.encode_batch_fast(asked, add_special_tokens=False)
+            return np.array([len(one.ids) for one in encodings], dtype=np.int64)
+        if not texts or not callable(tokenizer):
+            return None
+        return np.array([len(ids) for ids in tokenizer(asked, verbose=False)["input_ids"]], dtype=np.int64)
+
+
+def _fed(features: Mapping[str, Any], count: int) -> Any:
+    """Tokens of each text of a batch; None where the features do not tell."""
+    mask, ids, offsets = features.get("attention_mask"), features.get("input_ids"), features.get("offsets")
+    if mask is not None and mask.ndim == 2 and len(mask) == count:
+        return mask.sum(dim=1).numpy()
+    if mask is None and ids is not None and offsets is not None and len(offsets) == count:
+        return np.diff(np.append(offsets.numpy(), ids.numel()))  # static embeddings: one flat list of ids
+    return None
 
 
 def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
@@ -246,15 +237,6 @@ def _position_limit(model: Any, own: int) -> int:
 def _attention(model: Any) -> str | None:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return getattr(config, "_attn_implementation", None)
-
-
-def _is_out_of_memory(err: BaseException) -> bool:
-    import torch
-
-    if isinstance(err, torch.OutOfMemoryError):
-        torch.cuda.empty_cache()
-        return True
-    return isinstance(err, RuntimeError) and "out of memory" in str(err).lower()
 
 
 def _first_line(err: BaseException) -> str:

@@ -1,0 +1,220 @@
+"""BERT-shaped models straight from their files: tokenizer, weights and forward pass, without sentence-transformers.
+
+Its import alone takes longer than many a task, and its batches hold 32 texts whatever their length. Owns `torch` and
+`transformers` (for the tokenizer alone, so that texts become the tokens that they are everywhere else).
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from harness import environment
+from harness.encoding import batches, pipeline
+from harness.errors import ModelError
+from harness.models import bert, catalog, lanes
+from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
+from harness.models.saved import Saved, longest
+from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
+
+if TYPE_CHECKING:
+    import torch
+    from tokenizers import Tokenizer
+
+    from harness.types import Float32, Int64
+
+
+class _Inputs(NamedTuple):
+    """A padded batch on the host: ids (n, longest) int64, lengths (n,) int64; whether any text is shorter; how."""
+
+    ids: torch.Tensor
+    lengths: torch.Tensor
+    ragged: bool
+    exact: bool
+
+
+class BertEncoder:
+    """A BERT with mean or CLS pooling.
+
+    Raises:
+        KeyError, OSError, LookupError: the files are not what `saved.read` took them for; open it another way.
+        ModelError: the options do not fit the model or the machine.
+    """
+
+    def __init__(self, spec: ModelSpec, options: EncodeOptions, model: Saved) -> None:
+        import torch
+
+        self._devices = pick_devices(options.device)
+        precision = pick_precision(options.precision, self._devices[0])
+        tokenizer = _tokenizer(model)
+        self._max_length = _max_length(model, tokenizer.model_max_length, options.max_length, name=spec.name)
+        self._padding = int(tokenizer.pad_token_id)
+        self._tokenizer: Tokenizer = tokenizer.backend_tokenizer
+        self._tokenizer.enable_truncation(self._max_length)
+        self._tokenizer.no_padding()
+        self._copies, parameters = bert.load(model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices)
+        self._at = dict(zip(self._devices, self._copies, strict=True))
+        dimensions = self._copies[0].dimensions
+        self._budget = options.batch_tokens or lanes.budget(self._devices[0], dimensions=dimensions)
+        known = catalog.prompts(spec.name) if spec.origin == "hub" else None
+        self.facts = EncoderFacts(
+            backend="harness",
+            device=",".join(str(device) for device in self._devices),
+            device_name=device_name(self._devices[0]),
+            precision=precision,
+            attention="sdpa",
+            max_length=self._max_length,
+            similarity=model.similarity,
+            dimensions=dimensions,
+            parameters=parameters,
+            batching=f"{self._budget} tokens",
+            prompts=known or model.prompts,
+            prompts_from="catalog" if known else "model",
+            default_prompt=None if known else model.default_prompt,
+        )
+        self._identity = identity(spec, self.facts, packages=("torch", "transformers", "tokenizers"))
+
+    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
+        """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
+        return {**self._identity, "prompt": prompt.text or ""}
+
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
+        """Vectors of each block (n, dim) float32, its tokens, and which texts were cut."""
+        exact = batching == "mteb"
+
+        def prepare(texts: Sequence[str]) -> pipeline.Prepared:
+            return self._prepared([(prompt.text or "") + text for text in texts], exact=exact)
+
+        return pipeline.encode(
+            blocks,
+            prepare=prepare,
+            lanes=lanes.lanes(self._forward, self._devices, exact=exact),
+            is_out_of_memory=lanes.is_out_of_memory,
+        )
+
+    def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
+        """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
+        return paired(left, right, similarity=self.facts.similarity)
+
+    def close(self) -> None:
+        """Free the model's memory, on the device too."""
+        import torch
+
+        self._copies, self._at = [], {}
+        gc.collect()
+        if self._devices[0].type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _prepared(self, texts: list[str], *, exact: bool) -> pipeline.Prepared:
+        """A block as token ids in padded batches: mteb's 32 as they come, or as many as the budget takes."""
+        encodings = self._tokenizer.encode_batch_fast(texts)
+        ids = [encoding.ids for encoding in encodings]
+        lengths = np.fromiter((len(one) for one in ids), dtype=np.int64, count=len(ids))
+        cut = (
+            batches.by_count(len(ids), size=batches.MTEB_BATCH)
+            if exact
+            else batches.by_tokens(lengths, budget=self._budget)
+        )
+        return pipeline.Prepared(
+            [self._batch(positions, self._padded(positions, ids, lengths, exact=exact)) for positions in cut],
+            tokens=lengths.astype(np.int32),
+            truncated=np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids)),
+        )
+
+    def _padded(self, positions: Int64, ids: list[list[int]], lengths: Int64, *, exact: bool) -> _Inputs:
+        import torch
+
+        own = lengths[positions]
+        padded = np.full((len(positions), int(own.max())), self._padding, dtype=np.int64)
+        for row, position in zip(padded, positions, strict=True):
+            row[: lengths[position]] = ids[position]
+        tensors = torch.from_numpy(padded), torch.from_numpy(own)
+        if self._devices[0].type == "cuda":
+            tensors = tensors[0].pin_memory(), tensors[1].pin_memory()
+        return _Inputs(*tensors, ragged=bool(own.min() < own.max()), exact=exact)
+
+    def _batch(self, positions: Int64, inputs: _Inputs) -> pipeline.Batch:
+        def halves() -> tuple[pipeline.Batch, pipeline.Batch]:
+            half = len(positions) // 2
+            first, second = (
+                self._batch(positions[part], inputs._replace(ids=inputs.ids[part], lengths=inputs.lengths[part]))
+                for part in (slice(None, half), slice(half, None))
+            )
+            return first, second
+
+        return pipeline.Batch(positions, inputs, inputs.ids.numel(), halves if len(positions) > 1 else None)
+
+    def _forward(self, inputs: _Inputs, device: torch.device) -> torch.Tensor:
+        ids, lengths = inputs.ids, inputs.lengths
+        if device.type != "cpu":
+            ids, lengths = ids.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
+        return self._at[device].forward(ids, lengths, ragged=inputs.ragged, exact=inputs.exact)
+
+
+def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
+    """What decides a vector besides text, prompt and role; the versions too, whose arithmetic may differ."""
+    versions = environment.versions()
+    return {
+        "model": spec.name,
+        "revision": spec.revision,
+        "trust_remote_code": spec.trust_remote_code,
+        "backend": facts.backend,
+        "precision": facts.precision,
+        "attention": facts.attention,
+        "max_length": facts.max_length,
+        "batch": facts.batching,
+        "device": facts.device_name,
+        "versions": {name: versions.get(name) for name in packages},
+    }
+
+
+def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
+    """Similarity of row i with row i, computed with the operations of sentence-transformers 6.2, to the bit."""
+    import torch
+
+    rows, others = torch.from_numpy(left), torch.from_numpy(right)
+    if similarity == "cosine":
+        rows, others = (torch.nn.functional.normalize(side, p=2, dim=1) for side in (rows, others))
+    if similarity in ("cosine", "dot"):
+        scores = (rows * others).sum(dim=-1)
+    elif similarity == "euclidean":
+        scores = -torch.sqrt(torch.sum((rows - others) ** 2, dim=-1))
+    else:
+        scores = -torch.sum(torch.abs(rows - others), dim=-1)
+    return scores.numpy()
+
+
+def _tokenizer(model: Saved) -> Any:
+    """The model's fast tokenizer, unless it pads or cuts on the left."""
+    from transformers import AutoTokenizer
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(model.module), local_files_only=True)
+    finally:
+        logging.set_verbosity(verbosity)
+    if (
+        not tokenizer.is_fast
+        or tokenizer.pad_token_id is None
+        or tokenizer.padding_side != "right"
+        or tokenizer.truncation_side != "right"
+    ):
+        raise LookupError("a tokenizer that is slow, cannot pad, or pads or cuts on the left")
+    return tokenizer
+
+
+def _max_length(model: Saved, of_tokenizer: int, asked: int | None, *, name: str) -> int:
+    limit = longest(model.config)
+    own = model.max_length or min(int(of_tokenizer), int(model.config["max_position_embeddings"]))
+    if own > limit:
+        raise LookupError(f"a maximum length of {own} tokens for {limit} positions")
+    if asked is not None and asked > limit:
+        raise ModelError(f"model {name}: --max-length {asked} is more than the {limit} tokens that it can take")
+    return asked or own

@@ -1,0 +1,146 @@
+"""What a saved sentence-transformers model consists of, read from its JSON files (pure but for reading).
+
+The two shapes that most published models have are run by code of our own, which starts faster and wastes less: a BERT
+with pooling (`models.bert`), and static embeddings (`models.static`). `read` recognizes them, and answers None for
+whatever deviates from what that code computes, however little: such a model runs through sentence-transformers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+_BERTS = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "camembert": 2}
+"""Architectures with BERT's forward pass -> by how much fewer tokens they take than they have positions."""
+_TRANSFORMER_KEYS = {"max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name"}
+_TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
+_POOLINGS = ("mean", "cls")
+SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Saved:
+    """A saved model of one of the shapes that are run here.
+
+    Attributes:
+        folder: where `modules.json` lies.
+        module: the folder of the transformer or of the static embeddings.
+        config: the transformer's `config.json`; empty for static embeddings.
+        max_length: as the model states it; None where the tokenizer's own limit holds, or for static embeddings.
+        prompts: name -> text; `query` and `document` are always there.
+    """
+
+    kind: Literal["bert", "static"]
+    folder: Path
+    module: Path
+    config: Mapping[str, Any]
+    pooling: str
+    normalize: bool
+    max_length: int | None
+    prompts: Mapping[str, str]
+    default_prompt: str | None
+    similarity: str
+
+
+def read(folder: Path) -> Saved | None:
+    """The model in `folder`, or None where it is not exactly of one of the two shapes."""
+    modules, settings = _json(folder / "modules.json"), _json(folder / "config_sentence_transformers.json")
+    if not isinstance(modules, list) or not isinstance(settings, dict | None):
+        return None
+    settings = settings or {}
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    official = all(str(module.get("type", "")).startswith("sentence_transformers.") for module in modules)
+    similarity = settings.get("similarity_fn_name") or "cosine"
+    if not official or settings.get("truncate_dim") is not None or similarity not in SIMILARITIES:
+        return None
+    prompts = {"query": "", "document": "", **(settings.get("prompts") or {})}
+    if not all(isinstance(text, str) for text in prompts.values()):
+        return None
+    folders = [folder / str(module.get("path", "")) for module in modules]
+    normalize = kinds[-1:] == ["Normalize"]
+    shape = kinds[:-1] if normalize else kinds
+    common: dict[str, Any] = {
+        "folder": folder,
+        "module": folders[0],
+        "normalize": normalize,
+        "prompts": prompts,
+        "default_prompt": settings.get("default_prompt_name"),
+        "similarity": similarity,
+    }
+    if shape == ["StaticEmbedding"]:
+        return Saved(kind="static", config={}, pooling="mean", max_length=None, **common)
+    if shape != ["Transformer", "Pooling"]:
+        return None
+    config, max_length = _json(folders[0] / "config.json"), _length(folders[0])
+    pooling = _pooling(_json(folders[1] / "config.json"))
+    if not isinstance(config, dict) or max_length == 0 or pooling is None or not _is_bert(config):
+        return None
+    return Saved(kind="bert", config=config, pooling=pooling, max_length=max_length, **common)
+
+
+def longest(config: Mapping[str, Any]) -> int:
+    """How many tokens the position table of a BERT has room for."""
+    return int(config["max_position_embeddings"]) - _BERTS[config["model_type"]]
+
+
+def first_position(config: Mapping[str, Any]) -> int:
+    """The position of a text's first token: RoBERTa's come after that of padding."""
+    return 0 if config["model_type"] == "bert" else int(config.get("pad_token_id", 1)) + 1
+
+
+def _is_bert(config: Mapping[str, Any]) -> bool:
+    numbers = ("hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
+    return (
+        config.get("model_type") in _BERTS
+        and config.get("hidden_act", "gelu") == "gelu"
+        and config.get("position_embedding_type", "absolute") == "absolute"
+        and not config.get("is_decoder")
+        and not config.get("add_cross_attention")
+        and not config.get("auto_map")
+        and not config.get("quantization_config")
+        and all(isinstance(config.get(name), int) for name in numbers)
+        and config["hidden_size"] % config["num_attention_heads"] == 0
+    )
+
+
+def _length(folder: Path) -> int | None:
+    """The stated maximum length, None where none is, 0 where the transformer's settings hold anything unusual."""
+    for name in ("sentence_bert_config.json", "sentence_roberta_config.json", "sentence_camembert_config.json",
+                 "sentence_xlm-roberta_config.json"):  # fmt: skip
+        settings = _json(folder / name)
+        if settings is None:
+            continue
+        usual = (
+            isinstance(settings, dict)
+            and set(settings) <= _TRANSFORMER_KEYS
+            and not settings.get("do_lower_case")
+            and settings.get("transformer_task", "feature-extraction") == "feature-extraction"
+            and settings.get("modality_config", _TEXT_ONLY) == _TEXT_ONLY
+            and settings.get("module_output_name", "token_embeddings") == "token_embeddings"
+        )
+        length = settings.get("max_seq_length") if usual else 0
+        return length if length is None or (isinstance(length, int) and length > 0) else 0
+    return None
+
+
+def _pooling(config: Any) -> str | None:
+    """The one way in which token vectors become a text's vector; None for several, or for any but mean and CLS."""
+    if not isinstance(config, dict) or config.get("include_prompt", True) is not True:
+        return None
+    if isinstance(config.get("pooling_mode"), str):
+        modes = [config["pooling_mode"]]
+    else:
+        flags = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+        modes = [flags.get(key, key) for key, value in config.items() if key.startswith("pooling_mode") and value]
+    return modes[0] if len(modes) == 1 and modes[0] in _POOLINGS else None
+
+
+def _json(file: Path) -> Any:
+    """The content of a JSON file; None where there is none that can be read."""
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None

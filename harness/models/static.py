@@ -1,0 +1,101 @@
+"""Static embeddings: a vector for every token, and their mean for a text. No torch, so a run starts at once.
+
+`StaticEmbedding` of sentence-transformers 6.2, model2vec's files included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.models import catalog
+from harness.models.saved import Saved
+from harness.similarity import paired
+from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
+
+if TYPE_CHECKING:
+    from harness.types import Float32
+
+
+class StaticEncoder:
+    """Mean of token vectors, in float32 on the CPU whatever the machine has: there is nothing to compute.
+
+    Raises:
+        LookupError, OSError: the files are not what `saved.read` took them for; open it another way.
+    """
+
+    def __init__(self, spec: ModelSpec, model: Saved) -> None:
+        from tokenizers import Tokenizer
+
+        self._tokenizer = Tokenizer.from_file(str(model.module / "tokenizer.json"))
+        self._tokenizer.no_padding()
+        self._rows = _rows(model)
+        self._normalize = model.normalize
+        known = catalog.prompts(spec.name) if spec.origin == "hub" else None
+        self.facts = EncoderFacts(
+            backend="harness",
+            device="cpu",
+            device_name="cpu",
+            precision="fp32",
+            similarity=model.similarity,
+            dimensions=self._rows.shape[1],
+            parameters=self._rows.size,
+            prompts=known or model.prompts,
+            prompts_from="catalog" if known else "model",
+            default_prompt=None if known else model.default_prompt,
+        )
+
+    def identity(self, *, prompt: Prompt, role: Role | None) -> None:
+        """None: a mean is computed as fast as a vector is read."""
+
+    def encode(
+        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
+    ) -> Iterator[Encoded]:
+        """Vectors of each block (n, dim) float32; a text without tokens gets zeros."""
+        for texts in blocks:
+            asked = [prompt.text + text for text in texts] if prompt.text else list(texts)
+            yield self._encoded(asked)
+
+    def _encoded(self, texts: list[str]) -> Encoded:
+        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        ids = [encoding.ids for encoding in encodings]
+        counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
+        flat = np.fromiter((token for one in ids for token in one), dtype=np.int64, count=int(counts.sum()))
+        rows = np.zeros((len(ids), self._rows.shape[1]), dtype=np.float32)
+        some = counts > 0
+        if len(flat):
+            starts = np.concatenate([[0], np.cumsum(counts[some])[:-1]])
+            rows[some] = np.add.reduceat(self._rows[flat], starts, axis=0) / counts[some, None]
+        if self._normalize:
+            rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
+        cut = np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids))
+        return Encoded(rows, counts, cut, int(counts.sum()))
+
+    def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
+        """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
+        return paired(left, right, similarity=self.facts.similarity)
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+def _rows(model: Saved) -> Float32:
+    """(tokens, dim) float32; model2vec's files hold fewer rows, a mapping from tokens to them, and token weights."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        tensors: Mapping[str, Any] = load_file(model.module / "model.safetensors")
+    except (SafetensorError, TypeError) as err:  # bfloat16 has no numpy type
+        raise LookupError(str(err)) from err
+    if "embedding.weight" in tensors:
+        rows = tensors["embedding.weight"]
+    else:
+        rows = tensors["embeddings"]
+        if "mapping" in tensors:
+            rows = rows[tensors["mapping"].astype(np.int64)]
+        if "weights" in tensors:
+            rows = rows.astype(np.float32) * tensors["weights"].astype(np.float32)[:, None]
+    return np.ascontiguousarray(rows, dtype=np.float32)
