@@ -184,7 +184,7 @@ def fetch(name: str, commit: str) -> None:
 
 
 def settings(name: str, commit: str) -> Path | None:
-    """The snapshot folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
+    """The folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
     from huggingface_hub import snapshot_download
 
     steady()

@@ -142,8 +142,8 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
     """How the texts of `task` are put into batches.
 
     The average precision of pair classification ranks by similarity, and pairs that are the same to the tokenizer are
-    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks are
-    fed in mteb's batches, so that their scores are mteb's.
+    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks
+    are fed in mteb's batches, so that their scores are mteb's.
     """
     if options.batch_tokens is not None:
         return "tokens"

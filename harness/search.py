@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness import parallel
 from harness.similarity import block_scores, prepare
 from harness.types import Hits
 
@@ -104,10 +105,13 @@ def search(
     start = 0
     for block in blocks:
         documents = prepare(block, similarity=similarity)
-        step = max(1, _SCORES_AT_ONCE // max(1, len(documents)))
-        for first in range(0, len(queries), step):
+        step = max(1, _SCORES_AT_ONCE // parallel.cores() // max(1, len(documents)))
+
+        def fold(first: int, documents: Float32 = documents, step: int = step, start: int = start) -> None:
             scores = block_scores(queries[first : first + step], documents, similarity=similarity)
             top.fold(scores, start=start, first_query=first)
+
+        parallel.each(fold, range(0, len(queries), step))
         start += len(block)
     if start != len(document_ids):
         raise ValueError(f"{start} document vectors for {len(document_ids)} document ids")

@@ -1,8 +1,8 @@
 """What is made of a model's vectors before they are scored: fewer dimensions, fewer bits (pure).
 
 `dims` keeps the first dimensions (Matryoshka representation: Kusupati et al. 2022, arXiv:2205.13147) and, like
-`truncate_dim` of sentence-transformers 6.2, does not make unit length again. `quantize` is what the CompressionWrapper of
-mteb 2.26.24 computes: each list of vectors that is encoded at once gets its own ranges.
+`truncate_dim` of sentence-transformers 6.2, does not make unit length again. `quantize` is what the CompressionWrapper
+of mteb 2.26.24 computes: each list of vectors that is encoded at once gets its own ranges.
 """
 
 from __future__ import annotations

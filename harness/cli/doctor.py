@@ -1,19 +1,32 @@
-"""`harness doctor`: what this machine has, and what of it works."""
+"""`harness doctor`: what this machine has, and what of it works; with a model, whether it gives the same vectors."""
 
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cli import arguments
+
+if TYPE_CHECKING:
+    from harness.selfcheck import Change
+
+_PATIENCE_SECONDS = 120
+"""Processors without half-precision arithmetic take many times longer than in fp32."""
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "doctor",
-        help="check this machine",
-        description="Versions, devices, precisions that work, hub reachable, bundled model present, folders writable.",
+        help="check this machine, or a model",
+        description="Versions, devices, precisions that work, hub reachable, bundled model present, folders writable. "
+        "With MODEL: whether its vectors stay the same in other batches, another order and half precision, and "
+        "whether bf16 or fp16 changes its scores on the suite mini by more than 0.01 points of 100.",
+    )
+    command.add_argument("model", nargs="?", metavar="MODEL", help="check this model instead of the machine")
+    command.add_argument("--device", default="auto", metavar="DEVICE", help="where the model runs")
+    command.add_argument(
+        "--full", action="store_true", help="score the suite mini in half precision however long that takes"
     )
     arguments.add_results(command)
     command.add_argument("--offline", action="store_true", help="do not ask the hub")
@@ -22,7 +35,9 @@ def add(commands: Any) -> None:
 
 
 def do(args: argparse.Namespace) -> int:
-    """Look at everything; exit 1 when something a default run needs does not work."""
+    """Look at everything; exit 1 when something does not work."""
+    if args.model:
+        return _check_model(args)
     from harness import environment, hub, models, registry, results
     from harness.errors import HarnessError
     from harness.plan import results_folder
@@ -70,6 +85,66 @@ def do(args: argparse.Namespace) -> int:
     else:
         _print(report)
     return 1 if problems else 0
+
+
+def _check_model(args: argparse.Namespace) -> int:
+    from harness import models, selfcheck
+    from harness.types import EncodeOptions
+
+    if args.offline:
+        from harness import hub
+
+        hub.go_offline()
+    spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
+    found = []
+    for difference in selfcheck.differences(spec, options):
+        found.append(difference)
+        if not args.json:
+            verdict = "rounding" if difference.fine else "MORE THAN ROUNDING"
+            print(
+                f"{difference.what:<28} largest difference {difference.largest:.1e}, least cosine "
+                f"{difference.cosine:.7f}: {verdict}",
+                flush=True,
+            )
+    half = {difference.precision: difference.suite_seconds for difference in found if difference.precision != "fp32"}
+    wanted = [precision for precision, seconds in half.items() if args.full or seconds < _PATIENCE_SECONDS]
+    scores = list(selfcheck.changes(spec, options, wanted))
+    if args.json:
+        arguments.print_json(
+            {
+                "model": spec.name,
+                "differences": [difference._asdict() for difference in found],
+                "scores": [{**change._asdict(), "points": change.points} for change in scores],
+            }
+        )
+    else:
+        _print_changes(scores)
+        for precision, seconds in half.items():
+            print(f"{precision}: {_said(precision, seconds, scores, tried=precision in wanted)}")
+    return 0 if all(difference.fine for difference in found) else 1
+
+
+def _said(precision: str, seconds: float, scores: list[Change], *, tried: bool) -> str:
+    from harness.selfcheck import POINTS
+
+    if not tried:
+        return f"the suite mini would take about {seconds:.0f} s in {precision} here; --full runs it"
+    moved = [change.task for change in scores if change.precision == precision and abs(change.points) > POINTS]
+    said = f"{len(moved)} scores by more than" if moved else "no score by more than"
+    return f"changes {said} {POINTS} points of 100 on the suite mini"
+
+
+def _print_changes(scores: list[Change]) -> None:
+    from tabulate import tabulate
+
+    by_task: dict[str, dict[str, str]] = {}
+    for change in scores:
+        row = by_task.setdefault(
+            change.task, {"task": change.task, "metric": change.metric, "fp32": f"{change.full:.3f}"}
+        )
+        row[change.precision] = f"{change.points:+.3f}"
+    if by_task:
+        print(tabulate(list(by_task.values()), headers="keys", disable_numparse=True))
 
 
 def _print(report: dict[str, Any]) -> None:

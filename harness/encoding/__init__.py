@@ -1,8 +1,8 @@
 """Texts into embeddings, checked and kept.
 
 `encode` is the one way from texts to vectors: it takes from the store what is there, lets the encoder compute the rest
-block by block, keeps each block as soon as it is done, and refuses what is not one finite, non-zero row per text, before
-any scorer sees it. `batches` and `pipeline` are what encoders are built from.
+block by block, keeps each block as soon as it is done, and refuses what is not one finite, non-zero row per text,
+before any scorer sees it. `batches` and `pipeline` are what encoders are built from.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from harness.encoding import batches, store
 from harness.errors import EncodeError
 from harness.models import prompts
-from harness.types import Batching, Encoded, Encoder, Prompt, TaskSpec, Texts
+from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64

@@ -1,8 +1,9 @@
 """Blocks of texts through a model: tokenized one block ahead, batches on as many lanes as there are, rows in order.
 
 Knows nothing of torch. A *lane* is one copy of the model with its own thread: one for each GPU, or one for each core of
-a CPU, where lanes share the weights. `prepare` turns a block into batches (tokens, padded), `launch` starts one batch on
-a lane and returns a function that waits for its rows, so that a GPU has its next batch before the last one is fetched.
+a CPU, where lanes share the weights. `prepare` turns a block into batches (tokens, padded), `launch` starts one batch
+on a lane and returns a function that waits for its rows, so that a GPU has its next batch before the last one is
+fetched.
 """
 
 from __future__ import annotations

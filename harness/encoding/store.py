@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _FORMAT = 1
 _SUFFIX = ".safetensors"
 _TENSORS = ("keys", "rows", "tokens", "truncated")
+_EVICT_EVERY = 64
 _STALE_SECONDS = 24 * 3600
 DEFAULT_GIB = 20.0
 
@@ -102,6 +103,7 @@ class Namespace:
         self._root = root or folder()
         self._folder = self._root / self.name
         self._blocks: dict[str, NDArray[np.void]] = {}
+        self._written = 0
 
     def get(self, keys: Sequence[bytes]) -> Held:
         """What the store has of `keys`."""
@@ -153,6 +155,9 @@ class Namespace:
             if not (self._folder / "namespace.json").is_file():
                 environment.keep(self._folder / "namespace.json", json.dumps(self.identity, indent=1, sort_keys=True))
             _write(self._folder / f"{digest}{_SUFFIX}", content)
+            self._written += 1
+            if self._written % _EVICT_EVERY == 0:
+                evict(root=self._root)
 
     def as_stored(self, rows: Float32) -> Float32:
         """`rows` as they will come back from the store, so that the first run gives the numbers of the second."""

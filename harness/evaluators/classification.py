@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import metrics
+from harness import metrics, parallel
 from harness.errors import DataError
 from harness.types import ClassificationSettings, Labelled, Scores, Texts
 
@@ -53,18 +53,20 @@ def score(
     Raises:
         DataError: the training texts have fewer than two labels.
     """
-    from threadpoolctl import threadpool_limits
-
     experiments = draws(gold, settings)
     encoded = np.unique(np.concatenate(experiments))
     positive = _positive_label(gold)
-    scores = []
-    # Problems of a few hundred rows: threads of the linear algebra library cost more than they give.
-    with threadpool_limits(limits=1):
-        for rows in experiments:
-            train = embeddings["train"][np.searchsorted(encoded, rows)]
-            predicted = _fit_predict(train, gold.train_labels[rows], embeddings["test"], settings)
-            scores.append(_metrics(gold.test_labels, predicted, positive))
+
+    def experiment(rows: Int64) -> dict[str, float | None]:
+        train = embeddings["train"][np.searchsorted(encoded, rows)]
+        predicted = _fit_predict(train, gold.train_labels[rows], embeddings["test"], settings)
+        return _metrics(gold.test_labels, predicted, positive)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "ignore"
+        )  # stopping early is part of the protocol; filters are the process's, not a thread's
+        scores = parallel.each(experiment, experiments)
     return {**{name: _mean([one[name] for one in scores]) for name in scores[0]}, "scores_per_experiment": scores}
 
 
@@ -100,13 +102,9 @@ def _first_of_each(labels: Int64, limit: int) -> Int64:
 
 
 def _fit_predict(train: Float32, labels: Int64, test: Float32, settings: ClassificationSettings) -> Int64:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(max_iter=settings.max_iter, random_state=settings.seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # stopping early is part of the protocol
-        model.fit(train, labels)
+    model = LogisticRegression(max_iter=settings.max_iter, random_state=settings.seed).fit(train, labels)
     predicted: Int64 = model.predict(test)
     return predicted
 

@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness import parallel
 from harness.errors import DataError
 from harness.types import Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
 
@@ -72,12 +73,9 @@ def score(
     Raises:
         DataError: fewer than two texts or labels are left to cluster.
     """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(limits=1):
-        if isinstance(gold, ClusteredSets):
-            return _legacy(gold, embeddings["texts"], settings)
-        return _bootstrapped(gold, embeddings["texts"], settings)
+    if isinstance(gold, ClusteredSets):
+        return _legacy(gold, embeddings["texts"], settings)
+    return _bootstrapped(gold, embeddings["texts"], settings)
 
 
 def _bootstrapped(gold: Clustered, embeddings: Float32, settings: ClusteringSettings) -> Scores:
@@ -106,20 +104,23 @@ def _level(
     labels = _labels_of_level(paths, level)
     present = np.ones(len(labels), dtype=bool) if labels.dtype.kind == "U" else labels != -1
     labels, embeddings = np.unique(labels[present], return_inverse=True)[1], embeddings[present]
-    model = MiniBatchKMeans(
-        n_clusters=len(np.unique(labels)),
-        batch_size=settings.k_mean_batch_size,
-        init="k-means++",
-        n_init=1,
-        random_state=settings.seed,
-    )
-    v_measures, amis = [], []
-    for _ in range(settings.n_clusters):
-        drawn = rng.choices(range(len(labels)), k=settings.max_documents_per_cluster)
+    n_clusters = len(np.unique(labels))
+
+    def cluster(drawn: list[int]) -> tuple[float, float]:
+        model = MiniBatchKMeans(
+            n_clusters=n_clusters,
+            batch_size=settings.k_mean_batch_size,
+            init="k-means++",
+            n_init=1,
+            random_state=settings.seed,
+        )
         clusters = model.fit_predict(embeddings[drawn])
-        v_measures.append(float(v_measure_score(labels[drawn], clusters)))
-        amis.append(float(adjusted_mutual_info_score(labels[drawn], clusters)))
-    return v_measures, amis
+        agreement = float(v_measure_score(labels[drawn], clusters))
+        return agreement, float(adjusted_mutual_info_score(labels[drawn], clusters))
+
+    draws = [rng.choices(range(len(labels)), k=settings.max_documents_per_cluster) for _ in range(settings.n_clusters)]
+    scores = parallel.each(cluster, draws)
+    return [v_measure for v_measure, _ in scores], [ami for _, ami in scores]
 
 
 def _labels_of_level(paths: Sequence[Path], level: int) -> NDArray[Any]:
@@ -152,8 +153,9 @@ def _check(labels: Sequence[Path], available: int, settings: ClusteringSettings)
 def _legacy(gold: ClusteredSets, embeddings: Float32, settings: ClusteringSettings) -> Scores:
     scored = _scored_sets(gold)
     ends = np.cumsum([len(one.texts) for one in scored])
-    blocks = iter(zip(scored, np.split(embeddings, ends[:-1])))
-    v_measures = [_one_set(*next(blocks), settings) if _has_two_labels(one) else 1.0 for one in gold.sets]
+    blocks = list(zip(scored, np.split(embeddings, ends[:-1]), strict=True))
+    found = iter(parallel.each(lambda block: _one_set(*block, settings), blocks))
+    v_measures = [next(found) if _has_two_labels(one) else 1.0 for one in gold.sets]
     return {
         "v_measure": float(np.mean(v_measures)),
         "v_measure_std": float(np.std(v_measures)),

@@ -157,9 +157,9 @@ def precision(spec: ModelSpec, options: EncodeOptions) -> str:
 def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None, shape: Shape = PLAIN) -> str:
     """What sets records made with `options` apart from the model's plain ones; empty for the plain ones.
 
-    Quick mode, half precision, a shorter maximum length, vectors kept as float16, fewer dimensions and quantization that
-    were asked for are experiments and get records of their own, so that they never replace the plain record; `auto` is
-    plain, and its record says what was used.
+    Quick mode, half precision, a shorter maximum length, vectors kept as float16, fewer dimensions and quantization
+    that were asked for are experiments and get records of their own, so that they never replace the plain record;
+    `auto` is plain, and its record says what was used.
     """
     asked: dict[str, str] = {}
     if max_texts is not None:

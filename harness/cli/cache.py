@@ -1,0 +1,98 @@
+"""`harness cache`: the embeddings that are kept on disk for the next run."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import Any
+
+from harness.cli import arguments
+
+
+def add(commands: Any) -> None:
+    """Declare the commands."""
+    group = commands.add_parser(
+        "cache",
+        help="look at, check and clear kept embeddings",
+        description="Embeddings are kept so that a run that was stopped goes on where it was, and one that scores the "
+        "same texts again need not encode them. They lie in $HARNESS_CACHE/embeddings (default "
+        "~/.cache/embedding-harness), at most $HARNESS_STORE_GIB gibibytes of them (default 20); those used longest "
+        "ago go first. Deleting them is always safe.",
+    )
+    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    info = actions.add_parser("info", help="what is kept, by model and way of encoding")
+    arguments.add_json(info)
+    info.set_defaults(do=_info)
+    clear = actions.add_parser("clear", help="delete kept embeddings")
+    clear.add_argument("models", nargs="*", metavar="MODEL", help="only those of these models")
+    clear.add_argument("--to", type=float, metavar="GIB", help="only the least recently used, down to this size")
+    clear.set_defaults(do=_clear)
+    verify = actions.add_parser("verify", help="check every block against its digest; broken ones are deleted")
+    verify.set_defaults(do=_verify)
+
+
+def _info(args: argparse.Namespace) -> int:
+    from harness.encoding import store
+
+    found = store.usage()
+    total = sum(one.bytes for one in found)
+    if args.json:
+        arguments.print_json(
+            {
+                "folder": str(store.folder()),
+                "bytes": total,
+                "limit": store.limit_bytes(),
+                "namespaces": [one._asdict() for one in found],
+            }
+        )
+        return 0
+    from tabulate import tabulate
+
+    rows = [
+        [
+            one.identity.get("model", "?"),
+            str(one.identity.get("revision", "?"))[:12],
+            one.identity.get("precision", "?"),
+            one.identity.get("max_length", "?"),
+            one.identity.get("batching", "?"),
+            repr(one.identity.get("prompt", "")),
+            one.blocks,
+            f"{one.bytes / 2**20:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)),
+        ]
+        for one in found
+    ]
+    headers = ["model", "revision", "precision", "length", "batches", "prompt", "blocks", "MiB", "last used"]
+    if rows:
+        print(tabulate(rows, headers=headers, disable_numparse=True) + "\n")
+    print(f"{total / 2**30:.2f} of {store.limit_bytes() / 2**30:.0f} GiB in {store.folder()}")
+    return 0
+
+
+def _clear(args: argparse.Namespace) -> int:
+    from harness.encoding import store
+    from harness.errors import UnknownName
+
+    if args.to is not None:
+        freed = store.evict(int(args.to * 2**30))
+    elif args.models:
+        found = store.usage()
+        known = list(dict.fromkeys(str(one.identity.get("model")) for one in found))
+        for name in args.models:
+            if name not in known:
+                raise UnknownName.of("model with kept embeddings", name, known)
+        freed = store.clear(namespaces=[one.namespace for one in found if one.identity.get("model") in args.models])
+    else:
+        freed = store.clear()
+    print(f"{freed / 2**20:.1f} MiB freed")
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    from harness.encoding import store
+
+    sound, broken = store.verify()
+    for file in broken:
+        print(f"BROKEN, deleted: {file}")
+    print(f"{sound} blocks are sound, {len(broken)} were broken")
+    return 1 if broken else 0
