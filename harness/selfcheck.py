@@ -17,7 +17,7 @@ from harness import data, encoding, models, registry
 from harness.errors import ModelError
 from harness.evaluators import EVALUATORS
 from harness.measure import measure
-from harness.types import EncodeOptions, Encoder, ModelSpec, Precision, Prompt, Ranked, TaskSpec, Texts
+from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, Ranked, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
