@@ -1,0 +1,22 @@
+"""A whole new card, for a model that has none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from harness.cards import index
+from harness.cards.index import Result
+from harness.cards.names import Names
+
+PROJECT = "embedding-harness"
+
+
+def new_card(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:
+    """The text of a card that says what is known: the model's name and its results."""
+    front = index.render(name, results, names=names, digits=digits) if results else ""
+    title = name.replace("\n", " ")
+    tags = "- mteb\n- sentence-similarity\n- feature-extraction\n"
+    return (
+        f"---\npipeline_tag: sentence-similarity\ntags:\n{tags}{front}---\n\n# {title}\n\n"
+        f"This model embeds texts. The results above are scores of MTEB tasks, times 100, measured with {PROJECT}.\n"
+    )
