@@ -119,7 +119,7 @@ def parse(text: str, *, path: Path | str, raw: bytes | None = None, bom: bool = 
     return card
 
 
-def load(path: Path | str, *, missing_ok: bool = False) -> Card:
+def load(path: str | os.PathLike[str], *, missing_ok: bool = False) -> Card:
     """The card in a file.
 
     Raises:

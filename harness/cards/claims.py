@@ -121,7 +121,7 @@ def key_of(result: Node, metric: str) -> Key:
     )
 
 
-def claims(card: Card) -> list[Claim]:
+def claims_of(card: Card) -> list[Claim]:
     """Everything that the card's index states, in order."""
     found: list[Claim] = []
     for number, entry in enumerate(models(card)):

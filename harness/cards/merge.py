@@ -67,7 +67,7 @@ def merge(
     Raises:
         CardError: the card's index is not what it should be, or cannot be changed without changing something else.
     """
-    if not card.text.strip() and not card.has_front_matter:
+    if not card.text:
         added = sum(len(result.metrics) for result in results)
         return Merged(template.new_card(name, results, names=names or "v2", digits=digits), Changes(added, 0, 0, 0))
     plan = Plan()
