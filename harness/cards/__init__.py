@@ -4,22 +4,29 @@
     nodes           YAML with the place of every node
     card_file       a card on disk: read with suspicion, replaced atomically
     claims          a card -> what it states, whatever its era
+    recorded        a model's records             template: a card for a model that has none
     index           records -> results in a card's layout
     edits           the least change of text for a change of data
     index_writer    results -> edits              pruning: results that are gone -> edits
-    merge           the edits made, and checked against the data they were meant to change
+    merge           the edits made, and checked (data_check) against the change that was meant
     results_table   the table in the body
+    writing         all of these in one: `show`, `write`
+    published       a card -> records under the pseudo revision `external`
+    lint            what is wrong with a card     lint_shape, lint_values: the rules
+    targets         a claim -> what to run        verify: the claims run and compared
 
-`show`, `write`, `read`, `lint`, `verify`, `eval_results.write` and `push` are what `harness card` calls. Importing this
-package imports nothing heavy.
+Importing this package imports nothing heavy. `harness card` is a thin layer over `show`, `write`, `published.read`,
+`lint.lint` and `verify.verify`.
 """
 
 from __future__ import annotations
 
 from harness.cards.card_file import Card, load, parse
 from harness.cards.claims import Claim, claims_of
+from harness.cards.finding import Finding
 from harness.cards.index import Collected, Result
 from harness.cards.merge import Changes, Merged, merge
+from harness.cards.verify import Run, Verified
 from harness.cards.writing import Options, Written, collected, show, write
 
 __all__ = [
@@ -27,9 +34,12 @@ __all__ = [
     "Changes",
     "Claim",
     "Collected",
+    "Finding",
     "Merged",
     "Options",
     "Result",
+    "Run",
+    "Verified",
     "Written",
     "claims_of",
     "collected",

@@ -119,14 +119,20 @@ def parse(text: str, *, path: Path | str, raw: bytes | None = None, bom: bool = 
     return card
 
 
-def load(path: str | os.PathLike[str], *, missing_ok: bool = False) -> Card:
+def load(path: str | os.PathLike[str], *, to_change: bool = False) -> Card:
     """The card in a file.
 
+    Args:
+        path: the file.
+        to_change: whether it will be written: then it may be absent, but neither a symbolic link nor read-only.
+
     Raises:
-        CardError: no regular file, a symbolic link, too large, not UTF-8 text, or as `parse`.
+        CardError: no regular file, too large, not UTF-8 text, or as `parse`.
     """
     path = Path(path)
-    raw = _read(path, missing_ok=missing_ok)
+    if to_change:
+        _check_writable(path)
+    raw = _read(path, missing_ok=to_change)
     if raw is None:
         return parse("", path=path)
     bom = raw.startswith(_BOM)
@@ -146,8 +152,7 @@ def save(card: Card, text: str) -> bool:
     with _on_disk(path, "written"):
         if len(content) > MAX_BYTES:
             raise CardError(f"{path}: would have {len(content)} bytes, more than {MAX_BYTES}; write fewer metrics")
-        if card.raw is not None and not path.lstat().st_mode & 0o222:
-            raise CardError(f"{path}: read-only; allow writing (chmod u+w) and run again")
+        _check_writable(path)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
             with temporary.open("xb") as file:
@@ -163,6 +168,15 @@ def save(card: Card, text: str) -> bool:
                 temporary.unlink(missing_ok=True)
             raise
     return True
+
+
+def _check_writable(path: Path) -> None:
+    """Raises CardError for a link, whose target a new file would cut off, and for a file that is read-only."""
+    with _on_disk(path, "written"):
+        if path.is_symlink():
+            raise CardError(f"{path}: a symbolic link; name the file that it points to")
+        if path.exists() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
+            raise CardError(f"{path}: read-only; allow writing (chmod u+w) and run again")
 
 
 def _check_unchanged(card: Card) -> None:
@@ -193,13 +207,11 @@ def _newline(text: str) -> str:
 def _read(path: Path, *, missing_ok: bool) -> bytes | None:
     with _on_disk(path, "read"):
         try:
-            mode = path.lstat().st_mode
+            mode = path.stat().st_mode
         except FileNotFoundError:
             if missing_ok and path.parent.is_dir():
                 return None
             raise
-        if stat.S_ISLNK(mode):
-            raise CardError(f"{path}: a symbolic link; name the file that it points to")
         if not stat.S_ISREG(mode):
             what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
             raise CardError(f"{path}: {what}, expected a model card such as README.md")

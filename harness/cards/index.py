@@ -151,6 +151,11 @@ def scalar(text: str, *, in_flow: bool = False) -> str:
     plain = _PLAIN.fullmatch(text) and not (in_flow and " " in text.strip())
     if plain and text.lower() not in _WORDS and tag_of(text).endswith(":str") and not _NUMBER_ANYWHERE.fullmatch(text):
         return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """A text as YAML in quotes."""
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     return json.dumps(text, ensure_ascii=True) if text.isascii() else json.dumps(text, ensure_ascii=False)

@@ -123,7 +123,7 @@ def write(
         HarnessError: as `collected`, or the card cannot be read, changed or written. Then it is untouched.
     """
     recorded, found = collected(model, options)
-    card = card_file.load(path, missing_ok=True)
+    card = card_file.load(path, to_change=True)
     merged = merge(
         card,
         found.results,

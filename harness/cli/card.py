@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.cli import arguments
+from harness.cli import arguments, card_check
 from harness.errors import UnknownName
 
 
@@ -21,6 +21,7 @@ def add(commands: Any) -> None:
     kinds = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_show(kinds)
     _add_write(kinds)
+    card_check.add(kinds)
 
 
 def add_selection(command: argparse.ArgumentParser) -> None:

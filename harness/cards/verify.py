@@ -1,0 +1,274 @@
+"""Does a card tell the truth? What it claims is run and compared.
+
+    claims -> targets (task, part, metric, data)  ->  harness.run  ->  verdicts
+
+A claim that names other data than the task's spec pins is run on the data that it names, and recorded apart. What
+cannot be run is told with the reason. How near is near enough is `judge`'s to say, and where an interval comes from is
+`intervals`: a function of the record, so that better ones can take its place.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from harness.cards import card_file
+from harness.cards.claims import Claim, claims_of
+from harness.cards.targets import Target, target_of
+from harness.errors import CardError, CellsFailed, UnknownName
+from harness.types import Part, Record, TaskSpec
+
+Verdict = Literal["reproduced", "in interval", "within 0.1", "not reproduced", "cannot run"]
+VERDICTS: tuple[Verdict, ...] = ("reproduced", "in interval", "within 0.1", "not reproduced", "cannot run")
+EXACT = 0.0005
+NEAR = 0.1
+"""In points of 0-100."""
+
+Interval: TypeAlias = "tuple[float, float]"
+Intervals: TypeAlias = Callable[[Record, Part, str], "Interval | None"]
+"""(record, part, metric) -> where the score (0-1) of an equal run would lie, 95 times in 100; None where unknown."""
+
+_T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
+"""The 97.5 % quantile of Student's t for 1, 2, ... degrees of freedom."""
+
+
+class Verified(NamedTuple):
+    """A claim and what came of it.
+
+    Attributes:
+        ours: 0-1; None where nothing could be run.
+        difference: ours less the claim, in points of 0-100.
+        interval: 0-1; None where unknown.
+        reason: why it cannot be run, or what to know about the comparison.
+    """
+
+    claim: Claim
+    ours: float | None
+    difference: float | None
+    verdict: Verdict
+    interval: Interval | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """How to run; as for `harness.run`.
+
+    Attributes:
+        pinned_data: run on the data and commit that a task's spec pins, where the card names others.
+    """
+
+    results: str | os.PathLike[str] | None = None
+    tasks_dirs: Sequence[str | os.PathLike[str]] = ()
+    pinned_data: bool = False
+    device: str = "auto"
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    offline: bool = False
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+    on_event: Callable[[Any], None] = lambda event: None
+
+
+def verify(
+    path: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    tasks: Sequence[str] | None = None,
+    metrics: Literal["all", "main"] = "all",
+    run: Run | None = None,
+    intervals: Intervals | None = None,
+) -> list[Verified]:
+    """Run what a card claims and compare; one verdict a claim, in the card's order.
+
+    Args:
+        path: the card.
+        model: whose card it is; by default the folder that the card lies in.
+        tasks: only claims about these.
+        metrics: `main`: only claims about the main metric of their task.
+        run: how to run.
+        intervals: where intervals come from; by default `of_experiments`.
+
+    Raises:
+        CardError: the card cannot be read, claims nothing, or its model is unknown.
+        HarnessError: the model cannot be found, or the results folder cannot be written.
+    """
+    from harness import registry
+
+    run, card = run or Run(), card_file.load(path)
+    claims = _chosen(claims_of(card), tasks, path)
+    model = model or model_beside(Path(path))
+    known = registry.tasks([Path(folder) for folder in run.tasks_dirs])
+    targets = {claim: target_of(claim, known, pinned_data=run.pinned_data) for claim in claims}
+    if metrics == "main":
+        claims = [claim for claim in claims if _is_main(targets[claim])]
+    measured = _measured([target for target in targets.values() if isinstance(target, Target)], model, run)
+    return [_verified(claim, targets[claim], measured, intervals or of_experiments) for claim in claims]
+
+
+def judge(claim: Claim, ours: float, interval: Interval | None) -> Verdict:
+    """How near our score is to the claim's.
+
+    `reproduced`: to 0.0005 points, beyond what the claim's own digits round away. `in interval`: the claim lies where
+    an equal run would. `within 0.1`: it does not, or that is unknown, but no more than 0.1 points are between them.
+    """
+    assert claim.score is not None
+    digits = len(claim.text.partition(".")[2].partition("e")[0]) + (0 if claim.scale == "percent" else -2)
+    rounding = 0.5 * 10.0**-digits
+    apart = abs(ours - claim.score) * 100
+    if apart <= EXACT + (rounding if rounding > EXACT else 0):
+        return "reproduced"
+    if interval is not None and interval[0] <= claim.score <= interval[1]:
+        return "in interval"
+    return "within 0.1" if apart <= NEAR else "not reproduced"
+
+
+def of_experiments(record: Record, part: Part, metric: str) -> Interval | None:
+    """Where the mean of as many new draws would lie, from the spread of the record's own (Student's t, 95 %).
+
+    For clustering (`v2`) only: mteb draws its samples from one generator for all parts of a task, so that a published
+    score depends on the parts that ran before. Every other task gives the same score again.
+    """
+    values = _draws(record.parts.get(part, {})) if metric == "v_measure" else []
+    if len(values) < 2:
+        return None
+    quantile = _T_975[len(values) - 2] if len(values) - 2 < len(_T_975) else 1.96
+    reach = quantile * statistics.stdev(values) * math.sqrt(2 / len(values))
+    middle = statistics.fmean(values)
+    return middle - reach, middle + reach
+
+
+def model_beside(path: Path) -> str:
+    """The model whose card lies at `path`: the folder that holds both.
+
+    Raises:
+        CardError: the folder holds no model.
+    """
+    folder = path.parent
+    if any((folder / name).is_file() for name in ("modules.json", "config.json")):
+        return str(folder.resolve())
+    raise CardError(f"{path}: no model lies beside this card; name it with --model ORG/NAME or a folder")
+
+
+def _chosen(claims: Sequence[Claim], tasks: Sequence[str] | None, path: str | os.PathLike[str]) -> list[Claim]:
+    if not claims:
+        raise CardError(f"{path}: claims nothing: its front matter has no `model-index` with results")
+    for task in tasks or ():
+        claimed = dict.fromkeys(claim.key.task for claim in claims)
+        if task not in claimed:
+            raise UnknownName.of(f"task in {path}", task, claimed)
+    return [claim for claim in claims if tasks is None or claim.key.task in tasks]
+
+
+def _is_main(target: Target | str) -> bool:
+    return isinstance(target, str) or target.metric in ("main_score", target.task.main_metric)
+
+
+class _Measured(NamedTuple):
+    records: Mapping[tuple[str, bool], Record]
+    failures: Mapping[tuple[str, bool, Part], str]
+
+
+def _measured(targets: Iterable[Target], model: str, run: Run) -> _Measured:
+    """Records and failures by task and whether it ran on other data than its spec pins; those are recorded apart."""
+    from harness import environment
+
+    targets = list(targets)
+    records: dict[tuple[str, bool], Record] = {}
+    failures: dict[tuple[str, bool, Part], str] = {}
+    for elsewhere in (False, True):
+        wanted = [target for target in targets if target.elsewhere == elsewhere]
+        folder = environment.cache_folder() / "verify" if elsewhere else run.results
+        for record in _records(wanted, model, run, folder, failures, elsewhere=elsewhere):
+            records[record.task, elsewhere] = record
+    return _Measured(records, failures)
+
+
+def _records(
+    targets: Sequence[Target],
+    model: str,
+    run: Run,
+    folder: str | os.PathLike[str] | None,
+    failures: dict[tuple[str, bool, Part], str],
+    *,
+    elsewhere: bool,
+) -> list[Record]:
+    import harness
+
+    if not targets:
+        return []
+
+    def take(event: Any) -> None:
+        task, part = event.job.task.name, event.part
+        if event.kind == "failed":
+            failures[task, elsewhere, part] = event.failure.error
+        elif event.kind == "inapplicable":
+            failures.update({(task, elsewhere, part): event.message for part in event.job.todo})
+        run.on_event(event)
+
+    try:
+        return harness.run(
+            model,
+            _narrowed(targets),
+            results=folder,
+            tasks_dirs=run.tasks_dirs,
+            device=run.device,
+            precision=run.precision,
+            offline=run.offline,
+            trust_remote_code=run.trust_remote_code,
+            allow_pickle=run.allow_pickle,
+            on_event=take,
+        )
+    except CellsFailed as err:
+        return err.records
+
+
+def _narrowed(targets: Sequence[Target]) -> list[TaskSpec]:
+    """Each task once, with no more splits and subsets than are claimed."""
+    parts: dict[str, list[Target]] = {}
+    for target in targets:
+        parts.setdefault(target.task.name, []).append(target)
+    specs = []
+    for wanted in parts.values():
+        task = wanted[0].task
+        splits, subsets = ({getattr(target.part, name) for target in wanted} for name in ("split", "subset"))
+        specs.append(
+            replace(
+                task,
+                splits=tuple(split for split in task.splits if split in splits),
+                subsets={subset: spoken for subset, spoken in task.subsets.items() if subset in subsets},
+            )
+        )
+    return specs
+
+
+def _verified(claim: Claim, target: Target | str, measured: _Measured, intervals: Intervals) -> Verified:
+    if isinstance(target, str):
+        return Verified(claim, None, None, "cannot run", reason=target)
+    task, part = target.task.name, target.part
+    record = measured.records.get((task, target.elsewhere))
+    entry = record.parts.get(part) if record is not None else None
+    if record is None or entry is None:
+        reason = measured.failures.get((task, target.elsewhere, part), "it was not run")
+        return Verified(claim, None, None, "cannot run", reason=reason)
+    ours = entry.get(target.metric)
+    if not isinstance(ours, int | float):
+        return Verified(claim, None, None, "cannot run", reason=f"{target.metric} is undefined or not computed here")
+    assert claim.score is not None
+    metric = target.task.main_metric if target.metric == "main_score" else target.metric
+    interval = intervals(record, part, metric)
+    verdict = judge(claim, float(ours), interval)
+    return Verified(claim, float(ours), (float(ours) - claim.score) * 100, verdict, interval, target.note)
+
+
+def _draws(entry: Mapping[str, Any]) -> list[float]:
+    """The value of each draw, the mean over the levels of a hierarchy."""
+    listed = entry.get("v_measures")
+    levels = list(listed.values()) if isinstance(listed, Mapping) else []
+    if not levels or not all(isinstance(level, list) for level in levels):
+        return []
+    return [statistics.fmean(one) for one in zip(*levels, strict=False)]
