@@ -13,7 +13,8 @@
     writing         all of these in one: `show`, `write`
     published       a card -> records under the pseudo revision `external`
     lint            what is wrong with a card     lint_shape, lint_values: the rules
-    targets         a claim -> what to run        verify: the claims run and compared
+    targets         a claim -> what to run        intervals: how far equal runs differ
+    verify          claims run and compared
 
 Importing this package imports nothing heavy. `harness card` is a thin layer over `show`, `write`, `published.read`,
 `lint.lint` and `verify.verify`.

@@ -9,16 +9,15 @@ cannot be run is told with the reason. How near is near enough is `judge`'s to s
 
 from __future__ import annotations
 
-import math
 import os
-import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple
 
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
+from harness.cards.intervals import Interval, Intervals, of_record
 from harness.cards.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
 from harness.types import Part, Record, TaskSpec
@@ -28,13 +27,6 @@ VERDICTS: tuple[Verdict, ...] = ("reproduced", "in interval", "within 0.1", "not
 EXACT = 0.0005
 NEAR = 0.1
 """In points of 0-100."""
-
-Interval: TypeAlias = "tuple[float, float]"
-Intervals: TypeAlias = Callable[[Record, Part, str], "Interval | None"]
-"""(record, part, metric) -> where the score (0-1) of an equal run would lie, 95 times in 100; None where unknown."""
-
-_T_975 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131)
-"""The 97.5 % quantile of Student's t for 1, 2, ... degrees of freedom."""
 
 
 class Verified(NamedTuple):
@@ -91,7 +83,7 @@ def verify(
         tasks: only claims about these.
         metrics: `main`: only claims about the main metric of their task.
         run: how to run.
-        intervals: where intervals come from; by default `of_experiments`.
+        intervals: where intervals come from; by default `intervals.of_record`.
 
     Raises:
         CardError: the card cannot be read, claims nothing, or its model is unknown.
@@ -107,7 +99,7 @@ def verify(
     if metrics == "main":
         claims = [claim for claim in claims if _is_main(targets[claim])]
     measured = _measured([target for target in targets.values() if isinstance(target, Target)], model, run)
-    return [_verified(claim, targets[claim], measured, intervals or of_experiments) for claim in claims]
+    return [_verified(claim, targets[claim], measured, intervals or of_record) for claim in claims]
 
 
 def judge(claim: Claim, ours: float, interval: Interval | None) -> Verdict:
@@ -125,21 +117,6 @@ def judge(claim: Claim, ours: float, interval: Interval | None) -> Verdict:
     if interval is not None and interval[0] <= claim.score <= interval[1]:
         return "in interval"
     return "within 0.1" if apart <= NEAR else "not reproduced"
-
-
-def of_experiments(record: Record, part: Part, metric: str) -> Interval | None:
-    """Where the mean of as many new draws would lie, from the spread of the record's own (Student's t, 95 %).
-
-    For clustering (`v2`) only: mteb draws its samples from one generator for all parts of a task, so that a published
-    score depends on the parts that ran before. Every other task gives the same score again.
-    """
-    values = _draws(record.parts.get(part, {})) if metric == "v_measure" else []
-    if len(values) < 2:
-        return None
-    quantile = _T_975[len(values) - 2] if len(values) - 2 < len(_T_975) else 1.96
-    reach = quantile * statistics.stdev(values) * math.sqrt(2 / len(values))
-    middle = statistics.fmean(values)
-    return middle - reach, middle + reach
 
 
 def model_beside(path: Path) -> str:
@@ -263,12 +240,3 @@ def _verified(claim: Claim, target: Target | str, measured: _Measured, intervals
     interval = intervals(record, part, metric)
     verdict = judge(claim, float(ours), interval)
     return Verified(claim, float(ours), (float(ours) - claim.score) * 100, verdict, interval, target.note)
-
-
-def _draws(entry: Mapping[str, Any]) -> list[float]:
-    """The value of each draw, the mean over the levels of a hierarchy."""
-    listed = entry.get("v_measures")
-    levels = list(listed.values()) if isinstance(listed, Mapping) else []
-    if not levels or not all(isinstance(level, list) for level in levels):
-        return []
-    return [statistics.fmean(one) for one in zip(*levels, strict=False)]
