@@ -89,7 +89,7 @@ class Card:
         Raises:
             CardError: a value that is no plain data.
         """
-        return nodes.load(self.front_matter, path=str(self.path), line=self.line_of(max(self.start, 0)))
+        return nodes.data(self.tree.root, path=str(self.path))
 
     def with_text(self, text: str) -> Card:
         """The same file with another text, read anew.

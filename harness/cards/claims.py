@@ -96,10 +96,15 @@ def text(mapping: Node | None, *path: str) -> str | None:
 
 def metric_nodes(entry: Node, model: int = 0) -> Iterator[MetricNodes]:
     """Every metric of an entry of the index, in order."""
-    for i, result in enumerate(items(entry, "results")):
-        for j, metric in enumerate(items(result, "metrics")):
-            if metric.real.kind == "mapping":
-                yield MetricNodes((model, i, j), result, metric, metric.real.get("type"), metric.real.get("value"))
+    for position, result in enumerate(items(entry, "results")):
+        yield from metrics_of(result, (model, position))
+
+
+def metrics_of(result: Node, place: tuple[int, int]) -> Iterator[MetricNodes]:
+    """Every metric of a result, in order."""
+    for position, metric in enumerate(items(result, "metrics")):
+        if metric.real.kind == "mapping":
+            yield MetricNodes((*place, position), result, metric, metric.real.get("type"), metric.real.get("value"))
 
 
 def type_of(result: Node) -> str:
@@ -111,13 +116,14 @@ def type_of(result: Node) -> str:
 
 def key_of(result: Node, metric: str) -> Key:
     """The identity of a metric of a result."""
+    dataset = result.real.get("dataset") if result.real.kind == "mapping" else None
     return Key(
-        task=read_name(text(result, "dataset", "name") or "").task,
-        dataset=text(result, "dataset", "type"),
-        config=text(result, "dataset", "config"),
-        split=text(result, "dataset", "split"),
-        revision=text(result, "dataset", "revision"),
-        metric=to_v2(metric, type_of(result)),
+        task=read_name(text(dataset, "name") or "").task,
+        dataset=text(dataset, "type"),
+        config=text(dataset, "config"),
+        split=text(dataset, "split"),
+        revision=text(dataset, "revision"),
+        metric=to_v2(metric, type_of(result)) if metric else "",
     )
 
 

@@ -15,7 +15,7 @@ from harness.cards.claims import Key, MetricNodes
 from harness.cards.data_check import Change
 from harness.cards.edits import Edit, Item
 from harness.cards.index import Result, metric_item, model_item
-from harness.cards.names import Names, fraction, named, percent_text
+from harness.cards.names import Names, fraction, named, percent_text, to_v2
 from harness.cards.nodes import Node
 from harness.errors import CardError
 
@@ -87,11 +87,12 @@ class IndexWriter:
         """Put results into the entry `node` of the index, which is its item `number`."""
         there: dict[Key, list[MetricNodes]] = {}
         blocks: dict[Key, list[tuple[int, Node]]] = {}
-        for found in claims.metric_nodes(node, number):
-            metric = found.type.real.text if found.type is not None else ""
-            there.setdefault(claims.key_of(found.result, metric), []).append(found)
         for position, block in enumerate(claims.items(node, "results")):
-            blocks.setdefault(claims.key_of(block, ""), []).append((position, block))
+            key = claims.key_of(block, "")
+            blocks.setdefault(key, []).append((position, block))
+            for found in claims.metrics_of(block, (number, position)):
+                metric = to_v2(found.type.real.text, claims.type_of(block)) if found.type is not None else ""
+                there.setdefault(key._replace(metric=metric), []).append(found)
         new: list[Result] = []
         for result in results:
             missing: dict[str, float] = {}

@@ -129,7 +129,7 @@ def _entries(card: Card) -> list[Node]:
         raise CardError(f"{card.path}:{keys[1].line}: `{INDEX}` stands here a second time; make one of them")
     if index.real.kind != "sequence":
         raise CardError(f"{card.path}:{index.line}: `{INDEX}` is a {index.real.kind}, expected a list of models")
-    return index.real.items
+    return list(index.real.items)
 
 
 def _same_name(one: str, other: str) -> bool:

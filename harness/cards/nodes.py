@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import yaml
@@ -24,6 +24,7 @@ Kind = Literal["scalar", "sequence", "mapping", "alias"]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _STR = "tag:yaml.org,2002:str"
 _MERGE = "<<"
+_MERGE_TAG = "tag:yaml.org,2002:merge"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,7 +37,7 @@ class Node:
         line: counted from 1, in the file.
         text: of a scalar, without its quotes; of an alias, the name.
         style: of a scalar: None when plain, else the quote or `|` or `>`.
-        tag: of a scalar, as YAML 1.1 resolves it.
+        tag: of a scalar, as YAML 1.1 resolves it; of a collection, the one that is written, or empty.
         items: of a sequence.
         pairs: of a mapping: key and value.
         target: of an alias.
@@ -52,8 +53,8 @@ class Node:
     tag: str = ""
     flow: bool = False
     anchor: str | None = None
-    items: list[Node] = field(default_factory=list)
-    pairs: list[tuple[Node, Node]] = field(default_factory=list)
+    items: Sequence[Node] = ()
+    pairs: Sequence[tuple[Node, Node]] = ()
     target: Node | None = None
     size: int = 1
 
@@ -68,14 +69,14 @@ class Node:
         return self.kind == "scalar" and self.tag.endswith(":null")
 
     def entries(self) -> Iterator[tuple[str, Node]]:
-        """The pairs of a mapping with scalar keys, merged ones (`<<`) after its own, as a loader sees them."""
+        """The pairs of a mapping with scalar keys, merged ones (`<<`) after its own."""
         merged: list[Node] = []
         for key, value in self.real.pairs:
             if key.real.kind != "scalar":
                 continue
             if key.real.text == _MERGE and key.real.style is None:
                 given = value.real
-                merged += given.items if given.kind == "sequence" else [given]
+                merged += list(given.items) if given.kind == "sequence" else [given]
             else:
                 yield key.real.text, value
         for one in merged:
@@ -84,9 +85,9 @@ class Node:
 
     def get(self, name: str) -> Node | None:
         """The value of a key: the last of the mapping's own (as loaders do), else a merged one."""
-        own = [value for key, value in self.real.pairs if key.real.kind == "scalar" and key.real.text == name]
-        if own:
-            return own[-1]
+        for key, value in reversed(self.real.pairs):
+            if key.text == name and key.kind == "scalar":
+                return value
         return next((value for key, value in self.entries() if key == name), None)
 
     def holds(self, value: Node) -> bool:
@@ -123,22 +124,50 @@ def parse(text: str, *, path: str, start: int = 0, line: int = 1) -> Tree:
         ) from err
 
 
-def load(text: str, *, path: str, line: int = 1) -> Any:
-    """The data in a front matter that `parse` accepted, as `yaml.safe_load` gives it.
+def data(node: Node | None, *, path: str) -> Any:
+    """The data that `yaml.safe_load` makes of a node; nothing stands in it twice, also where an alias does.
 
     Raises:
-        CardError: a value that is no data, such as the date 2024-13-40 or a Python object.
+        CardError: a value that is no plain data, such as the date 2024-13-40 or a Python object.
     """
+    if node is None:
+        return None
     try:
-        return yaml.load(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as err:
-        mark = err.problem_mark or err.context_mark
-        place = line + mark.line if mark else line
-        raise CardError(f"{path}:{place}: the front matter holds no plain data: {err.problem}; correct it") from err
-    except (ValueError, OverflowError, TypeError, RecursionError) as err:
+        return _plain(node.real, path)
+    except (yaml.YAMLError, ValueError, OverflowError, TypeError) as err:
+        said = err.problem if isinstance(err, yaml.MarkedYAMLError) else err
         raise CardError(
-            f"{path}:{line}: the front matter holds a value that cannot be read: {err}; correct it"
+            f"{path}:{node.line}: the front matter holds what is no plain data: {said}; correct it"
         ) from err
+
+
+def _plain(node: Node, path: str) -> Any:
+    if node.kind == "scalar":
+        return scalar_of(node.tag, node.text)
+    if node.tag not in ("", "!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"):
+        raise ValueError(f"the tag {node.tag}")
+    return [data(item, path=path) for item in node.items] if node.kind == "sequence" else _mapping(node, path)
+
+
+def _mapping(node: Node, path: str) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in node.pairs:
+        if key.real.tag == _MERGE_TAG:
+            inherited = value.real.items if value.real.kind == "sequence" else [value]
+            for one in reversed(inherited):
+                if one.real.kind != "mapping":
+                    raise ValueError("a merge key (<<) of something that is no mapping")
+                found = {**data(one, path=path), **found} if len(inherited) == 1 else {**found, **data(one, path=path)}
+    own = {data(key, path=path): data(value, path=path) for key, value in node.pairs if key.real.tag != _MERGE_TAG}
+    return {**found, **own}
+
+
+@functools.lru_cache(maxsize=100_000)
+def scalar_of(tag: str, text: str) -> Any:
+    """The value of a scalar, as `yaml.safe_load` has it."""
+    if tag == _STR:
+        return text
+    return yaml.constructor.SafeConstructor().construct_object(yaml.ScalarNode(tag, text))
 
 
 @functools.cache
@@ -214,7 +243,7 @@ class _Builder:
 
     def start_collection(self, event: Any) -> None:
         node = self.node("mapping" if isinstance(event, yaml.MappingStartEvent) else "sequence", event)
-        node.flow = bool(event.flow_style)
+        node.flow, node.tag = bool(event.flow_style), event.tag or ""
         self.remember(node)
         self.open.append((node, []))
         if len(self.open) > MAX_DEPTH:

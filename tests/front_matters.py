@@ -15,6 +15,8 @@ _RESULT = """\
     - type: cos_sim_spearman
       value: 81.123
 """
+_SECOND = _RESULT.replace("BIOSSES", "STS12")
+_FLOW = "{task: {type: STS}, metrics: [{type: a, value: 1}]}"
 _INDEX = f"model-index:\n- name: mine\n  results:\n{_RESULT}"
 _BODY = "\n# A model\n\nSome text.\n"
 
@@ -50,15 +52,15 @@ CORPUS: dict[str, str] = {
     "white space before the dashes": "\n\n" + _card(_INDEX),
     "white space after the dashes": f"---\n{_INDEX}---  \n# A model\n",
     "nothing after the dashes": f"---\n{_INDEX}---",
-    "tabs in text": _card(f"about: \"a\tb\"\nother: a\tb\n{_INDEX}", "\tcode\n"),
+    "tabs in text": _card(f'about: "a\tb"\nother: a\tb\n{_INDEX}', "\tcode\n"),
     "non-ASCII": _card(f"über: 'größe 模型 😀'\n{_INDEX}# 😀 é\nlast: ü\n", "\n# Überschrift 模型\n"),
     "comments between results": _card(
-        f"model-index:\n- name: mine # ours\n  results:\n  # first\n{_RESULT}  # between\n{_RESULT.replace('BIOSSES', 'STS12')}"
+        f"model-index:\n- name: mine # ours\n  results:\n  # first\n{_RESULT}  # between\n{_SECOND}"
         "    # inside, at the end\n  # after\n# outside\nlicense: mit\n"
     ),
     "comment on the last line": _card(_INDEX.rstrip("\n") + "  # measured by hand\n"),
     "blank lines between results": _card(
-        f"model-index:\n\n- name: mine\n\n  results:\n\n{_RESULT}\n{_RESULT.replace('BIOSSES', 'STS12')}\n\nlicense: mit\n"
+        f"model-index:\n\n- name: mine\n\n  results:\n\n{_RESULT}\n{_SECOND}\n\nlicense: mit\n"
     ),
     "several models": _card(
         f"{_INDEX}- name: other\n  results:\n{_RESULT}- name: third\n  results: []\nlicense: mit\n"
@@ -72,9 +74,9 @@ CORPUS: dict[str, str] = {
     "empty index": _card("model-index: []\nlicense: mit\n"),
     "null index": _card("model-index:\nlicense: mit\n"),
     "null index last": _card("license: mit\nmodel-index:\n"),
-    "flow index": _card("model-index: [{name: mine, results: [{task: {type: STS}, metrics: [{type: a, value: 1}]}]}]\n"),
+    "flow index": _card(f"model-index: [{{name: mine, results: [{_FLOW}]}}]\n"),
     "flow index without results": _card("model-index: [{name: mine, results: []}]\n"),
-    "flow results": _card("model-index:\n- name: mine\n  results: [{task: {type: STS}, metrics: [{type: a, value: 1}]}]\n"),
+    "flow results": _card(f"model-index:\n- name: mine\n  results: [{_FLOW}]\n"),
     "flow results of several lines": _card(
         "model-index:\n- name: mine\n  results: [\n    {task: {type: STS}, metrics: [{type: a, value: 1}]},\n"
         "    {task: {type: STS}, metrics: [{type: b, value: 1}]}, # last\n  ]\nlicense: mit\n"
@@ -94,11 +96,13 @@ CORPUS: dict[str, str] = {
         "        -   type: a\n            value: 1\n"
     ),
     "dash on its own line": _card(
-        "model-index:\n-\n  name: mine\n  results:\n  -\n    task:\n      type: STS\n  - # here\n    task: {type: STS}\n"
+        "model-index:\n-\n  name: mine\n  results:\n  -\n    task:\n      type: STS\n"
+        "  - # here\n    task: {type: STS}\n"
     ),
     "whole front matter indented": _card("".join(f"  {line}\n" for line in _INDEX.splitlines())),
     "anchors and aliases": _card(
-        "model-index:\n- name: mine\n  results:\n  - dataset: &data\n      type: a/b\n      name: A\n    task: &sts {type: STS}\n"
+        "model-index:\n- name: mine\n  results:\n"
+        "  - dataset: &data\n      type: a/b\n      name: A\n    task: &sts {type: STS}\n"
         "    metrics:\n    - type: x\n      value: &v 39.146000000000003\n"
         "  - dataset: *data\n    task: *sts\n    metrics:\n    - type: y\n      value: *v\n"
     ),
@@ -112,19 +116,22 @@ CORPUS: dict[str, str] = {
     "duplicate results": _card(f"model-index:\n- name: mine\n  results:\n{_RESULT}{_RESULT}license: mit\n"),
     "duplicate keys": _card(f"license: mit\nlicense: apache-2.0\n{_INDEX}"),
     "unknown keys": _card(
-        f"custom: {{deep: [1, {{x: null}}]}}\n{_INDEX}    source:\n      url: https://example.org\n      extra: 1\n    odd: here\n"
+        f"custom: {{deep: [1, {{x: null}}]}}\n{_INDEX}"
+        "    source:\n      url: https://example.org\n      extra: 1\n    odd: here\n"
     ),
-    "quoted keys": _card(f'"license": \'mit\'\n{_INDEX.replace("model-index:", chr(34) + "model-index" + chr(34) + ":")}'),
+    "quoted keys": _card(
+        f"\"license\": 'mit'\n{_INDEX.replace('model-index:', chr(34) + 'model-index' + chr(34) + ':')}"
+    ),
     "block scalar ends the results": _card(f"{_INDEX}    notes: |\n      written\n      by hand\n"),
     "block scalar ends the results, then more": _card(f"{_INDEX}    notes: |-\n      written\n\n\nlicense: mit\n"),
     "dashes in the body": _card(_INDEX, "\n# A model\n\n---\n\nmodel-index:\n- name: mine\n\n---\n"),
     "trailing spaces": _card(_INDEX.replace("results:\n", "results:   \n").replace("81.123\n", "81.123   \n")),
     "document end": _card(f"{_INDEX}...\n"),
     "explicit tags": _card(f"a: !!str 12\nb: ! 13\n{_INDEX}"),
-    "old Mac line breaks": _card(f"language: de\n{_INDEX}").replace("\n", "\r"),
     "no last line break": _card(_INDEX, "# A model"),
     "five thousand results": _card(
-        "model-index:\n- name: mine\n  results:\n" + "".join(_RESULT.replace("BIOSSES", f"Task{i}") for i in range(5000))
+        "model-index:\n- name: mine\n  results:\n"
+        + "".join(_RESULT.replace("BIOSSES", f"Task{i}") for i in range(5000))
     ),
 }
 """Name -> text. Each is a valid card; the index is of `mine` where there is one."""
