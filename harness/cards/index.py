@@ -17,7 +17,6 @@ One result is one part (split, config) of one task with its metrics:
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.cards.claims import Key
 from harness.cards.edits import Item
-from harness.cards.names import PREFIX, Names, named, percent_text, to_v2
+from harness.cards.names import PREFIX, Names, named, percent_text, to_v2, value_of
 from harness.cards.nodes import tag_of
 from harness.errors import CardError, SpecError, UnknownName
 from harness.registry import Registry
@@ -75,7 +74,7 @@ class Result:
                 "type": self.dataset,
             },
             "metrics": [
-                {"type": named(metric, self.type, names=names), "value": float(percent_text(score, digits))}
+                {"type": named(metric, self.type, names=names), "value": value_of(percent_text(score, digits))}
                 for metric, score in self.metrics.items()
             ],
             "task": {"type": self.type},
@@ -158,7 +157,8 @@ def quoted(text: str) -> str:
     """A text as YAML in quotes."""
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
-    return json.dumps(text, ensure_ascii=True) if text.isascii() else json.dumps(text, ensure_ascii=False)
+    shown = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)
+    return f'"{"".join(shown)}"'
 
 
 def render(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:

@@ -15,7 +15,7 @@ from harness.cards.claims import Key, MetricNodes
 from harness.cards.data_check import Change
 from harness.cards.edits import Edit, Item
 from harness.cards.index import Result, metric_item, model_item
-from harness.cards.names import Names, fraction, named, percent_text, to_v2
+from harness.cards.names import Names, fraction, named, percent_text, to_v2, value_of
 from harness.cards.nodes import Node
 from harness.errors import CardError
 
@@ -115,7 +115,7 @@ class IndexWriter:
         renamed = self.rename and any(found.type is not None and found.type.real.text != name for found in matches)
         for found in matches:
             if changed:
-                self._set(found, "value", found.value, text, float(text))
+                self._set(found, "value", found.value, text, value_of(text))
             if self.rename and found.type is not None and found.type.real.text != name:
                 self._set(found, "type", found.type, name, name)
         self.plan.changed += changed or renamed
@@ -164,7 +164,7 @@ class IndexWriter:
 
         def change(front: Any) -> None:
             listed = front[INDEX][number]["results"][position]
-            added = [{"type": metric, "value": float(value)} for metric, value in texts]
+            added = [{"type": metric, "value": value_of(value)} for metric, value in texts]
             listed["metrics"] = _inserted(listed["metrics"], at, added)
 
         self.plan.changes.append(change)

@@ -102,6 +102,11 @@ def percent_text(score: float, digits: int | None = None) -> str:
     return text if "." in text else f"{text}.0"
 
 
+def value_of(text: str) -> float | int:
+    """What a loader of YAML makes of a text of `percent_text`."""
+    return float(text) if "." in text else int(text)
+
+
 def fraction(text: str) -> float:
     """The score (0-1) of a number as a card shows it (0-100); the inverse of `percent_text`.
 
