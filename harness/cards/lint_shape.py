@@ -106,17 +106,19 @@ def _not_a_mapping(node: Node, what: str) -> Iterator[Finding]:
 
 def _fields(node: Node, fields: Mapping[str, Field], what: str, *, closed: bool = True) -> Iterator[Finding]:
     there = dict(node.real.entries())
+    misspelled: set[str] = set()
     for name, field in fields.items():
-        if name not in there:
-            if field.required:
-                near = suggest(name, there)
-                hint = f"rename `{near[0]}`" if near and near[0] not in fields else f"add `{name}`"
-                yield Finding(node.line, f"no-{name}", f"{what} without `{name}`, which the hub requires", hint)
-        else:
+        if name in there:
             yield from _value(name, there[name], field)
+        elif field.required:
+            near = [key for key in suggest(name, there) if key not in fields][:1]
+            misspelled.update(near)
+            line = there[near[0]].line if near else node.line
+            hint = f"rename `{near[0]}`" if near else f"add `{name}`"
+            yield Finding(line, f"no-{name}", f"{what} without `{name}`, which the hub requires", hint)
     if closed:
         for name, value in there.items():
-            if name not in fields:
+            if name not in fields and name not in misspelled:
                 near = suggest(name, fields)
                 help_ = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(fields)}"
                 yield Finding(
