@@ -15,6 +15,7 @@
     lint            what is wrong with a card     lint_shape, lint_values: the rules
     targets         a claim -> what to run        intervals: how far equal runs differ
     verify          claims run and compared
+    eval_results    records -> `.eval_results/`   push: to the hub
 
 Importing this package imports nothing heavy. `harness card` is a thin layer over `show`, `write`, `published.read`,
 `lint.lint` and `verify.verify`.
@@ -22,13 +23,13 @@ Importing this package imports nothing heavy. `harness card` is a thin layer ove
 
 from __future__ import annotations
 
-from harness.cards.card_file import Card, load, parse
+from harness.cards.card_file import Card, decode, encode, load, parse
 from harness.cards.claims import Claim, claims_of
 from harness.cards.finding import Finding
 from harness.cards.index import Collected, Result
 from harness.cards.merge import Changes, Merged, merge
 from harness.cards.verify import Run, Verified
-from harness.cards.writing import Options, Written, collected, show, write
+from harness.cards.writing import Options, Written, collected, merged, show, write
 
 __all__ = [
     "Card",
@@ -44,8 +45,11 @@ __all__ = [
     "Written",
     "claims_of",
     "collected",
+    "decode",
+    "encode",
     "load",
     "merge",
+    "merged",
     "parse",
     "show",
     "write",

@@ -133,10 +133,24 @@ def load(path: str | os.PathLike[str], *, to_change: bool = False) -> Card:
     if to_change:
         _check_writable(path)
     raw = _read(path, missing_ok=to_change)
+    return decode(raw, path=path)
+
+
+def decode(raw: bytes | None, *, path: str | os.PathLike[str]) -> Card:
+    """The card in a file's bytes; None stands for a file that does not exist.
+
+    Raises:
+        CardError: not UTF-8 text, or as `parse`.
+    """
     if raw is None:
-        return parse("", path=path)
+        return parse("", path=Path(path))
     bom = raw.startswith(_BOM)
-    return parse(_decoded(raw[len(_BOM) :] if bom else raw, path), path=path, raw=raw, bom=bom)
+    return parse(_decoded(raw[len(_BOM) :] if bom else raw, Path(path)), path=Path(path), raw=raw, bom=bom)
+
+
+def encode(card: Card, text: str) -> bytes:
+    """The bytes of the card's file with another text."""
+    return (_BOM if card.bom else b"") + text.encode()
 
 
 def save(card: Card, text: str) -> bool:
@@ -145,7 +159,7 @@ def save(card: Card, text: str) -> bool:
     Raises:
         CardError: the file is read-only, a link, or no longer what was read, or the disk refuses. Then it is untouched.
     """
-    content = (_BOM if card.bom else b"") + text.encode()
+    content = encode(card, text)
     if content == card.raw:
         return False
     path = card.path

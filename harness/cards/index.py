@@ -239,7 +239,7 @@ def _results(
     task_type = task.type if task else record.harness.get("task_type")
     if not isinstance(task_type, str):
         raise CardError("its type is unknown: no spec here has this name (see `harness tasks import`)")
-    dataset = _dataset(record, task)
+    dataset = dataset_of(record, task)
     configs = _configs(record, task)
     revision = None if record.dataset_revision == NO_REVISION else record.dataset_revision
     entries = record.parts
@@ -286,8 +286,12 @@ def _check_metrics(metrics: Sequence[str], records: Iterable[Record], known: Reg
             raise UnknownName.of("recorded metric", metric, sorted(found))
 
 
-def _dataset(record: Record, task: TaskSpec | None) -> str:
-    """The hub's path: as recorded, else that of the spec's source or mirror with the record's revision."""
+def dataset_of(record: Record, task: TaskSpec | None) -> str:
+    """The hub's path: as recorded, else that of the spec's source or mirror with the record's revision.
+
+    Raises:
+        CardError: neither the record nor a spec knows it.
+    """
     source = record.harness.get("source")
     if isinstance(source, Mapping) and isinstance(source.get("path"), str):
         # A path on somebody's disk says nothing to the readers of a card.

@@ -122,9 +122,30 @@ def write(
     Raises:
         HarnessError: as `collected`, or the card cannot be read, changed or written. Then it is untouched.
     """
-    recorded, found = collected(model, options)
     card = card_file.load(path, to_change=True)
-    merged = merge(
+    written = merged(model, card, options, entry=entry, table=table, compare=compare, prune=prune)
+    if not dry_run:
+        card_file.save(card, written.text)
+    return written
+
+
+def merged(
+    model: str,
+    card: Card,
+    options: Options,
+    *,
+    entry: str | None = None,
+    table: results_table.Kind | None = None,
+    compare: Sequence[str] = (),
+    prune: bool = False,
+) -> Written:
+    """What `write` would make of a card that was read.
+
+    Raises:
+        HarnessError: as `write`.
+    """
+    recorded, found = collected(model, options)
+    done = merge(
         card,
         found.results,
         name=entry or model_name(recorded.model),
@@ -132,12 +153,10 @@ def write(
         digits=options.digits,
         prune=_ours(options) if prune else None,
     )
-    text = merged.text
+    text = done.text
     if table is not None:
         text = results_table.put(card, text, _table(model, compare, options, kind=table))
-    if not dry_run:
-        card_file.save(card, text)
-    return Written(text, diff(card, text), merged.changes, found.left_out, merged.beside)
+    return Written(text, diff(card, text), done.changes, found.left_out, done.beside)
 
 
 def diff(card: Card, text: str) -> str:

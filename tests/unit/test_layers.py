@@ -17,7 +17,7 @@ OWNERS = {
     "transformers": ("models/sentence_transformer.py",),
     "datasets": ("data/hub.py",),
     "pyarrow": ("data/local.py",),
-    "huggingface_hub": ("hub.py",),
+    "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
     "scipy": (),
