@@ -88,6 +88,8 @@ def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[Tas
     path, revision = claim.key.dataset, claim.key.revision
     own = task.source
     named = (path or own.path, revision or own.revision)
+    if own.kind == "local" and named[0] in (own.path, task.name):  # which data it is, the record's digest says
+        return task, ""
     if named == (own.path, own.revision):
         return task, "" if revision else "the card names no revision of the data"
     if task.mirror is not None and named == (task.mirror.path, task.mirror.revision):

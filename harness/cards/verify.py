@@ -239,4 +239,13 @@ def _verified(claim: Claim, target: Target | str, measured: _Measured, intervals
     metric = target.task.main_metric if target.metric == "main_score" else target.metric
     interval = intervals(record, part, metric)
     verdict = judge(claim, float(ours), interval)
-    return Verified(claim, float(ours), (float(ours) - claim.score) * 100, verdict, interval, target.note)
+    note = target.note or _other_data(claim, target, record)
+    return Verified(claim, float(ours), (float(ours) - claim.score) * 100, verdict, interval, note)
+
+
+def _other_data(claim: Claim, target: Target, record: Record) -> str:
+    """Files have no commit: their record and their card hold a digest instead."""
+    named = claim.key.revision
+    if target.task.source.kind != "local" or named in (None, record.dataset_revision):
+        return ""
+    return f"the data is no longer the card's: {record.dataset_revision}, not {named}"

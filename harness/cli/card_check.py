@@ -13,6 +13,7 @@ from harness.errors import CardError
 
 if TYPE_CHECKING:
     from harness.cards import Finding, Verified
+    from harness.cards.names import Names
 
 
 def add(kinds: Any) -> None:
@@ -148,6 +149,7 @@ def _add_verify(kinds: Any) -> None:
     )
     arguments.add_tasks_dir(command)
     arguments.add_results(command)
+    command.add_argument("--names", choices=("v1", "v2"), help="metric names to show (default: the card's)")
     command.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where the model runs")
     command.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto")
     command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
@@ -181,7 +183,7 @@ def _verify(args: argparse.Namespace) -> int:
     if args.json:
         arguments.print_json([_as_json(one) for one in found])
     else:
-        _report(found)
+        _report(found, args.names)
         print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in count.most_common()))
     return 1 if count["not reproduced"] or count["cannot run"] == len(found) else 0
 
@@ -192,8 +194,10 @@ def _say(event: Any) -> None:
         print(f"harness: {what}", file=sys.stderr, flush=True)
 
 
-def _report(found: list[Verified]) -> None:
+def _report(found: list[Verified], names: Names | None) -> None:
     from tabulate import tabulate
+
+    from harness.cards.names import named
 
     rows = []
     reasons: dict[str, int] = {}
@@ -205,7 +209,7 @@ def _report(found: list[Verified]) -> None:
                 str(one.claim.line),
                 key.task,
                 f"{key.split or '?'} {one.claim.subset}",
-                one.claim.metric,
+                named(key.metric, one.claim.type, names=names) if names else one.claim.metric,
                 _points(one.claim.score),
                 _points(one.ours),
                 "" if one.difference is None else f"{one.difference:+.3f}",
