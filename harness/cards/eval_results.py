@@ -65,7 +65,7 @@ def files(
     return made, left_out
 
 
-def write(model: str, folder: str | os.PathLike[str], options: Options) -> tuple[list[Path], list[LeftOut]]:
+def write(model: str, folder: str | os.PathLike[str], *, options: Options) -> tuple[list[Path], list[LeftOut]]:
     """Write the files into `folder`, a clone of the model's repository; those that changed, and what was left out.
 
     Raises:

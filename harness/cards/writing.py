@@ -99,8 +99,8 @@ def show(model: str, options: Options) -> tuple[str, list[LeftOut]]:
 def write(
     model: str,
     path: str | os.PathLike[str],
-    options: Options,
     *,
+    options: Options,
     entry: str | None = None,
     table: results_table.Kind | None = None,
     compare: Sequence[str] = (),
@@ -123,7 +123,7 @@ def write(
         HarnessError: as `collected`, or the card cannot be read, changed or written. Then it is untouched.
     """
     card = card_file.load(path, to_change=True)
-    written = merged(model, card, options, entry=entry, table=table, compare=compare, prune=prune)
+    written = merged(model, card, options=options, entry=entry, table=table, compare=compare, prune=prune)
     if not dry_run:
         card_file.save(card, written.text)
     return written
@@ -132,8 +132,8 @@ def write(
 def merged(
     model: str,
     card: Card,
-    options: Options,
     *,
+    options: Options,
     entry: str | None = None,
     table: results_table.Kind | None = None,
     compare: Sequence[str] = (),
@@ -155,7 +155,7 @@ def merged(
     )
     text = done.text
     if table is not None:
-        text = results_table.put(card, text, _table(model, compare, options, kind=table))
+        text = results_table.put(card, text, _table((model, *compare), options, kind=table))
     return Written(text, diff(card, text), done.changes, found.left_out, done.beside)
 
 
@@ -173,10 +173,10 @@ def _ours(options: Options) -> IsOurs:
     return lambda result, key: (wanted is None or key.task in wanted) and pruning.written_here(result, key, known)
 
 
-def _table(model: str, compare: Sequence[str], options: Options, *, kind: results_table.Kind) -> str:
+def _table(names: Sequence[str], options: Options, *, kind: results_table.Kind) -> str:
     known = options.known
     models = []
-    for name in (model, *compare):
+    for name in names:
         recorded = records_of(Path(options.results), name)
         parts = chosen_parts(known, options.tasks, options.suite, recorded.records)
         metrics: Metrics = "main" if kind == "scores" else "all"

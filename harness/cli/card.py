@@ -69,7 +69,7 @@ def _write(args: argparse.Namespace) -> int:
     written = cards.write(
         args.model,
         args.card,
-        card_options.options(args),
+        options=card_options.options(args),
         dry_run=args.dry_run,
         **card_options.card_arguments(args),
     )
@@ -91,7 +91,7 @@ def _write_eval_results(args: argparse.Namespace) -> None:
 
     from harness.cards import eval_results
 
-    changed, left_out = eval_results.write(args.model, Path(args.card).parent, card_options.options(args))
+    changed, left_out = eval_results.write(args.model, Path(args.card).parent, options=card_options.options(args))
     card_options.say_left_out(left_out)
     for path in changed:
         print(path)

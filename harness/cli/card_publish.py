@@ -47,7 +47,7 @@ def add(kinds: Any) -> None:
 def _eval_results(args: argparse.Namespace) -> int:
     from harness.cards import eval_results
 
-    changed, left_out = eval_results.write(args.model, args.folder, card_options.options(args))
+    changed, left_out = eval_results.write(args.model, args.folder, options=card_options.options(args))
     card_options.say_left_out(left_out)
     for path in changed:
         print(path)
@@ -79,7 +79,7 @@ def _card(args: argparse.Namespace, there: Mapping[str, bytes]) -> tuple[dict[st
 
     raw = there.get(push.CARD)
     card = cards.decode(raw, path=push.CARD)
-    written = cards.merged(args.model, card, card_options.options(args), **card_options.card_arguments(args))
+    written = cards.merged(args.model, card, options=card_options.options(args), **card_options.card_arguments(args))
     card_options.say_left_out(written.left_out)
     content = cards.encode(card, written.text)
     return ({} if content == raw else {push.CARD: content}), written.diff

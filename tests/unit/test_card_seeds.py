@@ -61,7 +61,7 @@ def test_writing_into_the_seed_changes_nothing(recorded: Path, tmp_path: Path) -
     card = tmp_path / "README.md"
     for names in ("v1", None):
         shutil.copyfile(GERMAN, card)
-        written = cards.write(GERMAN_MODEL, card, Options(results=recorded, names=names))
+        written = cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names=names))
         assert card.read_bytes() == GERMAN.read_bytes()
         assert written.changes == (0, 0, 24, 0)
         assert written.diff == ""
@@ -82,7 +82,7 @@ def test_a_new_value_reaches_every_repetition(recorded: Path, tmp_path: Path) ->
         ),
         model_meta={},
     )
-    cards.write(GERMAN_MODEL, card, Options(results=recorded))
+    cards.write(GERMAN_MODEL, card, options=Options(results=recorded))
     before, after = (path.read_text(encoding="utf-8").splitlines() for path in (GERMAN, card))
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [
@@ -95,14 +95,14 @@ def test_names_are_changed_on_request_only(recorded: Path, tmp_path: Path) -> No
     """`--names v2` renames the card's metrics of mteb 1 and leaves the values' bytes; without it they stay."""
     card = tmp_path / "README.md"
     shutil.copyfile(GERMAN, card)
-    cards.write(GERMAN_MODEL, card, Options(results=recorded, names="v2"))
+    cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names="v2"))
     before, after = (path.read_text(encoding="utf-8").splitlines() for path in (GERMAN, card))
     changed = {(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new}
     assert changed == {
         ("- type: cos_sim_spearman", "- type: cosine_spearman"),
         ("- type: ap", "- type: max_ap"),
     }
-    cards.write(GERMAN_MODEL, card, Options(results=recorded, names="v1"))
+    cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names="v1"))
     assert card.read_bytes() == GERMAN.read_bytes()
 
 
@@ -134,7 +134,7 @@ def test_the_spanish_report_as_a_table(tmp_path: Path) -> None:
     card = tmp_path / "README.md"
     shutil.copyfile(SPANISH, card)
     options = Options(results=tmp_path / "results", suite="spanish-sts")
-    cards.write(tuned, card, options, table="similarity", compare=[base])
+    cards.write(tuned, card, options=options, table="similarity", compare=[base])
     text = card.read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
     header, _, *lines = rows
@@ -162,7 +162,7 @@ def test_the_spanish_report_as_a_table(tmp_path: Path) -> None:
     index = rest[rest.index("model-index:") : rest.index("---\n", 10)]
     assert rest.replace(index, "") == SPANISH.read_text(encoding="utf-8")
     before = card.read_bytes()
-    cards.write(tuned, card, options, table="similarity", compare=[base])
+    cards.write(tuned, card, options=options, table="similarity", compare=[base])
     assert card.read_bytes() == before
 
 
@@ -179,7 +179,7 @@ def test_the_german_cards_table(recorded: Path, tmp_path: Path) -> None:
     results.put(recorded, record, model_meta={})
     options = Options(results=recorded, tasks=["GermanSTSBenchmark"])
     card = tmp_path / "README.md"
-    written = cards.write(GERMAN_MODEL, card, options, table="scores", compare=["T-Systems-onsite/cross-en-de"])
+    written = cards.write(GERMAN_MODEL, card, options=options, table="scores", compare=["T-Systems-onsite/cross-en-de"])
     rows = [line.replace(" ", "") for line in written.text.splitlines() if line.startswith("|")]
     assert rows[0] == "|Model|GermanSTSBenchmark|"
     assert rows[2:] == [r"|aari1995/German\_Semantic\_STS\_V2|**0.8636**|", "|T-Systems-onsite/cross-en-de|0.8550|"]
