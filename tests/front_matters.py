@@ -100,6 +100,7 @@ CORPUS: dict[str, str] = {
         "  - # here\n    task: {type: STS}\n"
     ),
     "whole front matter indented": _card("".join(f"  {line}\n" for line in _INDEX.splitlines())),
+    "indented, null index": _card("  license: mit\n  model-index:\n"),
     "anchors and aliases": _card(
         "model-index:\n- name: mine\n  results:\n"
         "  - dataset: &data\n      type: a/b\n      name: A\n    task: &sts {type: STS}\n"

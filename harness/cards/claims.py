@@ -18,7 +18,8 @@ from harness.cards.nodes import Node
 from harness.types import TASK_TYPES
 
 Scale = Literal["percent", "fraction"]
-_UNSAID = ("", "None", "null", "~", "none", "Null", "NULL")
+_UNSAID = ("None", "none")
+"""Python's nothing, as cards of 2023 have it."""
 _WEAK = 0.1
 """A best value of a result that is below this on a card of percentages: a very weak score, not one between 0 and 1."""
 
@@ -85,13 +86,14 @@ def items(mapping: Node | None, key: str) -> list[Node]:
 
 
 def text(mapping: Node | None, *path: str) -> str | None:
-    """The text of the scalar at the end of a path of keys; None where there is none or it says nothing (`None`)."""
+    """The text of the scalar at the end of a path of keys; None where there is none, or it is null, empty or `None`."""
     node = mapping
     for key in path:
         node = node.real.get(key) if node is not None and node.real.kind == "mapping" else None
-    if node is None or node.real.kind != "scalar" or node.real.text in _UNSAID:
+    if node is None or node.real.kind != "scalar" or node.real.is_null:
         return None
-    return node.real.text
+    said = node.real
+    return None if said.text == "" or (said.style is None and said.text in _UNSAID) else said.text
 
 
 def metric_nodes(entry: Node, model: int = 0) -> Iterator[MetricNodes]:

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from harness.cards.card_file import Card
 from harness.cards.nodes import Node
+from harness.errors import CardError
 
 _REST_OF_LINE = re.compile(r"[^\r\n]*")
 _COMMENT_LINE = re.compile(r"(?:\r\n|\r|\n)( *)#[^\r\n]*")
@@ -33,15 +34,23 @@ class Item(NamedTuple):
     flow: str
 
 
-def apply(text: str, edits: Iterable[Edit]) -> str:
-    """The text with all edits made; of two at one place, the first given comes first."""
+def apply(card: Card, edits: Iterable[Edit]) -> str:
+    """The card's text with all edits made; of two at one place, the first given comes first.
+
+    Raises:
+        CardError: two of them touch the same characters.
+    """
     pieces: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
-        assert edit.start >= done, "edits overlap"
-        pieces += [text[done : edit.start], edit.text]
+        if edit.start < done:
+            line = card.line_of(edit.start)
+            raise CardError(
+                f"{card.path}:{line}: two changes meet here; write out what stands around it, and run again"
+            )
+        pieces += [card.text[done : edit.start], edit.text]
         done = edit.end
-    return "".join([*pieces, text[done:]])
+    return "".join([*pieces, card.text[done:]])
 
 
 def append(card: Card, sequence: Node, items: Sequence[Item], *, indent: int, in_flow: bool) -> Edit:
@@ -62,8 +71,8 @@ def append(card: Card, sequence: Node, items: Sequence[Item], *, indent: int, in
     if sequence.flow:
         last = sequence.items[-1].end
         return Edit(last, last, f", {flow}")
-    column = dash_column(card.text, sequence)
-    first = line_start(card.text, _dash(card.text, sequence, len(sequence.items) - 1))
+    column = dash_column(card, sequence)
+    first = line_start(card.text, _dash(card, sequence, len(sequence.items) - 1))
     return _after(card, sequence, _lines(items, column), column=column, otherwise=first)
 
 
@@ -100,7 +109,8 @@ def remove(card: Card, sequence: Node, indices: Iterable[int], *, key: Node) -> 
     if len(gone) == len(sequence.items):
         if sequence.flow:
             return [Edit(sequence.start + 1, sequence.end - 1, "")]
-        return [Edit(card.text.index(":", key.end) + 1, _own_end(card.text, sequence), " []")]
+        behind = card.text.index(":", key.end) + 1
+        return [Edit(behind, behind, " []"), *(_item_lines(card, sequence, index) for index in gone)]
     if sequence.flow:
         return [_without_comma(sequence, index, set(gone)) for index in gone]
     return [_item_lines(card, sequence, index) for index in gone]
@@ -111,10 +121,10 @@ def line_start(text: str, offset: int) -> int:
     return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
 
 
-def dash_column(text: str, sequence: Node) -> int:
+def dash_column(card: Card, sequence: Node) -> int:
     """The column of a block list's dashes."""
-    dash = _dash(text, sequence, 0)
-    return dash - line_start(text, dash)
+    dash = _dash(card, sequence, 0)
+    return dash - line_start(card.text, dash)
 
 
 def _after(card: Card, block: Node, lines: Sequence[str], *, column: int, otherwise: int) -> Edit:
@@ -167,20 +177,22 @@ def _own_end(text: str, node: Node) -> int:
     return node.end - 1 if text.endswith(("\n", "\r"), 0, node.end) else node.end
 
 
-def _dash(text: str, sequence: Node, index: int) -> int:
+def _dash(card: Card, sequence: Node, index: int) -> int:
     """The dash of an item: the last one that begins a line between the item before and the item itself."""
-    begin = sequence.items[index - 1].end if index else sequence.start
+    text, begin = card.text, sequence.items[index - 1].end if index else sequence.start
     if index == 0 and text[begin] == "-":
         return begin
     gap = text[line_start(text, begin) : sequence.items[index].start]
     found = [match.end() for match in re.finditer(r"(?:\A|[\r\n]) *(?=-(?:\s|\Z))", gap)]
-    assert found, "a block list has a dash before each item"
+    if not found:
+        line = sequence.items[index].line
+        raise CardError(f"{card.path}:{line}: this item has no line of its own; begin it with a dash on a new line")
     return line_start(text, begin) + found[-1]
 
 
 def _item_lines(card: Card, sequence: Node, index: int) -> Edit:
     """The lines of an item, with comments that are indented deeper than its dash."""
-    dash = _dash(card.text, sequence, index)
+    dash = _dash(card, sequence, index)
     begin = line_start(card.text, dash)
     end = _end_of_block(card.text, sequence.items[index], column=dash - begin)
     after = _BREAK.match(card.text, end)

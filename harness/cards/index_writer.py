@@ -72,7 +72,8 @@ class IndexWriter:
         self.plan.added += sum(len(result.metrics) for result in results)
         if root is not None and index is not None:
             sequence = self.own(index, f"`{INDEX}`")
-            self.plan.edits.append(edits.append(self.card, sequence, [item], indent=0, in_flow=root.flow))
+            indent = root.start - edits.line_start(self.card.text, root.start)
+            self.plan.edits.append(edits.append(self.card, sequence, [item], indent=indent, in_flow=root.flow))
             at = edits.position(self.card, sequence)
             self.plan.changes.append(lambda front: front.update({INDEX: _inserted(front[INDEX], at, [data])}))
             return
@@ -186,11 +187,8 @@ class IndexWriter:
         sequence = entry.get("results")
         if entry.kind != "mapping" or sequence is None or not entry.holds(sequence):
             raise self._wrong(entry, "this model has no `results` of its own; add `results: []`")
-        if sequence.kind == "sequence" and not sequence.flow and sequence.items:
-            indent = 0
-        else:
-            key = next(key for key, value in entry.pairs if value is sequence)
-            indent = key.start - edits.line_start(self.card.text, key.start)
+        key = next(key for key, value in entry.pairs if value is sequence)
+        indent = key.start - edits.line_start(self.card.text, key.start)
         own = self.own(sequence, "`results`")
         new = self._items(results)
         self.plan.edits.append(edits.append(self.card, own, new, indent=indent, in_flow=entry.flow))

@@ -71,7 +71,7 @@ def fix(
         todo = _apart([finding for finding in found if finding.edits])
         if not todo:
             break
-        card = card.with_text(edits.apply(card.text, [edit for finding in todo for edit in finding.edits]))
+        card = card.with_text(edits.apply(card, [edit for finding in todo for edit in finding.edits]))
         fixed += len(todo)
     card_file.save(original, card.text)
     return fixed, findings(card, known, names=names)

@@ -77,7 +77,7 @@ def merge(
         write.into(*entry, results)
     elif results:
         write.new_entry(name, results)
-    text = edits.apply(card.text, plan.edits)
+    text = edits.apply(card, plan.edits)
     check(card, text, plan.changes)
     pruned = 0
     if prune is not None and entry is not None:
@@ -103,7 +103,7 @@ def _pruned(card: Card, name: str, gone: IsOurs) -> tuple[str, int]:
     assert entry is not None
     plan = Plan()
     count = pruning.prune(IndexWriter(card=card, plan=plan, names="v2", digits=None, rename=False), *entry, gone=gone)
-    text = edits.apply(card.text, plan.edits)
+    text = edits.apply(card, plan.edits)
     check(card, text, plan.changes)
     return text, count
 

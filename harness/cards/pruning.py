@@ -9,11 +9,11 @@ from harness.cards import claims, edits
 from harness.cards.claims import Key
 from harness.cards.index import at_revision, spec_of
 from harness.cards.index_writer import INDEX, IndexWriter
-from harness.cards.names import read_name, to_v2
+from harness.cards.names import read_name
 from harness.cards.nodes import Node
+from harness.cards.targets import computed
 from harness.errors import CardError
 from harness.registry import Registry
-from harness.task_file import metrics_of
 
 
 def prune(write: IndexWriter, number: int, entry: Node, *, gone: Callable[[Node, Key], bool]) -> int:
@@ -62,7 +62,7 @@ def written_here(result: Node, key: Key, known: Registry) -> bool:
         (key.dataset, key.revision) == (source.path, source.revision)
         and key.split in task.splits
         and key.config in {configs.get(subset, subset) for subset in task.subsets}
-        and to_v2(key.metric, task.type) in {*metrics_of(task.type, task.settings), "map_at_1000", "mrr_at_1000"}
+        and computed(key.metric, task)
     )
 
 

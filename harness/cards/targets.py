@@ -53,7 +53,7 @@ def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False) -> Ta
     except HarnessError as err:
         return str(err)
     metric = claim.key.metric
-    if metric not in metrics_of(task.type, task.settings) and not _ALSO.fullmatch(metric):
+    if not computed(metric, task):
         return f"the metric {claim.metric} is not computed here"
     part = _part(claim, task)
     if isinstance(part, str):
@@ -63,6 +63,11 @@ def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False) -> Ta
         return placed
     spec, note = placed
     return Target(task=spec, part=part, metric=metric, elsewhere=spec.source != task.source, note=note)
+
+
+def computed(metric: str, task: TaskSpec) -> bool:
+    """Whether a record of the task has this metric (name since mteb 2)."""
+    return metric in metrics_of(task.type, task.settings) or bool(_ALSO.fullmatch(metric))
 
 
 def _part(claim: Claim, task: TaskSpec) -> Part | str:

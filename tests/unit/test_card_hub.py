@@ -73,6 +73,8 @@ def test_the_schema_holds(names: Any, digits: int | None) -> None:
     assert [result["dataset"]["config"] for result in front["model-index"][0]["results"][-3:]] == ["no", "123", "null"]
     assert front["model-index"][0]["results"][-3]["dataset"]["revision"] == "0123"
     check_schema(front["model-index"])
+    again = merge(card_file.parse(f"---\n{text}---\n", path="x"), awkward, name="a: [b]", names=names, digits=digits)
+    assert again.changes == (0, 0, 3, 0)
     assert list(lint_shape.check(card_file.parse(f"---\n{text}---\n", path="x"))) == []
 
 
