@@ -34,13 +34,14 @@ class Target:
     note: str = ""
 
 
-def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False) -> Target | str:
+def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False, mirror: bool = False) -> Target | str:
     """What to run for a claim, or why it cannot be run.
 
     Args:
         claim: of a card.
         known: the tasks; for one that has no spec here, the installed mteb is asked.
         pinned_data: run on the data that the spec pins, whatever the claim names.
+        mirror: run on the mirror of the spec's data, where it has one.
     """
     from harness import plan
 
@@ -62,6 +63,9 @@ def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False) -> Ta
     if isinstance(placed, str):
         return placed
     spec, note = placed
+    if mirror and spec.source == task.source and spec.mirror is not None:
+        note = f"run on the mirror {spec.mirror.path} of {spec.source.path}"
+        spec = plan.mirrored(spec)
     return Target(task=spec, part=part, metric=metric, elsewhere=spec.source != task.source, note=note)
 
 

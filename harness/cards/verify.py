@@ -53,11 +53,13 @@ class Run:
 
     Attributes:
         pinned_data: run on the data and commit that a task's spec pins, where the card names others.
+        mirror: run on the mirror that a spec names for its data.
     """
 
     results: str | os.PathLike[str] | None = None
     tasks_dirs: Sequence[str | os.PathLike[str]] = ()
     pinned_data: bool = False
+    mirror: bool = False
     device: str = "auto"
     precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
     offline: bool = False
@@ -95,7 +97,7 @@ def verify(
     claims = _chosen(claims_of(card), tasks, path)
     model = model or model_beside(Path(path))
     known = registry.tasks([Path(folder) for folder in run.tasks_dirs])
-    targets = {claim: target_of(claim, known, pinned_data=run.pinned_data) for claim in claims}
+    targets = {claim: target_of(claim, known, pinned_data=run.pinned_data, mirror=run.mirror) for claim in claims}
     if metrics == "main":
         claims = [claim for claim in claims if _is_main(targets[claim])]
     measured = _measured([target for target in targets.values() if isinstance(target, Target)], model, run)

@@ -147,6 +147,9 @@ def _add_verify(kinds: Any) -> None:
         action="store_true",
         help="use the data that a task's spec pins, also where the card names another data set or commit",
     )
+    command.add_argument(
+        "--mirror", action="store_true", help="take data from a task's mirror where its spec names one"
+    )
     arguments.add_tasks_dir(command)
     arguments.add_results(command)
     command.add_argument("--names", choices=("v1", "v2"), help="metric names to show (default: the card's)")
@@ -171,6 +174,7 @@ def _verify(args: argparse.Namespace) -> int:
             results=args.results,
             tasks_dirs=args.tasks_dir,
             pinned_data=args.pinned_data,
+            mirror=args.mirror,
             device=args.device,
             precision=args.precision,
             offline=args.offline,
