@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness import results
-from harness.cards.index import Result
+from harness.cards.layout import Result
 from harness.types import Record
 from tests.conftest import SHARED
 

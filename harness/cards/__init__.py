@@ -5,7 +5,7 @@
     card_file       a card on disk: read with suspicion, replaced atomically
     claims          a card -> what it states, whatever its era
     recorded        a model's records             template: a card for a model that has none
-    index           records -> results in a card's layout
+    index           records -> results            layout: results as YAML
     edits           the least change of text for a change of data
     index_writer    results -> edits              pruning: results that are gone -> edits
     merge           the edits made, and checked (data_check) against the change that was meant
@@ -26,7 +26,8 @@ from __future__ import annotations
 from harness.cards.card_file import Card, decode, encode, load, parse
 from harness.cards.claims import Claim, claims_of
 from harness.cards.finding import Finding
-from harness.cards.index import Collected, Result
+from harness.cards.index import Collected
+from harness.cards.layout import Result
 from harness.cards.merge import Changes, Merged, merge
 from harness.cards.verify import Run, Verified
 from harness.cards.writing import Options, Written, collected, merged, show, write

@@ -14,7 +14,7 @@ from harness.cards.card_file import Card
 from harness.cards.claims import Key, MetricNodes
 from harness.cards.data_check import Change
 from harness.cards.edits import Edit, Item
-from harness.cards.index import Result, metric_item, model_item
+from harness.cards.layout import Result, metric_item, model_item
 from harness.cards.names import Names, fraction, named, percent_text, to_v2, value_of
 from harness.cards.nodes import Node
 from harness.errors import CardError

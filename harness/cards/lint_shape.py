@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from harness.cards import claims, index
+from harness.cards import claims, layout
 from harness.cards.card_file import Card
 from harness.cards.edits import Edit
 from harness.cards.finding import Finding
@@ -158,14 +158,14 @@ def _text(name: str, node: Node, field: Field) -> Iterator[Finding]:
         kind = real.tag.rpartition(":")[2]
         code = "numeric-revision" if name == "revision" and kind in ("int", "float") else "not-text"
         named = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}.get(kind, kind)
-        edits = () if node.kind == "alias" else (Edit(real.start, real.end, index.quoted(real.text)),)
+        edits = () if node.kind == "alias" else (Edit(real.start, real.end, layout.quoted(real.text)),)
         if real.anchor:
             edits = ()
         yield Finding(
             node.line,
             code,
             f"`{name}: {real.text}` is read as {named} by YAML 1.1 (huggingface_hub, Python), expected text",
-            f"quote it: {index.quoted(real.text)}",
+            f"quote it: {layout.quoted(real.text)}",
             edits,
         )
     elif field.kind == "url" and not real.text.startswith(("http://", "https://")):

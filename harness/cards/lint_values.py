@@ -16,7 +16,8 @@ from harness.cards.card_file import Card
 from harness.cards.claims import Key, MetricNodes, number
 from harness.cards.edits import Edit
 from harness.cards.finding import Finding
-from harness.cards.index import scalar, spec_of
+from harness.cards.index import spec_of
+from harness.cards.layout import scalar
 from harness.cards.names import RENAMED, Names, era_of, named, read_name, to_v2
 from harness.cards.nodes import Node
 from harness.errors import UnknownName

@@ -15,8 +15,8 @@ from harness.cards import claims, edits, pruning, template
 from harness.cards.card_file import Card
 from harness.cards.claims import Key
 from harness.cards.data_check import check
-from harness.cards.index import Result
 from harness.cards.index_writer import INDEX, IndexWriter, Plan
+from harness.cards.layout import Result
 from harness.cards.names import Names
 from harness.cards.nodes import Node
 from harness.errors import CardError

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from harness import results
-from harness.errors import RecordError, UnknownName
+from harness.errors import RecordError, SpecError, UnknownName
 from harness.records_paths import META
 from harness.registry import Registry
 from harness.types import Part, Record
@@ -71,6 +72,17 @@ def chosen_parts(
         members = known.suite(suite)
         parts |= {task: members.parts.get(task) for task in members.tasks if task not in parts}
     return parts
+
+
+def usual_order(tasks: Iterable[str], known: Registry) -> list[str]:
+    """Names of tasks in the order of the suite that consists of just these; by name where there is none."""
+    names = sorted(tasks, key=lambda task: (task.casefold(), task))
+    for suite in known.suite_names():
+        with contextlib.suppress(SpecError):
+            members = known.suite(suite).tasks
+            if len(members) == len(names) and set(members) == set(names):
+                return list(members)
+    return names
 
 
 def narrowed(records: Sequence[Record], parts: Mapping[str, tuple[Part, ...] | None] | None) -> list[Record]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.cards import index
-from harness.cards.index import Result
+from harness.cards import layout
+from harness.cards.layout import Result
 from harness.cards.names import Names
 
 PROJECT = "embedding-harness"
@@ -13,7 +13,7 @@ PROJECT = "embedding-harness"
 
 def new_card(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:
     """The text of a card that says what is known: the model's name and its results."""
-    front = index.render(name, results, names=names, digits=digits) if results else ""
+    front = layout.render(name, results, names=names, digits=digits) if results else ""
     title = name.replace("\n", " ")
     tags = "- mteb\n- sentence-similarity\n- feature-extraction\n"
     return (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import registry
-from harness.cards import card_file, index, pruning, results_table
+from harness.cards import card_file, index, layout, pruning, results_table
 from harness.cards.card_file import Card
 from harness.cards.index import Collected, LeftOut, Metrics
 from harness.cards.merge import Changes, IsOurs, merge, model_name
@@ -92,7 +92,7 @@ def show(model: str, options: Options) -> tuple[str, list[LeftOut]]:
     """
     recorded, found = collected(model, options)
     name = model_name(recorded.model)
-    text = index.render(name, found.results, names=options.names or "v2", digits=options.digits)
+    text = layout.render(name, found.results, names=options.names or "v2", digits=options.digits)
     return text, found.left_out
 
 

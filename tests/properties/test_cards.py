@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cards import card_file, nodes
-from harness.cards.index import Result, scalar
+from harness.cards.layout import Result, scalar
 from harness.cards.merge import merge
 from harness.cards.names import fraction, percent_text
 from tests.cards import NEW

@@ -10,8 +10,8 @@ import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from harness.cards import card_file, index, lint_shape
-from harness.cards.index import Result
+from harness.cards import card_file, layout, lint_shape
+from harness.cards.layout import Result
 from harness.cards.merge import merge
 from tests.cards import NEW
 from tests.front_matters import CORPUS
@@ -68,7 +68,7 @@ def test_the_schema_holds(names: Any, digits: int | None) -> None:
             task="'q' \"r\" #", type="STS", dataset="~", config="null", split="1.0", revision="12e4", metrics={"f": 1}
         ),
     ]
-    text = index.render("a: [b]", [*TWO_TASKS, NEW, *awkward], names=names, digits=digits)
+    text = layout.render("a: [b]", [*TWO_TASKS, NEW, *awkward], names=names, digits=digits)
     front = yaml.safe_load(text)
     assert [result["dataset"]["config"] for result in front["model-index"][0]["results"][-3:]] == ["no", "123", "null"]
     assert front["model-index"][0]["results"][-3]["dataset"]["revision"] == "0123"

@@ -12,7 +12,7 @@ import yaml
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from harness.cards import card_file
-from harness.cards.index import Result
+from harness.cards.layout import Result
 from harness.cards.merge import merge
 from harness.errors import CardError
 from tests.cards import NEW

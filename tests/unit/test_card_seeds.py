@@ -32,9 +32,10 @@ def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return tmp_path / "results"
 
 
-def test_show_gives_the_german_card_again(recorded: Path) -> None:
-    """From records of its numbers come its 24 different results: equal as data, in its order."""
-    text, left_out = cards.show(GERMAN_MODEL, Options(results=recorded, suite="german-card", names="v1"))
+@pytest.mark.parametrize("suite", ["german-card", None])
+def test_show_gives_the_german_card_again(recorded: Path, suite: str | None) -> None:
+    """From records of its numbers come its 24 different results: equal as data, in its order, suite named or not."""
+    text, left_out = cards.show(GERMAN_MODEL, Options(results=recorded, suite=suite, names="v1"))
     (model,) = yaml.safe_load(text)["model-index"]
     wanted = list(distinct(card_results()))
     assert len(wanted) == 24
