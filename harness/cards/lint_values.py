@@ -18,7 +18,7 @@ from harness.cards.edits import Edit
 from harness.cards.finding import Finding
 from harness.cards.index import spec_of
 from harness.cards.layout import scalar
-from harness.cards.names import RENAMED, Names, era_of, named, read_name, to_v2
+from harness.cards.names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
 from harness.cards.nodes import Node
 from harness.errors import UnknownName
 from harness.registry import Registry
@@ -173,7 +173,7 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
         yield Finding(
             value.line, "number-as-text", f"`value` is the text {real.text!r}", f"write the number {written:f}", change
         )
-    elif abs(written) > 100 and _is_mteb(nodes.result):
+    elif abs(written) > 100 and _is_mteb(nodes.result) and is_score(claims.text(nodes.metric, "type") or ""):
         yield Finding(
             value.line, "out-of-range", f"`value` is {real.text}, but scores are at most 100", "correct the value"
         )

@@ -81,6 +81,11 @@ class Named(NamedTuple):
     prefixed: bool
 
 
+def is_score(metric: str) -> bool:
+    """Whether a metric lies between 0 and 100; the thresholds that mteb put on cards are distances, times 100."""
+    return not metric.endswith(("_threshold", "_thresholds"))
+
+
 def read_name(name: str) -> Named:
     """`MTEB STS22 (de-en)` -> STS22 and de-en. Former names of tasks become today's."""
     bare = name.removeprefix(PREFIX).strip()

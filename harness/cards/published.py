@@ -15,6 +15,7 @@ from harness import records_paths, registry, results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
 from harness.cards.index import NO_REVISION, spec_of
+from harness.cards.names import is_score
 from harness.cards.recorded import EXTERNAL
 from harness.errors import CardError, RecordError
 from harness.types import Record, TaskSpec
@@ -103,7 +104,7 @@ def _problem(claim: Claim) -> str:
         return "a metric without a type"
     if claim.score is None:
         return f"{claim.key.task}: the value {claim.text!r} is no number"
-    if not -1.01 <= claim.score <= 1.01:
+    if abs(claim.score) > 1.01 and is_score(claim.metric):
         return f"{claim.key.task}: the value {claim.text} is no score from 0 to 100"
     try:
         records_paths.record_path(Path("results"), records_paths.Identity(claim.model, EXTERNAL), claim.key.task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 
 from harness.cards import layout
@@ -14,7 +15,7 @@ PROJECT = "embedding-harness"
 def new_card(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:
     """The text of a card that says what is known: the model's name and its results."""
     front = layout.render(name, results, names=names, digits=digits) if results else ""
-    title = name.replace("\n", " ")
+    title = html.escape(" ".join(name.split()), quote=False)
     tags = "- mteb\n- sentence-similarity\n- feature-extraction\n"
     return (
         f"---\npipeline_tag: sentence-similarity\ntags:\n{tags}{front}---\n\n# {title}\n\n"

@@ -136,6 +136,14 @@ def test_others_results_are_left_alone(tmp_path: Path) -> None:
     assert lint.lint(card) == []
 
 
+def test_thresholds_are_no_scores(tmp_path: Path) -> None:
+    """mteb wrote thresholds times 100 onto cards: they may be larger than 100."""
+    card = tmp_path / "README.md"
+    text = (DEFECTS / "sound.md").read_text(encoding="utf-8")
+    card.write_text(text.replace("type: f1\n      value: 55.1", "type: dot_f1_threshold\n      value: 78321.5"))
+    assert lint.lint(card) == []
+
+
 def test_names_on_request(tmp_path: Path) -> None:
     """With `names`, every name of the other vocabulary is found, and mended."""
     card = tmp_path / "README.md"
