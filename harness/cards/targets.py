@@ -23,7 +23,7 @@ class Target:
     Attributes:
         task: its spec, with the data that the claim names.
         metric: name since mteb 2.
-        elsewhere: whether that is other data than the spec's own.
+        elsewhere: whether that is other data than the spec's own, or a split that it leaves out.
         note: what a reader of the comparison should know.
     """
 
@@ -66,7 +66,11 @@ def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False, mirro
     if mirror and spec.source == task.source and spec.mirror is not None:
         note = f"run on the mirror {spec.mirror.path} of {spec.source.path}"
         spec = plan.mirrored(spec)
-    return Target(task=spec, part=part, metric=metric, elsewhere=spec.source != task.source, note=note)
+    extra = part.split not in task.splits
+    if extra:
+        note = "; ".join([*([note] if note else []), f"{task.name} is not usually scored on the split {part.split!r}"])
+    elsewhere = extra or spec.source != task.source
+    return Target(task=spec, part=part, metric=metric, elsewhere=elsewhere, note=note)
 
 
 def computed(metric: str, task: TaskSpec) -> bool:
@@ -85,7 +89,7 @@ def _part(claim: Claim, task: TaskSpec) -> Part | str:
     if subset is None:
         return f"{task.name} has no subset {claim.key.config or claim.subset!r} here; it has {_some(task.subsets)}"
     split = claim.key.split or ("test" if "test" in task.splits else task.splits[0])
-    if split not in task.splits:
+    if split not in task.splits and task.source.kind != "hub":
         return f"{task.name} is not scored on the split {split!r} here; only on {_some(task.splits)}"
     return Part(split, subset)
 

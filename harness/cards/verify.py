@@ -10,7 +10,7 @@ cannot be run is told with the reason. How near is near enough is `judge`'s to s
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -20,7 +20,7 @@ from harness.cards.claims import Claim, claims_of
 from harness.cards.intervals import Interval, Intervals, of_record
 from harness.cards.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
-from harness.types import Part, Record, TaskSpec
+from harness.types import Part, Record, Source, TaskSpec
 
 Verdict = Literal["reproduced", "in interval", "within 0.1", "not reproduced", "cannot run"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "in interval", "within 0.1", "not reproduced", "cannot run")
@@ -147,52 +147,60 @@ def _is_main(target: Target | str) -> bool:
     return isinstance(target, str) or target.metric in ("main_score", target.task.main_metric)
 
 
+class _Place(NamedTuple):
+    """Where targets are run and recorded together: a task, its data, and whether that is the spec's own."""
+
+    task: str
+    source: Source
+    elsewhere: bool
+
+
 class _Measured(NamedTuple):
-    records: Mapping[tuple[str, bool], Record]
-    failures: Mapping[tuple[str, bool, Part], str]
+    records: dict[_Place, Record]
+    failures: dict[tuple[_Place, Part], str]
 
 
 def _measured(targets: Iterable[Target], model: str, run: Run) -> _Measured:
-    """Records and failures by task and whether it ran on other data than its spec pins; those are recorded apart."""
+    """Records and failures. What does not run on the data that its spec pins is recorded apart, in the cache."""
     from harness import environment
 
-    targets = list(targets)
-    records: dict[tuple[str, bool], Record] = {}
-    failures: dict[tuple[str, bool, Part], str] = {}
+    grouped: dict[_Place, list[Target]] = {}
+    for target in targets:
+        grouped.setdefault(_place(target), []).append(target)
+    done = _Measured({}, {})
     for elsewhere in (False, True):
-        wanted = [target for target in targets if target.elsewhere == elsewhere]
         folder = environment.cache_folder() / "verify" if elsewhere else run.results
-        for record in _records(wanted, model, run, folder, failures, elsewhere=elsewhere):
-            records[record.task, elsewhere] = record
-    return _Measured(records, failures)
+        todo = {place: wanted for place, wanted in grouped.items() if place.elsewhere == elsewhere}
+        while todo:  # one run takes a task once, though a card may claim it of several revisions
+            places = list({place.task: place for place in reversed(todo)}.values())
+            _run([(place, todo.pop(place)) for place in reversed(places)], model, run, folder=folder, done=done)
+    return done
 
 
-def _records(
-    targets: Sequence[Target],
+def _run(
+    wanted: Sequence[tuple[_Place, Sequence[Target]]],
     model: str,
     run: Run,
-    folder: str | os.PathLike[str] | None,
-    failures: dict[tuple[str, bool, Part], str],
     *,
-    elsewhere: bool,
-) -> list[Record]:
+    folder: str | os.PathLike[str] | None,
+    done: _Measured,
+) -> None:
     import harness
 
-    if not targets:
-        return []
+    places = {place.task: place for place, _ in wanted}
 
     def take(event: Any) -> None:
-        task, part = event.job.task.name, event.part
+        place = places[event.job.task.name]
         if event.kind == "failed":
-            failures[task, elsewhere, part] = event.failure.error
+            done.failures[place, event.part] = event.failure.error
         elif event.kind == "inapplicable":
-            failures.update({(task, elsewhere, part): event.message for part in event.job.todo})
+            done.failures.update({(place, part): event.message for part in event.job.todo})
         run.on_event(event)
 
     try:
-        return harness.run(
+        records = harness.run(
             model,
-            _narrowed(targets),
+            [_narrowed(targets) for _, targets in wanted],
             results=folder,
             tasks_dirs=run.tasks_dirs,
             device=run.device,
@@ -203,36 +211,33 @@ def _records(
             on_event=take,
         )
     except CellsFailed as err:
-        return err.records
+        records = err.records
+    done.records.update({places[record.task]: record for record in records})
 
 
-def _narrowed(targets: Sequence[Target]) -> list[TaskSpec]:
-    """Each task once, with no more splits and subsets than are claimed."""
-    parts: dict[str, list[Target]] = {}
-    for target in targets:
-        parts.setdefault(target.task.name, []).append(target)
-    specs = []
-    for wanted in parts.values():
-        task = wanted[0].task
-        splits, subsets = ({getattr(target.part, name) for target in wanted} for name in ("split", "subset"))
-        specs.append(
-            replace(
-                task,
-                splits=tuple(split for split in task.splits if split in splits),
-                subsets={subset: spoken for subset, spoken in task.subsets.items() if subset in subsets},
-            )
-        )
-    return specs
+def _place(target: Target) -> _Place:
+    return _Place(target.task.name, target.task.source, target.elsewhere)
+
+
+def _narrowed(targets: Sequence[Target]) -> TaskSpec:
+    """The task with no other splits and subsets than the targets'."""
+    task = targets[0].task
+    subsets = {target.part.subset for target in targets}
+    return replace(
+        task,
+        splits=tuple(dict.fromkeys(target.part.split for target in targets)),
+        subsets={subset: spoken for subset, spoken in task.subsets.items() if subset in subsets},
+    )
 
 
 def _verified(claim: Claim, target: Target | str, measured: _Measured, intervals: Intervals) -> Verified:
     if isinstance(target, str):
         return Verified(claim, None, None, "cannot run", reason=target)
-    task, part = target.task.name, target.part
-    record = measured.records.get((task, target.elsewhere))
+    place, part = _place(target), target.part
+    record = measured.records.get(place)
     entry = record.parts.get(part) if record is not None else None
     if record is None or entry is None:
-        reason = measured.failures.get((task, target.elsewhere, part), "it was not run")
+        reason = measured.failures.get((place, part), "it was not run")
         return Verified(claim, None, None, "cannot run", reason=reason)
     ours = entry.get(target.metric)
     if not isinstance(ours, int | float):
