@@ -65,6 +65,12 @@ def render(comparison: Comparison, *, format: Format, digits: int = 4) -> str:
     return _tabulated(header, rows, format)
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, ending in a newline; header and first column are escaped, other cells stand as given."""
+    shown = [[_escaped(first, "markdown"), *cells] for first, *cells in rows]
+    return _tabulated([_escaped(name, "markdown") for name in header], shown, "markdown")
+
+
 def _row(comparison: Comparison, model: str, columns: Sequence[str]) -> dict[str, float | None]:
     row: dict[str, float | None] = {task: comparison.scores[model].get(task) for task in comparison.tasks}
     if len(columns) > len(comparison.tasks):

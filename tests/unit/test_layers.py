@@ -17,7 +17,7 @@ OWNERS = {
     "transformers": ("models/sentence_transformer.py",),
     "datasets": ("data/hub.py",),
     "pyarrow": ("data/local.py",),
-    "huggingface_hub": ("hub.py",),
+    "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
     "scipy": (),
@@ -95,6 +95,14 @@ def test_a_heavy_package_has_its_owners(package: str) -> None:
         ("spec_file.py", {"errors"}),
         ("evaluators/", {"types", "metrics", "similarity", "errors", "evaluators"}),
         ("outputs/", {"types", "errors", "results", "outputs"}),
+        (
+            "cards/",
+            {"types", "errors", "registry", "task_file", "results", "records_disk", "records_paths", "outputs", "cards"}
+            | {"plan", "data", "environment", "hub", "harness"},
+        ),
+        ("cards/names.py", set()),
+        ("cards/nodes.py", {"errors"}),
+        ("cards/card_file.py", {"errors", "cards"}),
         ("data/columns.py", {"types", "errors", "data"}),
         ("data/local.py", {"types", "errors", "data"}),
         ("data/hub.py", {"types", "errors", "data", "environment", "hub"}),
