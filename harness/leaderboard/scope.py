@@ -23,6 +23,7 @@ class ScopedTask(NamedTuple):
         splits: only these, where the user chose some.
         spoken: subset -> its languages (`deu-Latn`), where the task is declared here.
         recorded_only: it counts, but cannot be run here.
+        dataset, revision: where the data lies on the hub; None where it does not, or nobody declared it.
     """
 
     name: str
@@ -34,6 +35,8 @@ class ScopedTask(NamedTuple):
     description: str = ""
     reference: str | None = None
     main_metric: str | None = None
+    dataset: str | None = None
+    revision: str | None = None
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -135,6 +138,8 @@ def _declared(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:
         description=task.description,
         reference=task.reference,
         main_metric=task.main_metric,
+        dataset=None if task.source.kind == "local" else task.source.path,
+        revision=task.source.revision,
     )
 
 
