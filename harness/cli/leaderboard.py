@@ -31,13 +31,7 @@ def add(commands: Any) -> None:
         "repository, or both; what has not changed since the last time is not read again.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="default: every recorded model")
-    arguments.add_tasks(command)
-    command.add_argument("--types", type=arguments.names, metavar="TYPE,...", help="only tasks of these types")
-    command.add_argument(
-        "--languages", type=arguments.names, metavar="LANG,...", help="only parts in these languages (de, deu-Latn)"
-    )
-    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
-    command.add_argument("--exclude", type=arguments.names, metavar="TASK,...", help="leave these tasks out")
+    add_scope(command)
     command.add_argument("--variants", action="store_true", help="rows for other precisions and lengths too")
     command.add_argument("--revisions", action="store_true", help="a row for every revision of a model")
     command.add_argument("--sort", metavar="COLUMN", help="a column or a task (default: Rank (Borda))")
@@ -46,6 +40,23 @@ def add(commands: Any) -> None:
     command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
     command.add_argument("--output", metavar="FILE", help="write there instead of printing")
     command.add_argument("--site", metavar="DIR", help="write a site of static pages there, and print nothing else")
+    add_results(command)
+    command.set_defaults(do=do)
+
+
+def add_scope(command: argparse.ArgumentParser) -> None:
+    """`-t`, `--suite`, `--tasks-dir`, `--types`, `--languages`, `--splits`, `--exclude`."""
+    arguments.add_tasks(command)
+    command.add_argument("--types", type=arguments.names, metavar="TYPE,...", help="only tasks of these types")
+    command.add_argument(
+        "--languages", type=arguments.names, metavar="LANG,...", help="only parts in these languages (de, deu-Latn)"
+    )
+    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
+    command.add_argument("--exclude", type=arguments.names, metavar="TASK,...", help="leave these tasks out")
+
+
+def add_results(command: argparse.ArgumentParser) -> None:
+    """`--results`, for several folders."""
     command.add_argument(
         "--results",
         action="append",
@@ -53,7 +64,6 @@ def add(commands: Any) -> None:
         help="a results folder; give it again for more, the first one counts where two hold the same "
         "(default: $HARNESS_RESULTS, else ./results)",
     )
-    command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
@@ -65,7 +75,7 @@ def do(args: argparse.Namespace) -> int:
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import files, leaderboard_text
 
-    board = with_uncertainty(_board(args))
+    board = with_uncertainty(ranked(args, models=args.models, variants=args.variants, revisions=args.revisions))
     _report(board)
     if args.site:
         from harness.outputs import site
@@ -87,23 +97,20 @@ def do(args: argparse.Namespace) -> int:
     return 0
 
 
-def _board(args: argparse.Namespace) -> Leaderboard:
+def ranked(
+    args: argparse.Namespace, *, models: Sequence[str] = (), variants: bool = False, revisions: bool = False
+) -> Leaderboard:
+    """The leaderboard of the results folders and tasks that the options name."""
     from harness.leaderboard import board
 
-    indices = read_indices(args.results)
+    indices = _indices(args.results)
     tasks, title = _scope(args, indices)
     return board.build(
-        indices,
-        tasks,
-        title=title,
-        models=args.models or None,
-        variants=args.variants,
-        revisions=args.revisions,
+        indices, tasks, title=title, models=models or None, variants=variants, revisions=revisions
     )
 
 
-def read_indices(folders: Sequence[str] | None) -> list[Index]:
-    """The indices of the results folders that `--results` names."""
+def _indices(folders: Sequence[str] | None) -> list[Index]:
     from harness.leaderboard import folders as places
     from harness.leaderboard import index
     from harness.plan import results_folder

@@ -24,22 +24,21 @@ FEWEST_TASKS = 3
 """Two tasks can be drawn in three ways: no interval comes of that."""
 
 
-def with_uncertainty(
-    board: Leaderboard, items: Mapping[tuple[int, str], Float64] | None = None, *, resamples: int = RESAMPLES
-) -> Leaderboard:
+def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leaderboard:
     """The leaderboard with intervals of Mean (Task), rank intervals and tie groups.
 
-    Only models that have every task get them: the others have no Mean (Task) to be unsure of.
+    Only models that have every task get them: the others have no Mean (Task) to be unsure of. Fewer than three tasks
+    give none.
 
     Args:
         board: Without intervals.
-        items: (row, task) -> (resamples,) the task's score for items drawn anew, by the same draws for all models.
         resamples: How many draws.
     """
     complete = [at for at, row in enumerate(board.rows) if row.mean_task is not None]
     if len(board.tasks) < FEWEST_TASKS or not complete:
         return board
     scores = board.score_matrix()[complete]
+    items = _items(board, resamples)
     if items:
         replicates = _two_levels(board, complete, scores, items, resamples)
     else:
@@ -57,6 +56,15 @@ def with_uncertainty(
         )
     what = "tasks drawn anew, and the items of those whose items are known" if items else "tasks drawn anew"
     return dataclasses.replace(board, rows=tuple(rows), uncertainty=f"95% by bootstrap: {what}")
+
+
+def _items(board: Leaderboard, resamples: int) -> Mapping[tuple[int, str], Float64]:
+    """Nothing where no record is our own: then the machinery of items is not even imported."""
+    if not any(index.columns.facts for index in board.indices):
+        return {}
+    from harness.leaderboard import item_draws
+
+    return item_draws.drawn(board, resamples=resamples)
 
 
 def _two_levels(
