@@ -114,9 +114,9 @@ def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
     items: list[PartItems] = []
     for task in common:
         plain = TaskDifference(task=task.name, type=task.type, a=a.scores[task.name], b=b.scores[task.name])
-        own, why = _items(board, a, b, task.name, parts_of[task.name])
-        if why:
-            found.append(replace(plain, why=why))
+        own = _items(board, a, b, task.name, parts_of[task.name])
+        if isinstance(own, str):
+            found.append(replace(plain, why=own))
             draws.append(plain.difference)
             continue
         items += own
@@ -158,22 +158,22 @@ def _tested(parts: Sequence[PartItems]) -> _Tested:
     return _Tested(values, interval(values), p)
 
 
-def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part]) -> tuple[list[PartItems], str]:
+def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part]) -> list[PartItems] | str:
     """The items of all parts of a task under both, or why there is no comparing them."""
     loaded: list[Mapping[Part, Items]] = []
     for row in (a, b):
         own = _load(board, row, task)
         if isinstance(own, str):
-            return [], own
+            return own
         missing = [part for part in parts if part not in own]
         if missing:
-            return [], f"no items of {missing[0]} for {row.label}"
+            return f"no items of {missing[0]} for {row.label}"
         loaded.append(own)
-    found = [PartItems(task, part, loaded[0][part], loaded[1][part]) for part in parts]
-    for own in found:
-        if not _same(own.a, own.b):
-            return [], f"the items of {own.part} are not the same ones: another revision of the data, or another setting"
-    return found, ""
+    pairs = [PartItems(task, part, loaded[0][part], loaded[1][part]) for part in parts]
+    different = [str(pair.part) for pair in pairs if not _same(pair.a, pair.b)]
+    if different:
+        return f"the items of {different[0]} are not the same: another revision of the data, or another setting"
+    return pairs
 
 
 def _load(board: Leaderboard, row: Row, task: str) -> Mapping[Part, Items] | str:

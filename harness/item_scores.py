@@ -71,8 +71,8 @@ def f1_macro(counts: Float64, true: Whole, predicted: Whole) -> Float64:
 def f1_weighted(counts: Float64, true: Whole, predicted: Whole) -> Float64:
     """The mean over classes by how often each is true: true (n,), predicted (n,)."""
     classes = _Classes.of(true, predicted)
-    support, guessed = _sums(counts, classes.true, classes.count), _sums(counts, classes.predicted, classes.count)
-    hits = _sums(counts * (true == predicted), classes.true, classes.count)
+    support, guessed = _sums(counts, classes.true, classes.n), _sums(counts, classes.predicted, classes.n)
+    hits = _sums(counts * (true == predicted), classes.true, classes.n)
     with np.errstate(invalid="ignore", divide="ignore"):
         f1 = np.where(support + guessed > 0, 2 * hits / (support + guessed), 0.0)
     return np.asarray((f1 * support).sum(axis=1) / support.sum(axis=1))
@@ -81,7 +81,7 @@ def f1_weighted(counts: Float64, true: Whole, predicted: Whole) -> Float64:
 class _Classes(NamedTuple):
     true: Whole
     predicted: Whole
-    count: int
+    n: int
 
     @classmethod
     def of(cls, true: Whole, predicted: Whole) -> _Classes:
@@ -96,8 +96,8 @@ class _F1(NamedTuple):
 
 def _f1_by_class(counts: Float64, true: Whole, predicted: Whole) -> _F1:
     classes = _Classes.of(true, predicted)
-    support, guessed = _sums(counts, classes.true, classes.count), _sums(counts, classes.predicted, classes.count)
-    hits = _sums(counts * (true == predicted), classes.true, classes.count)
+    support, guessed = _sums(counts, classes.true, classes.n), _sums(counts, classes.predicted, classes.n)
+    hits = _sums(counts * (true == predicted), classes.true, classes.n)
     either = support + guessed
     with np.errstate(invalid="ignore", divide="ignore"):
         return _F1(np.where(either > 0, 2 * hits / either, 0.0), either > 0)

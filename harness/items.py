@@ -238,7 +238,8 @@ def get_items(record: Record) -> dict[Part, Items] | None:
 
 
 def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
-    parts, arrays = [], {}
+    parts: list[dict[str, str]] = []
+    arrays: dict[str, Any] = {}
     for number, (part, own) in enumerate(sorted(items.items())):
         about = {"split": part.split, "subset": part.subset, "kind": own.kind, "metric": own.metric, "unit": own.unit}
         parts.append(about)
@@ -246,7 +247,7 @@ def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
     header = {"format": FORMAT, "fingerprint": record.fingerprint, "task": record.task, "parts": parts}
     text = json.dumps(header, ensure_ascii=False, sort_keys=True).encode()
     out = io.BytesIO()
-    np.savez_compressed(out, header=np.frombuffer(text, np.uint8), **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(out, header=np.frombuffer(text, np.uint8), **arrays)
     return out.getvalue()
 
 

@@ -50,7 +50,7 @@ def replace_if_different(path: Path, text: str) -> None:
 
 
 def replace(path: Path, content: str | bytes) -> None:
-    """Write `content`, text as UTF-8: readers and a crash see the old file or the new one, and an error leaves no other.
+    """Write `content`, text as UTF-8: readers and a crash see the old file or the new one; an error leaves no other.
 
     Under the lock only: the temporary file's name is fixed, so that the next writer sweeps up after a killed one.
     """

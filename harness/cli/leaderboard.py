@@ -105,9 +105,7 @@ def ranked(
 
     indices = _indices(args.results)
     tasks, title = _scope(args, indices)
-    return board.build(
-        indices, tasks, title=title, models=models or None, variants=variants, revisions=revisions
-    )
+    return board.build(indices, tasks, title=title, models=models or None, variants=variants, revisions=revisions)
 
 
 def _indices(folders: Sequence[str] | None) -> list[Index]:
@@ -115,7 +113,7 @@ def _indices(folders: Sequence[str] | None) -> list[Index]:
     from harness.leaderboard import index
     from harness.plan import results_folder
 
-    named = [results_folder(folder) for folder in folders or [None]]
+    named = [results_folder(folder) for folder in folders or (None,)]
     for folder in named:
         if not folder.is_dir():
             raise HarnessError(f"no results folder {folder}; run `harness run` first, or name one with --results")

@@ -113,7 +113,7 @@ class Leaderboard:
 
     def path(self, cell: Cell) -> Path:
         """The file of a cell."""
-        return self.indices[cell.index].path(cell.row)
+        return self.indices[cell.source].path(cell.row)
 
     def score_matrix(self) -> Float64:
         """(rows, tasks) float64, NaN where missing."""
@@ -150,17 +150,17 @@ def build(
         selected = {who: cells for who, cells in selected.items() if who.model in models}
     found = matrix(indices, selected, scope)
     known = [number for number, parts in enumerate(found.parts) if parts]
-    ranked = ~np.isnan(found.scores).all(axis=1) if len(found.scores) else np.zeros(0, bool)  # as mteb: no task, no row
-    if not ranked.any():
+    ranked = [at for at, row in enumerate(found.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
+    if not ranked:
         raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
     tasks = tuple(scope[number] for number in known)
     types = _ordered({task.type for task in tasks})
-    scores = found.scores[np.ix_(ranked, known)]
-    ranking = rank(scores, [task.type for task in tasks], partial=found.partial[np.ix_(ranked, known)])
+    scores = found.scores[ranked][:, known]
+    ranking = rank(scores, [task.type for task in tasks], partial=found.partial[ranked][:, known])
     type_order = list(dict.fromkeys(task.type for task in tasks))
-    whos = [who for who, has_scores in zip(selected, ranked, strict=True) if has_scores]
+    everyone = list(selected)
+    whos = [everyone[at] for at in ranked]
     labels = _labels(whos)
-    numbers = np.flatnonzero(ranked).tolist()
     refused = refusals(indices, revisions=revisions)
     sources = [_Source.of(index) for index in indices]
     rows = []
@@ -179,7 +179,7 @@ def build(
                 mean_type=_number(float(ranking.mean_type[at])),
                 by_type={name: means[name] for name in types},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
-                missing=_missing(tasks, known, found.gaps, numbers[at], refused.get(who, {})),
+                missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
                 cells=cells,
                 facts=facts,
                 measured=_measured(sources, cells),

@@ -28,9 +28,11 @@ if TYPE_CHECKING:
 
 NONE = -1
 FILES = np.dtype(
-    [("folder", "<i4"), ("name", "<i4"), ("size", "<i8"), ("mtime", "<i8"), ("inode", "<u8"), ("problem", "<i4")]
-    + [("task", "<i4"), ("dataset_revision", "<i4"), ("mteb_version", "<i4"), ("seconds", "<f8"), ("date", "<f8")]
-    + [("facts", "<i4"), ("first", "<i8"), ("count", "<i8")]
+    [
+        *(("folder", "<i4"), ("name", "<i4"), ("size", "<i8"), ("mtime", "<i8"), ("inode", "<u8"), ("problem", "<i4")),
+        *(("task", "<i4"), ("dataset_revision", "<i4"), ("mteb_version", "<i4"), ("seconds", "<f8"), ("date", "<f8")),
+        *(("facts", "<i4"), ("first", "<i8"), ("count", "<i8")),
+    ]
 )
 SCORES = np.dtype([("split", "<i4"), ("subset", "<i4"), ("languages", "<i4"), ("value", "<f8")])
 FILE_STRINGS = ("name", "problem", "task", "dataset_revision", "mteb_version")
@@ -119,7 +121,8 @@ def read(jobs: Sequence[Job]) -> Columns:
 def joined(pieces: Sequence[Columns]) -> Columns:
     """The files of all pieces, in order, over one list of strings."""
     ids: dict[str, int] = {}
-    files, scores, facts = [empty().files], [empty().scores], []
+    files, scores = [empty().files], [empty().scores]
+    facts: list[Facts] = []
     n_scores = 0
     for piece in pieces:
         to = np.array([*(ids.setdefault(text, len(ids)) for text in piece.strings), NONE], np.int32)  # to[-1] is -1
@@ -134,9 +137,7 @@ def joined(pieces: Sequence[Columns]) -> Columns:
         files.append(own_files)
         scores.append(own_scores)
         facts += piece.facts
-    return Columns(
-        strings=tuple(ids), files=np.concatenate(files), scores=np.concatenate(scores), facts=tuple(facts)
-    )
+    return Columns(strings=tuple(ids), files=np.concatenate(files), scores=np.concatenate(scores), facts=tuple(facts))
 
 
 def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
@@ -154,11 +155,11 @@ def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
 
 def _summary(job: Job) -> Summary | str:
     """The summary of a file, or why it was refused."""
+    if job.problem:
+        return job.problem
+    if job.size > MAX_BYTES:
+        return f"{job.size} bytes, more than {MAX_BYTES}: not a result file"
     try:
-        if job.problem:
-            raise RecordError(job.problem)
-        if job.size > MAX_BYTES:
-            raise RecordError(f"{job.path}: {job.size} bytes, more than {MAX_BYTES}: not a result file")
         return summarise(_bytes(job), path=job.path, identity=job.identity)
     except RecordError as err:
         return str(err).removeprefix(f"{job.path}: ")

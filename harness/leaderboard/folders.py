@@ -20,7 +20,6 @@ from harness.records_paths import EXPERIMENTS, META, Identity, identity_of
 from harness.results import link_problem, shown
 from harness.types import Refused
 
-
 Key: TypeAlias = tuple[int, int, int]
 """A file's size, time (ns) and inode, as the disk tells them: another key means another content."""
 
@@ -64,7 +63,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 def results_root(folder: Path) -> Path:
     """`folder`, or its `results` where it is a clone of the public repository, which keeps the records there."""
     inside = folder / "results"
-    is_clone = inside.is_dir() and not any("__" in name for name in os.listdir(folder))
+    is_clone = inside.is_dir() and not any("__" in child.name for child in folder.iterdir())
     return inside if is_clone else folder
 
 

@@ -7,7 +7,6 @@ time of the file of items.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,7 +37,7 @@ def drawn(board: Leaderboard, *, resamples: int) -> dict[tuple[int, str], Float6
         if row.mean_task is None:
             continue
         for task, cell in row.cells.items():
-            if task in tasks and board.indices[cell.index].columns.files["facts"][cell.row] != NONE:
+            if task in tasks and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
                 values = _kept(board.path(cell), tasks[task], resamples)
                 if values is not None:
                     found[number, task] = values
@@ -47,7 +46,7 @@ def drawn(board: Leaderboard, *, resamples: int) -> dict[tuple[int, str], Float6
 
 def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
     try:
-        own, theirs = os.stat(record), os.stat(items_path(record))
+        own, theirs = record.stat(), items_path(record).stat()
     except OSError:
         return None
     keys = [VERSION, resamples, str(record.resolve()), *parts]

@@ -38,13 +38,11 @@ class Matrix(NamedTuple):
     gaps: Mapping[tuple[int, int], str]
 
 
-def matrix(
-    indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]], tasks: Sequence[ScopedTask]
-) -> Matrix:
+def matrix(indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]], tasks: Sequence[ScopedTask]) -> Matrix:
     """The scores of all selected models on `tasks`, in their orders."""
     number_of = {task.name: number for number, task in enumerate(tasks)}
     cells = [
-        (cell.index, cell.row, who, number_of[task])
+        (cell.source, cell.row, who, number_of[task])
         for who, by_task in enumerate(selected.values())
         for task, cell in by_task.items()
         if task in number_of
@@ -56,6 +54,7 @@ def matrix(
     count = len(parts)
     codes = task_of[cell_of] * count + part_of
     counts_here = np.isin(codes, _wanted(tasks, parts)) & ~np.isnan(values)
+    found_cells, found_codes = cell_of, codes
     cell_of, codes, values = cell_of[counts_here], codes[counts_here], values[counts_here]
     observed = np.unique(codes)
     required = np.bincount(observed // max(count, 1), minlength=len(tasks))
@@ -72,13 +71,21 @@ def matrix(
         tuple(names[code % count] for code in observed[observed // max(count, 1) == task].tolist())
         for task in range(len(tasks))
     ]
-    gaps = {(who, task): NOT_RECORDED for who, task in np.argwhere(np.isnan(scores)).tolist()}
-    by_cell = np.argsort(cell_of, kind="stable")
-    starts = np.searchsorted(cell_of[by_cell], np.arange(len(cells) + 1))
-    for cell in np.flatnonzero(~complete).tolist():
-        there = {names[code % count] for code in codes[by_cell[starts[cell] : starts[cell + 1]]].tolist()}
+    gaps: dict[tuple[int, int], str] = {}
+    for who, task in np.argwhere(np.isnan(scores)).tolist():
+        gaps[who, task] = NOT_RECORDED
+    incomplete = np.flatnonzero(~complete)
+    there, valued = (
+        _by_cell(owners[mask], those[mask])
+        for owners, those in ((found_cells, found_codes), (cell_of, codes))
+        for mask in (np.isin(owners, incomplete),)
+    )
+    for cell in incomplete.tolist():
         task = int(task_of[cell])
-        gaps[int(who_of[cell]), task] = _lacking([part for part in required_parts[task] if part not in there])
+        first = task * count
+        missing = [part for part in required_parts[task] if first + parts[part] not in valued.get(cell, ())]
+        empty = [part for part in missing if first + parts[part] in there.get(cell, ())]
+        gaps[int(who_of[cell]), task] = _lacking(missing, empty)
     return Matrix(scores, partial, required_parts, gaps)
 
 
@@ -116,11 +123,23 @@ def _wanted(tasks: Sequence[ScopedTask], parts: Mapping[Part, int]) -> Int64:
     )
 
 
-def _lacking(parts: Sequence[Part]) -> str:
-    if not parts:
+def _by_cell(cell_of: Int64, codes: Int64) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for cell, code in zip(cell_of.tolist(), codes.tolist(), strict=True):
+        found.setdefault(cell, set()).add(code)
+    return found
+
+
+def _lacking(missing: Sequence[Part], empty: Sequence[Part]) -> str:
+    if not missing:
         return NOT_RECORDED
-    shown = ", ".join(map(str, parts[:3]))
-    return f"lacks {shown}" + (f" and {len(parts) - 3} more parts" if len(parts) > 3 else "")
+    if len(empty) == len(missing):
+        return f"no main score for {_named(empty)}"
+    return f"lacks {_named(missing)}"
+
+
+def _named(parts: Sequence[Part]) -> str:
+    return ", ".join(map(str, parts[:3])) + (f" and {len(parts) - 3} more parts" if len(parts) > 3 else "")
 
 
 def refusals(indices: Sequence[Index], *, revisions: bool) -> dict[Who, dict[str, str]]:

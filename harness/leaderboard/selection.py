@@ -39,9 +39,9 @@ class Who(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A file: which index, and which row of it."""
+    """A file: which of the indices, and which row of it."""
 
-    index: int
+    source: int
     row: int
 
 
@@ -86,13 +86,13 @@ def select(
 def _best(cells: list[Cell], indices: Sequence[Index], model: str) -> Cell:
     if len(cells) == 1:
         return cells[0]
-    return max(cells, key=lambda cell: (*_merit(cell, indices, model), -cell.index, -cell.row))
+    return max(cells, key=lambda cell: (*_merit(cell, indices, model), -cell.source, -cell.row))
 
 
 def _merit(cell: Cell, indices: Sequence[Index], model: str) -> tuple[Any, ...]:
     from packaging.version import InvalidVersion, Version
 
-    index = indices[cell.index]
+    index = indices[cell.source]
     file = index.columns.files[cell.row]
     revision = index.folders[file["folder"]].owner.identity.revision
     text = index.columns.strings[file["mteb_version"]] if file["mteb_version"] != NONE else ""

@@ -78,12 +78,14 @@ def _row(task: TaskDifference, comparison: Comparison, digits: int) -> list[str]
 
 def _overall(overall: Overall, digits: int) -> list[str]:
     difference = overall.a - overall.b
-    start = f"Mean over {overall.tasks} tasks: A {overall.a:.{digits}f}, B {overall.b:.{digits}f}, A - B {difference:+.{digits}f}"
-    lines = [start]
+    means = f"A {overall.a:.{digits}f}, B {overall.b:.{digits}f}, A - B {difference:+.{digits}f}"
+    lines = [f"Mean over {overall.tasks} tasks: {means}"]
     if overall.on_these:
         lines.append(f"  on these tasks, items drawn anew: 95% {_span(overall.on_these, digits)}")
     if overall.interval:
-        lines.append(f"  on tasks of the kind, tasks drawn anew: 95% {_span(overall.interval, digits)}, p {_p(overall.p)}")
+        lines.append(
+            f"  on tasks of the kind, tasks drawn anew: 95% {_span(overall.interval, digits)}, p {_p(overall.p)}"
+        )
     said = {"A": "A is better.", "B": "B is better.", "not separable": "They cannot be told apart."}
     lines.append(said.get(overall.verdict, "Fewer than three tasks: no verdict on tasks of the kind."))
     return lines

@@ -34,6 +34,8 @@ _BLOCK = 1_000_000
 _CACHED = 50_000
 """Draws made at a time where nothing is kept of them: what a processor's cache holds."""
 _PIECES = 16
+_WORTH_THREADS = 5_000_000
+"""Draws that take as long as starting the threads."""
 
 
 class Interval(NamedTuple):
@@ -80,8 +82,13 @@ def replicate_mean(values: Float64, *, resamples: int = RESAMPLES, seed: int = 0
     means = np.empty(resamples)
     pieces = np.array_split(means, _PIECES)  # views
     seeds = np.random.SeedSequence(seed).spawn(_PIECES)  # of each piece, so that the threads' order changes nothing
-    with ThreadPoolExecutor(min(_PIECES, os.cpu_count() or 1)) as pool:
-        list(pool.map(lambda piece, own: _means(values, piece, own), pieces, seeds))
+    jobs = [(values, piece, own) for piece, own in zip(pieces, seeds, strict=True) if len(piece)]
+    if resamples * n < _WORTH_THREADS:
+        for job in jobs:
+            _means(*job)
+    else:
+        with ThreadPoolExecutor(min(_PIECES, os.cpu_count() or 1)) as pool:
+            list(pool.map(_means, *zip(*jobs, strict=True)))
     return means
 
 

@@ -1,4 +1,4 @@
-"""Many tests at once: Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Statistics 6."""
+"""Many tests at once: Holm (1979), "A simple sequentially rejective multiple test procedure", Scand. J. Stat. 6."""
 
 from __future__ import annotations
 

@@ -59,31 +59,40 @@ class Entry(NamedTuple):
 def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
     """Every page: its path and its text."""
     templates = _environment()
-    yield "index.html", templates.get_template("index.html").render(
-        board=board, urls=urls, root="", cards=_cards(board, urls), refused=[_short(file) for file in board.refused]
+    yield (
+        "index.html",
+        templates.get_template("index.html").render(
+            board=board, urls=urls, root="", cards=_cards(board, urls), refused=[_short(file) for file in board.refused]
+        ),
     )
     model, history = templates.get_template("model.html"), _History(board)
     for number, row in enumerate(board.rows):
         entries, shared = history.of(row)
-        yield urls.model(row), model.render(
-            board=board,
-            row=row,
-            number=number,
-            root="../",
-            facts=_facts(row),
-            reference=_web(row.facts.reference),
-            history=entries,
-            shared=shared,
+        yield (
+            urls.model(row),
+            model.render(
+                board=board,
+                row=row,
+                number=number,
+                root="../",
+                facts=_facts(row),
+                reference=_web(row.facts.reference),
+                history=entries,
+                shared=shared,
+            ),
         )
     task_page = templates.get_template("task.html")
     for number, task in enumerate(board.tasks):
-        yield urls.task(task), task_page.render(
-            board=board,
-            task=task,
-            number=number,
-            root="../",
-            facts=_task_facts(board, number),
-            reference=_web(task.reference),
+        yield (
+            urls.task(task),
+            task_page.render(
+                board=board,
+                task=task,
+                number=number,
+                root="../",
+                facts=_task_facts(board, number),
+                reference=_web(task.reference),
+            ),
         )
 
 
@@ -138,7 +147,9 @@ def _cards(board: Leaderboard, urls: Urls) -> list[_Card]:
     def add(what: str, row: Row) -> None:
         facts = [("Mean (Task)", _score(row.mean_task)), ("95%", _span(row.interval))]
         facts += [("Rank (Borda)", str(row.rank))]
-        facts += [("Speed", f"{row.measured.tokens_per_second:,.0f} tokens/s")] if row.measured.tokens_per_second else []
+        facts += (
+            [("Speed", f"{row.measured.tokens_per_second:,.0f} tokens/s")] if row.measured.tokens_per_second else []
+        )
         facts += [("Parameters", _count(row.facts.parameters))] if row.facts.parameters else []
         found.append(_Card(what, row.label, urls.model(row), facts))
 
