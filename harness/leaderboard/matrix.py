@@ -49,7 +49,9 @@ def matrix(indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]],
     ]
     index_of, row_of, who_of, task_of = np.array(cells, np.int64).reshape(-1, 4).T
     parts: dict[Part, int] = {}
-    pieces = [_scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)]
+    nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    pieces = [nothing]
+    pieces += [_scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)]
     cell_of, part_of, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
     count = len(parts)
     codes = task_of[cell_of] * count + part_of

@@ -214,7 +214,7 @@ class _History:
         """A model's revisions, newest first, and how many tasks all of them have (0 where there is one)."""
         own = [
             (number, who)
-            for number, who in self.numbers[row.who.model, row.who.variant]
+            for number, who in self.numbers.get((row.who.model, row.who.variant), [])
             if row.who.revision in ("", who.revision)
         ]
         scores = self.scores[[number for number, _ in own]]
