@@ -84,10 +84,9 @@ def _print_items(found: Comparison, args: argparse.Namespace) -> None:
         return
     for own in items:
         gaps = own.a.merit() - own.b.merit()
-        order = gaps.argsort(kind="stable")
         loaded = _load(own, args)
-        for name, chosen in (("A", order[::-1][: args.items]), ("B", order[: args.items])):
-            better = [at for at in chosen.tolist() if (gaps[at] > 0 if name == "A" else gaps[at] < 0)]
+        for name, chosen in (("A", (-gaps).argsort(kind="stable")), ("B", gaps.argsort(kind="stable"))):
+            better = [at for at in chosen[: args.items].tolist() if (gaps[at] > 0 if name == "A" else gaps[at] < 0)]
             if better:
                 print(f"\n{own.task} {own.part}, better with {name}:")
             for at in better:

@@ -51,7 +51,9 @@ def matrix(indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]],
     parts: dict[Part, int] = {}
     nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     pieces = [nothing]
-    pieces += [_scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)]
+    pieces += [
+        _scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)
+    ]
     cell_of, part_of, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
     count = len(parts)
     codes = task_of[cell_of] * count + part_of

@@ -404,7 +404,8 @@ def test_a_large_board(browser: Any, tmp_path: Path) -> None:
     best = min(
         page.evaluate(
             """direction => { const table = Tabulator.findTable('#board')[0]; const start = performance.now();
-            table.setSort('mean', direction); table.element.getBoundingClientRect(); return performance.now() - start; }""",
+            table.setSort('mean', direction); table.element.getBoundingClientRect();
+            return performance.now() - start; }""",
             direction,
         )
         for direction in ("asc", "desc", "asc", "desc", "asc")

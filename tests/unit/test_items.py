@@ -95,7 +95,7 @@ class TestScores:
         gold = (generator.random(30) < 0.5).astype(int)
         families = {name: generator.random(30).astype(np.float32) for name in ("cosine", "dot")}
         items = matching(families, gold)
-        counts = np.concatenate(list(drawn(seed, 30) for seed in range(20)))
+        counts = np.concatenate([drawn(seed, 30) for seed in range(20)])
         each = [item_scores.average_precision(counts, family, gold == 1) for family in families.values()]
         assert (items.score(counts) == np.max(each, axis=0)).all()
         assert len({int(np.argmax(pair)) for pair in zip(*each, strict=True)}) == 2

@@ -17,7 +17,7 @@ def sample(seed: int, n: int) -> np.ndarray:
 
 class TestBootstrap:
     def test_draws_take_n_items_each(self) -> None:
-        """Every resample draws n times, every item is drawn once on average, and the number of draws is the asked one."""
+        """Every resample draws n times, each item is drawn once on average, and as many are drawn as were asked for."""
         counts = np.concatenate(list(bootstrap.draw(300, resamples=4_000, seed=1)))
         assert counts.shape == (4_000, 300)
         assert (counts.sum(axis=1) == 300).all()

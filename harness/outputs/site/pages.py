@@ -42,7 +42,7 @@ class Urls:
 
 def _slug(name: str) -> str:
     """A file name that reads like `name`, on any disk: what is left of it, and a digest of the whole."""
-    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.")[:60]
+    kept = re.sub(r"[^A-Za-z0-9._-]+|\.{2,}", "-", name)[:60].strip("-.")
     return f"{kept or 'page'}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:10]}"
 
 

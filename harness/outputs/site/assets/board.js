@@ -142,6 +142,7 @@
     height: Math.min(760, 60 + 36 * (data.length + 1)),
     placeholder: "No model fits",
     renderHorizontal: "virtual",
+    renderVerticalBuffer: 200,
     columnDefaults: { resizable: "header" },
     initialSort: [{ column: sortField, dir: sortDirection }],
     printAsHtml: true,
