@@ -90,7 +90,12 @@ def _bold(text: str, format: Format) -> str:
 def _escaped(name: str, format: Format) -> str:
     if format == "latex":
         return name.translate(_LATEX)
-    return name.translate(_MARKDOWN) if format == "markdown" else name
+    return escape_markdown(name) if format == "markdown" else name
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    return text.translate(_MARKDOWN)
 
 
 def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:

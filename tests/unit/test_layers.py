@@ -16,7 +16,7 @@ OWNERS = {
     "sentence_transformers": ("models/sentence_transformer.py",),
     "transformers": ("models/sentence_transformer.py",),
     "datasets": ("data/hub.py",),
-    "pyarrow": ("data/local.py",),
+    "pyarrow": ("data/local.py", "outputs/leaderboard_text.py"),
     "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
@@ -24,6 +24,8 @@ OWNERS = {
     "rich": ("cli/progress.py",),
     "mteb": ("data/mteb_bridge.py",),
     "pandas": (),
+    "jinja2": ("outputs/site/pages.py",),
+    "packaging": ("leaderboard/selection.py",),
 }
 
 
@@ -94,7 +96,16 @@ def test_a_heavy_package_has_its_owners(package: str) -> None:
         ("search.py", {"types", "similarity"}),
         ("spec_file.py", {"errors"}),
         ("evaluators/", {"types", "metrics", "similarity", "errors", "evaluators"}),
-        ("outputs/", {"types", "errors", "results", "outputs"}),
+        ("stats/", {"types", "stats"}),
+        ("item_scores.py", {"types"}),
+        ("items.py", {"types", "errors", "item_scores", "records_disk", "stats"}),
+        (
+            "leaderboard/",
+            {"types", "errors", "environment", "items", "languages", "leaderboard", "registry", "results", "stats"}
+            | {"records_disk", "records_json", "records_paths"},
+        ),
+        ("comparison.py", {"types", "errors", "items", "leaderboard", "results", "stats"}),
+        ("outputs/", {"types", "errors", "results", "outputs", "comparison", "leaderboard", "records_disk"}),
         (
             "cards/",
             {"types", "errors", "registry", "task_file", "results", "records_disk", "records_paths", "outputs", "cards"}
