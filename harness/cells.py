@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple
 from harness import models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
-from harness.measure import Measured, Unscored, embed, scored
+from harness.measure import Measured, ShardHits, Unscored, embed, put_together, scored, search_shard
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
 from harness.types import (
     EncodeOptions,
@@ -199,6 +199,41 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                 yield from _recorded(recording, waiting=1)
         yield from _recorded(recording, waiting=0)
     embedding_store.evict()
+
+
+def compute(job: Job, part: Part, encoder: Encoder | Searcher, environment: Environment) -> Record:
+    """One cell from its data to its record on disk, with a model that is open already.
+
+    Raises:
+        HarnessError: it cannot be computed or recorded.
+    """
+    data = _load(job, part, environment)
+    unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, shape=job.shape)
+    return _score(job, part, encoder.facts, data, unscored, environment)
+
+
+def compute_shard(
+    job: Job, part: Part, encoder: Encoder, environment: Environment, *, number: int, of: int
+) -> ShardHits:
+    """The search of one shard of a retrieval cell's corpus; see `measure.search_shard`.
+
+    Raises:
+        HarnessError: it cannot be computed.
+    """
+    data = _load(job, part, environment)
+    return search_shard(job.task, encoder, data.loaded, number=number, of=of, options=environment.options)
+
+
+def record_shards(
+    job: Job, part: Part, facts: EncoderFacts, shards: Sequence[ShardHits], environment: Environment
+) -> Record:
+    """The record of a retrieval cell whose shards have all been searched. Needs no model.
+
+    Raises:
+        HarnessError: it cannot be scored or recorded.
+    """
+    data = _load(job, part, environment)
+    return _score(job, part, facts, data, put_together(job.task, data.loaded, shards), environment)
 
 
 class _Loaded(NamedTuple):

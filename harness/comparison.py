@@ -120,10 +120,10 @@ def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
             draws.append(plain.difference)
             continue
         items += own
-        tested = _tested(own)
-        draws.append(tested.replicates)
+        found_here = tested(own)
+        draws.append(found_here.replicates)
         n = sum(len(part.a) for part in own)
-        found.append(replace(plain, n=n, interval=tested.interval, p=tested.p))
+        found.append(replace(plain, n=n, interval=found_here.interval, p=found_here.p))
     return Comparison(
         a=a.label,
         b=b.label,
@@ -135,13 +135,15 @@ def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
     )
 
 
-class _Tested(NamedTuple):
+class Tested(NamedTuple):
+    """The difference of two task scores: its draws (resamples,), their 95% interval, and the two-sided p."""
+
     replicates: Float64
     interval: Interval
     p: float
 
 
-def _tested(parts: Sequence[PartItems]) -> _Tested:
+def tested(parts: Sequence[PartItems]) -> Tested:
     """The difference of the task's scores, which are means over its parts; every part's items are drawn by itself."""
     by_part = [
         replicates(own.a, task=own.task, part=own.part, resamples=RESAMPLES)
@@ -155,7 +157,7 @@ def _tested(parts: Sequence[PartItems]) -> _Tested:
         p = paired.sign_flip(first.a.merit() - first.b.merit())
     else:
         p = paired.share_beyond_zero(values)
-    return _Tested(values, interval(values), p)
+    return Tested(values, interval(values), p)
 
 
 def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part]) -> list[PartItems] | str:
@@ -170,7 +172,7 @@ def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part])
             return f"no items of {missing[0]} for {row.label}"
         loaded.append(own)
     pairs = [PartItems(task, part, loaded[0][part], loaded[1][part]) for part in parts]
-    different = [str(pair.part) for pair in pairs if not _same(pair.a, pair.b)]
+    different = [str(pair.part) for pair in pairs if not same_items(pair.a, pair.b)]
     if different:
         return f"the items of {different[0]} are not the same: another revision of the data, or another setting"
     return pairs
@@ -185,7 +187,7 @@ def _load(board: Leaderboard, row: Row, task: str) -> Mapping[Part, Items] | str
         return f"the items of {row.label} cannot be read: {err}"
 
 
-def _same(a: Items, b: Items) -> bool:
+def same_items(a: Items, b: Items) -> bool:
     """Whether both are about the same items in the same order, by what is known of them."""
     if (a.kind, a.metric, a.unit, len(a)) != (b.kind, b.metric, b.unit, len(b)):
         return False

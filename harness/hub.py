@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from harness.errors import ModelError
 
@@ -147,6 +147,27 @@ def _cached(name: str, revision: str | None, shown: str) -> Repo:
     return Repo(folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
 
 
+def collection(slug: str) -> tuple[str, ...]:
+    """The models of a collection, in its order.
+
+    Raises:
+        ModelError: there is none of this name, or the hub cannot be asked.
+    """
+    from huggingface_hub import HfApi, errors
+
+    steady()
+    if is_offline():
+        raise ModelError(f"collection {slug}: --offline forbids asking the hub")
+    try:
+        found = HfApi().get_collection(slug)
+    except errors.HfHubHTTPError as err:
+        status = err.response.status_code if err.response is not None else "?"
+        raise ModelError(f"collection {slug}: the hub answered with status {status}; expected ORG/NAME-ID") from err
+    except Exception as err:  # transport errors, whose classes change with the client's version
+        raise ModelError(f"collection {slug}: the hub could not be asked ({type(err).__name__}); try again") from err
+    return tuple(item.item_id for item in found.items if item.item_type == "model")
+
+
 def remember(name: str, *, ref: str, commit: str) -> None:
     """Note in the client's cache that the branch or tag `ref` of the model `name` is `commit`.
 
@@ -211,6 +232,46 @@ def has_file(name: str, file: str, *, revision: str) -> bool:
     except Exception:  # as above
         return False
     return True
+
+
+def send_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"], message: str, private: bool) -> str:
+    """Make the repository `name` hold the files of `folder`, and make it if absent; the address of the commit.
+
+    Files that it has already are not sent again. Of a Space, pages that the folder lacks are removed; a data set only
+    grows. Lock files and temporary ones stay here.
+
+    Raises:
+        ModelError: the hub refuses or cannot be asked. A commit is made whole or not at all.
+    """
+    from huggingface_hub import HfApi, errors
+
+    steady()
+    if is_offline():
+        raise ModelError(f"{kind} {name}: --offline forbids asking the hub")
+    api = HfApi()
+    try:
+        sdk = "static" if kind == "space" else None
+        api.create_repo(name, repo_type=kind, private=private, exist_ok=True, space_sdk=sdk)
+        done = api.upload_folder(
+            repo_id=name,
+            repo_type=kind,
+            folder_path=folder,
+            commit_message=message,
+            ignore_patterns=["**/.*", ".*"],
+            delete_patterns=["*.html", "**/*.html"] if kind == "space" else None,
+        )
+    except errors.HfHubHTTPError as err:
+        status = err.response.status_code if err.response is not None else "?"
+        what = {
+            401: "no token that may write; log in or set HF_TOKEN",
+            403: "the token may not write there; use another one",
+            404: "there is no such place, or the token may not see it",
+            412: "somebody else changed the repository in between; it is sent again the next time",
+        }.get(status, str(err).splitlines()[0] if str(err) else "no reason given")
+        raise ModelError(f"{kind} {name}: the hub refused (status {status}): {what}") from err
+    except Exception as err:  # a bad name, or transport errors, whose classes change with the client's version
+        raise ModelError(f"{kind} {name}: the hub could not be asked ({type(err).__name__}: {err})") from err
+    return str(done.commit_url)
 
 
 def data_file(name: str, file: str, *, revision: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness import shaping
+from harness.errors import DataError
 from harness.types import (
     PLAIN,
     Batching,
@@ -198,6 +199,11 @@ def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[], Scores]:
 
 def _searched(fields: _Fields, gold: Ranked) -> Callable[[], Scores]:
     """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
+    return _of_hits(fields.task, gold, _hits(fields, gold, 0, len(gold.documents)))
+
+
+def _hits(fields: _Fields, gold: Ranked, first: int, end: int) -> Hits:
+    """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
     from harness import search
     from harness.evaluators import EVALUATORS
 
@@ -207,24 +213,90 @@ def _searched(fields: _Fields, gold: Ranked) -> Callable[[], Scores]:
     documents = texts["documents"]
 
     def blocks() -> Iterator[Float32]:
-        for start in range(0, len(documents.items), _CORPUS_BLOCK):
-            block = replace(documents, items=documents.items[start : start + _CORPUS_BLOCK])
+        for start in range(first, end, _CORPUS_BLOCK):
+            block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
             yield fields.encode("documents", block)
 
     queries = fields.encode("queries", texts["queries"])
     depth, similarity = max(task.settings.k_values), fields.encoder.facts.similarity
     if gold.candidates is None:
-        hits = search.search(queries, blocks(), document_ids=gold.document_ids, k=depth, similarity=similarity)
-    else:
-        hits = search.rerank(
-            queries,
-            np.concatenate(list(blocks())),
-            _places(gold, gold.candidates),
-            document_ids=gold.document_ids,
-            k=depth,
-            similarity=similarity,
-        )
-    return _of_hits(task, gold, hits)
+        ids = gold.document_ids[first:end]
+        return search.search(queries, blocks(), document_ids=ids, k=depth, similarity=similarity)
+    return search.rerank(
+        queries,
+        np.concatenate(list(blocks())),
+        _places(gold, gold.candidates),
+        document_ids=gold.document_ids,
+        k=depth,
+        similarity=similarity,
+    )
+
+
+class ShardHits(NamedTuple):
+    """What a search found among the documents from `start` up to `stop`; indices count from `start`."""
+
+    start: int
+    stop: int
+    hits: Hits
+    counts: Counts
+    seconds: float
+
+
+def search_shard(
+    task: TaskSpec, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
+) -> ShardHits:
+    """Search one of `of` shards of the corpus, `number` from 0.
+
+    Shards end where blocks of the whole corpus would, if they are as large as these: then every document is encoded
+    among the same others as in one piece, and gets the same vector to the bit.
+
+    Raises:
+        EncodeError, DataError: as `embed`.
+    """
+    started = time.perf_counter()
+    assert isinstance(loaded.gold, Ranked)
+    n = len(loaded.gold.documents)
+    start, stop = _bound(n, number, of), _bound(n, number + 1, of)
+    fields = _Fields(task, encoder, options, PLAIN)
+    hits = _hits(fields, loaded.gold, start, stop)
+    if number:  # the queries are encoded for every shard, and count once
+        fields.counts.texts -= len(loaded.gold.queries)
+    return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
+
+
+def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
+    """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
+
+    Raises:
+        DataError: the shards are not those of this corpus.
+    """
+    from harness import search
+
+    gold = loaded.gold
+    assert isinstance(gold, Ranked)
+    assert isinstance(task.settings, RetrievalSettings)
+    shards = sorted(shards, key=lambda shard: shard.start)
+    bounds = [0, *(shard.stop for shard in shards)]
+    if [shard.start for shard in shards] != bounds[:-1] or bounds[-1] != len(gold.documents):
+        raise DataError(f"{task.name}: the shards end at {bounds[1:]}, and the corpus has {len(gold.documents)}")
+    top = search.TopK(len(gold.queries), k=max(task.settings.k_values), document_ids=gold.document_ids)
+    counts = Counts(batching=shards[0].counts.batching)
+    for shard in shards:
+        for row in range(len(gold.queries)):
+            found = search.positions(shard.hits, row)
+            top.fold(shard.hits.scores[row : row + 1, : len(found)], at=found + shard.start, first_query=row)
+        for name in ("texts", "encoded", "cached", "tokens", "truncated", "fed", "computed"):
+            setattr(counts, name, _sum(getattr(counts, name), getattr(shard.counts, name)))
+        counts.prompts |= shard.counts.prompts
+    return Unscored(_of_hits(task, gold, top.hits()), counts, sum(shard.seconds for shard in shards))
+
+
+def _bound(n: int, number: int, of: int) -> int:
+    """Where shard `number` of `of` begins in a corpus of n."""
+    place = n * number // of
+    if n // of < _CORPUS_BLOCK or number == of:
+        return place
+    return round(place / _CORPUS_BLOCK) * _CORPUS_BLOCK
 
 
 def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -255,22 +255,37 @@ def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment:
     )
 
 
-def fingerprint(
-    model: ModelSpec, task: TaskSpec, *, precision: str, max_length: int | None, shape: Shape = PLAIN
-) -> str:
-    """What decides whether a record is still valid: model, task content, precision, length, shape, protocol."""
-    content = {
-        "protocol": PROTOCOL,
-        "model": [model.name, model.revision, model.trust_remote_code],
-        "task": registry.fingerprint_of(task),
-        "prompts": catalog.prompts(model.name) if model.origin == "hub" else None,
-        "precision": precision,
-        "max_length": max_length,
-    }
-    if shape != PLAIN:
-        content["shape"] = shape._asdict()
+def task_content(task: TaskSpec) -> dict[str, Any]:
+    """What of a task goes into fingerprints: its settings and, of a local one, digests of its files."""
+    content = {"task": registry.fingerprint_of(task)}
     if task.source.kind == "local":
         from harness.data import local
 
         content["files"] = local.digests(task)
+    return content
+
+
+def fingerprint(
+    model: ModelSpec,
+    task: TaskSpec,
+    *,
+    precision: str,
+    max_length: int | None,
+    shape: Shape = PLAIN,
+    of_task: Mapping[str, Any] | None = None,
+) -> str:
+    """What decides whether a record is still valid: model, task content, precision, length, shape, protocol.
+
+    `of_task` is the task's `task_content`, for callers that have it already.
+    """
+    content: dict[str, Any] = {
+        "protocol": PROTOCOL,
+        "model": [model.name, model.revision, model.trust_remote_code],
+        "prompts": catalog.prompts(model.name) if model.origin == "hub" else None,
+        "precision": precision,
+        "max_length": max_length,
+        **(task_content(task) if of_task is None else of_task),
+    }
+    if shape != PLAIN:
+        content["shape"] = shape._asdict()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

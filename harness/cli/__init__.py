@@ -1,6 +1,7 @@
 """The command `harness`: the only place that prints or exits. One file a group of subcommands.
 
 Exit status: 0 all done; 1 some cell failed, the others are recorded; 2 the request was wrong; 130 interrupted.
+`harness nightly` adds 3: an alert.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 import harness
-from harness.cli import cache, card, compare, doctor, leaderboard, prefetch, run, table, tasks
+from harness.cli import cache, card, compare, doctor, history, leaderboard, nightly, prefetch, run, table, tasks
 from harness.errors import HarnessError
 
 
@@ -45,6 +46,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"embedding-harness {harness.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (run, prefetch, tasks, table, leaderboard, compare, card, cache, doctor):
+    for group in (run, prefetch, tasks, table, leaderboard, compare, nightly, history, card, cache, doctor):
         group.add(commands)
     return top

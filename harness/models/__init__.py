@@ -50,7 +50,7 @@ def resolve(
             raise UnknownName.of("bundled model", name, [BUNDLED])
         return _bundled(name, note="")
     folder = Path(name).expanduser()
-    if name.startswith((".", "/", "~")) or any((folder / file).is_file() for file in _MODEL_FILES):
+    if name.startswith((".", "/", "~")) or is_saved(folder):
         return _folder(folder, revision, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
     return _on_hub(name, revision or None, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
 
@@ -134,6 +134,11 @@ def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
         "modalities": ["text"],
         "loader": None,
     }
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether a folder holds a saved model."""
+    return any((folder / file).is_file() for file in _MODEL_FILES)
 
 
 def only_searches(spec: ModelSpec) -> bool:
@@ -222,7 +227,7 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
         raise ModelError(f"model {folder}: a folder has no revisions; leave out @{revision}")
     if not folder.is_dir():
         raise ModelError(f"model {folder}: no such folder")
-    if not any((folder / file).is_file() for file in _MODEL_FILES):
+    if not is_saved(folder):
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
     _require_safetensors(str(folder), [path.name for path in files], allow_pickle=allow_pickle)

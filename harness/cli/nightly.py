@@ -1,0 +1,278 @@
+"""`harness nightly`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import arguments
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from harness.nightly.night import News, Planned
+    from harness.nightly.plan_file import Plan
+    from harness.nightly.report import Report
+    from harness.nightly.state import Status
+
+DEFAULT = "nightly.yaml"
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "nightly",
+        usage="harness nightly [PLAN] [options] | harness nightly status [PLAN] | harness nightly init [FILE]",
+        help="keep a leaderboard up to date from a plan file, and say what got worse",
+        description="Compute what has changed since the last night, keep a snapshot, publish, and speak up when "
+        "something got worse. `status` tells about the night that runs, or the last one; `init` writes a plan to "
+        "start from, with a GitHub workflow, a cron line and a systemd timer.",
+        epilog="Exit status: 0 all is well; 1 some cell or step failed and is tried again the next night; 2 the plan "
+        "is wrong, or another night is at work; 3 an alert: something got worse; 130 interrupted.",
+    )
+    command.add_argument(
+        "words", nargs="*", metavar="PLAN", help=f"the plan file (default: {DEFAULT}), after `status` or `init` if any"
+    )
+    command.add_argument("--check", action="store_true", help="only check the plan: names, models, folders, tools")
+    command.add_argument("--plan", action="store_true", help="only print what would run, why, and how long it may take")
+    command.add_argument("--until", metavar="HH:MM", help="start nothing after this time of day")
+    command.add_argument("--engine", choices=("local", "ray"), help="instead of the plan's")
+    command.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; auto: the one that runs here")
+    command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
+    command.add_argument("--quiet", action="store_true", help="tell nothing while it runs")
+    command.add_argument("--force", action="store_true", help="init: replace files that exist")
+    arguments.add_json(command)
+    command.set_defaults(do=do)
+
+
+def do(args: argparse.Namespace) -> int:
+    """One night, or a look at one."""
+    words = list(args.words)
+    mode = words.pop(0) if words[:1] in (["status"], ["init"]) else ""
+    if len(words) > 1:
+        raise HarnessError(f"expected one plan file, found {' '.join(words)}")
+    file = Path(words[0] if words else DEFAULT)
+    if mode == "init":
+        return _init(file, force=args.force)
+    if args.offline:
+        from harness import hub
+
+        hub.go_offline()
+    plan = _read(file, args)
+    if mode == "status":
+        return _status(plan, as_json=args.json)
+    if args.check:
+        return _check(plan)
+    if args.plan:
+        return _plan(plan, as_json=args.json)
+    return _run(plan, args)
+
+
+def _read(file: Path, args: argparse.Namespace) -> Plan:
+    from dataclasses import replace
+
+    from harness.nightly import plan_file
+
+    if not file.is_file():
+        raise HarnessError(f"{file}: no such plan; `harness nightly init {file}` writes one to start from")
+    plan = plan_file.read(file)
+    engine = plan.engine
+    if args.engine:
+        engine = replace(engine, kind=args.engine)
+    if args.address:
+        if engine.kind != "ray":
+            raise HarnessError("--address names a Ray cluster; say --engine ray too")
+        engine = replace(engine, address=args.address)
+    return replace(plan, engine=engine)
+
+
+# --- run -------------------------------------------------------------------------------------------------------------
+
+
+def _run(plan: Plan, args: argparse.Namespace) -> int:
+    from harness.nightly import night, report
+
+    until = _seconds_until(args.until) if args.until else None
+    quiet = args.quiet or args.json
+    made = night.run(plan, until=until, on_news=_silent if quiet else _tell)
+    if args.json:
+        print(report.as_json(made), end="")
+    else:
+        _print(made, plan)
+    _to_job_page(made)
+    return made.status
+
+
+def _silent(news: News) -> None:
+    pass
+
+
+def _tell(news: News) -> None:
+    if news.outcome is None or news.outcome.kind != "started":
+        count = f"[{news.done}/{news.total}] " if news.outcome else ""
+        print(f"{count}{news.text}", file=sys.stderr, flush=True)
+
+
+def _print(made: Report, plan: Plan) -> None:
+    from harness.nightly import report
+
+    print(f"{report.sentence(made)} in {made.seconds:.1f} s")
+    if made.nothing_to_do or made.night is None:
+        return
+    for alert in made.alerts.alerts:
+        print(report.alert_line(alert))
+    for one in made.alerts.untested:
+        print(f"LOWER {one.model} {one.task}: {one.difference:+.4f}, not tested: {one.why}")
+    for name, why in made.night.failures.items():
+        print(f"FAILED {name}: {why}")
+    for problem in made.problems:
+        print(f"PROBLEM {problem}")
+    for place in made.published:
+        print(place)
+    print(f"report: {plan.history / 'reports' / f'{made.night.number:05}.md'}")
+
+
+def _to_job_page(made: Report) -> None:
+    """The summary where GitHub Actions shows it."""
+    from harness.nightly import report
+
+    page = os.environ.get("GITHUB_STEP_SUMMARY")
+    if page and not made.nothing_to_do:
+        try:
+            with Path(page).open("a", encoding="utf-8") as file:
+                file.write(report.render(made) + "\n")
+        except OSError as err:
+            print(f"harness: {page}: cannot be written: {err.strerror or err}", file=sys.stderr)
+
+
+def _seconds_until(clock: str) -> float:
+    """Seconds from now to the next time that clocks here show `HH:MM`."""
+    from datetime import datetime, timedelta
+
+    try:
+        hour, minute = (int(part) for part in clock.split(":"))
+        now = datetime.now().astimezone()
+        then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    except ValueError:
+        raise HarnessError(f"--until {clock!r}: expected a time of day such as 06:00") from None
+    return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
+
+
+# --- look ------------------------------------------------------------------------------------------------------------
+
+
+def _check(plan: Plan) -> int:
+    from harness.nightly import check
+
+    problems = check.problems(plan)
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    if problems:
+        print(f"harness: {plan.file.name}: {len(problems)} problems", file=sys.stderr)
+        return 2
+    print(f"{plan.file.name}: {check.summary(plan)}")
+    return 0
+
+
+def _plan(plan: Plan, *, as_json: bool) -> int:
+    from harness.nightly import night
+    from harness.nightly.order import ordered
+
+    found = night.planned(plan)
+    order = ordered(found.agenda)
+    rows = [
+        {
+            "model": f"{cell.label} [{cell.variant}]" if cell.variant else cell.label,
+            "task": cell.task.name,
+            "part": str(cell.part),
+            "why": cell.why,
+            "seconds": order.seconds.get(cell.key),
+        }
+        for cell in order.cells
+    ]
+    if as_json:
+        failed = {entry.label: entry.problem for entry in found.agenda.problems}
+        arguments.print_json({"cells": rows, "recorded": len(found.agenda.recorded), "unresolved": failed})
+        return 0
+    _print_plan(rows, found, plan)
+    return 0
+
+
+def _print_plan(rows: list[dict[str, Any]], found: Planned, plan: Plan) -> None:
+    from tabulate import tabulate
+
+    shown = [
+        {**row, "seconds": "?" if row["seconds"] is None else f"{row['seconds']:,.1f}", "why": _cut(row["why"])}
+        for row in rows
+    ]
+    if shown:
+        align = ("left", "left", "left", "left", "right")
+        print(tabulate(shown, headers="keys", disable_numparse=True, colalign=align) + "\n")
+    for entry in found.agenda.problems:
+        print(f"not resolved: {entry.label}: {entry.problem}")
+    known = [row["seconds"] for row in rows if row["seconds"] is not None]
+    unknown = len(rows) - len(known)
+    print(
+        f"{len(rows)} cells to run, {len(found.agenda.recorded)} recorded"
+        + (f": about {sum(known):,.0f} s, going by what was recorded" if known else "")
+        + (f"; {unknown} of unknown length" if unknown else "")
+        + (f"; the budget is {plan.budget:,.0f} s" if plan.budget else "")
+    )
+
+
+def _cut(text: str, *, most: int = 80) -> str:
+    return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def _status(plan: Plan, *, as_json: bool) -> int:
+    from harness.nightly import history, state
+
+    status, running = state.read_status(plan.history), state.is_running(plan.history)
+    night = history.last(plan.history)
+    if as_json:
+        from msgspec import to_builtins
+
+        told = None if status is None else to_builtins(status)
+        summary = None if night is None else {"night": night.number, "cells": len(night.cells)}
+        arguments.print_json({"running": running, "status": told, "last": summary})
+        return 0
+    if status is None:
+        print(f"no night in {plan.history} yet; run: harness nightly {plan.file.name}")
+        return 0
+    _print_status(status, running=running)
+    if night is not None:
+        failed = f", {len(night.failures)} failed" if night.failures else ""
+        left = f", {night.left} left by the budget" if night.left else ""
+        print(f"last night: {night.name}, {len(night.cells)} cells, {night.computed} computed{failed}{left}")
+    return 0
+
+
+def _print_status(status: Status, *, running: bool) -> None:
+    since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.started))
+    if not running:
+        if status.finished is None:
+            print(
+                f"no night runs; the one of {since} (process {status.pid}) was killed, the next one goes on from there"
+            )
+        else:
+            ended = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.finished))
+            print(f"no night runs; the last run ended {ended} with status {status.exit}: {status.message}")
+    else:
+        left = f", about {status.seconds_left:,.0f} s left" if status.seconds_left is not None else ""
+        print(f"running since {since} (process {status.pid}): {status.phase}, {status.done} of {status.total}{left}")
+        for worker, (what, began) in status.running.items():
+            print(f"  {worker}: {what}, for {max(0.0, time.time() - began):.0f} s")
+    for name, why in status.failures.items():
+        print(f"  FAILED {name}: {why}")
+
+
+def _init(file: Path, *, force: bool) -> int:
+    from harness.nightly import starter
+
+    for path in starter.write(file, force=force):
+        print(f"wrote {path}")
+    print(f"next: edit {file}, then `harness nightly {file} --check` and `harness nightly {file} --plan`")
+    return 0

@@ -1,0 +1,230 @@
+"""What got worse, by the rules of the plan.
+
+A regression is a drop beyond chance: the items of both nights are compared pair by pair, the 95% interval of the
+difference lies below zero, and p stays below 0.05 when Holm's correction has counted every task tested that night.
+There is no threshold to set. Where model, data and settings are the same, nothing may change at all: any difference is
+an alert, with whatever else changed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from harness.errors import RecordError
+from harness.nightly.changes import Cause, causes, same_settings
+from harness.nightly.history import Night, NightCell, World, items_place
+from harness.nightly.plan_file import AlertRules
+from harness.types import Part, Record
+
+if TYPE_CHECKING:
+    from harness.comparison import Tested
+    from harness.items import Items
+
+ALPHA = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One task of one model that is not what it was.
+
+    Attributes:
+        parts: those concerned, as text.
+        before, after: the task's score, a mean over the parts.
+        low, high: of the difference, where items were compared.
+        p: corrected.
+        n: items.
+        causes: what differs.
+    """
+
+    kind: Literal["regression", "unexplained"]
+    label: str
+    variant: str
+    task: str
+    metric: str
+    parts: tuple[str, ...]
+    before: float
+    after: float
+    causes: tuple[Cause, ...]
+    low: float | None = None
+    high: float | None = None
+    p: float | None = None
+    n: int = 0
+
+    @property
+    def model(self) -> str:
+        """As reports name it."""
+        return f"{self.label} [{self.variant}]" if self.variant else self.label
+
+    @property
+    def difference(self) -> float:
+        """After minus before."""
+        return self.after - self.before
+
+
+class Untested(NamedTuple):
+    """A task whose score fell, and nobody can say whether by chance."""
+
+    model: str
+    task: str
+    difference: float
+    why: str
+
+
+class Alerts(NamedTuple):
+    """What a night has to say: alerts, the largest drop first, and drops that could not be tested."""
+
+    alerts: tuple[Alert, ...]
+    untested: tuple[Untested, ...]
+
+
+NO_ALERTS = Alerts((), ())
+
+
+def found(before: Night | None, after: Night, *, rules: AlertRules, history: Path) -> Alerts:
+    """The alerts of a night against the one before it.
+
+    Args:
+        before: None where there is none: then nothing can have got worse.
+        after: the night. Cells that it only carries on, because they failed, are not looked at.
+        rules: which alerts are wanted.
+        history: the folder with the nights' items.
+    """
+    unexplained: list[Alert] = []
+    tested: list[tuple[Alert, float]] = []
+    untested: list[Untested] = []
+    for pairs in _moved(before, after):
+        same = [
+            pair for pair in pairs if pair.before.score != pair.after.score and same_settings(pair.before, pair.after)
+        ]
+        if same:
+            if rules.unexplained:
+                unexplained.append(_alert("unexplained", same))
+            continue
+        alert = _alert("regression", pairs)
+        if not rules.regressions or alert.difference >= 0:
+            continue
+        test = _test(pairs, history)
+        if isinstance(test, str):
+            untested.append(Untested(alert.model, alert.task, alert.difference, test))
+            continue
+        low, high = test.test.interval
+        tested.append((replace(alert, low=low, high=high, n=test.n), _p(test.test, alert.difference)))
+    regressions = []
+    if tested:
+        from harness.stats import multiple
+
+        corrected = multiple.holm([p for _, p in tested]).tolist()
+        regressions = [
+            replace(alert, p=p)
+            for (alert, _), p in zip(tested, corrected, strict=True)
+            if p < ALPHA and alert.high is not None and alert.high < 0
+        ]
+    return Alerts(
+        tuple(sorted([*unexplained, *regressions], key=lambda alert: (alert.difference, alert.model, alert.task))),
+        tuple(sorted(untested, key=lambda one: (one.difference, one.model, one.task))),
+    )
+
+
+class _Pair(NamedTuple):
+    before: NightCell
+    was: World
+    after: NightCell
+    now: World
+
+
+def _moved(before: Night | None, after: Night) -> list[list[_Pair]]:
+    """The tasks with a part whose score has changed: all parts that both nights have."""
+    if before is None:
+        return []
+    old = before.by_key()
+    tasks: dict[tuple[str, str, str], list[_Pair]] = {}
+    for cell in after.cells:
+        was = old.get(cell.key)
+        if was is not None and not cell.stale:
+            pair = _Pair(was, before.worlds[was.world], cell, after.worlds[cell.world])
+            tasks.setdefault((cell.label, cell.variant, cell.task), []).append(pair)
+    return [pairs for pairs in tasks.values() if any(pair.before.score != pair.after.score for pair in pairs)]
+
+
+def _alert(kind: Literal["regression", "unexplained"], pairs: Sequence[_Pair]) -> Alert:
+    first = pairs[0].after
+    moved = [pair for pair in pairs if pair.before.score != pair.after.score]
+    reasons = dict.fromkeys(cause for pair in moved for cause in causes(*pair))
+    return Alert(
+        kind=kind,
+        label=first.label,
+        variant=first.variant,
+        task=first.task,
+        metric=first.metric,
+        parts=tuple(str(pair.after.part) for pair in pairs),
+        before=math.fsum(pair.before.score for pair in pairs) / len(pairs),
+        after=math.fsum(pair.after.score for pair in pairs) / len(pairs),
+        causes=tuple(reasons),
+    )
+
+
+class _Test(NamedTuple):
+    test: Tested
+    n: int
+
+
+def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
+    """The paired test of a task, or why there is none."""
+    from harness.comparison import PartItems, same_items, tested
+
+    if any(pair.before.data != pair.after.data for pair in pairs):
+        return "the data changed: the items are not the same"
+    try:
+        old = _items([pair.before for pair in pairs], history)
+        new = _items([pair.after for pair in pairs], history)
+    except RecordError as err:
+        return str(err)
+    parts = []
+    for pair in pairs:
+        part = pair.after.part
+        if part not in old or part not in new:
+            return f"no per-item scores of {part} for both nights"
+        if not same_items(new[part], old[part]):
+            return f"the items of {part} are not the same: another setting"
+        parts.append(PartItems(pair.after.task, part, new[part], old[part]))
+    return _Test(tested(parts), sum(len(part.a) for part in parts))
+
+
+def _items(cells: Sequence[NightCell], history: Path) -> Mapping[Part, Items]:
+    """The items of one task in one night, by part."""
+    from harness.items import get_items
+
+    first = cells[0]
+    if first.items is None or len({cell.items for cell in cells}) > 1:
+        return {}
+    scores: dict[str, list[dict[str, object]]] = {}
+    for cell in cells:
+        scores.setdefault(cell.split, []).append({"hf_subset": cell.subset, "main_score": cell.score})
+    place = items_place(history, first.items)
+    record = Record(
+        task=first.task,
+        model=first.model,
+        revision=first.revision,
+        dataset_revision=first.dataset_revision or "",
+        scores=scores,
+        harness={"fingerprint": first.fingerprint},
+        path=str(place.with_name(place.name.replace(".items.npz", ".json"))),
+    )
+    return get_items(record) or {}
+
+
+def _p(test: Tested, difference: float) -> float:
+    """The test's p; past what its draws can resolve, the normal tail with their standard error.
+
+    A bootstrap of 4,000 draws cannot say less than 1 in 2,000, which Holm's correction for many tasks makes nothing of,
+    however clear the drop is.
+    """
+    draws = test.replicates
+    if len(draws) < 2 or (draws >= 0).any() or not draws.std() > 0:
+        return test.p
+    return min(test.p, 2 * NormalDist().cdf(-abs(difference) / float(draws.std(ddof=1))))

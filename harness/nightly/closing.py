@@ -1,0 +1,151 @@
+"""What follows a snapshot: reports, site, branch, hub, hooks. Each step is noted when it is done.
+
+A night that is killed in the middle of these, or whose hub is lost, leaves the rest to the next one, so that no alert
+is forgotten and nothing stays unpublished.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.nightly import alerts, history, notify, publish
+from harness.nightly import report as reports
+from harness.nightly.changes import diff
+from harness.nightly.history import Night
+from harness.nightly.plan_file import Plan
+from harness.nightly.report import Report
+from harness.outputs import files
+from harness.records_disk import on_disk, replace
+from harness.types import Part, TaskSpec
+
+FILE = "closing.json"
+
+
+class Steps(msgspec.Struct):
+    """Which steps are done for which night."""
+
+    night: int = 0
+    done: list[str] = []
+
+
+def steps(plan: Plan) -> list[str]:
+    """The steps that the plan asks for, in order."""
+    own = plan.publish
+    wanted = {"site": plan.site is not None, "git": own.branch, "dataset": own.dataset, "space": own.space}
+    return [
+        *(name for name, given in wanted.items() if given),
+        *(f"hook {number}" for number in range(len(plan.notify))),
+    ]
+
+
+def is_complete(plan: Plan, night: Night) -> bool:
+    """Whether nothing is left to do for the night."""
+    known = _read(plan.history)
+    site_lost = plan.site is not None and not (plan.site / "site.json").is_file()
+    return known.night == night.number and set(steps(plan)) <= set(known.done) and not site_lost
+
+
+def close(
+    plan: Plan,
+    night: Night,
+    tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
+    *,
+    problems: Sequence[str],
+    on_step: Callable[[str], None],
+) -> Report:
+    """Do what is left to do for the newest night.
+
+    Args:
+        plan: the plan.
+        night: the snapshot, on disk already.
+        tasks: of the plan.
+        problems: what has gone wrong so far.
+        on_step: called with the name of every step that begins.
+    """
+    before = _before(plan.history, night.number)
+    report = Report(
+        night=night,
+        alerts=alerts.found(before, night, rules=plan.alerts, history=plan.history),
+        diff=diff(before, night) if before is not None else None,
+        problems=tuple(problems),
+        seconds=night.finished - night.started,
+    )
+    known = _read(plan.history)
+    if known.night != night.number:
+        known = Steps(night=night.number)
+    redo_site = plan.site is not None and not (plan.site / "site.json").is_file()
+    for name in steps(plan):
+        if name in known.done and not (name == "site" and redo_site):
+            continue
+        on_step(name)
+        place = write(plan, report)
+        try:
+            said, wrong = _step(name, plan, report, tasks, place)
+        except HarnessError as err:
+            said, wrong = "", f"{name}: {err}"
+        if wrong:
+            report = dataclasses.replace(report, problems=(*report.problems, wrong))
+            continue
+        report = dataclasses.replace(report, published=(*report.published, said)) if said else report
+        known.done.append(name)
+        with contextlib.suppress(OSError):  # then the step is done once more, which does no harm
+            replace(plan.history / FILE, msgspec.json.encode(known))
+    if not steps(plan):
+        with contextlib.suppress(OSError):
+            replace(plan.history / FILE, msgspec.json.encode(known))
+    write(plan, report)
+    return report
+
+
+def write(plan: Plan, report: Report) -> notify.Files:
+    """Write the report beside the snapshots.
+
+    Raises:
+        HarnessError: the disk refuses.
+    """
+    assert report.night is not None
+    folder = plan.history / history.REPORTS
+    made = notify.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
+    with on_disk(folder, "written"):
+        folder.mkdir(parents=True, exist_ok=True)
+    files.write(made.json, reports.as_json(report))
+    files.write(made.markdown, reports.render(report))
+    return made
+
+
+def _step(
+    name: str,
+    plan: Plan,
+    report: Report,
+    tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
+    place: notify.Files,
+) -> tuple[str, str]:
+    """What was published, and what went wrong; either may be empty."""
+    assert report.night is not None
+    message = f"Nightly {report.night.number}: {reports.sentence(report).partition(': ')[2]}"
+    if name == "site":
+        return f"site {publish.site(plan, tasks)}", ""
+    if name == "git":
+        return publish.branch(plan, message), ""
+    if name in ("dataset", "space"):
+        return publish.to_hub(plan, space=name == "space", message=message), ""
+    hook = plan.notify[int(name.rpartition(" ")[2])]
+    return "", notify.tell(hook, report, plan=plan, files=place) if notify.is_wanted(hook, report) else ""
+
+
+def _before(folder: Path, number: int) -> Night | None:
+    earlier = [path for at, path in history.nights(folder).items() if at < number]
+    return history.read(earlier[-1]) if earlier else None
+
+
+def _read(folder: Path) -> Steps:
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=Steps)
+    except (OSError, msgspec.DecodeError):
+        return Steps()

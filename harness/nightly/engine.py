@@ -1,0 +1,141 @@
+"""Between a night and what computes its cells: one small Protocol, and what goes back and forth.
+
+A night hands an engine a list of `Work` and takes what it yields. Everything in here can be pickled: work and answers
+travel between processes, and between machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+
+from harness.nightly.cells import Cell
+from harness.types import EncoderFacts, Part, Record
+
+if TYPE_CHECKING:
+    from harness.items import Items
+    from harness.measure import ShardHits
+
+Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
+"""`error`: the cell itself, trying again changes nothing; `lost`: the hub or a machine could not be reached."""
+AGAIN: frozenset[Trouble] = frozenset({"crash", "timeout", "lost"})
+"""Troubles that may pass."""
+
+
+class Shard(NamedTuple):
+    """A piece of a corpus, `number` from 0 of `of`; see `measure.search_shard`."""
+
+    number: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Searched:
+    """What the search of one shard found, and by what encoder."""
+
+    shard: Shard
+    hits: ShardHits
+    facts: EncoderFacts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """What a worker is given: a cell, a shard of one, or the shards of one to put together.
+
+    Attributes:
+        results: the folder to record in; None where the worker sees no common disk, and sends the record back.
+        timeout: seconds.
+    """
+
+    cell: Cell
+    results: Path | None
+    timeout: float
+    shard: Shard | None = None
+    searched: tuple[Searched, ...] = ()
+
+    def __str__(self) -> str:
+        piece = f" shard {self.shard.number + 1} of {self.shard.of}" if self.shard else ""
+        return f"{self.cell.key}{piece}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """A record that was made out of reach of the results folder.
+
+    Attributes:
+        items: of `harness.items`, by part; empty where the task has none.
+    """
+
+    record: Record
+    model_meta: Mapping[str, Any]
+    items: Mapping[Part, Items] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What became of some work.
+
+    Attributes:
+        trouble: None where all went well.
+        reason: of the trouble, one line for people.
+        delivered: where the work had no results folder.
+        searched: where the work was a shard.
+        seconds: that the work took, in its worker.
+    """
+
+    trouble: Trouble | None = None
+    reason: str = ""
+    traceback: str = ""
+    delivered: Delivered | None = None
+    searched: Searched | None = None
+    seconds: float = 0.0
+
+
+class Outcome(NamedTuple):
+    """News of an engine. Of every work one `done` comes, or none where the engine was told to stop before it.
+
+    Attributes:
+        kind: `started` (perhaps again), `again` (it will be tried once more), `done`.
+        worker: where.
+    """
+
+    kind: Literal["started", "again", "done"]
+    work: Work
+    worker: str
+    answer: Answer = Answer()
+
+
+class Engine(Protocol):
+    """Computes cells, somewhere."""
+
+    def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """Do the work, in about this order, and tell what happens.
+
+        Once `stop()` says so nothing more is started; what is under way is finished and told.
+        """
+        ...
+
+    def close(self) -> None:
+        """End all processes and give everything back."""
+        ...
+
+
+class Computer(Protocol):
+    """What a worker process does with its work; `compute.CellComputer`, or a stand-in of a test."""
+
+    def compute(self, work: Work) -> Answer:
+        """Do it. Exceptions are the caller's to report."""
+        ...
+
+
+COMPUTER = "harness.nightly.compute:CellComputer"
+
+
+_UNREACHABLE = ("could not be asked", "could not be fetched", "ConnectionError", "ReadTimeout", "ConnectTimeout")
+
+
+def is_passing(said: str) -> bool:
+    """Whether an error's text is about a hub that could not be reached, so that it may go away by itself."""
+    return any(sign in said for sign in _UNREACHABLE)

@@ -1,0 +1,155 @@
+"""The local engine: worker processes on this machine, one per GPU or one on the CPU.
+
+Each process keeps its model loaded as long as there are cells for it; one that has none left takes over from the group
+with the most.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
+from harness.nightly.plan_file import EngineOptions
+from harness.nightly.supervisor import Supervisor
+
+_TICK = 0.2
+"""Seconds between two looks at whether to stop, while nothing happens."""
+_DEVICES = Path("/dev")
+
+
+class LocalEngine:
+    """Processes of this machine.
+
+    Args:
+        options: how many workers, on which device; retries.
+        logs: folder for what the workers print.
+        computer: see `worker`.
+    """
+
+    def __init__(self, options: EngineOptions, *, logs: Path, computer: str = COMPUTER) -> None:
+        self._options = options
+        places = placements(options)
+        self._workers = [
+            Supervisor(logs / f"worker-{number}.log", environment=place, computer=computer)
+            for number, place in enumerate(places)
+        ]
+
+    def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        """See `engine.Engine`."""
+        waiting = _Waiting(work)
+        news: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
+        stopped = threading.Event()
+
+        def go_on() -> bool:
+            return not (stopped.is_set() or stop())
+
+        threads = [
+            threading.Thread(target=self._serve, args=(number, waiting, news, go_on), daemon=True)
+            for number in range(len(self._workers))
+        ]
+        for thread in threads:
+            thread.start()
+        left = len(threads)
+        try:
+            while left:
+                outcome = news.get()
+                if outcome is None:
+                    left -= 1
+                else:
+                    yield outcome
+        finally:
+            stopped.set()
+
+    def close(self) -> None:
+        """See `engine.Engine`."""
+        for worker in self._workers:
+            worker.close()
+
+    def _serve(
+        self,
+        number: int,
+        waiting: _Waiting,
+        news: queue.SimpleQueue[Outcome | None],
+        go_on: Callable[[], bool],
+    ) -> None:
+        """One worker's evening: next work, until there is none or it is time to stop."""
+        name, held = f"worker {number}", None
+        work: Work | None = None
+        try:
+            while go_on() and (work := waiting.take(held)) is not None:
+                held = work.cell.group
+                for attempt in range(self._options.retries + 1):
+                    news.put(Outcome("started", work, name))
+                    answer = self._workers[number].compute(work)
+                    last = attempt == self._options.retries or answer.trouble not in AGAIN or not go_on()
+                    if last:
+                        news.put(Outcome("done", work, name, answer))
+                        break
+                    news.put(Outcome("again", work, name, answer))
+                    _sleep(self._options.backoff * 2**attempt, go_on)
+        except Exception as err:  # ours: whoever waits for the work must hear of it
+            if work is not None:
+                news.put(Outcome("done", work, name, Answer(trouble="error", reason=f"{type(err).__name__}: {err}")))
+        finally:
+            news.put(None)
+
+
+class _Waiting:
+    """Work that nobody has taken yet."""
+
+    def __init__(self, work: Sequence[Work]) -> None:
+        self._lock = threading.Lock()
+        self._groups: dict[tuple[str, str, str], deque[Work]] = {}
+        for one in work:
+            self._groups.setdefault(one.cell.group, deque()).append(one)
+        self._at_work: Counter[tuple[str, str, str]] = Counter()
+
+    def take(self, held: tuple[str, str, str] | None) -> Work | None:
+        """The next work for a worker whose loaded model is that of the group `held`.
+
+        Its own group first, then the first group that no other worker has, then the one with the most left.
+        """
+        with self._lock:
+            if held is None or not self._groups.get(held):
+                if held is not None:
+                    self._at_work[held] -= 1
+                left = {group: len(work) for group, work in self._groups.items() if work}
+                free = [group for group in left if not self._at_work[group]]
+                held = free[0] if free else max(left, key=left.__getitem__, default=None)
+                if held is None:
+                    return None
+                self._at_work[held] += 1
+            return self._groups[held].popleft()
+
+
+def placements(options: EngineOptions) -> list[Mapping[str, str]]:
+    """The environment of each worker: one GPU each, where there are any and the CPU was not asked for."""
+    if options.device != "auto":
+        return [{}] * max(1, options.workers)
+    gpus = visible_gpus()
+    if not gpus:
+        return [{}] * max(1, options.workers)
+    count = options.workers or len(gpus)
+    return [{"CUDA_VISIBLE_DEVICES": gpus[number % len(gpus)]} for number in range(count)]
+
+
+def visible_gpus() -> list[str]:
+    """The NVIDIA GPUs that this process may use, found without a library that takes seconds to import."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
+    found = [match[1] for path in _DEVICES.glob("nvidia*") if (match := re.fullmatch(r"nvidia(\d+)", path.name))]
+    return sorted(found, key=int)
+
+
+def _sleep(seconds: float, go_on: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0 and go_on():
+        time.sleep(min(left, _TICK))

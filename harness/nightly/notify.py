@@ -1,0 +1,136 @@
+"""Whom to tell: commands and webhooks, each with a time limit; one that fails or hangs stops nobody.
+
+A command is run by the shell in the plan's folder, with the report as JSON on its standard input and in its environment
+
+    HARNESS_STATUS     0, 1 or 3, as the exit status      HARNESS_NIGHT      the night's number
+    HARNESS_SUMMARY    one line                           HARNESS_REPORT     the JSON file
+                                                          HARNESS_MARKDOWN   the Markdown file
+
+A webhook gets the JSON as a POST, with the summary as `text` besides, which is what chat programs show.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.nightly import report as reports
+from harness.nightly.plan_file import Hook, Plan
+from harness.nightly.report import Report
+
+
+class Files(NamedTuple):
+    """Where the report lies."""
+
+    json: Path
+    markdown: Path
+
+
+def is_wanted(hook: Hook, report: Report) -> bool:
+    """Whether the night is an occasion for the hook."""
+    alert = bool(report.alerts.alerts)
+    failure = report.status == reports.FAILED or (report.night is not None and bool(report.night.failures))
+    change = report.diff is None or bool(report.diff.scores or report.diff.appeared or report.diff.vanished)
+    return {"always": True, "alert": alert, "failure": alert or failure, "change": alert or failure or change}[
+        hook.when
+    ]
+
+
+def tell(hook: Hook, report: Report, *, plan: Plan, files: Files) -> str:
+    """Tell one hook; what went wrong, or nothing."""
+    return _command(hook, report, plan, files) if hook.command else _webhook(hook, report)
+
+
+def name(hook: Hook) -> str:
+    """The hook without what may be secret in it."""
+    if hook.command:
+        return f"command {hook.command.split()[0]!r}"
+    if hook.webhook.startswith("$"):
+        return f"webhook {hook.webhook}"
+    return f"webhook {'/'.join(hook.webhook.split('/')[:3])}"
+
+
+def _command(hook: Hook, report: Report, plan: Plan, files: Files) -> str:
+    told = {
+        "HARNESS_STATUS": str(report.status),
+        "HARNESS_NIGHT": str(report.night.number if report.night else 0),
+        "HARNESS_SUMMARY": reports.sentence(report),
+        "HARNESS_REPORT": str(files.json),
+        "HARNESS_MARKDOWN": str(files.markdown),
+    }
+    try:
+        process = subprocess.Popen(
+            hook.command,
+            shell=True,
+            cwd=plan.file.parent,
+            env={**os.environ, **told},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+    except OSError as err:
+        return f"{name(hook)}: cannot be run: {err}"
+    try:
+        _, said = process.communicate(reports.as_json(report), timeout=hook.timeout)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return f"{name(hook)}: not done within {hook.timeout:g} s, and ended; a later time limit is `timeout: 5m`"
+    last = said.strip().splitlines()[-1:] or ["no message"]
+    return "" if process.returncode == 0 else f"{name(hook)}: ended with status {process.returncode}: {last[0][:200]}"
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """The shell and whatever it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    except ProcessLookupError:
+        pass
+    process.wait()
+    for stream in (process.stdin, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _webhook(hook: Hook, report: Report) -> str:
+    address = os.environ.get(hook.webhook[1:], "") if hook.webhook.startswith("$") else hook.webhook
+    if not address.startswith(("http://", "https://")):
+        return f"{name(hook)}: the environment holds no address there; expected http(s)://..."
+    content = {"text": _text(report), **json.loads(reports.as_json(report))}
+    answer: list[str] = []
+    # A server that sends a byte now and then outlives the time limit of a socket, and not this one.
+    thread = threading.Thread(target=lambda: answer.append(_post(address, content, hook.timeout)), daemon=True)
+    thread.start()
+    thread.join(hook.timeout)
+    said = answer[0] if answer else f"no answer within {hook.timeout:g} s"
+    return f"{name(hook)}: {said}" if said else ""
+
+
+def _text(report: Report) -> str:
+    return "\n".join([reports.sentence(report), *map(reports.alert_line, report.alerts.alerts[:10])])
+
+
+def _post(address: str, content: object, seconds: float) -> str:
+    """What went wrong, or nothing. The address may hold a token: it is not told."""
+    from urllib import error, request
+
+    data = json.dumps(content).encode()
+    asked = request.Request(address, data=data, headers={"Content-Type": "application/json"}, method="POST")
+    try:
+        with request.urlopen(asked, timeout=seconds) as answer:
+            answer.read(1024)
+    except error.HTTPError as err:
+        return f"answered with status {err.code}"
+    except (OSError, ValueError) as err:
+        reason = getattr(err, "reason", None) or type(err).__name__
+        return f"could not be reached: {reason}"
+    return ""

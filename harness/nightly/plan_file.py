@@ -1,0 +1,338 @@
+"""The plan of a night: a YAML file, read strictly.
+
+    models:                             # what to measure
+      - bundled/all-MiniLM-L6-v2        # any name that `harness run` takes; a path is relative to the plan
+      - {name: org/model@main, trust_remote_code: true}
+      - {glob: "checkpoints/*"}         # every saved model that fits
+      - {collection: org/name-id}       # every model of a collection on the hub
+    baselines: [baseline/hashing]       # measured too, and pinned: a hub model needs its commit
+    suites: [mini]                      # suites and tasks, at least one of either
+    tasks: [GermanSTSBenchmark]
+    tasks_dirs: [my-tasks]              # optional: folders with specs of your own
+    precisions: [auto]                  # optional: auto, fp32, fp16, bf16
+    results: results                    # records; as every path here relative to the plan
+    history: history                    # snapshots, reports and logs of the nights
+    site: site                          # optional: the leaderboard as pages
+    engine: local                       # or a mapping, see `EngineOptions`
+    budget: {time: 8h}                  # optional
+    alerts: {regressions: true, unexplained: true, recheck: 3}
+    notify:                             # optional
+      - {webhook: $WEBHOOK_URL, when: alert}
+      - {command: ./tell-us.sh, when: always}
+    publish: {git: {branch: nightly}, dataset: org/results, space: org/leaderboard}
+    keep: {nights: 365}                 # optional: how many snapshots stay
+
+Nothing else is allowed in it, and all that is wrong with it is said at once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeVar, cast
+
+from harness import spec_file
+from harness.spec_file import Value
+
+_T = TypeVar("_T")
+
+PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+WHEN = ("always", "alert", "failure", "change")
+_KEYS = (
+    *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "results", "history", "site", "engine", "budget"),
+    *("alerts", "notify", "publish", "keep"),
+)
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
+_BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]+(?<![./])")
+_REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_LINE = re.compile(r".+")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One entry of `models` or `baselines`: exactly one of `name`, `glob` and `collection`."""
+
+    name: str = ""
+    glob: str = ""
+    collection: str = ""
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+    baseline: bool = False
+
+    @property
+    def asked(self) -> str:
+        """As it stands in the plan."""
+        return self.name or self.glob or self.collection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineOptions:
+    """Where cells are computed.
+
+    Attributes:
+        kind: `local`: processes of this machine; `ray`: a Ray cluster.
+        workers: how many at once; 0 for one per GPU, or one on the CPU.
+        device: as `harness run --device`.
+        address: of the Ray cluster; `auto` joins the one that runs here, `local` starts one.
+        gpus, cpus: what each Ray worker claims; None for one GPU where the cluster has any, and one CPU.
+        timeout: seconds that a cell may take.
+        retries: how often a cell that crashed, hung or lost its hub is tried again in the same night.
+        backoff: seconds before the first retry; doubles with each.
+        shard_documents: corpora above this many documents are searched in shards of so many; 0 for never.
+    """
+
+    kind: Literal["local", "ray"] = "local"
+    workers: int = 0
+    device: str = "auto"
+    address: str = "auto"
+    gpus: float | None = None
+    cpus: float | None = None
+    timeout: float = 4 * 3600.0
+    retries: int = 2
+    backoff: float = 10.0
+    shard_documents: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRules:
+    """What is worth an alert.
+
+    Attributes:
+        regressions: a drop beyond the paired 95% interval.
+        unexplained: any change of a score though model, data and settings are the same.
+        recheck: so many recorded cells of the baselines are computed again every night, the oldest first, which is how
+            a change of the world is noticed.
+    """
+
+    regressions: bool = True
+    unexplained: bool = True
+    recheck: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hook:
+    """Whom to tell: a shell command or the address of a webhook, in which `$NAME` stands for the environment's."""
+
+    command: str = ""
+    webhook: str = ""
+    when: Literal["always", "alert", "failure", "change"] = "alert"
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publishing:
+    """Where results and site go besides their folders: a branch, a data set and a Space of the hub; empty for nowhere.
+
+    Attributes:
+        push: the git remote that the branch is pushed to.
+        private: make the repositories private where they are made.
+    """
+
+    branch: str = ""
+    push: str = ""
+    dataset: str = ""
+    space: str = ""
+    private: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A plan file; all paths are absolute.
+
+    Attributes:
+        budget: seconds, None for as long as it takes.
+        keep: how many snapshots stay, 0 for all.
+    """
+
+    file: Path
+    wanted: tuple[Wanted, ...]
+    suites: tuple[str, ...]
+    tasks: tuple[str, ...]
+    results: Path
+    history: Path
+    tasks_dirs: tuple[Path, ...] = ()
+    precisions: tuple[str, ...] = ("auto",)
+    site: Path | None = None
+    engine: EngineOptions = field(default_factory=EngineOptions)
+    budget: float | None = None
+    alerts: AlertRules = field(default_factory=AlertRules)
+    notify: tuple[Hook, ...] = ()
+    publish: Publishing = field(default_factory=Publishing)
+    keep: int = 0
+
+
+def read(file: Path) -> Plan:
+    """The plan in a file.
+
+    Raises:
+        SpecError: with every defect and its line.
+    """
+    file = file.expanduser().resolve()
+    root = spec_file.read(file)
+    value = root.fields(("models",), _KEYS)
+    folder = file.parent
+
+    def path(name: str) -> Path:
+        return _path(value[name], folder) or folder / name
+
+    wanted = [
+        *(_wanted(item, folder, baseline=False) for item in value["models"].items("models")),
+        *(_wanted(item, folder, baseline=True) for item in value["baselines"].items("models")),
+    ]
+    suites, tasks = value["suites"].labels("suites"), value["tasks"].labels("tasks")
+    if not (value["suites"].present or value["tasks"].present):
+        root.wrong("neither suites nor tasks: nothing to measure; add for example `suites: [mini]`")
+    precisions = [item.one_of(PRECISIONS, "precision") for item in value["precisions"].items("precisions")]
+    plan = Plan(
+        file=file,
+        wanted=tuple(wanted),
+        suites=suites,
+        tasks=tasks,
+        tasks_dirs=tuple(filter(None, (_path(item, folder) for item in value["tasks_dirs"].items("folders")))),
+        precisions=tuple(dict.fromkeys(precisions)) or ("auto",),
+        results=path("results"),
+        history=path("history"),
+        site=_path(value["site"], folder),
+        engine=_engine(value["engine"]),
+        budget=_budget(value["budget"]),
+        alerts=_alerts(value["alerts"]),
+        notify=tuple(_hook(item) for item in value["notify"].items("commands and webhooks")),
+        publish=_publishing(value["publish"]),
+        keep=_keep(value["keep"]),
+    )
+    places = {"results": plan.results, "history": plan.history, "site": plan.site}
+    for name, place in places.items():
+        for other, its in places.items():
+            if place and its and name != other and place.is_relative_to(its) and name > other:
+                value[name].wrong(f"lies in the folder of {other}, {its}; choose another")
+    if plan.publish.space and plan.site is None:
+        value["publish"].wrong("a Space shows the site, and there is no key `site`")
+    root.finish(str(file))
+    return plan
+
+
+def seconds(text: str) -> float | None:
+    """`90s`, `30m`, `8h` or `1h30m` in seconds; None for anything else, or nothing."""
+    match = _DURATION.fullmatch(text)
+    if match is None or not any(match.groups()):
+        return None
+    hours, minutes, rest = (float(group or 0) for group in match.groups())
+    return (hours * 60 + minutes) * 60 + rest or None
+
+
+def _given(value: Value, read: Callable[[Value], _T], default: _T) -> _T:
+    return read(value) if value.present else default
+
+
+def _path(value: Value, folder: Path) -> Path | None:
+    text = value.label()
+    return (folder / Path(text).expanduser()).resolve() if text else None
+
+
+def _wanted(item: Value, folder: Path, *, baseline: bool) -> Wanted:
+    if isinstance(item.content, str):
+        made = Wanted(name=item.label(), baseline=baseline)
+    else:
+        value = item.fields((), ("name", "glob", "collection", "trust_remote_code", "allow_pickle"))
+        given = [name for name in ("name", "glob", "collection") if value[name].present]
+        if len(given) != 1:
+            item.wrong(f"expected one of name, glob and collection, found {', '.join(given) or 'none'}")
+        made = Wanted(
+            name=value["name"].label(),
+            glob=value["glob"].label(),
+            collection=value["collection"].label(_REPO, expected="ORG/NAME-ID of a collection on the hub"),
+            trust_remote_code=_given(value["trust_remote_code"], Value.flag, False),
+            allow_pickle=_given(value["allow_pickle"], Value.flag, False),
+            baseline=baseline,
+        )
+    if baseline and not made.name:
+        item.wrong("a baseline is pinned: name one model")
+    elif baseline and _may_move(made.name) and not (folder / made.name).is_dir():
+        item.wrong(f"a baseline is pinned: name its commit, {made.name.partition('@')[0]}@<40 hexadecimal digits>")
+    return made
+
+
+def _may_move(name: str) -> bool:
+    """Whether a name can mean other weights tomorrow without a change of this machine's files."""
+    local = name.startswith(("baseline/", "bundled/", ".", "/", "~"))
+    return not local and not _COMMIT.fullmatch(name.partition("@")[2])
+
+
+def _engine(value: Value) -> EngineOptions:
+    kinds = ("local", "ray")
+    if isinstance(value.content, str):
+        return EngineOptions(kind=cast("Literal['local', 'ray']", value.one_of(kinds, "engine") or "local"))
+    own = value.fields(
+        ("kind",) if value.present else (),
+        ("workers", "device", "address", "gpus", "cpus", "timeout", "retries", "backoff", "shard_documents"),
+    )
+    usual = EngineOptions()
+    kind = own["kind"].one_of(kinds, "engine") if value.present else ""
+    for name in ("address", "gpus", "cpus"):
+        if kind == "local" and own[name].present:
+            own[name].wrong("belongs to the engine ray")
+    return EngineOptions(
+        kind=cast("Literal['local', 'ray']", kind or "local"),
+        workers=_given(own["workers"], Value.whole, 0),
+        device=_given(own["device"], lambda given: given.label(), usual.device),
+        address=_given(own["address"], lambda given: given.label(), usual.address),
+        gpus=_given(own["gpus"], lambda given: given.number(-1e-9, most=64), None),
+        cpus=_given(own["cpus"], lambda given: given.number(-1e-9, most=4096), None),
+        timeout=_given(own["timeout"], _duration, usual.timeout),
+        retries=_given(own["retries"], lambda given: given.whole(most=10), usual.retries),
+        backoff=_given(own["backoff"], _duration, usual.backoff),
+        shard_documents=_given(own["shard_documents"], lambda given: given.whole(1), 0),
+    )
+
+
+def _duration(value: Value) -> float:
+    found = seconds(value.content.strip()) if isinstance(value.content, str) else None
+    return found if found is not None else value.expected("a time such as 90s, 30m, 8h or 1h30m", 1.0)
+
+
+def _budget(value: Value) -> float | None:
+    if isinstance(value.content, str) or not value.present:
+        return _given(value, _duration, None)
+    return _duration(value.fields(("time",))["time"])
+
+
+def _alerts(value: Value) -> AlertRules:
+    own = value.fields((), ("regressions", "unexplained", "recheck"))
+    return AlertRules(
+        regressions=_given(own["regressions"], Value.flag, True),
+        unexplained=_given(own["unexplained"], Value.flag, True),
+        recheck=_given(own["recheck"], lambda given: given.whole(most=10_000), 0),
+    )
+
+
+def _hook(item: Value) -> Hook:
+    value = item.fields((), ("command", "webhook", "when", "timeout"))
+    if value["command"].present == value["webhook"].present and isinstance(item.content, dict):
+        item.wrong("expected either a command or a webhook")
+    return Hook(
+        command=value["command"].label(_LINE),
+        webhook=value["webhook"].label(re.compile(r"\$\w+|https?://\S+"), expected="http(s)://... or $NAME"),
+        when=cast("Literal['always', 'alert', 'failure', 'change']", value["when"].one_of(WHEN, "occasion") or "alert"),
+        timeout=_given(value["timeout"], _duration, 30.0),
+    )
+
+
+def _publishing(value: Value) -> Publishing:
+    own = value.fields((), ("git", "dataset", "space", "private"))
+    git = own["git"].fields(("branch",) if own["git"].present else (), ("push",))
+    return Publishing(
+        branch=git["branch"].label(_BRANCH, expected="the name of a branch") if own["git"].present else "",
+        push=git["push"].label(_BRANCH, expected="the name of a git remote"),
+        dataset=own["dataset"].label(_REPO, expected="ORG/NAME of a data set on the hub"),
+        space=own["space"].label(_REPO, expected="ORG/NAME of a Space on the hub"),
+        private=_given(own["private"], Value.flag, False),
+    )
+
+
+def _keep(value: Value) -> int:
+    if isinstance(value.content, str) or not value.present:
+        return _given(value, lambda given: given.whole(2), 0)
+    return value.fields(("nights",))["nights"].whole(2)

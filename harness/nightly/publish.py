@@ -1,0 +1,163 @@
+"""Where a night goes besides its folders: the site, a branch of the plan's git repository, the hub.
+
+All of it can be done again without harm: what is there already is not written, committed or sent a second time.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.nightly.plan_file import Plan
+from harness.types import Part, TaskSpec
+
+GIT_SECONDS = 300.0
+_WHO = "embedding-harness"
+
+
+def site(plan: Plan, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
+    """Write the leaderboard's pages; where they are, and how many changed.
+
+    Raises:
+        HarnessError: nothing is recorded, or the folder cannot be written.
+    """
+    from harness.leaderboard import board, index
+    from harness.leaderboard.scope import ScopedTask
+    from harness.leaderboard.uncertainty import with_uncertainty
+    from harness.outputs import site as pages
+
+    assert plan.site is not None
+    scope = [
+        ScopedTask(
+            task.name,
+            task.type,
+            parts,
+            spoken=task.subsets,
+            description=task.description,
+            reference=task.reference,
+            main_metric=task.main_metric,
+            dataset=None if task.source.kind == "local" else task.source.path,
+            revision=task.source.revision,
+        )
+        for task, parts in tasks
+    ]
+    title = ", ".join([*plan.suites, *plan.tasks][:3])
+    built = board.build([index.read(plan.results)], scope, title=title, variants=len(plan.precisions) > 1)
+    written = pages.write(with_uncertainty(built), plan.site)
+    return f"{plan.site / 'index.html'} ({written.pages} pages, {written.changed} files changed)"
+
+
+def git_root(plan: Plan) -> Path:
+    """The repository that the plan lies in.
+
+    Raises:
+        HarnessError: it lies in none, or the results or the site lie outside.
+    """
+    root = Path(_git(plan.file.parent, "rev-parse", "--show-toplevel")).resolve()
+    for place in _places(plan):
+        if not place.is_relative_to(root):
+            raise HarnessError(f"publish.git: {place} lies outside the repository {root}; move it inside")
+    return root
+
+
+def branch(plan: Plan, message: str) -> str:
+    """Commit results and site to the branch, and push it where the plan says so; what became of it.
+
+    The work tree is left alone, and the branch that is checked out is not touched unless it is this one. Ignored files
+    are committed too: what is published is what the plan names.
+
+    Raises:
+        HarnessError: git refuses.
+    """
+    root, name = git_root(plan), plan.publish.branch
+    reference = f"refs/heads/{name}"
+    checked_out = _git(root, "symbolic-ref", "--quiet", "HEAD", allow=(1,)) == reference
+    parent = _git(root, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}", allow=(1,))
+    with tempfile.TemporaryDirectory(prefix="harness-") as folder:
+        index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
+        if parent:
+            _git(root, "read-tree", parent, extra=index)
+        for place in _places(plan):
+            _git(root, "add", "--all", "--force", "--", str(place), extra=index)
+        _forget_locks(root, index)
+        tree = _git(root, "write-tree", extra=index)
+    said = f"branch {name}: nothing new"
+    if not parent or tree != _git(root, "rev-parse", f"{parent}^{{tree}}"):
+        parents = ("-p", parent) if parent else ()
+        made = _git(root, "commit-tree", tree, *parents, "-m", message, extra=_author(root))
+        _git(root, "update-ref", reference, made, parent or "0" * len(made))
+        if checked_out:  # the commit holds what lies in the work tree: only the index is behind
+            _git(root, "reset", "--quiet", "--", *(str(place) for place in _places(plan)))
+        said = f"branch {name}: commit {made[:10]}"
+    if plan.publish.push:
+        _git(root, "push", "--quiet", plan.publish.push, reference)
+        said += f", pushed to {plan.publish.push}"
+    return said
+
+
+def to_hub(plan: Plan, *, space: bool, message: str) -> str:
+    """Send the results to the hub's data set, or the site to its Space; the address of the commit.
+
+    Raises:
+        ModelError: the hub refuses or cannot be asked.
+    """
+    from harness import hub
+
+    name = plan.publish.space if space else plan.publish.dataset
+    folder = plan.site if space else plan.results
+    assert folder is not None
+    return hub.send_folder(
+        name,
+        folder,
+        kind="space" if space else "dataset",
+        message=message,
+        private=plan.publish.private,
+    )
+
+
+def _places(plan: Plan) -> list[Path]:
+    return [place for place in (plan.results, plan.site) if place is not None and place.exists()]
+
+
+def _forget_locks(root: Path, index: dict[str, str]) -> None:
+    locks = [":(glob)**/.harness.lock", ":(glob)**/.nightly.lock", ":(glob)**/.*.tmp"]
+    _git(root, "rm", "--cached", "--quiet", "--ignore-unmatch", "--", *locks, extra=index)
+
+
+def _author(root: Path) -> dict[str, str]:
+    """Who commits, where git has not been told: a fresh machine of a CI service."""
+    known = _git(root, "config", "user.email", allow=(1,))
+    if known or os.environ.get("GIT_AUTHOR_EMAIL"):
+        return {}
+    names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), _WHO)
+    return {**names, **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), f"{_WHO}@localhost")}
+
+
+def _git(folder: Path, *arguments: str, allow: Sequence[int] = (), extra: dict[str, str] | None = None) -> str:
+    """What git answers, without the last newline; empty for a status in `allow`."""
+    environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(extra or {})}
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=GIT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as err:
+        raise HarnessError("publish.git: there is no program `git`; install it") from err
+    except subprocess.TimeoutExpired as err:
+        raise HarnessError(f"publish.git: `git {arguments[0]}` was not done within {GIT_SECONDS:g} s") from err
+    if done.returncode in allow:
+        return ""
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise HarnessError(f"publish.git: `git {arguments[0]}` in {folder} failed: {said}")
+    return done.stdout.strip()

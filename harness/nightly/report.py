@@ -1,0 +1,267 @@
+"""A night in Markdown, for people and CI job pages, and in JSON, for programs (pure)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.nightly.alerts import NO_ALERTS, Alert, Alerts
+from harness.nightly.changes import Diff
+from harness.nightly.history import Night
+from harness.outputs.table import escape_markdown, markdown
+
+MOST = 50
+"""Rows of one table of the summary; the JSON has all."""
+OK, FAILED, ALERT = 0, 1, 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a night came to.
+
+    Attributes:
+        night: the snapshot; None where nothing was ever recorded.
+        nothing_to_do: nothing had changed since that snapshot, and none was added.
+        diff: against the night before; None where there is none.
+        problems: what went wrong besides cells: publishing, a hook, a disk.
+        published: where results and site went.
+    """
+
+    night: Night | None
+    nothing_to_do: bool = False
+    alerts: Alerts = NO_ALERTS
+    diff: Diff | None = None
+    problems: tuple[str, ...] = ()
+    published: tuple[str, ...] = ()
+    seconds: float = 0.0
+    site: str | None = field(default=None)
+
+    @property
+    def status(self) -> int:
+        """The exit status: 3 with an alert, else 1 where something failed, else 0."""
+        if self.alerts.alerts and not self.nothing_to_do:
+            return ALERT
+        failed = self.problems or (self.night is not None and self.night.failures and not self.nothing_to_do)
+        return FAILED if failed else OK
+
+
+def sentence(report: Report) -> str:
+    """The night in one line."""
+    night = report.night
+    if report.nothing_to_do and night is not None:
+        return f"nothing to do: all {len(night.cells)} cells stand as in night {night.name}"
+    if night is None:
+        return "nothing was recorded"
+    pieces = [f"night {night.name}: {night.computed} computed, {len(night.cells)} cells"]
+    pieces += [f"{len(night.failures)} failed"] if night.failures else []
+    pieces += [f"{night.left} left by the budget"] if night.left else []
+    pieces += [f"{len(report.alerts.alerts)} alerts"] if report.alerts.alerts else []
+    pieces += [f"{len(report.problems)} problems"] if report.problems else []
+    return ", ".join(pieces)
+
+
+def alert_line(alert: Alert) -> str:
+    """An alert in one line."""
+    moved = f"{alert.before:.4f} -> {alert.after:.4f} ({alert.difference:+.4f})"
+    because = f"; {', '.join(map(str, alert.causes))}" if alert.causes else ""
+    if alert.kind == "unexplained":
+        return (
+            f"CHANGED {alert.model} {alert.task}: {alert.metric} {moved} with the same model, data and settings"
+            f"{because or '; nothing else that is recorded has changed'}"
+        )
+    return (
+        f"WORSE {alert.model} {alert.task}: {alert.metric} {moved}, "
+        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {_p(alert.p)}, {alert.n} items{because}"
+    )
+
+
+def render(report: Report) -> str:
+    """The summary in Markdown."""
+    night = report.night
+    if night is None:
+        return "# Nightly\n\nNothing was recorded.\n"
+    lines = [f"# Night {night.number}", "", f"{_capital(sentence(report))}.", ""]
+    lines += _alerts(report.alerts)
+    if night.failures:
+        rows = [[name, escape_markdown(_cut(why))] for name, why in night.failures.items()]
+        lines += ["## Failed", "", _table(["Cell", "Why"], rows), "These are tried again the next night.", ""]
+    if report.problems:
+        lines += ["## Problems", "", *(f"- {escape_markdown(_cut(problem))}" for problem in report.problems), ""]
+    if report.diff is not None:
+        lines += _diff(report.diff)
+    if report.published:
+        lines += ["## Published", "", *(f"- {escape_markdown(place)}" for place in report.published), ""]
+    if night.notes:
+        lines += [*(f"- {escape_markdown(note)}" for note in night.notes), ""]
+    return "\n".join(lines)
+
+
+def render_diff(diff: Diff) -> str:
+    """Two nights, in Markdown."""
+    title = f"# Night {diff.before.number} to night {diff.after.number}"
+    return "\n".join([title, "", *(_diff(diff) or ["No difference.", ""])])
+
+
+def as_json(report: Report) -> str:
+    """Everything, as strict JSON."""
+    night = report.night
+    content: dict[str, Any] = {
+        "night": None if night is None else night.number,
+        "started": None if night is None else night.started,
+        "status": report.status,
+        "summary": sentence(report),
+        "nothing_to_do": report.nothing_to_do,
+        "computed": 0 if night is None or report.nothing_to_do else night.computed,
+        "cells": 0 if night is None else len(night.cells),
+        "left": 0 if night is None else night.left,
+        "failures": {} if night is None else night.failures,
+        "alerts": [_alert_json(alert) for alert in report.alerts.alerts],
+        "untested": [one._asdict() for one in report.alerts.untested],
+        "problems": list(report.problems),
+        "published": list(report.published),
+        "seconds": round(report.seconds, 3),
+        "changes": None if report.diff is None else diff_json(report.diff),
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def diff_json(diff: Diff) -> dict[str, Any]:
+    """Two nights, as JSON values."""
+    return {
+        "before": diff.before.number,
+        "after": diff.after.number,
+        "scores": [
+            {
+                **_key_json(change.key),
+                "metric": change.metric,
+                "before": change.before,
+                "after": change.after,
+                "same_settings": change.same_settings,
+                "causes": [cause._asdict() for cause in change.causes],
+            }
+            for change in diff.scores
+        ],
+        "world": [{**cause._asdict(), "cells": count} for cause, count in diff.world],
+        "appeared": [_key_json(key) for key in diff.appeared],
+        "vanished": [_key_json(key) for key in diff.vanished],
+    }
+
+
+def _key_json(key: Any) -> dict[str, str]:
+    return {
+        "model": key.label,
+        "variant": key.variant,
+        "task": key.task,
+        "split": key.part.split,
+        "subset": key.part.subset,
+    }
+
+
+def _alert_json(alert: Alert) -> dict[str, Any]:
+    causes = [cause._asdict() for cause in alert.causes]
+    return {**asdict(alert), "causes": causes, "difference": alert.difference, "parts": list(alert.parts)}
+
+
+def _alerts(alerts: Alerts) -> list[str]:
+    lines: list[str] = []
+    worse = [alert for alert in alerts.alerts if alert.kind == "regression"]
+    changed = [alert for alert in alerts.alerts if alert.kind == "unexplained"]
+    if worse:
+        header = ["Model", "Task", "Metric", "Before", "After", "Drop", "95% interval", "p", "Items"]
+        rows = [
+            [
+                *(alert.model, escape_markdown(alert.task), escape_markdown(alert.metric)),
+                *(f"{alert.before:.4f}", f"{alert.after:.4f}", f"{alert.difference:+.4f}"),
+                *(f"{alert.low:+.4f} to {alert.high:+.4f}", _p(alert.p), str(alert.n)),
+            ]
+            for alert in worse
+        ]
+        lines += ["## Worse than the night before", "", _table(header, rows)]
+        lines += _reasons(worse)
+    if changed:
+        lines += ["## Changed, though model, data and settings are the same", ""]
+        lines += [_table(["Model", "Task", "Parts", "Before", "After", "Change"], _changed_rows(changed))]
+        lines += _reasons(changed) or ["Nothing that is recorded about the machine and its software has changed.", ""]
+    if alerts.untested:
+        rows = [
+            [one.model, escape_markdown(one.task), f"{one.difference:+.4f}", escape_markdown(one.why)]
+            for one in alerts.untested
+        ]
+        lines += ["## Lower, and not to be tested", "", _table(["Model", "Task", "Change", "Why"], rows)]
+    return lines
+
+
+def _changed_rows(alerts: Iterable[Alert]) -> list[list[str]]:
+    return [
+        [
+            *(alert.model, escape_markdown(alert.task), escape_markdown(", ".join(alert.parts))),
+            *(f"{alert.before:.6f}", f"{alert.after:.6f}", f"{alert.difference:+.6f}"),
+        ]
+        for alert in alerts
+    ]
+
+
+def _reasons(alerts: Sequence[Alert]) -> list[str]:
+    """What differs, each once, with the models that it is about."""
+    found: dict[str, dict[str, None]] = {}
+    for alert in alerts:
+        for cause in alert.causes:
+            found.setdefault(str(cause), {})[alert.model] = None
+    return (
+        [*(f"- {escape_markdown(f'{what} ({_few(models)})')}" for what, models in found.items()), ""] if found else []
+    )
+
+
+def _diff(diff: Diff) -> list[str]:
+    lines: list[str] = []
+    since = f"night {diff.before.name}"
+    if diff.scores:
+        rows = [
+            [
+                *(str(change.key), f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}"),
+                escape_markdown("; ".join(map(str, change.causes)) or "nothing that is recorded"),
+            ]
+            for change in diff.scores
+        ]
+        table = _table(["Cell", "Before", "After", "Change", "What changed with it"], rows)
+        lines += [f"## Scores that changed since {since}", "", table]
+    if diff.world:
+        rows = [
+            [cause.what, escape_markdown(cause.before), escape_markdown(cause.after), str(n)] for cause, n in diff.world
+        ]
+        lines += [f"## The world since {since}", "", _table(["What", "Before", "After", "Cells"], rows)]
+    for title, keys in (("New", diff.appeared), ("Gone", diff.vanished)):
+        if keys:
+            by_model: dict[str, int] = {}
+            for key in keys:
+                by_model[key.label] = by_model.get(key.label, 0) + 1
+            rows = [[model, str(count)] for model, count in by_model.items()]
+            lines += [f"## {title} since {since}", "", _table(["Model", "Cells"], rows)]
+    return lines
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    more = f"\n... and {len(rows) - MOST} more.\n" if len(rows) > MOST else ""
+    return markdown(header, rows[:MOST]) + more
+
+
+def _few(names: Mapping[str, None]) -> str:
+    listed = list(names)
+    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def _capital(text: str) -> str:
+    return escape_markdown(text[:1].upper() + text[1:])
+
+
+def _cut(text: str, *, most: int = 300) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: most - 3] + "..."

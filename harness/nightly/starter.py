@@ -1,0 +1,47 @@
+"""What `harness nightly init` writes: a commented plan, and three ways to run it every night."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import string
+import sys
+from importlib import resources
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.outputs import files
+
+
+def write(plan: Path, *, force: bool) -> list[Path]:
+    """Write the plan, a GitHub workflow, a line for cron and units for systemd; the files.
+
+    Args:
+        plan: the file; the others go beside it.
+        force: replace what exists.
+
+    Raises:
+        HarnessError: a file exists, or the disk refuses. Then nothing was written.
+    """
+    folder, stem = plan.parent, plan.stem
+    places = {
+        "plan.yaml": plan,
+        "workflow.yml": folder / ".github" / "workflows" / f"{stem}.yml",
+        "crontab": folder / f"{stem}.cron",
+        "service": folder / f"{stem}.service",
+        "timer": folder / f"{stem}.timer",
+    }
+    existing = [str(place) for place in places.values() if place.exists()]
+    if existing and not force:
+        raise HarnessError(f"{', '.join(existing)}: exists already; name another file, or say --force")
+    values = {"plan": plan.name, "stem": stem, "folder": shlex.quote(str(folder.resolve())), "command": _command()}
+    for name, place in places.items():
+        template = (resources.files("harness.nightly") / "templates" / name).read_text(encoding="utf-8")
+        files.write(place, string.Template(template).substitute(values))
+    return list(places.values())
+
+
+def _command() -> str:
+    """The command by its full path: cron and systemd know no PATH of ours."""
+    found = shutil.which("harness")
+    return shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m harness"

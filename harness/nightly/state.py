@@ -1,0 +1,168 @@
+"""A night while it runs: the lock that keeps a second one out, the log of every step, the status for whoever asks."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from harness.errors import HarnessError
+from harness.nightly.engine import Outcome
+from harness.nightly.plan_file import Plan
+from harness.records_disk import on_disk, replace
+
+LOCK = ".nightly.lock"
+STATUS = "status.json"
+LOGS = "logs"
+_EVERY = 0.5
+"""Seconds between two writes of the status."""
+
+
+class AlreadyRunning(HarnessError):
+    """Another night holds the results or the history."""
+
+
+class Status(msgspec.Struct, kw_only=True):
+    """The status file. Times are seconds since 1970.
+
+    Attributes:
+        phase: `planning`, `cells`, `closing`, `finished`.
+        running: worker -> what it does, and since when.
+        failures: cell -> why, so far.
+        message: how it ended, in a sentence.
+    """
+
+    plan: str
+    pid: int
+    started: float
+    phase: str = "planning"
+    total: int = 0
+    done: int = 0
+    seconds_left: float | None = None
+    running: dict[str, tuple[str, float]] = {}
+    failures: dict[str, str] = {}
+    finished: float | None = None
+    exit: int | None = None
+    message: str = ""
+
+
+@contextlib.contextmanager
+def only_one(plan: Plan) -> Iterator[None]:
+    """Hold the results folder and the history, both made if absent, against other nights; never waits.
+
+    The locks are the system's: they go with the process, however it ends.
+
+    Raises:
+        AlreadyRunning: another night runs.
+        RecordError: a folder cannot be made or locked.
+    """
+    from filelock import FileLock, Timeout
+
+    with contextlib.ExitStack() as held:
+        for folder in sorted({plan.results, plan.history}):
+            with on_disk(folder, "written"):
+                folder.mkdir(parents=True, exist_ok=True)
+            try:
+                with on_disk(folder / LOCK, "locked"):
+                    held.enter_context(FileLock(folder / LOCK, timeout=0))
+            except Timeout:
+                raise AlreadyRunning(_who_runs(plan, folder)) from None
+            except NotImplementedError as err:
+                raise HarnessError(f"{folder}: its file system cannot lock files; choose another disk") from err
+        yield
+
+
+def is_running(history: Path) -> bool:
+    """Whether a night holds this history now."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(history / LOCK, timeout=0):
+            return False
+    except Timeout:
+        return True
+    except OSError:
+        return False
+
+
+def read_status(history: Path) -> Status | None:
+    """What the night that runs, or the last one, says of itself; None where there is nothing to read."""
+    try:
+        return msgspec.json.decode((history / STATUS).read_bytes(), type=Status)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _who_runs(plan: Plan, folder: Path) -> str:
+    status = read_status(plan.history)
+    who = ""
+    if status is not None and status.finished is None:
+        who = f" (process {status.pid}, since {time.strftime('%Y-%m-%d %H:%M', time.localtime(status.started))})"
+    return (
+        f"another night is at work in {folder}{who}; this one leaves it alone. "
+        f"See: harness nightly status {plan.file.name}"
+    )
+
+
+class Journal:
+    """Status and log of one night, kept up to date.
+
+    Args:
+        plan: whose history they go to.
+        number: of the night that will come of it; a run that follows a killed one adds to the same log.
+        started: seconds since 1970.
+    """
+
+    def __init__(self, plan: Plan, *, number: int, started: float) -> None:
+        self.status = Status(plan=str(plan.file), pid=os.getpid(), started=started)
+        self._file = plan.history / STATUS
+        self._written = 0.0
+        log = plan.history / LOGS / f"night-{number:05}.jsonl"
+        with on_disk(log, "written"):
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log: IO[str] = log.open("a", encoding="utf-8")
+        self.note("run", pid=os.getpid())
+
+    def note(self, event: str, **content: Any) -> None:
+        """Add a line to the log; a full disk costs the line."""
+        line = json.dumps({"time": round(time.time(), 3), "event": event, **content}, ensure_ascii=False)
+        with contextlib.suppress(OSError):
+            self._log.write(line + "\n")
+            self._log.flush()
+
+    def show(self, *, at_once: bool = True) -> None:
+        """Write the status, unless that was done a moment ago; a full disk costs the status."""
+        if not at_once and time.monotonic() - self._written < _EVERY:
+            return
+        self._written = time.monotonic()
+        with contextlib.suppress(OSError):
+            replace(self._file, msgspec.json.encode(self.status))
+
+    def take(self, outcome: Outcome) -> None:
+        """Log and show what an engine tells."""
+        what, status, answer = str(outcome.work), self.status, outcome.answer
+        if outcome.kind == "started":
+            status.running[outcome.worker] = (what, time.time())
+            self.note("started", cell=what, worker=outcome.worker)
+        else:
+            status.running.pop(outcome.worker, None)
+            trouble = {"trouble": answer.trouble, "reason": answer.reason} if answer.trouble else {}
+            log = {"traceback": answer.traceback} if answer.traceback else {}
+            self.note(outcome.kind, cell=what, seconds=round(answer.seconds, 3), **trouble, **log)
+        if outcome.kind == "done":
+            status.done += 1
+        self.show(at_once=False)
+
+    def finish(self, *, exit: int, message: str) -> None:
+        """The last word."""
+        self.status.phase, self.status.finished, self.status.running = "finished", time.time(), {}
+        self.status.exit, self.status.message = exit, message
+        self.note("finished", exit=exit, message=message)
+        self.show()
+        self._log.close()

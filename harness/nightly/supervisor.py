@@ -1,0 +1,144 @@
+"""One worker process, watched: whatever happens to it, the answer says so, and the next work gets a new process.
+
+Both engines give their cells to such a process, so that a crash, an out-of-memory kill or a hang costs the cell that
+caused it, and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from harness.nightly.engine import COMPUTER, Answer, Work
+from harness.nightly.worker import READY
+
+START_SECONDS = 120.0
+"""A process that has not said that it is ready by then never will."""
+_TAIL = 2000
+
+
+class Supervisor:
+    """A worker process that is started when first needed, and again after it died.
+
+    Args:
+        log: file that takes what the process prints.
+        environment: variables to set for it, besides our own.
+        computer: see `worker`.
+    """
+
+    def __init__(self, log: Path, *, environment: Mapping[str, str] | None = None, computer: str = COMPUTER) -> None:
+        self._log, self._computer = log, computer
+        self._environment = {**os.environ, **(environment or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs, if one does."""
+        return self._process.pid if self._process is not None else None
+
+    def compute(self, work: Work) -> Answer:
+        """The worker's answer; a crash or a hang becomes one too."""
+        started = time.perf_counter()
+        process = self._process
+        answer: Any = READY
+        if process is None or process.poll() is not None:
+            self.close()
+            try:
+                process = self._started()
+            except OSError as err:
+                return Answer(trouble="crash", reason=f"no worker process could be started: {err}")
+            answer = self._get(process, START_SECONDS)
+        if answer == READY:
+            with contextlib.suppress(BrokenPipeError):
+                assert process.stdin is not None
+                pickle.dump(work, process.stdin)
+                process.stdin.flush()
+            answer = self._get(process, work.timeout)
+        if isinstance(answer, Answer):
+            return answer
+        seconds = time.perf_counter() - started
+        hung = process.poll() is None
+        self.close()
+        if hung:
+            return Answer(trouble="timeout", reason=f"no answer within {work.timeout:g} s", seconds=seconds)
+        return Answer(
+            trouble="crash", reason=_death(process.returncode), traceback=self._tail(process.pid), seconds=seconds
+        )
+
+    def close(self) -> None:
+        """End the process, at once."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout):
+            with contextlib.suppress(OSError):
+                assert stream is not None
+                stream.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "harness.nightly.worker", self._computer],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=self._environment,
+            )
+        self._answers = queue.SimpleQueue()
+        assert process.stdout is not None
+        threading.Thread(target=_listen, args=(process.stdout, self._answers), daemon=True).start()
+        self._process = process
+        return process
+
+    def _get(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
+        """What the process sends next; None where it dies or lets the time pass."""
+        try:
+            answer = self._answers.get(timeout=seconds)
+        except queue.Empty:
+            return None
+        if answer is None:
+            process.wait()
+        return answer
+
+    def _tail(self, pid: int) -> str:
+        """The end of what was printed."""
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(0, self._log.stat().st_size - _TAIL))
+                return f"worker {pid}, the end of {self._log}:\n{log.read().decode(errors='replace')}"
+        except OSError:
+            return ""
+
+
+def _listen(answers: IO[bytes], queue_: queue.SimpleQueue[Any]) -> None:
+    """Hand on what comes, and None at the end."""
+    try:
+        while True:
+            queue_.put(pickle.load(answers))
+    except Exception:  # the end, cut off wherever it was
+        queue_.put(None)
+
+
+def _death(status: int) -> str:
+    if status >= 0:
+        return f"the worker process ended with status {status}"
+    try:
+        name = signal.Signals(-status).name
+    except ValueError:
+        name = f"signal {-status}"
+    why = {"SIGKILL": "; most often the system was out of memory", "SIGSEGV": "; a library crashed"}.get(name, "")
+    return f"the worker process was killed ({name}){why}"

@@ -1,0 +1,78 @@
+"""A worker process: takes work from its standard input, gives answers on its standard output, one at a time.
+
+It is started with the name of its computer (`module:Class`) and ends as soon as its input does, whatever it is doing:
+then whoever started it is dead, and the next night will compute the cell. What libraries print goes to standard error.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import pickle
+import queue
+import sys
+import threading
+import time
+import traceback
+from dataclasses import replace
+from typing import IO, Any
+
+from harness.errors import HarnessError
+from harness.nightly.engine import Answer, Trouble, Work, is_passing
+
+READY = "ready"
+_FULL = ("No space left", "Disk quota", "File too large")
+
+
+def main(computer: str) -> None:
+    """Work until the input ends."""
+    requests = sys.stdin.buffer
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
+    module, _, name = computer.partition(":")
+    own: Any = getattr(importlib.import_module(module), name)()
+    _send(answers, READY)
+    while True:
+        work = inbox.get()
+        started = time.perf_counter()
+        _send(answers, replace(attempt(own, work), seconds=time.perf_counter() - started))
+
+
+def attempt(computer: Any, work: Work) -> Answer:
+    """The computer's answer, or what went wrong."""
+    try:
+        answer: Answer = computer.compute(work)
+        return answer
+    except MemoryError:
+        return Answer(trouble="crash", reason="out of memory")
+    except Exception as err:  # the boundary: a cell's error is the cell's
+        said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
+        trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
+        return Answer(trouble=_trouble(said), reason=said, traceback=trace)
+
+
+def _trouble(said: str) -> Trouble:
+    if any(sign in said for sign in _FULL):
+        return "disk"
+    if "out of memory" in said.lower():
+        return "crash"
+    return "lost" if is_passing(said) else "error"
+
+
+def _receive(requests: IO[bytes], inbox: queue.SimpleQueue[Work]) -> None:
+    try:
+        while True:
+            inbox.put(pickle.load(requests))
+    except (EOFError, OSError, pickle.UnpicklingError):
+        os._exit(0)
+
+
+def _send(answers: IO[bytes], content: object) -> None:
+    pickle.dump(content, answers)
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
