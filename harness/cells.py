@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
-from harness import models, results
+from harness import answered, items, models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
 from harness.measure import Measured, Unscored, embed, scored
@@ -292,6 +292,9 @@ def _score(
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = _record(job, part, facts, data.loaded, measured)
     path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
+    own = answered.items_of(job.task, data.loaded.gold, measured)
+    if own is not None:
+        items.put_items(environment.results, replace(record, path=str(path)), {part: own})
     merged = results.get(
         environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
     )
