@@ -25,7 +25,7 @@ class Pace:
 
 
 def paces(records: Iterable[Record], *, machine: str) -> dict[str, Pace]:
-    """Model -> its pace, over the parts recorded on `machine` that say what they took, and kept vectors spared nothing."""
+    """Model -> its pace, over the parts recorded on `machine` that say what they took, kept vectors aside."""
     found: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         if record.harness.get("machine") != machine:
