@@ -13,6 +13,7 @@ The line that a number travels, in reading order:
     cells           the straight line that joins them: `run`
     results         records on disk
     outputs         records -> tables
+    cards           records <-> the results in model cards
     cli             the command `harness`
 
 `harness.run(models, tasks)` does all of it. Importing this package imports nothing heavy.
@@ -23,6 +24,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import (
+    CardError,
     CellsFailed,
     DataError,
     EncodeError,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "CardError",
     "CellsFailed",
     "DataError",
     "EncodeError",

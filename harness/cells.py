@@ -193,9 +193,11 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                 mine = ahead or loading.submit(_load, job, part, environment)
                 ahead = None
                 if not opened.holds(job.model):
+                    # Not side by side: `datasets` trips over a `transformers` that is just being imported. And what is
+                    # recorded first gives its memory back.
+                    wait([mine])
+                    yield from _recorded(recording, waiting=0)
                     yield Event("open", job)
-                    yield from _recorded(recording, waiting=0)  # before the model's memory is needed by another
-                    wait([mine])  # `datasets` looks into `transformers`, which must not be half imported then
                     opened.open(job.model, environment)
                 if (then := next(following, None)) is not None:
                     ahead = loading.submit(_load, *then, environment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import os
@@ -65,12 +66,13 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
 
 
-def keep(file: Path, text: str) -> None:
+def keep(file: Path, content: str | bytes) -> None:
     """Write a file of the cache atomically; a cache that cannot be written costs time, not results."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.replace(file)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

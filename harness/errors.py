@@ -56,6 +56,10 @@ class RecordError(HarnessError):
     """A result file that cannot be read or written."""
 
 
+class CardError(HarnessError):
+    """A model card that cannot be read or changed; the message starts with `FILE:LINE:` where a line is to blame."""
+
+
 class CellsFailed(HarnessError):
     """Some cells of a run failed; the others are recorded.
 

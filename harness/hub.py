@@ -186,13 +186,19 @@ def fetch(name: str, commit: str) -> None:
 def settings(name: str, commit: str) -> Path | None:
     """The folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
     from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
     steady()
     patterns = ["*.json", "*.txt", "*.model"]
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
     try:
         return Path(snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline()))
     except Exception:  # whoever loads the model next says what is wrong
         return None
+    finally:
+        if shown:
+            enable_progress_bars()
 
 
 def has_file(name: str, file: str, *, revision: str) -> bool:

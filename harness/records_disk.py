@@ -49,8 +49,8 @@ def replace_if_different(path: Path, text: str) -> None:
         replace(path, text)
 
 
-def replace(path: Path, text: str) -> None:
-    """Write `text` as UTF-8: readers and a crash see the old file or the new one, and an error leaves no other.
+def replace(path: Path, content: str | bytes) -> None:
+    """Write `content`, text as UTF-8: readers and a crash see the old file or the new one; an error leaves no other.
 
     Under the lock only: the temporary file's name is fixed, so that the next writer sweeps up after a killed one.
     """
@@ -58,7 +58,7 @@ def replace(path: Path, text: str) -> None:
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file:
-            file.write(text.encode())
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)  # noqa: PTH105 - the one call that tests make fail

@@ -11,6 +11,8 @@ elsewhere is nobody's problem but `Registry.check`'s. See `task_file` for the fo
     tasks:
       - GermanSTSBenchmark              # the whole task, or a part of it:
       - {task: SIB200Classification, splits: [test], subsets: [deu_Latn]}
+    recorded_only:                      # optional: not run here, but counted on the suite's leaderboard where recorded
+      - {task: SummEval, type: Summarization, splits: [test], subsets: {default: [eng-Latn]}}
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from harness.errors import SpecError, UnknownName
 from harness.languages import is_language, matches
 from harness.spec_file import Value
 from harness.task_file import changed_settings, file_name, load_file, plain, render
-from harness.types import Part, Source, Suite, TaskSpec
+from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
 
 __all__ = ["Registry", "fingerprint_of", "load_file", "render", "select_parts", "tasks"]
 
@@ -205,7 +207,7 @@ def _one_file(kind: str, name: str, known: Mapping[str, tuple[Path, ...]]) -> Pa
 
 def _load_suite(path: Path, registry: Registry) -> Suite:
     root = spec_file.read(path)
-    value = root.fields(("name", "description", "tasks"), ("aliases", "notes"))
+    value = root.fields(("name", "description", "tasks"), ("aliases", "notes", "recorded_only"))
     name, description, notes = file_name(value["name"], path), value["description"].text(), value["notes"].text()
     aliases = value["aliases"].labels("names") if value["aliases"].present else ()
     members: dict[str, tuple[Part, ...]] = {}
@@ -214,9 +216,29 @@ def _load_suite(path: Path, registry: Registry) -> Suite:
         if task and task in members:
             item.wrong(f"{task!r} is listed twice")
         members.setdefault(task, parts)
+    others = tuple(_recorded(item, members) for item in value["recorded_only"].items("tasks"))
     root.finish(str(path))
     narrowed = {task: parts for task, parts in members.items() if parts}
-    return Suite(name=name, description=description, tasks=tuple(members), parts=narrowed, notes=notes, aliases=aliases)
+    return Suite(
+        name=name,
+        description=description,
+        tasks=tuple(members),
+        parts=narrowed,
+        notes=notes,
+        aliases=aliases,
+        recorded_only=others,
+    )
+
+
+def _recorded(item: Value, members: Mapping[str, tuple[Part, ...]]) -> RecordedTask:
+    """A task that is only counted; the file says of it what a spec would."""
+    value = item.fields(("task", "type", "splits", "subsets"))
+    name, type_ = value["task"].label(), value["type"].label()
+    if name in members:
+        item.wrong(f"{name!r} is listed among the tasks too")
+    subsets = {name: spoken.labels("languages") for name, spoken in value["subsets"].entries("languages").items()}
+    parts = tuple(Part(split, subset) for split in value["splits"].labels("splits") for subset in subsets)
+    return RecordedTask(name=name, type=type_, parts=parts, subsets=subsets)
 
 
 def _member(item: Value, registry: Registry) -> tuple[str, tuple[Part, ...]]:

@@ -130,7 +130,7 @@ def _walk(folder: Path, root: Path) -> Iterator[Path | Refused]:
         return
     for child in children:
         path, is_json = Path(child.path), child.name.endswith(".json")
-        problem = _link_problem(path, root, is_json=is_json) if child.is_symlink() else ""
+        problem = link_problem(path, root, is_json=is_json) if child.is_symlink() else ""
         if problem:
             yield _refused(path, problem)
         elif child.is_dir(follow_symlinks=False):
@@ -139,7 +139,8 @@ def _walk(folder: Path, root: Path) -> Iterator[Path | Refused]:
             yield path
 
 
-def _link_problem(link: Path, root: Path, *, is_json: bool) -> str:
+def link_problem(link: Path, root: Path, *, is_json: bool) -> str:
+    """Why a symbolic link under the results folder `root` (resolved) is not followed; empty where it is."""
     try:
         target = link.resolve(strict=True)
         is_folder = target.is_dir()
@@ -151,9 +152,13 @@ def _link_problem(link: Path, root: Path, *, is_json: bool) -> str:
 
 
 def _refused(path: Path, reason: str) -> Refused:
-    # A file name may hold bytes that are not text; what is shown and written must be.
-    shown = str(path).encode(errors="backslashreplace").decode()
-    return Refused(shown, reason.encode(errors="backslashreplace").decode().removeprefix(f"{shown}: "))
+    name = shown(str(path))
+    return Refused(name, shown(reason).removeprefix(f"{name}: "))
+
+
+def shown(text: str) -> str:
+    """`text` as it can be printed and written: a file name may hold bytes that are not text."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _parse(text: str, path: Path, metas: _Metas) -> Record:

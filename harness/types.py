@@ -189,6 +189,22 @@ class TaskSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedTask:
+    """A task that cannot be run here and yet counts on a suite's leaderboard, from records of others.
+
+    Attributes:
+        type: mteb's name of its type, which need not be one of `TaskType`.
+        parts: the (split, subset) pairs that count.
+        subsets: subset -> languages.
+    """
+
+    name: str
+    type: str
+    parts: tuple[Part, ...]
+    subsets: Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suite:
     """A named list of tasks; `parts` narrows a task to some of its splits or subsets.
 
@@ -197,6 +213,7 @@ class Suite:
         parts: task -> the (split, subset) pairs that belong to the suite; a task that is absent is whole.
         notes: what the suite leaves out, and why.
         aliases: further names, which need not be safe as file names (`MTEB(eng, v2)`).
+        recorded_only: tasks that count on its leaderboard and cannot be run here.
     """
 
     name: str
@@ -205,6 +222,7 @@ class Suite:
     parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
     notes: str = ""
     aliases: tuple[str, ...] = ()
+    recorded_only: tuple[RecordedTask, ...] = ()
 
 
 # --- gold: what a part holds ---------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import harness
-from harness.cli import cache, doctor, prefetch, run, table, tasks
+from harness.cli import cache, card, compare, doctor, leaderboard, prefetch, run, table, tasks
 from harness.errors import HarnessError
 
 
@@ -45,6 +45,6 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"embedding-harness {harness.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (run, prefetch, tasks, table, cache, doctor):
+    for group in (run, prefetch, tasks, table, leaderboard, compare, card, cache, doctor):
         group.add(commands)
     return top

@@ -65,6 +65,12 @@ def render(comparison: Comparison, *, format: Format, digits: int = 4) -> str:
     return _tabulated(header, rows, format)
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, ending in a newline; header and first column are escaped, other cells stand as given."""
+    shown = [[_escaped(first, "markdown"), *cells] for first, *cells in rows]
+    return _tabulated([_escaped(name, "markdown") for name in header], shown, "markdown")
+
+
 def _row(comparison: Comparison, model: str, columns: Sequence[str]) -> dict[str, float | None]:
     row: dict[str, float | None] = {task: comparison.scores[model].get(task) for task in comparison.tasks}
     if len(columns) > len(comparison.tasks):
@@ -84,7 +90,12 @@ def _bold(text: str, format: Format) -> str:
 def _escaped(name: str, format: Format) -> str:
     if format == "latex":
         return name.translate(_LATEX)
-    return name.translate(_MARKDOWN) if format == "markdown" else name
+    return escape_markdown(name) if format == "markdown" else name
+
+
+def escape_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a table too."""
+    return text.translate(_MARKDOWN)
 
 
 def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:

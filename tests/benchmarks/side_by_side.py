@@ -2,9 +2,9 @@
 
 Usage: python side_by_side.py MODEL_FOLDER TASK[:split[:subset,subset]] ...
 
-Both have their data in the cache before the clock starts, and their imports behind them; neither has any vectors. mteb runs
-with its defaults. Each task is a fresh one for mteb, and so is each subset of a clustering task, whose generator would
-otherwise make the numbers depend on what ran before.
+Both have their data in the cache before the clock starts, and their imports behind them; neither has any vectors. mteb
+runs with its defaults. Each task is a fresh one for mteb, and so is each subset of a clustering task, whose generator
+would otherwise make the numbers depend on what ran before.
 """
 
 from __future__ import annotations
@@ -61,7 +61,6 @@ def ours(folder: str, name: str, splits: list[str] | None, subsets: list[str] | 
 def main(folder: str, *wanted: str) -> None:
     """Run them all."""
     import mteb
-    import torch
     from sentence_transformers import SentenceTransformer
 
     import harness
@@ -86,7 +85,6 @@ def main(folder: str, *wanted: str) -> None:
             seconds, scores = theirs(model, task)
             mteb_seconds, mteb_scores = mteb_seconds + seconds, mteb_scores | scores
         ours("baseline/hashing", task_name, splits, subsets)  # fetches the data
-        torch.set_num_threads(torch.get_num_threads())
         seconds, scores, phases = ours(folder, task_name, splits, subsets)
         again, warm_scores, _ = ours(folder, task_name, splits, subsets, overwrite=True)
         print(

@@ -43,13 +43,14 @@ def test_start() -> None:
 
 
 def test_retrieval_metrics() -> None:
-    """All retrieval metrics of 1,000 queries with 1,000 hits each: at least 5 times faster, at equal nDCG@10."""
+    """All metrics of 10,000 queries with 1,000 hits each: a tenth of the time of pytrec_eval and mteb's loops."""
     from mteb._evaluators.retrieval_metrics import calculate_retrieval_scores
 
     rng = np.random.default_rng(0)
-    n_queries, n_documents, depth = 1000, 20_000, 1000
+    n_queries, n_documents, depth = 10_000, 20_000, 1000
     ids = [f"d{i:06d}" for i in range(n_documents)]
-    indices = np.stack([rng.choice(n_documents, depth, replace=False) for _ in range(n_queries)])
+    step = rng.integers(1, n_documents // depth, size=(n_queries, 1))
+    indices = (rng.integers(0, n_documents, size=(n_queries, 1)) + step * np.arange(depth)) % n_documents
     scores = -np.sort(-rng.random((n_queries, depth), dtype=np.float32), axis=1)
     qrels = {f"q{row}": {ids[i]: 1 for i in indices[row, rng.integers(0, 200, 3)]} for row in range(n_queries)}
     gold = Ranked(
@@ -69,6 +70,6 @@ def test_retrieval_metrics() -> None:
     def theirs() -> None:
         found["theirs"] = calculate_retrieval_scores(run, qrels, list(settings.k_values)).ndcg["NDCG@10"]
 
-    ratio = report("retrieval metrics, 1,000 x 1,000", wall_seconds(ours), wall_seconds(theirs))
+    ratio = report("retrieval metrics, 10,000 x 1,000", wall_seconds(ours), wall_seconds(theirs))
     assert found["ours"] == pytest.approx(found["theirs"], abs=1e-6)
-    assert ratio > 5
+    assert ratio > 10

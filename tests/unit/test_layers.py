@@ -22,14 +22,16 @@ OWNERS = {
     "sentence_transformers": ("models/sentence_transformer.py",),
     "transformers": ("models/sentence_transformer.py", "models/direct.py"),
     "datasets": ("data/hub.py",),
-    "pyarrow": ("data/local.py",),
-    "huggingface_hub": ("hub.py",),
+    "pyarrow": ("data/local.py", "outputs/leaderboard_text.py"),
+    "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
     "scipy": (),
     "rich": ("cli/progress.py",),
     "mteb": ("data/mteb_bridge.py",),
     "pandas": (),
+    "jinja2": ("outputs/site/pages.py",),
+    "packaging": ("leaderboard/selection.py",),
 }
 
 
@@ -103,7 +105,24 @@ def test_a_heavy_package_has_its_owners(package: str) -> None:
         ("search.py", {"types", "similarity", "parallel"}),
         ("spec_file.py", {"errors"}),
         ("evaluators/", {"types", "metrics", "similarity", "parallel", "errors", "evaluators"}),
-        ("outputs/", {"types", "errors", "results", "outputs"}),
+        ("stats/", {"types", "stats"}),
+        ("item_scores.py", {"types"}),
+        ("items.py", {"types", "errors", "item_scores", "records_disk", "stats"}),
+        (
+            "leaderboard/",
+            {"types", "errors", "environment", "items", "languages", "leaderboard", "registry", "results", "stats"}
+            | {"records_disk", "records_json", "records_paths"},
+        ),
+        ("comparison.py", {"types", "errors", "items", "leaderboard", "results", "stats"}),
+        ("outputs/", {"types", "errors", "results", "outputs", "comparison", "leaderboard", "records_disk"}),
+        (
+            "cards/",
+            {"types", "errors", "registry", "task_file", "results", "records_disk", "records_paths", "outputs", "cards"}
+            | {"plan", "data", "environment", "hub", "harness"},
+        ),
+        ("cards/names.py", set()),
+        ("cards/nodes.py", {"errors"}),
+        ("cards/card_file.py", {"errors", "cards"}),
         ("data/columns.py", {"types", "errors", "data"}),
         ("data/local.py", {"types", "errors", "data"}),
         ("data/hub.py", {"types", "errors", "data", "environment", "hub"}),

@@ -1,0 +1,300 @@
+"""What the results on a card say: scale, names, identity, repetitions (pure but for the task files and mteb's list).
+
+Only results of mteb's kind are judged: those named `MTEB ...` or with one of mteb's task types. A card may hold others.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from harness.cards import claims, edits
+from harness.cards.card_file import Card
+from harness.cards.claims import Key, MetricNodes, number
+from harness.cards.edits import Edit
+from harness.cards.finding import Finding
+from harness.cards.index import spec_of
+from harness.cards.layout import scalar
+from harness.cards.names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
+from harness.cards.nodes import Node
+from harness.errors import UnknownName
+from harness.registry import Registry
+from harness.task_file import SETTINGS, metrics_of
+from harness.types import TASK_TYPES
+
+_NONE = ("None", "none", "nan", "NaN")
+_FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
+_KNOWN = re.compile(
+    "|".join(
+        (
+            r"(nauc_)?(ndcg|map|mrr|recall|precision|hit_rate|cv_recall)_at_\d+(_(max|std|diff1))?",
+            r"nauc_(map|mrr|ndcg|recall|precision)_(max|std|diff1)",
+            rf"({_FAMILIES}_)?(accuracy|f1|ap|precision|recall)(_(weighted|threshold|std))?",
+            rf"({_FAMILIES}_)?(pearson|spearman)",
+            r"(v_measure|ami)(_std)?",
+            r"main_score|map|mrr|p-MRR|hamming|lrap|jaccard|accuracy_stderr|f1_stderr",
+        )
+    )
+)
+"""Every metric that mteb has put on a card; by the type of the task only where the type is known here."""
+
+
+class _Place(NamedTuple):
+    """A metric of mteb's kind, with what it says."""
+
+    nodes: MetricNodes
+    key: Key
+    type: str
+    metric: str
+
+
+def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Finding]:
+    """Everything about the results that should not be published."""
+    tasks = _Tasks(known)
+    for number_, entry in enumerate(claims.models(card)):
+        yield from _scales(entry)
+        places = []
+        for result in claims.items(entry, "results"):
+            if result.real.kind == "mapping":
+                yield from _none_texts(card, result)
+                yield from _result(result, tasks)
+        for nodes in claims.metric_nodes(entry, number_):
+            yield from _number(nodes)
+            metric = nodes.type.real.text if nodes.type is not None else ""
+            if metric and _is_mteb(nodes.result):
+                key = claims.key_of(nodes.result, metric)
+                places.append(_Place(nodes, key, claims.type_of(nodes.result), metric))
+        for place in places:
+            yield from _metric(place)
+        yield from _eras(places, names)
+        yield from _repeated(card, entry, places)
+
+
+class _Tasks:
+    """The names of all tasks: those with a spec, and mteb's, which are listed without importing it."""
+
+    def __init__(self, known: Registry) -> None:
+        self.known = known
+        self.all: frozenset[str] | None = None
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.known.task_files or name in self.names()
+
+    def names(self) -> frozenset[str]:
+        if self.all is None:
+            from harness.data import mteb_bridge
+
+            self.all = frozenset((*self.known.names(), *mteb_bridge.listed()))
+        return self.all
+
+
+def _is_mteb(result: Node) -> bool:
+    return read_name(claims.text(result, "dataset", "name") or "").prefixed or bool(claims.type_of(result))
+
+
+def _result(result: Node, tasks: _Tasks) -> Iterator[Finding]:
+    if not _is_mteb(result):
+        return
+    dataset = result.real.get("dataset")
+    if dataset is None or dataset.real.kind != "mapping":
+        return
+    name = dataset.real.get("name")
+    task = read_name(claims.text(result, "dataset", "name") or "").task
+    if name is not None and task and task not in tasks:
+        yield Finding(
+            name.line,
+            "unknown-task",
+            str(UnknownName.of("task", task, sorted(tasks.names()))),
+            "name one of mteb's tasks, or one of yours with --tasks-dir",
+        )
+    for key in ("revision", "split"):
+        if dataset.real.get(key) is None:
+            advice = "add the commit of the data set" if key == "revision" else "say which split was scored"
+            yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
+    spec = spec_of(task, tasks.known)
+    said = claims.text(result, "task", "type")
+    if spec is not None and said in TASK_TYPES and said != spec.type:
+        kind = result.real.get("task")
+        yield Finding(
+            kind.line if kind is not None else result.line,
+            "wrong-type",
+            f"{task} is a task of type {spec.type}, but the card says {said}",
+            f"write `type: {spec.type}`",
+        )
+
+
+def _none_texts(card: Card, result: Node) -> Iterator[Finding]:
+    """`revision: None`: Python's nothing, written out; YAML reads it as a text of four letters."""
+    dataset = result.real.get("dataset")
+    if dataset is None or dataset.real.kind != "mapping":
+        return
+    for key, value in dataset.real.pairs:
+        if value.kind == "scalar" and value.text in _NONE and value.tag.endswith(":str"):
+            removable = not dataset.real.flow and key.text not in ("type", "name") and len(dataset.real.pairs) > 1
+            change = (_line_removed(card, key, value),) if removable and value.anchor is None else ()
+            yield Finding(
+                value.line,
+                "none-text",
+                f"`{key.text}: {value.text}` is the text {value.text!r}, not an empty value",
+                "write the value or remove the line",
+                change,
+            )
+
+
+def _line_removed(card: Card, key: Node, value: Node) -> Edit:
+    """The line of a pair that has it for itself; a dash before the key stays, with the next key behind it."""
+    begin = edits.line_start(card.text, key.start)
+    if card.text[begin : key.start].strip():
+        begin = key.start
+        following = re.compile(r"[^\r\n]*(\r\n|\r|\n)\s*").match(card.text, value.end)
+    else:
+        following = re.compile(r"[^\r\n]*(\r\n|\r|\n)?").match(card.text, value.end)
+    return Edit(begin, following.end() if following else value.end, "")
+
+
+def _number(nodes: MetricNodes) -> Iterator[Finding]:
+    value = nodes.value
+    if value is None:
+        return
+    real = value.real
+    written = number(real.text) if real.kind == "scalar" else None
+    if real.kind != "scalar" or real.is_null:
+        found = "empty" if real.kind == "scalar" else f"a {real.kind}"
+        yield Finding(value.line, "not-a-number", f"`value` is {found}, expected a number", "write the score")
+    elif written is None:
+        is_number = real.tag.endswith((":float", ":int"))
+        code = "not-finite" if is_number else "not-a-number"
+        yield Finding(value.line, code, f"`value` is {real.text!r}, expected a number", "write the score, or remove it")
+    elif real.tag.endswith(":str"):
+        change = () if value.kind == "alias" or real.anchor else (Edit(real.start, real.end, f"{written:f}"),)
+        yield Finding(
+            value.line, "number-as-text", f"`value` is the text {real.text!r}", f"write the number {written:f}", change
+        )
+    elif abs(written) > 100 and _is_mteb(nodes.result) and is_score(claims.text(nodes.metric, "type") or ""):
+        yield Finding(
+            value.line, "out-of-range", f"`value` is {real.text}, but scores are at most 100", "correct the value"
+        )
+
+
+def _scales(entry: Node) -> Iterator[Finding]:
+    """Results of 0-1 where others of the same model are percentages."""
+    results = claims.items(entry, "results")
+    scales = claims.scales(entry)
+    mteb = [
+        (result, scale)
+        for result, scale in zip(results, scales, strict=True)
+        if result.real.kind == "mapping" and _is_mteb(result) and _has_numbers(result)
+    ]
+    if "percent" not in {scale for _, scale in mteb}:
+        return
+    for result, scale in mteb:
+        metrics = claims.items(result, "metrics")
+        if scale == "fraction" and metrics:
+            value = metrics[0].real.get("value") if metrics[0].real.kind == "mapping" else None
+            shown = value.real.text if value is not None else "?"
+            task = read_name(claims.text(result, "dataset", "name") or "").task
+            yield Finding(
+                (value or result).line,
+                "mixed-scale",
+                f"{task}: {shown} looks like a score from 0 to 1, and other results of this card go up to 100",
+                "multiply it by 100, if it is",
+            )
+
+
+def _has_numbers(result: Node) -> bool:
+    return any(number(claims.text(metric, "value") or "") is not None for metric in claims.items(result, "metrics"))
+
+
+def _metric(place: _Place) -> Iterator[Finding]:
+    node = place.nodes.type
+    assert node is not None
+    today = to_v2(place.metric, place.type)
+    if place.type in SETTINGS:
+        ours = metrics_of(place.type, SETTINGS[place.type]())
+    else:
+        ours = ()
+    if today in ours or _KNOWN.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
+        return
+    yield Finding(
+        node.line,
+        "unknown-metric",
+        str(UnknownName.of(f"{place.type or 'mteb'} metric", place.metric, ours)),
+        "use the name that mteb gives the metric",
+    )
+
+
+def _eras(places: Sequence[_Place], names: Names | None) -> Iterator[Finding]:
+    """Metric names of mteb 1 beside those of mteb 2; the fewer are the wrong ones, and of equally many the older."""
+    eras = [era_of(place.metric, place.type) for place in places]
+    count = Counter(era for era in eras if era is not None)
+    if names is None and len(count) < 2:
+        return
+    wanted = names or ("v1" if count["v1"] > count["v2"] else "v2")
+    for place, era in zip(places, eras, strict=True):
+        node = place.nodes.type
+        if era is None or era == wanted or node is None:
+            continue
+        name = named(place.key.metric, place.type, names=wanted)
+        if name == place.metric:
+            continue
+        change = () if node.kind == "alias" or node.anchor else (Edit(node.start, node.end, scalar(name)),)
+        beside = "asked for names" if names else "others on this card are names"
+        what = f"`{place.metric}` is a name of mteb {era[1]}, and {beside} of mteb {wanted[1]}"
+        yield Finding(node.line, "other-era", what, f"write `{name}`", change)
+
+
+def _repeated(card: Card, entry: Node, places: Sequence[_Place]) -> Iterator[Finding]:
+    """Results that stand twice. One with the same value can go; which of two values holds is not for us to say."""
+    first: dict[Key, _Place] = {}
+    for place in places:
+        before = first.setdefault(place.key, place)
+        if before is place or not place.key.task:
+            continue
+        node, earlier = place.nodes.value or place.nodes.metric, before.nodes.value or before.nodes.metric
+        task = f"{place.key.task} {place.key.config or ''} {place.key.split or ''} {place.metric}".replace("  ", " ")
+        if _decimal(node) == _decimal(earlier):
+            yield Finding(
+                node.line,
+                "repeated",
+                f"{task} stands again with the same value (first in line {earlier.line})",
+                "remove one of the two",
+                _removal(card, entry, place),
+            )
+        else:
+            yield Finding(
+                node.line,
+                "contradiction",
+                f"{task} is {node.real.text} here and {earlier.real.text} in line {earlier.line}",
+                "keep the right one",
+            )
+
+
+def _decimal(node: Node) -> float:
+    written = number(node.real.text) if node.real.kind == "scalar" else None
+    return float(written) if written is not None else math.nan
+
+
+def _removal(card: Card, entry: Node, place: _Place) -> tuple[Edit, ...]:
+    """The lines of the whole result, where the repeated metric is all that it holds."""
+    results = entry.get("results") if entry.kind == "mapping" else None
+    alone = len(claims.items(place.nodes.result, "metrics")) == 1
+    if results is None or results.kind != "sequence" or not entry.holds(results) or not alone:
+        return ()
+    if place.nodes.result.kind == "alias" or any(
+        name in card.tree.used_anchors for name in _anchors(place.nodes.result)
+    ):
+        return ()
+    key = next(one for one, value in entry.pairs if value is results)
+    return tuple(edits.remove(card, results, [place.nodes.place[1]], key=key))
+
+
+def _anchors(node: Node) -> Iterator[str]:
+    todo = [node]
+    while todo:
+        one = todo.pop()
+        if one.anchor is not None:
+            yield one.anchor
+        todo += [*one.items, *(part for pair in one.pairs for part in pair)]

@@ -1,0 +1,173 @@
+"""A card's claims -> records under the pseudo revision `external`, so that published numbers stand beside ours.
+
+mteb's results repository does the same with cards, under the same name. Of repeated results the last one counts, for
+tools append; what was dropped, guessed or could not be placed is told.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness import records_paths, registry, results
+from harness.cards import card_file
+from harness.cards.claims import Claim, claims_of
+from harness.cards.index import NO_REVISION, spec_of
+from harness.cards.names import is_score
+from harness.cards.recorded import EXTERNAL
+from harness.errors import CardError, RecordError
+from harness.types import Record, TaskSpec
+
+_MAIN = {
+    "STS": "cosine_spearman",
+    "PairClassification": "max_ap",
+    "Classification": "accuracy",
+    "MultilabelClassification": "accuracy",
+    "Clustering": "v_measure",
+    "Retrieval": "ndcg_at_10",
+    "Reranking": "map_at_1000",
+    "BitextMining": "f1",
+    "Summarization": "cosine_spearman",
+}
+"""Task type -> its usual main metric, for tasks without a spec."""
+
+
+class Read(NamedTuple):
+    """The records in a card, and what a reader should know about them, each note with its line."""
+
+    records: list[Record]
+    notes: list[str]
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    model: str | None = None,
+    tasks_dirs: Sequence[str | os.PathLike[str]] = (),
+) -> Read:
+    """The records that a card's claims are, one a model and task.
+
+    Args:
+        path: the card.
+        model: whose they are (`org/name`), where the card's index has one entry; by default as the entry is named.
+        tasks_dirs: folders with more task files.
+
+    Raises:
+        CardError: the card cannot be read, or `model` is given and the index has several entries.
+    """
+    card = card_file.load(path)
+    found = claims_of(card)
+    names = list(dict.fromkeys(claim.model for claim in found))
+    if model is not None and len(names) > 1:
+        raise CardError(
+            f"{path}: its index has {len(names)} models ({', '.join(names)}); one name cannot be theirs all"
+        )
+    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    notes: list[str] = []
+    by_record: dict[tuple[str, str], list[Claim]] = {}
+    for claim in found:
+        problem = _problem(claim)
+        if problem:
+            notes.append(f"{path}:{claim.line}: left out: {problem}")
+        else:
+            by_record.setdefault((model or claim.model, claim.key.task), []).append(claim)
+    records = [
+        _record(name, task, claims, spec_of(task, known), path=card.path, notes=notes)
+        for (name, task), claims in by_record.items()
+    ]
+    fractions = sorted({claim.line for claim in found if claim.scale == "fraction"})
+    if fractions and len(fractions) < len(found):
+        notes.append(f"{path}:{fractions[0]}: {len(fractions)} values are read as 0-1, the others as 0-100")
+    return Read(records, notes)
+
+
+def put(read_: Read, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the records to a results folder; the files. A record from an earlier reading is replaced.
+
+    Raises:
+        RecordError: one cannot be written.
+    """
+    return [
+        results.put(Path(folder), record, model_meta={"name": record.model, "revision": EXTERNAL})
+        for record in read_.records
+    ]
+
+
+def _problem(claim: Claim) -> str:
+    if not claim.key.task:
+        return "a result without a task's name (`dataset.name`)"
+    if not claim.model:
+        return "a result of a model without a name"
+    if not claim.metric:
+        return "a metric without a type"
+    if claim.score is None:
+        return f"{claim.key.task}: the value {claim.text!r} is no number"
+    if abs(claim.score) > 1.01 and is_score(claim.metric):
+        return f"{claim.key.task}: the value {claim.text} is no score from 0 to 100"
+    try:
+        records_paths.record_path(Path("results"), records_paths.Identity(claim.model, EXTERNAL), claim.key.task)
+    except RecordError as err:
+        return str(err)
+    return ""
+
+
+def _record(
+    model: str, task: str, claims: Sequence[Claim], spec: TaskSpec | None, *, path: Path, notes: list[str]
+) -> Record:
+    revision = claims[0].key.revision
+    parts: dict[tuple[str, str], dict[str, Any]] = {}
+    lines: dict[tuple[str, str, str], Claim] = {}
+    for claim in claims:
+        if claim.key.revision != revision:
+            notes.append(
+                f"{path}:{claim.line}: left out: {task} of revision {claim.key.revision}, after others of {revision}"
+            )
+            continue
+        subset = _subset(claim, spec)
+        place = (claim.key.split or "test", subset, claim.key.metric)
+        if place in lines and lines[place].score != claim.score:
+            notes.append(
+                f"{path}:{claim.line}: {task} {claim.key.split} {claim.metric} stands twice; "
+                f"{claim.text} counts, {lines[place].text} (line {lines[place].line}) does not"
+            )
+        lines[place] = claim
+        parts.setdefault((place[0], subset), {})[claim.key.metric] = claim.score
+    main = spec.main_metric if spec else _MAIN.get(claims[0].type, "")
+    scores: dict[str, list[Mapping[str, Any]]] = {}
+    for (split, subset), metrics in parts.items():
+        only = next(iter(metrics.values())) if len(metrics) == 1 else None
+        score = metrics.pop("main_score", None)
+        entry = {
+            **metrics,
+            "main_score": metrics.get(main, only if score is None else score),
+            "hf_subset": subset,
+            "languages": list(spec.subsets.get(subset, ())) if spec else [],
+        }
+        scores.setdefault(split, []).append(entry)
+    return Record(
+        task=task,
+        model=model,
+        revision=EXTERNAL,
+        dataset_revision=revision or NO_REVISION,
+        scores=scores,
+        harness={
+            "schema": 1,
+            "card": path.name,
+            **({"task_type": spec.type if spec else claims[0].type} if spec or claims[0].type else {}),
+            **({"main_metric": main} if main else {}),
+            **({"source": {"kind": "hub", "path": claims[0].key.dataset}} if claims[0].key.dataset else {}),
+        },
+    )
+
+
+def _subset(claim: Claim, spec: TaskSpec | None) -> str:
+    """The task's subset: as the config says, or as the name does where the config is none of the task's."""
+    if spec is None:
+        return claim.key.config or claim.subset
+    configs = {config: subset for subset, config in spec.configs.items()}
+    for name in (claim.key.config, claim.subset):
+        if name is not None and configs.get(name, name) in spec.subsets:
+            return configs.get(name, name)
+    return claim.key.config or claim.subset

@@ -1,0 +1,114 @@
+"""The Markdown table of results in a card's body: made from records, kept between two markers (pure).
+
+Whoever moves the markers moves the table; what stands outside them is never touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
+
+from harness.cards.card_file import Card
+from harness.cards.layout import Result
+from harness.errors import CardError
+from harness.outputs import table
+from harness.outputs.similarity import CORRELATIONS, LINES
+
+Kind = Literal["scores", "similarity"]
+KINDS: tuple[Kind, ...] = ("scores", "similarity")
+BEGIN = "<!-- harness results: begin (made by `harness card write --table`; changes here are lost) -->"
+END = "<!-- harness results: end -->"
+HEADING = "## Evaluation results"
+
+_BEGIN = re.compile(r"^<!-- harness results: begin.*-->[ \t]*(?=\r?$)", re.MULTILINE)
+_END = re.compile(r"^<!-- harness results: end.*-->[ \t]*(?=\r?$)", re.MULTILINE)
+
+
+class Compared(NamedTuple):
+    """A model of the table, with its results as a card has them."""
+
+    model: str
+    results: Sequence[Result]
+
+
+def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
+    """One score (0-1) a task: the mean over its parts of the first metric; the best of each task in bold.
+
+    A model that lacks a part of a task that the first model has, has no score of it.
+    """
+    wanted = _by_task(models[0].results)
+    rows: dict[str, dict[str, float]] = {}
+    for model, results in models:
+        found = {key: value for task in _by_task(results).values() for key, value in task.items()}
+        rows[model] = {
+            task: sum(found[key] for key in keys) / len(keys)
+            for task, keys in wanted.items()
+            if all(key in found for key in keys)
+        }
+    comparison = table.Comparison(models=list(rows), tasks=list(wanted), scores=rows)
+    return table.render(comparison, format="markdown", digits=digits)
+
+
+def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
+    """The report of similarity of each part: Pearson and Spearman by kind of similarity; the best of each in bold.
+
+    Only tasks of type STS have it; a model without a value has an empty cell.
+    """
+    parts = {_place(result): result for _, results in models for result in results if result.type == "STS"}
+    blocks = []
+    for place, part in parts.items():
+        columns = [
+            {metric: score for result in results if _place(result) == place for metric, score in result.metrics.items()}
+            for _, results in models
+        ]
+        title = f"{part.task} {part.config} {part.split}"
+        header = [title, *(f"{model}: {kind.capitalize()}" for model, _ in models for kind in CORRELATIONS)]
+        rows = [[label, *_similarity_cells(columns, family, digits)] for label, family in LINES]
+        blocks.append(table.markdown(header, rows))
+    return "\n".join(blocks)
+
+
+def put(card: Card, text: str, made: str) -> str:
+    """`text`, the card's text or a newer one, with the table between the markers; at the end where there are none.
+
+    Raises:
+        CardError: the markers do not stand as one pair.
+    """
+    begins, ends = list(_BEGIN.finditer(text)), list(_END.finditer(text))
+    newline = card.newline
+    block = newline.join([BEGIN, "", *made.splitlines(), "", END])
+    if not begins and not ends:
+        gap = "" if not text or text.endswith(("\n", "\r")) else newline
+        return f"{text}{gap}{newline}{HEADING}{newline}{newline}{block}{newline}"
+    if len(begins) != 1 or len(ends) != 1 or begins[0].start() > ends[0].start():
+        first = min(match.start() for match in (*begins, *ends))
+        line = 1 + len(re.findall(r"\r\n|\r|\n", text[:first]))
+        raise CardError(
+            f"{card.path}:{line}: found {len(begins)} lines that begin the table of results and {len(ends)} that end "
+            "it; expected one of each, in this order; take the others out"
+        )
+    return text[: begins[0].start()] + block + text[ends[0].end() :]
+
+
+def _place(result: Result) -> tuple[str, str, str]:
+    return result.task, result.config, result.split
+
+
+def _by_task(results: Sequence[Result]) -> dict[str, dict[tuple[str, str, str], float]]:
+    found: dict[str, dict[tuple[str, str, str], float]] = {}
+    for result in results:
+        found.setdefault(result.task, {})[_place(result)] = next(iter(result.metrics.values()))
+    return found
+
+
+def _similarity_cells(columns: Sequence[Mapping[str, float]], family: str, digits: int) -> list[str]:
+    cells = []
+    for metrics in columns:
+        for kind in CORRELATIONS:
+            metric = f"{family}_{kind}"
+            values = [f"{column[metric]:.{digits}f}" for column in columns if metric in column]
+            text = f"{metrics[metric]:.{digits}f}" if metric in metrics else ""
+            best = text and len(columns) > 1 and text == max(values, key=float)
+            cells.append(f"**{text}**" if best else text)
+    return cells

@@ -1,0 +1,328 @@
+"""Result folders to ranked rows: the leaderboard as data, which every output renders (no printing, no formatting)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harness.errors import UnknownName
+from harness.leaderboard.columns import NONE
+from harness.leaderboard.folders import ModelFacts
+from harness.leaderboard.index import Folder, Index
+from harness.leaderboard.matrix import NOT_RECORDED, matrix, refusals
+from harness.leaderboard.ranking import rank
+from harness.leaderboard.scope import ScopedTask
+from harness.leaderboard.selection import Cell, Who, select
+from harness.leaderboard.summary import Facts
+from harness.types import TASK_TYPES, Part, Refused
+
+if TYPE_CHECKING:
+    from harness.types import Float64
+
+
+class Span(NamedTuple):
+    """A 95% interval."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """How a model was run, from our own records of the board's tasks; None where no record says.
+
+    Attributes:
+        tokens_per_second: tokens encoded by seconds of encoding, over the tasks that tell both.
+    """
+
+    device: str | None = None
+    precision: str | None = None
+    tokens_per_second: float | None = None
+    texts_per_second: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One model.
+
+    Attributes:
+        label: name as shown: with the revision and variant where these set it apart.
+        revisions: of the files that stand for it, most used first.
+        rank: by the Borda count, from 1.
+        mean_task, mean_type: None where a task is missing.
+        by_type: type -> mean over its tasks, None where one is missing.
+        scores: task -> score, for those that it has.
+        missing: task -> why there is no score.
+        cells: task -> the file that its score comes from; see `Leaderboard.indices`.
+        zero_shot: share of the board's tasks that the model was not trained on; None where nobody said.
+        interval: of Mean (Task); see `uncertainty`.
+        rank_span: the ranks by Mean (Task) that the intervals leave open.
+        tie_group: models that are not separable from the group's best have the same number, from 1.
+    """
+
+    who: Who
+    label: str
+    revisions: tuple[str, ...]
+    rank: int
+    points: float
+    mean_task: float | None
+    mean_type: float | None
+    by_type: Mapping[str, float | None]
+    scores: Mapping[str, float]
+    missing: Mapping[str, str]
+    cells: Mapping[str, Cell]
+    facts: ModelFacts = field(default_factory=ModelFacts)
+    measured: Measured = field(default_factory=Measured)
+    zero_shot: float | None = None
+    interval: Span | None = None
+    rank_span: tuple[int, int] | None = None
+    tie_group: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaderboard:
+    """Ranked models.
+
+    Attributes:
+        tasks: the columns: those of the scope that somebody has recorded.
+        parts: of each of them, the parts that count.
+        types: in the order of `TASK_TYPES`, then others.
+        rows: best first.
+        unrecorded: tasks of the scope that nobody has recorded; they count nowhere.
+        refused: files that are not records, and why.
+        variants_left_out: models with variants that were not asked for.
+        uncertainty: what the intervals are about; empty where there are none.
+        indices: of the results folders, which the rows' cells count into.
+    """
+
+    title: str
+    tasks: tuple[ScopedTask, ...]
+    parts: tuple[tuple[Part, ...], ...]
+    types: tuple[str, ...]
+    rows: tuple[Row, ...]
+    unrecorded: tuple[ScopedTask, ...] = ()
+    refused: tuple[Refused, ...] = ()
+    variants_left_out: int = 0
+    uncertainty: str = ""
+    indices: tuple[Index, ...] = ()
+
+    def path(self, cell: Cell) -> Path:
+        """The file of a cell."""
+        return self.indices[cell.source].path(cell.row)
+
+    def score_matrix(self) -> Float64:
+        """(rows, tasks) float64, NaN where missing."""
+        names = [task.name for task in self.tasks]
+        return np.array([[row.scores.get(name, math.nan) for name in names] for row in self.rows]).reshape(
+            len(self.rows), len(names)
+        )
+
+
+def build(
+    indices: Sequence[Index],
+    scope: Sequence[ScopedTask],
+    *,
+    title: str,
+    models: Collection[str] | None = None,
+    variants: bool = False,
+    revisions: bool = False,
+) -> Leaderboard:
+    """The leaderboard of these results folders.
+
+    Args:
+        indices: Of the folders, in the order of preference where two hold the same.
+        scope: The tasks that count.
+        title: What it is called.
+        models: Only these models; None for all.
+        variants, revisions: See `selection.select`.
+
+    Raises:
+        UnknownName: a model that nobody has recorded, or nothing fits.
+    """
+    selected = select(indices, tasks={task.name for task in scope}, variants=variants, revisions=revisions)
+    _check_models(models, indices)
+    if models is not None:
+        selected = {who: cells for who, cells in selected.items() if who.model in models}
+    found = matrix(indices, selected, scope)
+    known = [number for number, parts in enumerate(found.parts) if parts]
+    ranked = [at for at, row in enumerate(found.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
+    if not ranked:
+        raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
+    tasks = tuple(scope[number] for number in known)
+    types = _ordered({task.type for task in tasks})
+    scores = found.scores[ranked][:, known]
+    ranking = rank(scores, [task.type for task in tasks], partial=found.partial[ranked][:, known])
+    type_order = list(dict.fromkeys(task.type for task in tasks))
+    everyone = list(selected)
+    whos = [everyone[at] for at in ranked]
+    labels = _labels(whos)
+    refused = refusals(indices, revisions=revisions)
+    sources = [_Source.of(index) for index in indices]
+    rows = []
+    for at, who in enumerate(whos):
+        cells = selected[who]
+        means = dict(zip(type_order, map(_number, ranking.by_type[at].tolist()), strict=True))
+        facts = _facts(sources, cells)
+        rows.append(
+            Row(
+                who=who,
+                label=labels[who],
+                revisions=_revisions(sources, cells),
+                rank=int(ranking.rank[at]),
+                points=float(ranking.points[at]),
+                mean_task=_number(float(ranking.mean_task[at])),
+                mean_type=_number(float(ranking.mean_type[at])),
+                by_type={name: means[name] for name in types},
+                scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
+                missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
+                cells=cells,
+                facts=facts,
+                measured=_measured(sources, cells),
+                zero_shot=_zero_shot(facts, tasks),
+            )
+        )
+    rows.sort(key=lambda row: (row.rank, -(row.mean_task if row.mean_task is not None else -1.0), row.label))
+    return Leaderboard(
+        title=title,
+        tasks=tasks,
+        parts=tuple(found.parts[number] for number in known),
+        types=types,
+        rows=tuple(rows),
+        unrecorded=tuple(task for number, task in enumerate(scope) if number not in known),
+        refused=tuple(refusal for index in indices for refusal in index.refused()),
+        indices=tuple(indices),
+        variants_left_out=0 if variants else _variants(indices),
+    )
+
+
+def recorded_tasks(indices: Sequence[Index]) -> dict[str, str | None]:
+    """Every task that somebody has recorded, by name, with its type where a record tells it."""
+    found: dict[str, str | None] = {}
+    for index in indices:
+        own = index.columns
+        for task in np.unique(own.files["task"]).tolist():
+            if task != NONE:
+                found.setdefault(own.strings[task], None)
+        telling = own.files[own.files["facts"] != NONE]
+        for task, fact in zip(telling["task"].tolist(), telling["facts"].tolist(), strict=True):
+            found[own.strings[task]] = own.facts[fact].task_type or found[own.strings[task]]
+    return dict(sorted(found.items()))
+
+
+def _check_models(models: Collection[str] | None, indices: Sequence[Index]) -> None:
+    known = {folder.owner.identity.model for index in indices for folder in index.folders}
+    for name in models or ():
+        if name not in known:
+            raise UnknownName.of("recorded model", name, sorted(known))
+
+
+def _ordered(types: set[str]) -> tuple[str, ...]:
+    return (*(name for name in TASK_TYPES if name in types), *sorted(types.difference(TASK_TYPES)))
+
+
+def _labels(whos: Sequence[Who]) -> dict[Who, str]:
+    return {
+        who: who.model
+        + (f"@{who.revision[:10]}" if who.revision else "")
+        + (f" [{who.variant}]" if who.variant else "")
+        for who in whos
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if value == value else None
+
+
+def _variants(indices: Sequence[Index]) -> int:
+    owners = {folder.owner.identity for index in indices for folder in index.folders}
+    return len({(owner.model, owner.variant) for owner in owners if owner.variant})
+
+
+class _Source(NamedTuple):
+    """An index with the columns that are looked up cell by cell as lists, which is ten times faster."""
+
+    folders: Sequence[Folder]
+    folder_of: list[int]
+    fact_of: list[int]
+    facts: Sequence[Facts]
+
+    @classmethod
+    def of(cls, index: Index) -> _Source:
+        own = index.columns
+        return cls(index.folders, own.files["folder"].tolist(), own.files["facts"].tolist(), own.facts)
+
+
+def _missing(
+    tasks: Sequence[ScopedTask],
+    numbers: Sequence[int],
+    gaps: Mapping[tuple[int, int], str],
+    who: int,
+    refused: Mapping[str, str],
+) -> dict[str, str]:
+    found = {}
+    for task, number in zip(tasks, numbers, strict=True):
+        why = gaps.get((who, number))
+        if why == NOT_RECORDED and task.name in refused:
+            why = refused[task.name]
+        if why == NOT_RECORDED and task.recorded_only:
+            why = f"{NOT_RECORDED}, and cannot be run here"
+        if why:
+            found[task.name] = why
+    return found
+
+
+def _revisions(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> tuple[str, ...]:
+    used: dict[str, int] = {}
+    for index, row in cells.values():
+        revision = sources[index].folders[sources[index].folder_of[row]].owner.identity.revision
+        used[revision] = used.get(revision, 0) + 1
+    return tuple(sorted(used, key=lambda revision: (-used[revision], revision)))
+
+
+def _facts(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> ModelFacts:
+    """What the model's own metadata says: each fact from the first folder that tells it."""
+    places = dict.fromkeys((index, sources[index].folder_of[row]) for index, row in cells.values())
+    known = [sources[index].folders[folder].owner.facts for index, folder in places]
+    if len(known) == 1:
+        return known[0]
+    values = {}
+    for name in ModelFacts.__struct_fields__:
+        values[name] = next((value for facts in known if (value := getattr(facts, name)) is not None), None)
+    return ModelFacts(**values)
+
+
+def _measured(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> Measured:
+    numbers = ((sources[index], sources[index].fact_of[row]) for index, row in cells.values())
+    facts = [source.facts[number] for source, number in numbers if number != NONE]
+    devices = [fact.device for fact in facts if fact.device]
+    if not devices:
+        return Measured()
+    device = max(sorted(set(devices)), key=devices.count)
+    own_facts = [fact for fact in facts if fact.device == device]
+    timed = [fact for fact in own_facts if fact.encode_seconds]
+    seconds = math.fsum(fact.encode_seconds or 0.0 for fact in timed)
+    tokens = [fact.tokens for fact in timed]
+    texts = [fact.texts for fact in timed]
+    return Measured(
+        device=device,
+        precision=next((fact.precision for fact in own_facts if fact.precision), None),
+        tokens_per_second=_rate(tokens, seconds),
+        texts_per_second=_rate(texts, seconds),
+    )
+
+
+def _rate(counts: Sequence[int | None], seconds: float) -> float | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) / seconds if known and len(known) == len(counts) and seconds > 0 and sum(known) else None
+
+
+def _zero_shot(facts: ModelFacts, tasks: Sequence[ScopedTask]) -> float | None:
+    if facts.trained_on is None:
+        return None
+    trained = set(facts.trained_on)
+    return sum(task.name not in trained for task in tasks) / len(tasks)

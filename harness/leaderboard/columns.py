@@ -1,0 +1,193 @@
+"""Summaries of result files as columns: rows of numbers that count into shared lists of strings and facts.
+
+Half a million scores are 11 MB this way and travel between processes, to disk and back as plain bytes.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from harness.errors import RecordError
+from harness.leaderboard.folders import Key
+from harness.leaderboard.summary import Facts, Summary, summarise
+from harness.records_disk import MAX_BYTES, on_disk
+from harness.records_paths import Identity
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Rows: TypeAlias = NDArray[np.void]
+
+NONE = -1
+FILES = np.dtype(
+    [
+        *(("folder", "<i4"), ("name", "<i4"), ("size", "<i8"), ("mtime", "<i8"), ("inode", "<u8"), ("problem", "<i4")),
+        *(("task", "<i4"), ("dataset_revision", "<i4"), ("mteb_version", "<i4"), ("seconds", "<f8"), ("date", "<f8")),
+        *(("facts", "<i4"), ("first", "<i8"), ("count", "<i8")),
+    ]
+)
+SCORES = np.dtype([("split", "<i4"), ("subset", "<i4"), ("languages", "<i4"), ("value", "<f8")])
+FILE_STRINGS = ("name", "problem", "task", "dataset_revision", "mteb_version")
+SCORE_STRINGS = ("split", "subset", "languages")
+_NO_SUMMARY = (NONE, NONE, NONE, np.nan, np.nan, NONE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """Result files in columns.
+
+    Attributes:
+        strings: what the columns of names count into; -1 stands for None.
+        files: (n,) FILES. A file with a `problem` was refused and has no scores; the scores of any other are
+            `scores[first : first + count]`. NaN stands for None.
+        scores: (m,) SCORES, NaN where a part has no main score.
+        facts: what `files["facts"]` counts into.
+    """
+
+    strings: tuple[str, ...]
+    files: Rows
+    scores: Rows
+    facts: tuple[Facts, ...]
+
+
+class Job(NamedTuple):
+    """One file to read.
+
+    Attributes:
+        folder: its folder's number.
+        identity: whose it is.
+        problem: why no file of its folder can be read, if so.
+        key: what to know it by later.
+    """
+
+    folder: int
+    identity: Identity
+    problem: str | None
+    path: str
+    name: str
+    size: int
+    key: Key
+
+
+def empty() -> Columns:
+    """No files."""
+    return Columns(strings=(), files=np.empty(0, FILES), scores=np.empty(0, SCORES), facts=())
+
+
+def read(jobs: Sequence[Job]) -> Columns:
+    """The files in columns, in order; one that is not a record has a problem instead of scores."""
+    ids: dict[str | None, int] = {None: NONE}
+    files: list[tuple[Any, ...]] = []
+    scores: list[tuple[Any, ...]] = []
+    facts: list[Facts] = []
+
+    def id_(text: str | None) -> int:
+        return ids.setdefault(text, len(ids) - 1)
+
+    with _no_collection():
+        for job in jobs:
+            summary, first = _summary(job), len(scores)
+            if isinstance(summary, str):
+                files.append((job.folder, id_(job.name), *job.key, id_(summary), *_NO_SUMMARY, first, 0))
+                continue
+            if summary.facts is not None:
+                facts.append(summary.facts)
+            scores += [
+                (id_(split), id_(subset), id_(languages), _number(value))
+                for split, subset, languages, value in summary.scores
+            ]
+            names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
+            numbers = _number(summary.seconds), _number(summary.date)
+            fact = NONE if summary.facts is None else len(facts) - 1
+            row = (*job.key, NONE, *names, *numbers, fact, first, len(scores) - first)
+            files.append((job.folder, id_(job.name), *row))
+        del ids[None]
+        return Columns(
+            strings=tuple(filter(None.__ne__, ids)),  # type: ignore[arg-type]
+            files=np.array(files, FILES),
+            scores=np.array(scores, SCORES),
+            facts=tuple(facts),
+        )
+
+
+def joined(pieces: Sequence[Columns]) -> Columns:
+    """The files of all pieces, in order, over one list of strings."""
+    ids: dict[str, int] = {}
+    files, scores = [empty().files], [empty().scores]
+    facts: list[Facts] = []
+    n_scores = 0
+    for piece in pieces:
+        to = np.array([*(ids.setdefault(text, len(ids)) for text in piece.strings), NONE], np.int32)  # to[-1] is -1
+        own_files, own_scores = piece.files.copy(), piece.scores.copy()
+        for name in FILE_STRINGS:
+            own_files[name] = to[own_files[name]]
+        for name in SCORE_STRINGS:
+            own_scores[name] = to[own_scores[name]]
+        own_files["first"] += n_scores
+        own_files["facts"][own_files["facts"] != NONE] += len(facts)
+        n_scores += len(own_scores)
+        files.append(own_files)
+        scores.append(own_scores)
+        facts += piece.facts
+    return Columns(strings=tuple(ids), files=np.concatenate(files), scores=np.concatenate(scores), facts=tuple(facts))
+
+
+def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    """Some files, in the order of `rows`, with their scores and facts alone."""
+    files = columns.files[rows]
+    counts = files["count"]
+    ends = np.cumsum(counts)
+    where = np.arange(ends[-1] if len(ends) else 0) + np.repeat(files["first"] - (ends - counts), counts)
+    has_facts = files["facts"] != NONE
+    facts = tuple(columns.facts[number] for number in files["facts"][has_facts].tolist())
+    files["first"] = ends - counts
+    files["facts"][has_facts] = np.arange(len(facts))
+    return Columns(strings=columns.strings, files=files, scores=columns.scores[where], facts=facts)
+
+
+def _summary(job: Job) -> Summary | str:
+    """The summary of a file, or why it was refused."""
+    if job.problem:
+        return job.problem
+    if job.size > MAX_BYTES:
+        return f"{job.size} bytes, more than {MAX_BYTES}: not a result file"
+    try:
+        return summarise(_bytes(job), path=job.path, identity=job.identity)
+    except RecordError as err:
+        return str(err).removeprefix(f"{job.path}: ")
+
+
+def _bytes(job: Job) -> bytes:
+    try:
+        descriptor = os.open(job.path, os.O_RDONLY)
+        try:
+            return os.read(descriptor, job.size + 1)
+        finally:
+            os.close(descriptor)
+    except OSError:
+        with on_disk(Path(job.path), "read"):
+            raise
+
+
+def _number(value: float | None) -> float:
+    return np.nan if value is None else value
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No search for reference cycles meanwhile: nothing here makes any, and it takes a third of the time."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()

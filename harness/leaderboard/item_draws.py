@@ -1,0 +1,78 @@
+"""Task scores with the items drawn anew, for the rows of a leaderboard whose records have items beside them.
+
+Drawing costs seconds where a table costs milliseconds, so what was drawn is kept in the cache folder, by record and
+time of the file of items.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import environment, results
+from harness.errors import RecordError
+from harness.items import get_items, items_path, replicates
+from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.columns import NONE
+from harness.types import Part
+
+if TYPE_CHECKING:
+    from harness.types import Float64
+
+VERSION = 1
+
+
+def drawn(board: Leaderboard, *, resamples: int) -> dict[tuple[int, str], Float64]:
+    """(row, task) -> (resamples,) float64, for the models that have every task, and their tasks whose items are known.
+
+    A task counts only where the items of all of its parts are known.
+    """
+    found = {}
+    tasks = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
+    for number, row in enumerate(board.rows):
+        if row.mean_task is None:
+            continue
+        for task, cell in row.cells.items():
+            if task in tasks and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
+                values = _kept(board.path(cell), tasks[task], resamples)
+                if values is not None:
+                    found[number, task] = values
+    return found
+
+
+def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
+    try:
+        own, theirs = record.stat(), items_path(record).stat()
+    except OSError:
+        return None
+    keys = [VERSION, resamples, str(record.resolve()), *parts]
+    keys += [value for stat in (own, theirs) for value in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
+    file = environment.cache_folder() / "draws" / f"{hashlib.sha256(repr(keys).encode()).hexdigest()[:24]}.f64"
+    try:
+        kept = np.frombuffer(file.read_bytes(), np.float64)
+        if len(kept) == resamples:
+            return kept
+    except (OSError, ValueError):
+        pass
+    values = _drawn(record, parts, resamples)
+    if values is not None:
+        environment.keep(file, values.tobytes())
+    return values
+
+
+def _drawn(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
+    """None where the items of some part are not known; a broken file of items costs an interval, not the board."""
+    try:
+        whole = results.from_json(record.read_text(encoding="utf-8"), path=record)
+        items = get_items(whole) or {}
+    except (OSError, RecordError):
+        return None
+    if not all(part in items for part in parts):
+        return None
+    by_part = [replicates(items[part], task=whole.task, part=part, resamples=resamples) for part in parts]
+    values = np.mean(by_part, axis=0)
+    return values if np.isfinite(values).all() else None

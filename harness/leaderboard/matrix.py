@@ -1,0 +1,159 @@
+"""The files that were selected, as one matrix of task scores, with the reason of every gap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harness.leaderboard.columns import NONE
+from harness.leaderboard.index import Index
+from harness.leaderboard.scope import ScopedTask
+from harness.leaderboard.selection import Cell, Who
+from harness.types import Part
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Float64, Int64
+
+NOT_RECORDED = "not recorded"
+
+
+class Matrix(NamedTuple):
+    """Task scores.
+
+    Attributes:
+        scores: (models, tasks) float64, the mean of the main scores over the task's parts; NaN where one is missing.
+        partial: the same, over the parts that are there; NaN where none is.
+        parts: of each task, the parts that count: those of its scope that somebody has recorded. None where nobody has
+            recorded anything.
+        gaps: (model, task) -> why there is no score, for the NaN.
+    """
+
+    scores: Float64
+    partial: Float64
+    parts: Sequence[tuple[Part, ...]]
+    gaps: Mapping[tuple[int, int], str]
+
+
+def matrix(indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]], tasks: Sequence[ScopedTask]) -> Matrix:
+    """The scores of all selected models on `tasks`, in their orders."""
+    number_of = {task.name: number for number, task in enumerate(tasks)}
+    cells = [
+        (cell.source, cell.row, who, number_of[task])
+        for who, by_task in enumerate(selected.values())
+        for task, cell in by_task.items()
+        if task in number_of
+    ]
+    index_of, row_of, who_of, task_of = np.array(cells, np.int64).reshape(-1, 4).T
+    parts: dict[Part, int] = {}
+    nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    pieces = [nothing]
+    pieces += [
+        _scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)
+    ]
+    cell_of, part_of, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    count = len(parts)
+    codes = task_of[cell_of] * count + part_of
+    counts_here = np.isin(codes, _wanted(tasks, parts)) & ~np.isnan(values)
+    found_cells, found_codes = cell_of, codes
+    cell_of, codes, values = cell_of[counts_here], codes[counts_here], values[counts_here]
+    observed = np.unique(codes)
+    required = np.bincount(observed // max(count, 1), minlength=len(tasks))
+    have = np.bincount(cell_of, minlength=len(cells))
+    total = np.bincount(cell_of, weights=values, minlength=len(cells))
+    complete = (have == required[task_of]) & (have > 0)
+    some = have > 0
+    partial = np.full((len(selected), len(tasks)), np.nan)
+    partial[who_of[some], task_of[some]] = total[some] / have[some]
+    scores = np.full_like(partial, np.nan)
+    scores[who_of[complete], task_of[complete]] = total[complete] / have[complete]
+    names = list(parts)
+    required_parts = [
+        tuple(names[code % count] for code in observed[observed // max(count, 1) == task].tolist())
+        for task in range(len(tasks))
+    ]
+    gaps: dict[tuple[int, int], str] = {}
+    for who, task in np.argwhere(np.isnan(scores)).tolist():
+        gaps[who, task] = NOT_RECORDED
+    incomplete = np.flatnonzero(~complete)
+    there, valued = (
+        _by_cell(owners[mask], those[mask])
+        for owners, those in ((found_cells, found_codes), (cell_of, codes))
+        for mask in (np.isin(owners, incomplete),)
+    )
+    for cell in incomplete.tolist():
+        task = int(task_of[cell])
+        first = task * count
+        missing = [part for part in required_parts[task] if first + parts[part] not in valued.get(cell, ())]
+        empty = [part for part in missing if first + parts[part] in there.get(cell, ())]
+        gaps[int(who_of[cell]), task] = _lacking(missing, empty)
+    return Matrix(scores, partial, required_parts, gaps)
+
+
+def _scores(
+    index: Index, cells: Int64, row_of: Int64, parts: dict[Part, int]
+) -> tuple[Int64, Int64, NDArray[np.float64]]:
+    """The part scores of some cells: number of the cell, number of the part (shared by all indices), value."""
+    own = index.columns
+    files = own.files[row_of[cells]]
+    counts = files["count"]
+    ends = np.cumsum(counts)
+    where = np.arange(ends[-1] if len(ends) else 0) + np.repeat(files["first"] - (ends - counts), counts)
+    scores = own.scores[where]
+    pairs, which = np.unique(
+        scores["split"].astype(np.int64) * (len(own.strings) + 1) + scores["subset"], return_inverse=True
+    )
+    splits, subsets = np.divmod(pairs, len(own.strings) + 1)
+    numbers = [
+        parts.setdefault(Part(own.strings[split], own.strings[subset]), len(parts))
+        for split, subset in zip(splits.tolist(), subsets.tolist(), strict=True)
+    ]
+    return np.repeat(cells, counts), np.array(numbers, np.int64)[which], scores["value"]
+
+
+def _wanted(tasks: Sequence[ScopedTask], parts: Mapping[Part, int]) -> Int64:
+    """The codes of the parts that count: all that were found for a task without declared parts."""
+    return np.array(
+        [
+            task * len(parts) + parts[part]
+            for task, scoped in enumerate(tasks)
+            for part in (parts if scoped.parts is None else scoped.parts)
+            if part in parts and scoped.admits(part)
+        ],
+        np.int64,
+    )
+
+
+def _by_cell(cell_of: Int64, codes: Int64) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for cell, code in zip(cell_of.tolist(), codes.tolist(), strict=True):
+        found.setdefault(cell, set()).add(code)
+    return found
+
+
+def _lacking(missing: Sequence[Part], empty: Sequence[Part]) -> str:
+    if not missing:
+        return NOT_RECORDED
+    if len(empty) == len(missing):
+        return f"no main score for {_named(empty)}"
+    return f"lacks {_named(missing)}"
+
+
+def _named(parts: Sequence[Part]) -> str:
+    return ", ".join(map(str, parts[:3])) + (f" and {len(parts) - 3} more parts" if len(parts) > 3 else "")
+
+
+def refusals(indices: Sequence[Index], *, revisions: bool) -> dict[Who, dict[str, str]]:
+    """Model -> task -> why its file of that task was refused; `revisions` as for `selection.select`."""
+    found: dict[Who, dict[str, str]] = {}
+    for index in indices:
+        own = index.columns
+        for row in np.flatnonzero(own.files["problem"] != NONE).tolist():
+            identity = index.folders[own.files["folder"][row]].owner.identity
+            who = Who(identity.model, identity.variant, identity.revision if revisions else "")
+            task = own.strings[own.files["name"][row]].removesuffix(".json")
+            found.setdefault(who, {}).setdefault(task, f"refused: {own.strings[own.files['problem'][row]]}")
+    return found

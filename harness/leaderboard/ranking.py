@@ -1,0 +1,90 @@
+"""The arithmetic of a leaderboard (pure): task scores to means, Borda points and ranks.
+
+The definitions are mteb's (`benchmarks/_create_table.py`, mteb 2.26; the Borda count after Colombo et al. 2022, "What
+are the best systems? New perspectives on NLP benchmarking"):
+
+- Mean (Task): mean over the tasks; none where one is missing.
+- the column of a type: mean over its tasks; Mean (TaskType): mean over these columns.
+- Borda: on each task a model gets (models - its rank) points, models with equal scores sharing the mean of their ranks,
+  a missing task giving none; the rank by the sum, equal sums sharing the best rank.
+
+A task of which a model has only some parts is missing in the means, but gives Borda points for the mean of those parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from harness.types import Float64, Int64
+
+
+class Ranking(NamedTuple):
+    """The columns of a leaderboard; NaN where something is missing.
+
+    Attributes:
+        mean_task, mean_type: (n,) float64.
+        by_type: (n, types) float64, types in order of first mention.
+        points: (n,) float64, the Borda count.
+        rank: (n,) int64, from 1, by the Borda count.
+    """
+
+    mean_task: Float64
+    mean_type: Float64
+    by_type: Float64
+    points: Float64
+    rank: Int64
+
+
+def rank(scores: Float64, types: Sequence[str], *, partial: Float64 | None = None) -> Ranking:
+    """Means and ranks.
+
+    Args:
+        scores: (n, tasks) float64, NaN where a model lacks a task or a part of it.
+        types: The type of each task.
+        partial: (n, tasks) float64, the mean over the parts that are there, NaN where there is none; `scores` if None.
+    """
+    order = list(dict.fromkeys(types))
+    columns = [scores[:, [kind == name for kind in types]] for name in order]
+    by_type = np.column_stack([_mean(column) for column in columns]) if columns else np.empty((len(scores), 0))
+    points = borda(scores if partial is None else partial)
+    return Ranking(
+        mean_task=_mean(scores),
+        mean_type=_mean(by_type),
+        by_type=by_type,
+        points=points,
+        rank=_positions(points).best,
+    )
+
+
+def borda(scores: Float64) -> Float64:
+    """The Borda count of each row of (n, tasks) scores, NaN where missing: (n,) float64."""
+    points = np.zeros(len(scores))
+    for column in scores.T:
+        known = ~np.isnan(column)
+        points[known] += len(scores) - _positions(column[known]).mean
+    return points
+
+
+class _Positions(NamedTuple):
+    mean: Float64
+    best: Int64
+
+
+def _positions(values: Float64) -> _Positions:
+    """Ranks from 1, the largest value first; equal values get the mean of their ranks, or the best of them."""
+    distinct, which, counts = np.unique(-values, return_inverse=True, return_counts=True)
+    last = np.cumsum(counts)
+    first = last - counts + 1
+    return _Positions(mean=((first + last) / 2)[which], best=first[which].astype(np.int64)) if len(distinct) else _NONE
+
+
+_NONE = _Positions(np.empty(0), np.empty(0, np.int64))
+
+
+def _mean(values: Float64) -> Float64:
+    """Row means; NaN for a row with a NaN, and for no columns."""
+    return values.mean(axis=1) if values.shape[1] else np.full(len(values), np.nan)

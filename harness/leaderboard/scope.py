@@ -1,0 +1,154 @@
+"""What a leaderboard is about: the tasks that count, and which of their parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from harness.errors import UnknownName
+from harness.languages import is_language, matches
+from harness.registry import Registry
+from harness.types import Part, TaskSpec
+
+UNKNOWN_TYPE = "Unknown"
+
+
+class ScopedTask(NamedTuple):
+    """One column of a leaderboard.
+
+    Attributes:
+        type: mteb's name of the type, also of types that are not scored here; `Unknown` where nobody knows.
+        parts: those that count; None for whatever is recorded.
+        splits: only these, where the user chose some.
+        spoken: subset -> its languages (`deu-Latn`), where the task is declared here.
+        recorded_only: it counts, but cannot be run here.
+        dataset, revision: where the data lies on the hub; None where it does not, or nobody declared it.
+    """
+
+    name: str
+    type: str
+    parts: tuple[Part, ...] | None
+    splits: tuple[str, ...] | None = None
+    spoken: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    recorded_only: bool = False
+    description: str = ""
+    reference: str | None = None
+    main_metric: str | None = None
+    dataset: str | None = None
+    revision: str | None = None
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Of the parts that count, in order of first mention."""
+        subsets = self.spoken if self.parts is None else dict.fromkeys(part.subset for part in self.parts)
+        return tuple(dict.fromkeys(name for subset in subsets for name in self.spoken.get(subset, ())))
+
+    def admits(self, part: Part) -> bool:
+        """Whether the part is in the splits that the user chose."""
+        return self.splits is None or part.split in self.splits
+
+
+class Filters(NamedTuple):
+    """What to keep of the tasks; None keeps all."""
+
+    types: Collection[str] | None = None
+    languages: Collection[str] | None = None
+    splits: Collection[str] | None = None
+    exclude: Collection[str] | None = None
+
+
+def of_suite(known: Registry, name: str) -> tuple[ScopedTask, ...]:
+    """The tasks of a suite, those included that are only ever recorded elsewhere.
+
+    Raises:
+        UnknownName, SpecError: no such suite, or a broken file.
+    """
+    suite = known.suite(name)
+    own = [_declared(known.get(task), suite.parts.get(task)) for task in suite.tasks]
+    others = [
+        ScopedTask(task.name, task.type, task.parts, spoken=task.subsets, recorded_only=True)
+        for task in suite.recorded_only
+    ]
+    return (*own, *others)
+
+
+def of_names(
+    known: Registry, names: Iterable[str], *, recorded: Collection[str], type_of: Callable[[str], str | None]
+) -> tuple[ScopedTask, ...]:
+    """Tasks by name: as declared here, or whatever is recorded of a task without a spec.
+
+    Args:
+        known: The tasks with specs.
+        names: As the user gave them.
+        recorded: The tasks that somebody has recorded.
+        type_of: The type of a task without a spec.
+
+    Raises:
+        UnknownName: neither declared nor recorded.
+    """
+    found = []
+    for name in dict.fromkeys(names):
+        if name in known.task_files:
+            found.append(_declared(known.get(name), None))
+        elif name in recorded:
+            found.append(ScopedTask(name, type_of(name) or UNKNOWN_TYPE, None))
+        else:
+            raise UnknownName.of("task, declared or recorded,", name, sorted({*known.task_files, *recorded}))
+    return tuple(found)
+
+
+def filtered(tasks: Iterable[ScopedTask], filters: Filters) -> tuple[ScopedTask, ...]:
+    """What is left of the tasks.
+
+    Raises:
+        UnknownName: a filter that names nothing, or nothing is left.
+    """
+    found = tuple(tasks)
+    _check("task type", filters.types, {task.type for task in found})
+    _check("task to exclude", filters.exclude, {task.name for task in found})
+    for name in filters.languages or ():
+        subsets = {part.subset for task in found for part in task.parts or ()}
+        if not is_language(name) and name not in subsets:
+            raise UnknownName.of("language or subset", name, sorted(subsets))
+    kept = []
+    for task in found:
+        if (filters.types and task.type not in filters.types) or task.name in (filters.exclude or ()):
+            continue
+        narrowed = _in_languages(task, filters.languages) if filters.languages else task
+        if narrowed is not None:
+            kept.append(narrowed._replace(splits=tuple(filters.splits) if filters.splits else None))
+    if not kept:
+        raise UnknownName("no task fits all the filters together; see `harness suites NAME` for what a suite holds")
+    return tuple(kept)
+
+
+def _check(kind: str, given: Collection[str] | None, known: Collection[str]) -> None:
+    for name in given or ():
+        if name not in known:
+            raise UnknownName.of(kind, name, sorted(known))
+
+
+def _declared(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:
+    return ScopedTask(
+        task.name,
+        task.type,
+        parts or task.parts,
+        spoken=task.subsets,
+        description=task.description,
+        reference=task.reference,
+        main_metric=task.main_metric,
+        dataset=None if task.source.kind == "local" else task.source.path,
+        revision=task.source.revision,
+    )
+
+
+def _in_languages(task: ScopedTask, names: Collection[str]) -> ScopedTask | None:
+    """The task narrowed to the subsets of some languages, or of these names; None if it has none of them."""
+    subsets = {
+        subset
+        for subset, spoken in task.spoken.items()
+        if subset in names or any(matches(name, language) for name in names for language in spoken)
+    }
+    parts = tuple(part for part in task.parts or () if part.subset in subsets)
+    return task._replace(parts=parts) if parts else None

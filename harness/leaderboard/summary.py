@@ -1,0 +1,234 @@
+"""What a leaderboard needs of one result file, read fast.
+
+A results repository holds 100,000 files and gigabytes, nearly all of it metrics that no leaderboard shows. `summarise`
+decodes only the few keys below and skips the rest, some fifteen times faster than reading whole records. Whatever is
+not plainly today's schema (bare NaN, older layouts, anything twice, anything wrong) goes through `records_json.parse`,
+which alone decides what is refused; so the two ways agree on every file that both read. What the fast way does not see
+is a defect inside metrics that it skips.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from harness.errors import RecordError
+from harness.records_json import NO_REVISION, parse
+from harness.records_paths import Identity
+from harness.types import Record
+
+RECORD_SCHEMA = 1
+"""The newest `harness.schema` that is understood; a file of a later one may mean something else by the same keys."""
+
+
+class Score(NamedTuple):
+    """The main score of one part; None where the file has none. `languages` are joined by commas."""
+
+    split: str
+    subset: str
+    languages: str
+    value: float | None
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What our own records tell beyond mteb's schema; everything None in the records of others.
+
+    Attributes:
+        task_type: as in `types.TaskType`.
+        device: the processor's name, `device` where it has none.
+        precision, dimensions, parameters, max_length: of the encoder, as used.
+        texts, tokens: how many were encoded, in all parts.
+        encode_seconds: time spent encoding, in all parts.
+        fingerprint: ties the per-item scores to this record.
+    """
+
+    task_type: str | None = None
+    main_metric: str | None = None
+    device: str | None = None
+    precision: str | None = None
+    dimensions: int | None = None
+    parameters: int | None = None
+    max_length: int | None = None
+    texts: int | None = None
+    tokens: int | None = None
+    encode_seconds: float | None = None
+    fingerprint: str | None = None
+    truncated: int | None = None
+
+
+class Summary(msgspec.Struct, frozen=True, kw_only=True):
+    """One result file: its task, its main scores, and what tells it from another file of the same task."""
+
+    task: str
+    dataset_revision: str
+    mteb_version: str | None
+    seconds: float | None
+    date: float | None
+    scores: tuple[Score, ...]
+    facts: Facts | None
+
+
+class _Entry(msgspec.Struct):
+    main_score: float | None
+    hf_subset: str
+    languages: list[str]
+
+
+class _Encoder(msgspec.Struct):
+    device: str | None = None
+    device_name: str | None = None
+    precision: str | None = None
+    dimensions: int | None = None
+    parameters: int | None = None
+    max_length: int | None = None
+
+
+class _Part(msgspec.Struct):
+    seconds: dict[str, float] = {}
+    texts: int | None = None
+    tokens: int | None = None
+    truncated: int | None = None
+
+
+class _Harness(msgspec.Struct):
+    schema: int = RECORD_SCHEMA
+    task_type: str | None = None
+    main_metric: str | None = None
+    fingerprint: str | None = None
+    encoder: _Encoder = msgspec.field(default_factory=_Encoder)
+    parts: dict[str, _Part] = {}
+
+
+class _File(msgspec.Struct):
+    task_name: str
+    scores: dict[str, list[_Entry]]
+    dataset_revision: str | None = None
+    mteb_version: str | None = None
+    evaluation_time: float | None = None
+    date: float | None = None
+    harness: msgspec.Raw = msgspec.Raw(b"")
+
+
+_decode = msgspec.json.Decoder(_File).decode
+
+
+def summarise(data: bytes, *, path: str | Path, identity: Identity) -> Summary:
+    """The summary of a file's bytes.
+
+    Args:
+        data: The file, at most 64 MiB (see `records_disk.MAX_BYTES`).
+        path: For messages.
+        identity: Whose file it is, for messages and the strict reader.
+
+    Raises:
+        RecordError: Not a result file, or one of a later schema than this version knows; the message says why.
+    """
+    return _fast(data, path) or _strict(data, path, identity)
+
+
+def _fast(data: bytes, path: str | Path) -> Summary | None:
+    file = _decoded(data)
+    if file is None:
+        # Python's bare NaN, which JSON does not know. It stands after a colon; were that inside a name, the name shows.
+        file = _decoded(data.replace(b": NaN", b": null")) if b": NaN" in data else None
+        if file is None or ": null" in repr(file):
+            return None
+    scores = tuple(
+        Score(split, entry.hf_subset, ",".join(entry.languages), entry.main_score)
+        for split, entries in file.scores.items()
+        for entry in entries
+    )
+    if not (scores and file.task_name and _is_plain(data, scores)):
+        return None
+    return Summary(
+        task=file.task_name,
+        dataset_revision=file.dataset_revision or NO_REVISION,
+        mteb_version=file.mteb_version,
+        seconds=file.evaluation_time,
+        date=file.date,
+        scores=scores,
+        facts=_facts(bytes(file.harness), path) if file.harness else None,
+    )
+
+
+def _decoded(data: bytes) -> _File | None:
+    try:
+        return _decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _is_plain(data: bytes, scores: tuple[Score, ...]) -> bool:
+    """Whether every key was seen that stands in the file, so that nothing is there twice and no value overflowed."""
+    count = len(scores)
+    return (
+        data.count(b'"main_score"') == count
+        and data.count(b'"hf_subset"') == count
+        and data.count(b'"task_name"') == 1
+        and len({score[:2] for score in scores}) == count
+        and all(score.value is None or math.isfinite(score.value) for score in scores)
+    )
+
+
+def _strict(data: bytes, path: str | Path, identity: Identity) -> Summary:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as err:
+        raise RecordError(f"{path}: not UTF-8 text (byte {err.start}): not a result file") from err
+    record = parse(text, path=str(path), identity=identity)
+    return Summary(
+        task=record.task,
+        dataset_revision=record.dataset_revision,
+        mteb_version=record.mteb_version,
+        seconds=record.evaluation_time,
+        date=record.date,
+        scores=tuple(_score(split, entry) for split, entries in record.scores.items() for entry in entries),
+        facts=_facts_of(record, path),
+    )
+
+
+def _score(split: str, entry: Mapping[str, Any]) -> Score:
+    value = entry["main_score"]
+    return Score(split, entry["hf_subset"], ",".join(entry["languages"]), None if value is None else float(value))
+
+
+def _facts_of(record: Record, path: str | Path) -> Facts | None:
+    return _facts(msgspec.json.encode(record.harness), path) if record.harness else None
+
+
+def _facts(data: bytes, path: str | Path) -> Facts | None:
+    """The facts in the key `harness`; None where somebody else uses the key for something else."""
+    try:
+        found = msgspec.json.decode(data, type=_Harness)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if found.schema > RECORD_SCHEMA:
+        raise RecordError(
+            f"{path}: written with schema {found.schema} of a newer harness, expected {RECORD_SCHEMA} at most; "
+            "update embedding-harness"
+        )
+    parts, encoder = list(found.parts.values()), found.encoder
+    seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds]
+    return Facts(
+        task_type=found.task_type,
+        main_metric=found.main_metric,
+        device=encoder.device_name or encoder.device,
+        precision=encoder.precision,
+        dimensions=encoder.dimensions,
+        parameters=encoder.parameters,
+        max_length=encoder.max_length,
+        texts=_sum(part.texts for part in parts),
+        tokens=_sum(part.tokens for part in parts),
+        truncated=_sum(part.truncated for part in parts),
+        encode_seconds=math.fsum(seconds) if seconds and len(seconds) == len(parts) else None,
+        fingerprint=found.fingerprint,
+    )
+
+
+def _sum(values: Any) -> int | None:
+    known = list(values)
+    return sum(known) if known and None not in known else None

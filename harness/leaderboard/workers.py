@@ -1,0 +1,77 @@
+"""Many result files read by a process for each processor: `python -m harness.leaderboard.workers`.
+
+A worker is a command of its own, fed and read through pipes. The pools of `multiprocessing` would run the caller's
+script once more (spawn) or copy whatever threads and locks it has (fork).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from harness.leaderboard import columns
+from harness.leaderboard.columns import FILES, SCORES, Columns, Job
+from harness.leaderboard.summary import Facts
+
+WORTH_IT = 10_000
+"""Starting a worker takes as long as reading two thousand files."""
+MOST = 8
+
+
+class _Answer(msgspec.Struct, array_like=True):
+    strings: tuple[str, ...]
+    files: bytes
+    scores: bytes
+    facts: tuple[Facts, ...]
+
+
+def read(jobs: Sequence[Job], *, worth_it: int = WORTH_IT) -> list[Columns]:
+    """The files in columns, in pieces that are in order; in this process where there are fewer than `worth_it`."""
+    processors = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
+    if len(jobs) < worth_it or processors < 2:
+        return [columns.read(jobs)]
+    size = -(-len(jobs) // processors)
+    pieces = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    with ThreadPoolExecutor(processors) as pool:
+        return list(pool.map(_ask, pieces))
+
+
+def _ask(jobs: Sequence[Job]) -> Columns:
+    """What a worker makes of the jobs; this process does them where no worker can be had."""
+    package = Path(__file__).resolve().parents[2]
+    path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", __name__],
+            input=msgspec.msgpack.encode(jobs),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": path},
+            check=True,
+        )
+        answer = msgspec.msgpack.decode(done.stdout, type=_Answer)
+    except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
+        return columns.read(jobs)
+    return Columns(
+        strings=answer.strings,
+        files=np.frombuffer(answer.files, FILES),
+        scores=np.frombuffer(answer.scores, SCORES),
+        facts=answer.facts,
+    )
+
+
+def _work() -> None:
+    found = columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Job]))
+    answer = _Answer(found.strings, found.files.tobytes(), found.scores.tobytes(), found.facts)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
+
+
+if __name__ == "__main__":
+    _work()

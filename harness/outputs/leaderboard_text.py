@@ -1,0 +1,297 @@
+"""A leaderboard as text: a table for the terminal, Markdown, CSV, JSON, one HTML page; Parquet as bytes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from harness.errors import UnknownName
+from harness.leaderboard.board import Leaderboard, Row
+from harness.outputs.table import escape_markdown
+
+Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
+FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")
+MISSING = "–"
+
+
+class Column(NamedTuple):
+    """One column: its header, its value of a row, and how a person sees that value."""
+
+    name: str
+    value: Callable[[Row], Any]
+    show: Callable[[Any], str] = lambda value: MISSING if value is None else str(value)
+    descending: bool = True
+
+
+def columns(board: Leaderboard, *, digits: int) -> list[Column]:
+    """The columns of the summary, in mteb's order and under mteb's names, with ours between."""
+
+    def score(value: float | None) -> str:
+        return MISSING if value is None else f"{value:.{digits}f}"
+
+    def span(value: tuple[float, float] | None) -> str:
+        return MISSING if value is None else f"{value[0]:.{digits}f} to {value[1]:.{digits}f}"
+
+    found = [
+        Column("Rank (Borda)", lambda row: row.rank, descending=False),
+        Column("Model", lambda row: row.label, descending=False),
+        Column("Mean (Task)", lambda row: row.mean_task, score),
+    ]
+    if board.uncertainty:
+        found += [
+            Column("95%", lambda row: row.interval, span),
+            Column("Ranks 95%", lambda row: row.rank_span, _ranks, descending=False),
+            Column("Tie group", lambda row: row.tie_group, descending=False),
+        ]
+    found.append(Column("Mean (TaskType)", lambda row: row.mean_type, score))
+    found += [Column(name, _of_type(name), score) for name in board.types]
+    facts = [
+        Column("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
+        Column("Parameters", lambda row: row.facts.parameters, _compact, descending=False),
+        Column("Dimensions", lambda row: row.facts.dimensions),
+        Column("Max tokens", lambda row: row.facts.max_tokens),
+        Column("Tokens/s", lambda row: row.measured.tokens_per_second, _compact),
+        Column("Device", lambda row: row.measured.device, descending=False),
+    ]
+    found += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
+    if any(row.missing for row in board.rows):
+        found.append(Column("Missing", lambda row: len(row.missing), descending=False))
+    return found
+
+
+def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row, ...]:
+    """The rows, best first by a column or task; rows without a value last.
+
+    Raises:
+        UnknownName: no such column or task.
+    """
+    if by is None:
+        return board.rows
+    known = {column.name.lower(): column for column in columns(board, digits=digits)}
+    known |= {task.name.lower(): Column(task.name, _of_task(task.name)) for task in board.tasks}
+    column = known.get(by.lower())
+    if column is None:
+        raise UnknownName.of("column or task to sort by", by, [entry.name for entry in known.values()])
+    with_value = [row for row in board.rows if column.value(row) is not None]
+    without = [row for row in board.rows if column.value(row) is None]
+    return (*sorted(with_value, key=column.value, reverse=column.descending), *without)
+
+
+def render(board: Leaderboard, *, format: Format, sort: str | None = None, digits: int = 2, tasks: bool = False) -> str:
+    """The leaderboard as text, ending in a newline.
+
+    Args:
+        board: What to show.
+        format: Of the text; CSV and JSON hold full precision, and every task.
+        sort: A column or task; by Borda rank if None.
+        digits: Decimals of scores, which are shown times 100 nowhere: 0-1, as recorded.
+        tasks: Whether people see a column for every task too.
+    """
+    rows = ordered(board, sort)
+    if format == "json":
+        return json.dumps(as_json(board, rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    if format == "csv":
+        return _csv(board, rows)
+    shown = columns(board, digits=digits)
+    if tasks:
+        shown += [Column(task.name, _of_task(task.name), shown[2].show) for task in board.tasks]
+    cells = [[column.show(column.value(row)) for column in shown] for row in rows]
+    headers = [column.name for column in shown]
+    return _notes(board, _table(headers, cells, format), format)
+
+
+def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
+    """The whole leaderboard as JSON has it."""
+    return {
+        "title": board.title,
+        "uncertainty": board.uncertainty or None,
+        "tasks": [
+            {"name": task.name, "type": task.type, "languages": list(task.languages), "parts": list(map(str, parts))}
+            for task, parts in zip(board.tasks, board.parts, strict=True)
+        ],
+        "unrecorded": [task.name for task in board.unrecorded],
+        "models": [_row(row) for row in rows],
+        "refused": [refusal._asdict() for refusal in board.refused],
+    }
+
+
+def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """One mapping a row, the same keys in each: the columns of CSV and Parquet."""
+    return [
+        {
+            "rank_borda": row.rank,
+            "model": row.who.model,
+            "variant": row.who.variant,
+            "revision": row.revisions[0] if row.revisions else "",
+            "mean_task": row.mean_task,
+            "mean_task_low": row.interval.low if row.interval else None,
+            "mean_task_high": row.interval.high if row.interval else None,
+            "rank_low": row.rank_span[0] if row.rank_span else None,
+            "rank_high": row.rank_span[1] if row.rank_span else None,
+            "tie_group": row.tie_group,
+            "mean_task_type": row.mean_type,
+            **{name: row.by_type[name] for name in board.types},
+            "zero_shot": row.zero_shot,
+            "parameters": row.facts.parameters,
+            "dimensions": row.facts.dimensions,
+            "max_tokens": row.facts.max_tokens,
+            "tokens_per_second": row.measured.tokens_per_second,
+            "device": row.measured.device,
+            "missing": len(row.missing),
+            **{f"task:{task.name}": row.scores.get(task.name) for task in board.tasks},
+        }
+        for row in rows
+    ]
+
+
+def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:
+    """The leaderboard as a Parquet file, one row a model; equal boards give equal bytes."""
+    import pyarrow
+    from pyarrow import parquet as writer
+
+    rows = flat(board, ordered(board, sort))
+    whole = ("rank_borda", "rank_low", "rank_high", "tie_group", "parameters", "dimensions", "max_tokens", "missing")
+    text = ("model", "variant", "revision", "device")
+    kinds = {
+        name: pyarrow.int64() if name in whole else pyarrow.string() if name in text else pyarrow.float64()
+        for name in rows[0]
+    }
+    table = pyarrow.table({name: pyarrow.array([row[name] for row in rows], kind) for name, kind in kinds.items()})
+    sink = pyarrow.BufferOutputStream()
+    writer.write_table(table, sink)
+    return bytes(sink.getvalue())
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "rank_borda": row.rank,
+        "borda": row.points,
+        "model": row.who.model,
+        "variant": row.who.variant or None,
+        "revisions": list(row.revisions),
+        "mean_task": row.mean_task,
+        "interval": list(row.interval) if row.interval else None,
+        "rank_span": list(row.rank_span) if row.rank_span else None,
+        "tie_group": row.tie_group,
+        "mean_task_type": row.mean_type,
+        "types": dict(row.by_type),
+        "zero_shot": row.zero_shot,
+        "parameters": row.facts.parameters,
+        "dimensions": row.facts.dimensions,
+        "max_tokens": row.facts.max_tokens,
+        "measured": {
+            "device": row.measured.device,
+            "precision": row.measured.precision,
+            "tokens_per_second": row.measured.tokens_per_second,
+            "texts_per_second": row.measured.texts_per_second,
+        },
+        "scores": dict(row.scores),
+        "missing": dict(row.missing),
+    }
+
+
+def _csv(board: Leaderboard, rows: Sequence[Row]) -> str:
+    out = io.StringIO()
+    table = flat(board, rows)
+    writer = csv.DictWriter(out, list(table[0]) if table else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(_blank_for_none(row) for row in table)
+    return out.getvalue()
+
+
+def _blank_for_none(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: "" if value is None else value for key, value in row.items()}
+
+
+def _table(headers: list[str], cells: list[list[str]], format: Format) -> str:
+    if format == "html":
+        return _html(headers, cells)
+    if format == "markdown":
+        headers, *cells = [list(map(escape_markdown, row)) for row in (headers, *cells)]
+        widths = [max(3, *map(len, column)) for column in zip(headers, *cells, strict=True)]
+        rule = ["-" * width if at == 1 else "-" * (width - 1) + ":" for at, width in enumerate(widths)]
+        lines = [headers, rule, *cells]
+        return "".join("| " + " | ".join(_padded(line, widths, left=(1,))) + " |\n" for line in lines)
+    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
+    lines = [headers, ["-" * width for width in widths], *cells]
+    return "".join("  ".join(_padded(line, widths, left=(1,))).rstrip() + "\n" for line in lines)
+
+
+def _padded(cells: Sequence[str], widths: Sequence[int], *, left: Sequence[int]) -> list[str]:
+    pairs = enumerate(zip(cells, widths, strict=True))
+    return [cell.ljust(width) if at in left else cell.rjust(width) for at, (cell, width) in pairs]
+
+
+def _html(headers: list[str], cells: list[list[str]]) -> str:
+    from html import escape
+
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in headers)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<th scope="row">{escape(cell)}</th>' if at == 1 else f"<td>{escape(cell)}</td>"
+            for at, cell in enumerate(row)
+        )
+        + "</tr>\n"
+        for row in cells
+    )
+    return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
+
+
+def _notes(board: Leaderboard, table: str, format: Format) -> str:
+    lines = [board.uncertainty] if board.uncertainty else []
+    if board.unrecorded:
+        names = ", ".join(task.name for task in board.unrecorded)
+        lines.append(f"recorded by nobody, and so counted nowhere: {names}")
+    if format == "html":
+        return table
+    text = [line[0].upper() + line[1:] + "." for line in lines]
+    if format == "markdown":
+        return "\n".join([table, *map(escape_markdown, text)]) + ("\n" if text else "")
+    return "\n".join([table, *text, *_incomplete(board)]).rstrip("\n") + "\n"
+
+
+def _incomplete(board: Leaderboard, *, most: int = 4) -> list[str]:
+    """Who lacks what, in words: the reasons of the first tasks, then how many more."""
+    rows = [row for row in board.rows if row.missing]
+    if not rows:
+        return []
+    lines = [f"{len(rows)} of {len(board.rows)} models lack tasks, and so have no mean:"]
+    for row in rows:
+        by_reason: dict[str, list[str]] = {}
+        for task, reason in row.missing.items():
+            by_reason.setdefault(reason, []).append(task)
+        said = "; ".join(f"{', '.join(_few(tasks, most))}: {reason}" for reason, tasks in by_reason.items())
+        lines.append(f"  {row.label}: {said}")
+    return lines
+
+
+def _few(names: Sequence[str], most: int) -> list[str]:
+    return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
+
+
+def _ranks(value: tuple[int, int] | None) -> str:
+    if value is None:
+        return MISSING
+    return str(value[0]) if value[0] == value[1] else f"{value[0]} to {value[1]}"
+
+
+def _compact(value: float | None) -> str:
+    """Three digits and a unit: 22.7M."""
+    if value is None:
+        return MISSING
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}" if value / size < 1000 else f"{value / size:.0f}{unit}"
+    return f"{value:.3g}"
+
+
+def _of_type(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.by_type[name]
+
+
+def _of_task(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.scores.get(name)

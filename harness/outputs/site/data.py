@@ -1,0 +1,108 @@
+"""The leaderboard as the script that its pages load: `window.BOARD = {...}`.
+
+A script and not JSON, because a page that was opened from disk may not fetch files.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.scope import ScopedTask
+from harness.types import Part
+
+if TYPE_CHECKING:
+    from harness.outputs.site.pages import Urls
+
+DIGITS = 6
+
+
+def script(board: Leaderboard, urls: Urls) -> str:
+    """The script's text: ASCII, and free of anything that could end a script or a comment."""
+    reasons: dict[str, int] = {}
+    models = [_model(row, board, urls, reasons) for row in board.rows]
+    content = {
+        "title": board.title,
+        "types": list(board.types),
+        "tasks": [_task(task, parts, urls) for task, parts in zip(board.tasks, board.parts, strict=True)],
+        "models": models,
+        "reasons": list(reasons),
+    }
+    text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+    return "window.BOARD=" + text.replace("<", "\\u003c").replace(">", "\\u003e") + ";\n"
+
+
+def date_of(board: Leaderboard, row: Row) -> str | None:
+    """When the model was released or, where that is not known, last evaluated: an ISO date."""
+    released = row.facts.release_date
+    if released and is_date(released):
+        return released
+    dates = [board.indices[index].columns.files["date"][at] for index, at in row.cells.values()]
+    known = [float(date) for date in dates if date == date]
+    return day(max(known)) if known else None
+
+
+def day(seconds: float) -> str | None:
+    """Seconds since 1970 as an ISO date (UTC); None for what no calendar has."""
+    try:
+        return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def is_date(text: str) -> bool:
+    """Whether it is an ISO date."""
+    try:
+        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return False
+    return True
+
+
+def _task(task: ScopedTask, parts: tuple[Part, ...], urls: Urls) -> dict[str, Any]:
+    return {
+        "name": task.name,
+        "type": task.type,
+        "languages": list(task.languages),
+        "url": urls.task(task),
+        "dataset": task.dataset,
+        "revision": task.revision,
+        "metric": task.main_metric,
+        "part": list(parts[0]) if len(parts) == 1 else None,
+    }
+
+
+def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) -> dict[str, Any]:
+    gaps = {
+        number: reasons.setdefault(row.missing[task.name], len(reasons))
+        for number, task in enumerate(board.tasks)
+        if task.name in row.missing
+    }
+    return {
+        "label": row.label,
+        "url": urls.model(row),
+        "rank": row.rank,
+        "mean": _short(row.mean_task),
+        "low": _short(row.interval.low) if row.interval else None,
+        "high": _short(row.interval.high) if row.interval else None,
+        "best": row.rank_span[0] if row.rank_span else None,
+        "worst": row.rank_span[1] if row.rank_span else None,
+        "group": row.tie_group,
+        "mean_type": _short(row.mean_type),
+        "types": [_short(row.by_type[name]) for name in board.types],
+        "scores": [_short(row.scores.get(task.name)) for task in board.tasks],
+        "zero_shot": _short(row.zero_shot),
+        "parameters": row.facts.parameters,
+        "dimensions": row.facts.dimensions,
+        "max_tokens": row.facts.max_tokens,
+        "speed": _short(row.measured.tokens_per_second),
+        "device": row.measured.device,
+        "gaps": gaps,
+        "date": date_of(board, row),
+    }
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, DIGITS)

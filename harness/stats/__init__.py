@@ -1,0 +1,9 @@
+"""Statistics of scores: intervals, paired tests, corrections, ranks that mean something (pure numpy).
+
+    bootstrap     resampling: intervals of one score, of means over tasks
+    paired        two models on the same items or tasks
+    multiple      Holm's correction
+    ranks         rank intervals and tie groups
+
+Everything takes a seed and makes its own generator: equal input gives equal output, bit for bit.
+"""

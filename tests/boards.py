@@ -1,0 +1,65 @@
+"""Results folders of any content, made by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.leaderboard import board, index
+from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.scope import ScopedTask
+from harness.types import Part
+
+DEFAULT = Part("test", "default")
+
+
+def document(task: str, scores: Mapping[Part, float | None] | float | None, **extra: Any) -> dict[str, Any]:
+    """A result file in mteb's schema; one number stands for the part `test`/`default`."""
+    by_part = scores if isinstance(scores, Mapping) else {DEFAULT: scores}
+    splits: dict[str, list[dict[str, Any]]] = {}
+    for part, value in by_part.items():
+        entry = {"main_score": value, "hf_subset": part.subset, "languages": ["eng-Latn"]}
+        splits.setdefault(part.split, []).append(entry)
+    return {"task_name": task, "dataset_revision": "1", "mteb_version": "2.0.0", "scores": splits, **extra}
+
+
+def put(
+    folder: Path,
+    model: str,
+    task: str,
+    scores: Mapping[Part, float | None] | float | None,
+    *,
+    revision: str = "r1",
+    meta: Mapping[str, Any] | None = None,
+    **extra: Any,
+) -> Path:
+    """Write one result file, old enough that the index trusts its time stamp, and `model_meta.json` beside it."""
+    place = folder / model.replace("/", "__") / revision
+    path = place / f"{task}.json"
+    write(path, json.dumps(document(task, scores, **extra), indent=1))
+    if meta is not None or not (place / "model_meta.json").exists():
+        write(place / "model_meta.json", json.dumps({"name": model, "revision": revision, **(meta or {})}))
+    return path
+
+
+def write(path: Path, text: str, *, age: int = 100) -> None:
+    """Write a file and make it `age` seconds old."""
+    import os
+    import time
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    moment = time.time_ns() - age * 1_000_000_000
+    os.utime(path, ns=(moment, moment))
+
+
+def scoped(*names: str, type: str = "STS") -> tuple[ScopedTask, ...]:
+    """Tasks of which every recorded part counts."""
+    return tuple(ScopedTask(name, type, None) for name in names)
+
+
+def build(*folders: Path, tasks: tuple[ScopedTask, ...], **options: Any) -> Leaderboard:
+    """The leaderboard of some folders."""
+    return board.build([index.read(folder) for folder in folders], tasks, title="Test", **options)

@@ -1,0 +1,363 @@
+"""`harness card` as its users meet it: the commands, a hub to push to, and claims that are run."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import HfApi, parse_eval_result_entries
+
+from harness import cards
+from harness.cards import push
+from harness.cards.verify import Run, verify
+from harness.cards.writing import Options
+from tests.conftest import ROOT, SHARED, bundled_folder, environment
+
+BUNDLED = "bundled/all-MiniLM-L6-v2"
+MINI = str(ROOT / "results")
+HUB_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+def test_show_write_lint_read(command: Callable[..., Any], tmp_path: Path) -> None:
+    """A new card is written, written again without a change, is sound, and reads back as what is shown."""
+    card = tmp_path / "README.md"
+    base = ("--results", MINI, "--suite", "mini")
+    dry = command("card", "write", BUNDLED, str(card), *base, "--dry-run")
+    assert (dry.status, card.exists(), dry.out.startswith(f"--- {os.devnull}\n+++ {card}\n")) == (0, False, True)
+    done = command(
+        "card", "write", BUNDLED, str(card), *base, "--digits", "2", "--table", "--compare", "baseline/hashing"
+    )
+    assert (done.status, done.out) == (0, f"{card}: 15 added, 0 changed, 0 unchanged\n")
+    assert stat.S_IMODE(card.stat().st_mode) == 0o666 & ~_umask()
+    again = command(
+        "card", "write", BUNDLED, str(card), *base, "--digits", "2", "--table", "--compare", "baseline/hashing"
+    )
+    assert again.out == f"{card}: 0 added, 0 changed, 15 unchanged\n"
+    assert command("card", "lint", str(card)) == (0, "0 found in 1 card\n", "")
+    shown = command("card", "show", BUNDLED, *base, "--digits", "2")
+    front = yaml.safe_load(card.read_text(encoding="utf-8").split("---\n")[1])
+    assert yaml.safe_load(shown.out)["model-index"] == front["model-index"]
+    read = command("card", "read", str(card), "--json")
+    assert [record["revision"] for record in json.loads(read.out)] == ["external"] * 15
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def test_prune(command: Callable[..., Any], tmp_path: Path) -> None:
+    """`--prune` takes out our results that are no longer recorded, and nobody else's; the rest keeps its bytes."""
+    card = tmp_path / "README.md"
+    tasks = ("STSBenchmark", "GermanSTSBenchmark", "SIB200Classification")
+    published = str(SHARED / "public-results")
+    if not Path(published).is_dir():
+        pytest.skip("no ../shared/public-results beside this checkout")
+    command("card", "write", HUB_MODEL, str(card), "--results", published, "-t", ",".join(tasks))
+    whole = card.read_text(encoding="utf-8")
+    theirs = whole.replace("MTEB SIB200Classification", "SIB200Classification")
+    card.write_text(theirs, encoding="utf-8")
+    results = tmp_path / "results"
+    part = results / HUB_MODEL.replace("/", "__") / "8b3219a92973c328a8e22fadcfa821b5dc75636a"
+    part.mkdir(parents=True)
+    source = SHARED / "public-results" / HUB_MODEL.replace("/", "__") / part.name
+    (part / "STSBenchmark.json").write_bytes((source / "STSBenchmark.json").read_bytes())
+    kept = command("card", "write", HUB_MODEL, str(card), "--results", str(results))
+    assert kept.out == f"{card}: 0 added, 0 changed, 1 unchanged\n"
+    assert card.read_text(encoding="utf-8") == theirs
+    pruned = command("card", "write", HUB_MODEL, str(card), "--results", str(results), "--prune")
+    assert pruned.out == f"{card}: 0 added, 0 changed, 1 unchanged, 2 pruned\n"
+    old, new = (text.splitlines() for text in (theirs, card.read_text(encoding="utf-8")))
+    begin = next(i for i, line in enumerate(old) if "MTEB German" in line) - 2
+    assert new == old[:begin] + old[begin + 22 :]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "bundled/all-MiniLM-L6"), "did you mean bundled/all-MiniLM-L6-v2"),
+        (("show", "../../etc"), "no recorded model"),
+        (("show", BUNDLED, "-t", "MiniSTSGermna"), "did you mean MiniSTSGerman"),
+        (("show", BUNDLED, "--metrics", "cosine_spearmann"), "did you mean cosine_spearman"),
+        (("show", f"{BUNDLED}@2"), "no recorded revision"),
+        (("write", BUNDLED, "nowhere/README.md"), "cannot be"),
+        (("write", BUNDLED, "README.md", "--compare", "baseline/hashing"), "add --table"),
+        (("read", "missing.md"), "cannot be read"),
+        (("lint", "missing.md"), "cannot be read"),
+        (("verify", "missing.md"), "cannot be read"),
+    ],
+)
+def test_bad_requests(
+    arguments: tuple[str, ...],
+    said: str,
+    command: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A request that cannot be met ends with status 2 and one line on what to do, and makes no file."""
+    extra = () if arguments[0] in ("read", "lint", "verify") else ("--results", MINI)
+    monkeypatch.chdir(tmp_path)
+    done = command("card", *arguments, *extra)
+    assert (done.status, done.out) == (2, "")
+    assert said in done.err
+    assert "Traceback" not in done.err
+    assert not (tmp_path / "README.md").exists()
+
+
+def test_the_card_commands_start_light(tmp_path: Path) -> None:
+    """`card show`, `write`, `read` and `lint` import none of the heavy packages, nor the hub's client."""
+    card = tmp_path / "README.md"
+    heavy = ["torch", "mteb", "datasets", "sklearn", "scipy", "transformers", "huggingface_hub", "pandas"]
+    calls = [
+        ["card", "show", BUNDLED, "--results", MINI],
+        ["card", "write", BUNDLED, str(card), "--results", MINI, "--table"],
+        ["card", "read", str(card), "--to", str(tmp_path / "results")],
+        ["card", "lint", str(card)],
+        ["card", "--help"],
+    ]
+    script = (
+        "import sys\nfrom harness import cli\n"
+        f"for call in {calls!r}:\n    try:\n        cli.main(call)\n    except SystemExit:\n        pass\n"
+        f"print('HEAVY', [name for name in {heavy!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=environment(tmp_path), timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+# --- the hub -------------------------------------------------------------------------------------------------------
+
+
+class Committed(dict[str, Any]):
+    """What `create_commit` was asked for."""
+
+
+@pytest.fixture
+def committed(monkeypatch: pytest.MonkeyPatch) -> Committed:
+    seen = Committed()
+
+    def create_commit(self: HfApi, repo: str, operations: list[Any], **options: Any) -> Any:
+        seen.update(repo=repo, files={one.path_in_repo: one.path_or_fileobj for one in operations}, **options)
+        url = "https://hub/pr/1" if options["create_pr"] else None
+        return type("Info", (), {"commit_url": "https://hub/commit/1", "pr_url": url})()
+
+    monkeypatch.setattr(HfApi, "create_commit", create_commit)
+    return seen
+
+
+@pytest.fixture
+def remote(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
+    """A repository with the files that a test puts into it."""
+    files: dict[str, bytes] = {}
+
+    def fetch(repo: str, *, prefix: str = push.CARD) -> push.Remote:
+        return push.Remote(repo, "c" * 40, {name: raw for name, raw in files.items() if name.startswith(prefix)})
+
+    monkeypatch.setattr(push, "fetch", fetch)
+    return files
+
+
+def test_push(command: Callable[..., Any], committed: Committed, remote: dict[str, bytes]) -> None:
+    """The card on the hub is merged as a file is, on top of the commit that was read; the change is shown first."""
+    remote["README.md"] = "\ufeff---\r\nlicense: mit # ours\r\n---\r\n# A\r\n".encode()
+    base = ("card", "push", BUNDLED, "--repo", "me/mine", "--results", MINI, "-t", "MiniSTSGerman")
+    asked = command(*base)
+    assert (asked.status, committed) == (2, {})
+    assert "--yes" in asked.err
+    done = command(*base, "--yes", "--pr")
+    assert (done.status, done.out.splitlines()[-1]) == (0, "https://hub/pr/1")
+    assert "+model-index:" in done.out
+    assert (committed["repo"], committed["parent_commit"], committed["create_pr"]) == ("me/mine", "c" * 40, True)
+    new = committed["files"]["README.md"]
+    assert new.startswith(b"\xef\xbb\xbf---\r\nlicense: mit # ours\r\nmodel-index:\r\n")
+    assert new.endswith(b"\r\n---\r\n# A\r\n")
+    remote["README.md"] = new
+    committed.clear()
+    assert command(*base, "--yes").out == "me/mine: nothing to change\n"
+    assert committed == {}
+
+
+def test_push_eval_results(command: Callable[..., Any], committed: Committed, remote: dict[str, bytes]) -> None:
+    """The newer files are pushed likewise; entries of others in them stay."""
+    published = SHARED / "public-results"
+    if not published.is_dir():
+        pytest.skip("no ../shared/public-results beside this checkout")
+    other = {"dataset": {"id": "a/b", "task_id": "x"}, "value": 1.5, "source": {"url": "https://example.org"}}
+    remote[".eval_results/STSBenchmark.yaml"] = yaml.safe_dump([other]).encode()
+    base = ("card", "push", HUB_MODEL, "--results", str(published), "-t", "STSBenchmark", "--eval-results")
+    done = command(*base, "--yes")
+    assert (done.status, done.out.splitlines()[-1]) == (0, "https://hub/commit/1")
+    (content,) = committed["files"].values()
+    entries = parse_eval_result_entries(yaml.safe_load(content))
+    assert [(entry.task_id, entry.value) for entry in entries] == [
+        ("x", 1.5),
+        ("STSBenchmark_default_test", 82.03247),
+        ("STSBenchmark", 82.03247),
+    ]
+    assert entries[0].source_url == "https://example.org"
+
+
+def test_fetch_from_a_hub(hub: Any, tmp_path: Path) -> None:
+    """A model's card and commit come from the hub through its own client."""
+    script = (
+        "from harness.cards import push\n"
+        f"found = push.fetch({HUB_MODEL!r})\n"
+        "print(found.repo, len(found.commit), sorted(found.files))\n"
+        f"print(sorted(push.fetch({HUB_MODEL!r}, prefix='.eval_results/').files))\n"
+    )
+    env = environment(tmp_path, HF_ENDPOINT=hub.endpoint)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=120)
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    files = ["README.md"] if (bundled_folder() / "README.md").is_file() else []
+    assert first == f"{HUB_MODEL} 40 {files}"
+    assert second == "[]"
+
+
+def test_eval_results_in_a_clone(command: Callable[..., Any], tmp_path: Path) -> None:
+    """`card eval-results` writes one file a task, the mean last, private data left out; again, nothing."""
+    published = SHARED / "public-results"
+    if not published.is_dir():
+        pytest.skip("no ../shared/public-results beside this checkout")
+    base = ("card", "eval-results", HUB_MODEL, str(tmp_path), "--results", str(published), "-t", "GermanSTSBenchmark")
+    done = command(*base)
+    assert (done.status, done.out.splitlines()[-1]) == (0, "1 files written")
+    entries = parse_eval_result_entries(
+        yaml.safe_load((tmp_path / ".eval_results/GermanSTSBenchmark.yaml").read_text())
+    )
+    assert [(entry.task_id, entry.value) for entry in entries] == [
+        ("GermanSTSBenchmark_default_test", 60.56173),
+        ("GermanSTSBenchmark_default_validation", 67.29439),
+        ("GermanSTSBenchmark", 63.92806),
+    ]
+    assert {entry.dataset_id for entry in entries} == {"jinaai/german-STSbenchmark"}
+    assert command(*base).out == "nothing to change\n"
+    private = command("card", "eval-results", BUNDLED, str(tmp_path), "--results", MINI)
+    assert (private.status, "its data is not on the hub" in private.err) == (2, True)
+
+
+# --- verify --------------------------------------------------------------------------------------------------------
+
+
+def mini_card(folder: Path) -> Path:
+    """A card of the baseline's two scores, recorded anew."""
+    path = folder / "README.md"
+    options = Options(results=MINI, tasks=["MiniSTSGerman", "MiniPairsGerman"])
+    cards.write("baseline/hashing", path, options=options)
+    return path
+
+
+def test_verify(command: Callable[..., Any], tmp_path: Path, results: Path) -> None:
+    """True claims are reproduced, a changed one is not, and what cannot be run says why; the status tells."""
+    card = mini_card(tmp_path)
+    true = command("card", "verify", str(card), "--model", "baseline/hashing", "--json")
+    assert true.status == 0, true.err
+    assert [one["verdict"] for one in json.loads(true.out)] == ["reproduced"] * 2
+    text = card.read_text(encoding="utf-8")
+    value = json.loads(true.out)[0]["claim"] * 100
+    assert "45.3" in f"{value}"
+    card.write_text(text.replace("value: 45.3", "value: 45.9"), encoding="utf-8")
+    tampered = command("card", "verify", str(card), "--model", "baseline/hashing")
+    assert tampered.status == 1
+    assert "not reproduced" in tampered.out
+    assert "1 not reproduced" in tampered.out.splitlines()[-1]
+    card.write_text(
+        text.replace("MTEB MiniSTSGerman", "MTEB MiniSTSGermna")
+        .replace("type: max_ap", "type: hamming")
+        .replace("split: test\n      type: MiniPairsGerman", "split: dev\n      type: MiniPairsGerman"),
+        encoding="utf-8",
+    )
+    neither = command("card", "verify", str(card), "--model", "baseline/hashing")
+    assert neither.status == 1
+    assert "did you mean MiniSTSGerman" in neither.out
+    assert "the metric hamming is not computed here" in neither.out
+
+
+def test_verify_another_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A claim about data of another place cannot be run and says so; with `pinned_data` it runs, with a note."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    card = mini_card(tmp_path)
+    card.write_text(
+        card.read_text(encoding="utf-8").replace("type: MiniSTSGerman", "type: somebody/else"), encoding="utf-8"
+    )
+    run = Run(results=tmp_path / "results")
+    first, second = verify(card, model="baseline/hashing", run=run)
+    assert (first.verdict, second.verdict) == ("cannot run", "reproduced")
+    assert "somebody/else" in first.reason
+    pinned = verify(card, model="baseline/hashing", run=Run(results=tmp_path / "results", pinned_data=True))
+    assert [one.verdict for one in pinned] == ["reproduced", "reproduced"]
+    assert "the card names somebody/else" in pinned[0].reason
+    text = card.read_text(encoding="utf-8")
+    digest = yaml.safe_load(text.split("---\n")[1])["model-index"][0]["results"][1]["dataset"]["revision"]
+    card.write_text(text.replace(digest, "sha256:0123456789abcdef"), encoding="utf-8")
+    _, changed = verify(card, model="baseline/hashing", run=run)
+    assert (changed.verdict, changed.reason) == (
+        "reproduced",
+        f"the data is no longer the card's: {digest}, not sha256:0123456789abcdef",
+    )
+
+
+def test_verify_through_a_hub(hub: Any, harness: Callable[..., Any], tmp_path: Path) -> None:
+    """Published scores of MiniLM, through a hub: reproduced; one that was changed by half a point is flagged."""
+    suite = tmp_path / "tasks" / "suites" / "some.yaml"
+    suite.parent.mkdir(parents=True)
+    part = {"task": "SIB200Classification", "splits": ["test"], "subsets": ["deu_Latn"]}
+    suite.write_text(
+        yaml.safe_dump({"name": "some", "description": "Some.", "tasks": [part, "TenKGnadClusteringS2S"]}),
+        encoding="utf-8",
+    )
+    card = tmp_path / "README.md"
+    options = Options(
+        results=SHARED / "public-results",
+        suite="some",
+        tasks_dirs=[tmp_path / "tasks"],
+        metrics=["accuracy", "f1", "v_measure"],
+    )
+    cards.write(HUB_MODEL, card, options=options)
+    text = card.read_text(encoding="utf-8")
+    assert text.count("value: 41.0") == 1
+    card.write_text(text.replace("value: 41.0", "value: 41.5"), encoding="utf-8")
+    done = harness(
+        *("card", "verify", str(card), "--model", f"{HUB_MODEL}@8b3219a92973c328a8e22fadcfa821b5dc75636a"),
+        *("--device", "cpu", "--precision", "fp32", "--json"),
+        env={"HF_ENDPOINT": hub.endpoint},
+    )
+    assert done.returncode == 1, done.stderr
+    true, tampered, missing = json.loads(done.stdout)
+    assert (true["metric"], true["verdict"]) == ("accuracy", "reproduced")
+    assert (tampered["verdict"], round(tampered["difference"], 2)) == ("not reproduced", -0.5)
+    assert (missing["verdict"], "no such data set" in missing["reason"]) == ("cannot run", True)
+
+
+@pytest.mark.slow
+def test_verify_all_published_scores(hub: Any, harness: Callable[..., Any], tmp_path: Path) -> None:
+    """Every claim of MiniLM's own card whose data is here is reproduced, or lies in the interval; the rest says why."""
+    card = tmp_path / "README.md"
+    cards.write(HUB_MODEL, card, options=Options(results=SHARED / "public-results"))
+    here = "STSBenchmark,GermanSTSBenchmark,STSBenchmarkMultilingualSTS,AmazonCounterfactualClassification,"
+    here += "Banking77Classification,PawsXPairClassification,SIB200Classification,SIB200ClusteringS2S,SciFact"
+    done = harness(
+        *("card", "verify", str(card), "--model", f"{HUB_MODEL}@8b3219a92973c328a8e22fadcfa821b5dc75636a"),
+        *("--device", "cpu", "--precision", "fp32", "--json", "-t", here),
+        env={"HF_ENDPOINT": hub.endpoint},
+        timeout=3600,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    ran = [one for one in found if one["verdict"] != "cannot run"]
+    assert len(ran) >= 30
+    assert {one["verdict"] for one in ran} <= {"reproduced", "in interval", "within 0.1"}
+    inexact = {one["task"] for one in ran if one["verdict"] != "reproduced"}
+    assert inexact <= {"SIB200ClusteringS2S", "PawsXPairClassification"}
+    assert all(one["reason"] for one in found if one["verdict"] == "cannot run")

@@ -1,0 +1,212 @@
+"""`harness leaderboard` and `harness compare` from the shell: what they print, what they refuse, what they import."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness.items import put_items, values
+from harness.results import from_json, put
+from harness.types import Part, Record
+from tests import boards
+from tests.conftest import ROOT, environment
+
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    """Two models on three tasks of the suite mini."""
+    for number, task in enumerate(("MiniSTSEnglish", "MiniSTSGerman", "MiniSTSSpanish")):
+        boards.put(tmp_path / "results", "org/a", task, 0.5 + number / 10)
+        boards.put(tmp_path / "results", "org/b", task, 0.4 + number / 10)
+    return tmp_path / "results"
+
+
+def test_the_public_benchmark(harness: Command, shared: Path) -> None:
+    """The suite on the public slice: 73 models ranked, the incomplete named with what they lack, one file refused."""
+    done = harness("leaderboard", "--results", str(shared / "public-results"), "--suite", "MTEB(eng, v2)")
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0].split("  ")[0] == "Rank (Borda)"
+    assert lines[2].split()[:3] == ["1", "jcorners/ingot-8b-r3", "0.7598"]
+    assert sum(line.lstrip()[:1].isdigit() and "/" in line for line in lines[2:75]) == 73
+    assert "18 of 73 models lack tasks" in done.stdout
+    assert "  avsolatorio/NoInstruct-small-Embedding-v0: MTOPDomainClassification: lacks test/en" in lines
+    assert done.stderr.count("left out") == 1
+    assert "two entries for split 'test'" in done.stderr
+
+
+def test_several_folders(harness: Command, results: Path, tmp_path: Path) -> None:
+    """Own and other results together; a clone of the public repository is looked into."""
+    boards.put(tmp_path / "clone" / "results", "org/public", "MiniSTSEnglish", 0.9)
+    done = harness(
+        *("leaderboard", "--results", str(results), "--results", str(tmp_path / "clone")),
+        *("-t", "MiniSTSEnglish", "--format", "json"),
+    )
+    assert [model["model"] for model in json.loads(done.stdout)["models"]] == ["org/public", "org/a", "org/b"]
+
+
+def test_every_recorded_task(harness: Command, results: Path) -> None:
+    """Without a suite or tasks, all that is recorded counts: also a task that only mteb knows, or nobody."""
+    boards.put(results, "org/a", "NoSuchTask", 0.5)
+    boards.put(results, "org/a", "SummEval", 0.5)
+    done = harness("leaderboard", "--format", "json")
+    types = {task["name"]: task["type"] for task in json.loads(done.stdout)["tasks"]}
+    assert types["NoSuchTask"] == "Unknown"
+    assert types["SummEval"] == "Summarization"
+    assert types["MiniSTSEnglish"] == "STS"
+
+
+def test_outputs(harness: Command, results: Path, tmp_path: Path) -> None:
+    """A file instead of the screen; Parquet; a site that says where it lies; the same again changes nothing."""
+    done = harness("leaderboard", "--format", "csv", "--output", "out/board.csv")
+    assert done.stdout == "wrote out/board.csv\n"
+    assert (tmp_path / "out" / "board.csv").read_text().startswith("rank_borda,model,")
+    assert harness("leaderboard", "--format", "parquet", "--output", "board.parquet").returncode == 0
+    assert (tmp_path / "board.parquet").read_bytes()[:4] == b"PAR1"
+    done = harness("leaderboard", "--site", "site")
+    assert done.stdout == f"6 pages in site; open {Path('site') / 'index.html'}\n"
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")}
+    harness("leaderboard", "--site", "site")
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "site").rglob("*")} == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--results", "nowhere"), "no results folder nowhere"),
+        (("--suite", "minni"), "did you mean mini"),
+        (("-t", "MiniSTSEnglsh"), "did you mean MiniSTSEnglish"),
+        (("org/c",), "no recorded model named 'org/c'"),
+        (("--sort", "Mean(Task)"), "did you mean Mean (Task)"),
+        (("--format", "parquet"), "--output FILE"),
+        (("--types", "Retrieval"), "no task type named 'Retrieval'"),
+        (("--suite", "mini", "--types", "Retrieval"), "no record fits"),
+        (("--site", "results"), "not a site of ours"),
+    ],
+)
+def test_bad_requests(harness: Command, results: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Each wrong request is one line, exit 2, no traceback."""
+    (results / "page.html").write_text("")
+    done = harness("leaderboard", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_an_empty_folder(harness: Command, tmp_path: Path) -> None:
+    """No record at all: what to do next."""
+    (tmp_path / "results").mkdir()
+    done = harness("leaderboard")
+    assert (done.returncode, "run `harness run` first" in done.stderr) == (2, True)
+
+
+def test_hostile_files(harness: Command, results: Path) -> None:
+    """Truncated, foreign, huge, future and misplaced files are reported, and the board still stands."""
+    place = results / "org__a" / "r1"
+    boards.write(place / "Cut.json", '{"task_name": "Cut", "scores"')
+    boards.write(place / "Foreign.json", '{"name": "package", "version": "1.0.0"}')
+    boards.write(place / "Types.json", json.dumps(boards.document("Types", 0.5)).replace("0.5", '"a"'))
+    boards.write(place / "Future.json", json.dumps(boards.document("Future", 0.5, harness={"schema": 99})))
+    boards.write(results / "stray.json", "{}")
+    with (place / "Huge.json").open("wb") as file:
+        file.truncate(100 * 2**20)
+    boards.put(results, "org/evil", "../../../../tmp/escape".replace("/", "_"), 0.5)
+    document = boards.document("../../etc/passwd", 0.5)
+    boards.write(results / "org__evil" / "r1" / "Passwd.json", json.dumps(document))
+    done = harness("leaderboard", "--suite", "mini")
+    assert done.returncode == 0
+    assert done.stderr.count("left out") == 6
+    for name in ("Cut", "Foreign", "Types", "Future", "stray", "Huge"):
+        assert f"{name}.json: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "org/a" in done.stdout
+    site = harness("leaderboard", "--site", "site")
+    assert site.returncode == 0
+    assert all(".." not in path.name for path in (results.parent / "site").rglob("*"))
+
+
+def test_nothing_heavy_is_imported(results: Path, tmp_path: Path) -> None:
+    """A leaderboard needs neither torch nor mteb nor datasets, sklearn, scipy or pandas; its help not even numpy."""
+    code = """
+import sys
+from harness.cli import main
+try:
+    main(sys.argv[1:])
+except SystemExit:
+    pass
+heavy = {"torch", "mteb", "datasets", "sklearn", "scipy", "pandas", "huggingface_hub", "numpy", "jinja2", "pyarrow"}
+print(sorted(heavy & set(sys.modules)), file=sys.stderr)
+"""
+    for arguments, expected in ((["leaderboard", "--help"], "[]"), (["leaderboard", "--suite", "mini"], "['numpy']")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments],
+            cwd=tmp_path,
+            env=environment(tmp_path),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.stderr.splitlines()[-1] == expected
+
+
+class TestCompare:
+    def test_models_with_items(self, harness: Command, tmp_path: Path) -> None:
+        """Per task and overall verdicts, and the texts of the items that each does better."""
+        for model, level in (("org/a", 0.75), ("org/b", 0.5)):
+            own = values([level, level, 0.25 if model == "org/a" else 0.5], metric="ndcg_at_10", unit="query")
+            record = Record(
+                task="MiniAnswersEnglish",
+                model=model,
+                revision="r",
+                dataset_revision="1",
+                scores={"test": [{"main_score": own.whole(), "hf_subset": "default", "languages": []}]},
+                harness={"fingerprint": model, "task_type": "Retrieval", "parts": {"test": {"seconds": {}}}},
+            )
+            path = put(tmp_path / "results", record, model_meta={})
+            put_items(tmp_path / "results", from_json(path.read_text(), path=path), {Part("test", "default"): own})
+        done = harness("compare", "org/a", "org/b", "--items", "2", "-t", "MiniAnswersEnglish")
+        assert done.returncode == 0, done.stderr
+        assert "MiniAnswersEnglish  0.5833  0.5000  +0.0833" in done.stdout
+        better_a, better_b = done.stdout.partition("better with A:")[2].split("better with B:")
+        assert "+0.250  [1] " in better_a
+        assert "-0.250  [2] " in better_b
+        assert "how does compound interest work" in better_a
+
+    def test_models_without_items(self, harness: Command) -> None:
+        """The committed reference run: tasks alone are compared, and it is said why there is no test per task."""
+        arguments = ("compare", "bundled/all-MiniLM-L6-v2", "baseline/hashing", "--suite", "mini")
+        done = harness(*arguments, "--results", str(ROOT / "results"))
+        assert done.returncode == 0, done.stderr
+        assert "Mean over 15 tasks: A 0.5388, B 0.3996, A - B +0.1393" in done.stdout
+        assert "A is better." in done.stdout
+        document = json.loads(harness(*arguments, "--json", "--results", str(ROOT / "results")).stdout)
+        assert document["overall"]["p"] < 0.05
+        assert len(document["tasks"]) == 15
+
+    @pytest.mark.parametrize(
+        ("names", "message"),
+        [
+            (("org/a", "org/c"), "no recorded model named 'org/c'"),
+            (("org/a@r9", "org/b"), "no recorded model named 'org/a@r9'"),
+            (("org/a@r", "org/b"), "fits 2 recorded revisions; name one of org/a@r1, org/a@r2"),
+        ],
+    )
+    def test_bad_names(self, harness: Command, results: Path, names: tuple[str, str], message: str) -> None:
+        """An unknown model or an ambiguous revision is one clear error."""
+        boards.put(results, "org/a", "MiniSTSEnglish", 0.1, revision="r2")
+        done = harness("compare", *names)
+        assert (done.returncode, message in done.stderr) == (2, True), done.stderr
+
+    def test_two_revisions_of_one_model(self, harness: Command, results: Path) -> None:
+        """MODEL@REVISION tells the runs of one model apart."""
+        boards.put(results, "org/a", "MiniSTSEnglish", 0.1, revision="r2")
+        done = harness("compare", "org/a@r1", "org/a@r2")
+        assert "MiniSTSEnglish  0.5000  0.1000  +0.4000" in done.stdout
+        assert "Only A has MiniSTSGerman, MiniSTSSpanish." in done.stdout

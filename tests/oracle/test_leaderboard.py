@@ -1,0 +1,88 @@
+"""Ranks and means equal those of mteb's own table code on the same files."""
+
+from __future__ import annotations
+
+import json
+import math
+from importlib import resources
+from pathlib import Path
+
+import pytest
+
+from harness import registry
+from harness.leaderboard import board, index, scope, selection
+
+pytest.importorskip("mteb")
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The public slice without the one file that holds a subset twice, which mteb averages and we refuse."""
+    root = tmp_path_factory.mktemp("mteb") / "results"
+    twice = Path("aari1995__German_Semantic_STS_V2") / "external" / "GermanSTSBenchmark.json"
+    for path in (shared / "public-results").rglob("*.json"):
+        name = path.relative_to(shared / "public-results")
+        if name != twice:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).write_bytes(path.read_bytes())
+    return root
+
+
+@pytest.mark.parametrize("name", ["MTEB(eng, v2)", "MTEB(deu, v1)"])
+def test_the_table(name: str, results: Path) -> None:
+    """Rank (Borda), Mean (Task), Mean (TaskType) and every type of every model that mteb shows."""
+    import mteb
+
+    loaded = mteb.ResultCache(results.parent).load_results(
+        tasks=mteb.get_benchmark(name), require_model_meta=False, include_remote=False
+    )
+    theirs = {row["Model"]: row for row in loaded.get_benchmark_result().to_dict("records")}
+    found = board.build([index.read(results)], scope.of_suite(registry.tasks(), name), title=name)
+    ours = {row.label: row for row in found.rows}
+    assert len(theirs) > 60
+    assert set(theirs) <= set(ours)  # mteb leaves out models that its registry does not know
+    complete = 0
+    for model, expected in theirs.items():
+        row = ours[model]
+        assert row.rank == expected["Rank (Borda)"], model
+        means = {"Mean (Task)": row.mean_task, "Mean (TaskType)": row.mean_type, **row.by_type}
+        for column, value in means.items():
+            if math.isnan(expected[column]):
+                assert value is None, (model, column)
+            else:
+                assert value == pytest.approx(expected[column], abs=1e-12), (model, column)
+        complete += row.mean_task is not None
+        assert (row.mean_task is None) == bool(row.missing)
+    assert complete > 30
+
+
+def test_main_revisions() -> None:
+    """`main_revisions.json` is mteb's registry of models."""
+    from mteb.models.get_model_meta import get_model_metas
+
+    theirs = {meta.name: meta.revision for meta in get_model_metas() if meta.name and meta.revision}
+    file = resources.files("harness.leaderboard") / selection.MAIN_REVISIONS
+    ours = json.loads(file.read_text(encoding="utf-8"))
+    differing = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
+    assert not differing, "write {name: revision} of mteb.models.get_model_meta.get_model_metas() to the file again"
+
+
+@pytest.mark.parametrize("name", ["MTEB(eng, v2)", "MTEB(deu, v1)"])
+def test_the_suites_are_the_benchmarks(name: str) -> None:
+    """The tasks that count on a suite's leaderboard are those of mteb's benchmark, with their types and parts."""
+    import mteb
+
+    theirs = {
+        task.metadata.name: (
+            task.metadata.type,
+            {(split, sub) for split in task.eval_splits for sub in task.hf_subsets},
+        )
+        for task in mteb.get_benchmark(name).tasks
+    }
+    ours = {task.name: (task.type, set(task.parts or ())) for task in scope.of_suite(registry.tasks(), name)}
+    assert ours == theirs

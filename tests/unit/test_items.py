@@ -1,0 +1,238 @@
+"""Per-item scores: resampled scores equal the metrics of resampled data, and the file keeps them."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harness import item_scores, metrics, results
+from harness.errors import RecordError
+from harness.items import (
+    FORMAT,
+    Items,
+    correlation,
+    get_items,
+    items_path,
+    labels,
+    matching,
+    mined,
+    put_items,
+    replicates,
+    values,
+)
+from harness.types import Part, Record
+
+PART = Part("test", "default")
+
+
+def drawn(seed: int, n: int) -> np.ndarray:
+    """Counts of one resample, and of the data itself: (2, n)."""
+    counts = np.bincount(np.random.default_rng(seed).integers(n, size=n), minlength=n)
+    return np.stack([counts, np.ones(n)]).astype(float)
+
+
+def repeated(counts: np.ndarray) -> np.ndarray:
+    return np.repeat(np.arange(len(counts)), counts.astype(int))
+
+
+class TestScores:
+    """On every resample, what counts give is what the metric gives on the items that were drawn."""
+
+    @settings(max_examples=40)
+    @given(st.integers(0, 10_000), st.integers(4, 40), st.integers(2, 12))
+    def test_correlations(self, seed: int, n: int, levels: int) -> None:
+        """Spearman and Pearson, with ties; NaN where the metric is undefined."""
+        generator = np.random.default_rng(seed)
+        left, right = generator.integers(levels, size=n) / 8, generator.integers(levels, size=n) / 4
+        counts = drawn(seed, n)
+        for ours, theirs in ((item_scores.spearman, metrics.spearman), (item_scores.pearson, metrics.pearson)):
+            for row, found in zip(counts, ours(counts, left, right), strict=True):
+                expected = theirs(left[repeated(row)], right[repeated(row)])
+                if expected is None:
+                    assert np.isnan(found) or abs(found) < 1e-6
+                else:
+                    assert found == pytest.approx(expected, abs=1e-9)
+
+    @settings(max_examples=40)
+    @given(st.integers(0, 10_000), st.integers(3, 40))
+    def test_average_precision(self, seed: int, n: int) -> None:
+        """With ties of similarity."""
+        generator = np.random.default_rng(seed)
+        similarity, positive = generator.integers(6, size=n) / 8, generator.random(n) < 0.4
+        counts = drawn(seed, n)
+        for row, found in zip(counts, item_scores.average_precision(counts, similarity, positive), strict=True):
+            at = repeated(row)
+            if positive[at].any():
+                assert found == pytest.approx(metrics.average_precision(similarity[at], positive[at]), abs=1e-12)
+            else:
+                assert np.isnan(found)
+
+    @settings(max_examples=40)
+    @given(st.integers(0, 10_000), st.integers(2, 40), st.integers(1, 6))
+    def test_labels(self, seed: int, n: int, classes: int) -> None:
+        """Accuracy and both F1 of single and several experiments, with classes that a resample lacks."""
+        generator = np.random.default_rng(seed)
+        true, predicted = generator.integers(classes, size=n), generator.integers(classes, size=(3, n))
+        counts = drawn(seed, n)
+        accuracy, macro = (how(counts, true, predicted) for how in (item_scores.accuracy, item_scores.f1_macro))
+        weighted = item_scores.f1_weighted(counts, true, predicted[0])
+        for row in range(2):
+            at = repeated(counts[row])
+            found = [metrics.classification(true[at], one[at]) for one in predicted]
+            assert accuracy[row] == pytest.approx(np.mean([each["accuracy"] for each in found]), abs=1e-12)
+            assert macro[row] == pytest.approx(np.mean([each["f1"] for each in found]), abs=1e-12)
+            assert weighted[row] == pytest.approx(found[0]["f1_weighted"], abs=1e-12)
+
+    def test_the_best_family_of_each_resample(self) -> None:
+        """max_ap is the best family's, in each resample anew."""
+        generator = np.random.default_rng(0)
+        gold = (generator.random(30) < 0.5).astype(int)
+        families = {name: generator.random(30).astype(np.float32) for name in ("cosine", "dot")}
+        items = matching(families, gold)
+        counts = np.concatenate([drawn(seed, 30) for seed in range(20)])
+        each = [item_scores.average_precision(counts, family, gold == 1) for family in families.values()]
+        assert (items.score(counts) == np.max(each, axis=0)).all()
+        assert len({int(np.argmax(pair)) for pair in zip(*each, strict=True)}) == 2
+
+    def test_merit(self) -> None:
+        """Larger is better done: values, shares of experiments, right or wrong, places by similarity and gold."""
+        assert values([0.25, 1.0], metric="ndcg_at_10", unit="query").merit().tolist() == [0.25, 1.0]
+        assert labels([1, 2], [[1, 1], [1, 2]], metric="accuracy").merit().tolist() == [1.0, 0.5]
+        assert mined([0, 1], [0, 0], metric="f1").merit().tolist() == [1.0, 0.0]
+        assert correlation([0.1, 0.9, 0.5], [1, 3, 2], metric="spearman").merit().tolist() == [0, 0, 0]
+        swapped = correlation([0.9, 0.1, 0.5], [1, 3, 2], metric="spearman").merit()
+        assert swapped == pytest.approx([-2 / 3, -2 / 3, 0])
+
+    def test_the_same_draws_for_all_models(self) -> None:
+        """Two models' replicates of one part move together; another part has draws of its own."""
+        first = values(np.arange(50), metric="m", unit="query")
+        better = values(np.arange(50) + 1, metric="m", unit="query")
+        a, b = (replicates(items, task="T", part=PART, resamples=100) for items in (first, better))
+        assert b - a == pytest.approx(np.ones(100))
+        other = replicates(first, task="T", part=Part("test", "en"), resamples=100)
+        assert not np.array_equal(a, other)
+
+
+def record(folder: Path, items: dict[Part, Items], *, fingerprint: str = "f1") -> Record:
+    """A record on disk whose main scores are those of the items."""
+    scores: dict[str, list[dict[str, object]]] = {}
+    for part, own in items.items():
+        entry = {"main_score": own.whole(), "hf_subset": part.subset, "languages": []}
+        scores.setdefault(part.split, []).append(entry)
+    made = Record(
+        task="T",
+        model="org/m",
+        revision="r",
+        dataset_revision="1",
+        scores=scores,
+        harness={"fingerprint": fingerprint, "parts": {str(part): {"seconds": {}} for part in items}},
+    )
+    path = results.put(folder, made, model_meta={})
+    return results.from_json(path.read_text(), path=path)
+
+
+EVERY_KIND = {
+    Part("test", "sts"): correlation([0.1, 0.9, 0.5, 0.4], [1, 3, 3, 2], metric="spearman"),
+    Part("test", "pairs"): matching({"cosine": [0.1, 0.9, 0.5], "dot": [3, 2, 1]}, [0, 1, 1]),
+    Part("test", "labels"): labels([0, 1, 1], [[0, 1, 0], [1, 1, 1]], metric="f1"),
+    Part("dev", "mined"): mined([0, 1, 2], [0, 2, 2], metric="f1"),
+    Part("dev", "queries"): values([0.5, 0.25], metric="ndcg_at_10", unit="query", position=[3, 7]),
+}
+
+
+class TestFile:
+    def test_round_trip(self, tmp_path: Path) -> None:
+        """Every kind comes back as it was, beside its record, and mteb's layout is not disturbed."""
+        made = record(tmp_path, EVERY_KIND)
+        path = put_items(tmp_path, made, EVERY_KIND)
+        assert path == items_path(made.path) == Path(made.path).parent / "T.items.npz"
+        found = get_items(made)
+        assert found is not None
+        assert set(found) == set(EVERY_KIND)
+        for part, own in EVERY_KIND.items():
+            assert (found[part].kind, found[part].metric, found[part].unit) == (own.kind, own.metric, own.unit)
+            assert found[part].position.tolist() == own.position.tolist()
+            assert {name: column.tolist() for name, column in found[part].columns.items()} == {
+                name: column.tolist() for name, column in own.columns.items()
+            }
+        assert [type(item) for item in results.scan(tmp_path)] == [Record]
+
+    def test_equal_items_give_equal_bytes(self, tmp_path: Path) -> None:
+        """The file is a function of its items: no time, no order of parts."""
+        made = record(tmp_path, EVERY_KIND)
+        first = put_items(tmp_path, made, EVERY_KIND).read_bytes()
+        again = put_items(tmp_path, made, dict(reversed(EVERY_KIND.items()))).read_bytes()
+        assert first == again
+
+    def test_parts_are_merged(self, tmp_path: Path) -> None:
+        """Parts that a later run computes join those of the earlier one, as in the record itself."""
+        made = record(tmp_path, EVERY_KIND)
+        for part, own in EVERY_KIND.items():
+            put_items(tmp_path, made, {part: own})
+        assert set(get_items(made) or {}) == set(EVERY_KIND)
+
+    def test_items_of_an_older_record(self, tmp_path: Path) -> None:
+        """Items of another fingerprint, or whose score is not the recorded one, are not used."""
+        items = {PART: values([0.5, 0.25], metric="m", unit="query")}
+        put_items(tmp_path, record(tmp_path, items), items)
+        assert get_items(record(tmp_path, items, fingerprint="f2")) is None
+        other = {PART: values([0.5, 0.75], metric="m", unit="query")}
+        assert get_items(record(tmp_path, other)) == {}
+
+    def test_no_items(self, tmp_path: Path) -> None:
+        """A record without items has none; one that is not on disk cannot get any."""
+        made = record(tmp_path, {PART: values([0.5], metric="m", unit="query")})
+        assert get_items(made) is None
+        elsewhere = Record(task="T", model="m", revision="r", dataset_revision="1", scores={})
+        assert get_items(elsewhere) is None
+        with pytest.raises(RecordError, match="put it first"):
+            put_items(tmp_path, elsewhere, {})
+
+    @pytest.mark.parametrize(
+        ("damage", "reason"),
+        [
+            ("cut", "not a file of items"),
+            ("text", "not a file of items"),
+            ("no header", "not a file of items"),
+            ("newer", "update embedding-harness"),
+            ("short column", "does not fit"),
+            ("missing column", "does not fit"),
+            ("pickle", "not a file of items"),
+            ("bomb", "when unpacked"),
+        ],
+    )
+    def test_broken_files(self, tmp_path: Path, damage: str, reason: str) -> None:
+        """Each defect is one clear error; nothing is unpickled, nothing large unpacked."""
+        made = record(tmp_path, {PART: values([0.5], metric="m", unit="query")})
+        path = put_items(tmp_path, made, {PART: values([0.5], metric="m", unit="query")})
+        about = {"split": "test", "subset": "default", "kind": "values", "metric": "m", "unit": "query"}
+        header = {"format": FORMAT, "fingerprint": "f1", "task": "T", "parts": [about]}
+        arrays: dict[str, object] = {"0.position": np.arange(1), "0.value": np.ones(1, np.float32)}
+        if damage == "cut":
+            path.write_bytes(path.read_bytes()[:100])
+        elif damage == "text":
+            path.write_text("hello")
+        elif damage == "bomb":
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+                for number in range(6):
+                    archive.writestr(f"{number}.npy", b"\0" * 100 * 2**20)
+        else:
+            if damage == "newer":
+                header["format"] = FORMAT + 1
+            if damage == "short column":
+                arrays["0.value"] = np.ones(2, np.float32)
+            if damage == "missing column":
+                del arrays["0.value"]
+            if damage == "pickle":
+                arrays["0.value"] = np.array([{"a": 1}], object)
+            if damage != "no header":
+                arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+            np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+        with pytest.raises(RecordError, match=reason):
+            get_items(made)

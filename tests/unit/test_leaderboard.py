@@ -1,0 +1,257 @@
+"""From results folders to ranked rows: which file counts, what is missing and why, ranks by hand."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from harness import registry
+from harness.errors import SpecError, UnknownName
+from harness.leaderboard import ranking, scope
+from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.uncertainty import with_uncertainty
+from harness.types import Part
+from tests import boards
+from tests.conftest import ROOT
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+
+
+def row(board: Leaderboard, label: str) -> Row:
+    return next(row for row in board.rows if row.label == label)
+
+
+class TestRanking:
+    def test_by_hand(self) -> None:
+        """Three models, two types: means, a missing task, Borda points with a tie, and the rank by their sum."""
+        nan = math.nan
+        scores = np.array([[0.9, 0.5, 0.4], [0.8, 0.5, 0.6], [0.7, nan, 0.2]])
+        found = ranking.rank(scores, ["STS", "STS", "Retrieval"])
+        assert found.by_type == pytest.approx(np.array([[0.7, 0.4], [0.65, 0.6], [nan, 0.2]]), nan_ok=True)
+        assert found.mean_task == pytest.approx([0.6, 1.9 / 3, nan], nan_ok=True)
+        assert found.mean_type == pytest.approx([0.55, 0.625, nan], nan_ok=True)
+        # Task 1: 2, 1, 0 points; task 2: the two that have it share ranks 1 and 2, 1.5 points each; task 3: 1, 2, 0.
+        assert found.points.tolist() == [4.5, 4.5, 0.0]
+        assert found.rank.tolist() == [1, 1, 3]
+
+    def test_partial_scores_count_for_points_alone(self) -> None:
+        """A task with some of its parts gives Borda points, as mteb has it, and no mean."""
+        scores = np.array([[math.nan, 0.5], [0.1, 0.6]])
+        partial = np.array([[0.9, 0.5], [0.1, 0.6]])
+        found = ranking.rank(scores, ["STS", "STS"], partial=partial)
+        assert found.points.tolist() == [1.0, 1.0]
+        assert math.isnan(found.mean_task[0])
+
+    @settings(max_examples=60)
+    @given(arrays.arrays(float, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.floats(0, 1, width=16)))
+    def test_points_add_up(self, scores: np.ndarray) -> None:
+        """However scores tie, each task gives n (n - 1) / 2 points in all, and a better model never ranks lower."""
+        n, tasks = scores.shape
+        found = ranking.rank(scores, ["STS"] * tasks)
+        assert found.points.sum() == pytest.approx(tasks * n * (n - 1) / 2)
+        for a in range(n):
+            for b in range(n):
+                if (scores[a] >= scores[b]).all():
+                    assert found.rank[a] <= found.rank[b]
+
+
+class TestSelection:
+    def test_the_order_of_preference(self, tmp_path: Path) -> None:
+        """mteb's main revision, then a known version, then a real revision, then the newest version."""
+        main = "8b3219a92973c328a8e22fadcfa821b5dc75636a"
+        model = "sentence-transformers/all-MiniLM-L6-v2"
+        ladder: list[tuple[str, dict[str, Any]]] = [
+            ("external", {"mteb_version": None}),
+            ("later", {"mteb_version": "1.2.3--1.9.0"}),  # a range is no version
+            ("external2", {"mteb_version": "1.38.9"}),
+            ("newer", {"mteb_version": "2.10.1"}),
+            (main, {"mteb_version": None}),
+        ]
+        for step, (revision, extra) in enumerate(ladder):
+            boards.put(tmp_path, model, "T", step / 10, revision=revision, **extra)
+            found = boards.build(tmp_path, tasks=boards.scoped("T"))
+            assert found.rows[0].scores == {"T": step / 10}, revision
+            assert found.rows[0].revisions == (revision,)
+
+    def test_the_latest_date_then_the_first_folder(self, tmp_path: Path) -> None:
+        """Two alike: the later date counts; without dates, the folder that was named first."""
+        boards.put(tmp_path / "one", "org/a", "T", 0.1, revision="r1", date=1_700_000_000.0)
+        boards.put(tmp_path / "one", "org/a", "T", 0.2, revision="r2", date=1_800_000_000.0)
+        assert boards.build(tmp_path / "one", tasks=boards.scoped("T")).rows[0].scores["T"] == 0.2
+        boards.put(tmp_path / "two", "org/b", "T", 0.3)
+        boards.put(tmp_path / "three", "org/b", "T", 0.4)
+        for folders, expected in ((("two", "three"), 0.3), (("three", "two"), 0.4)):
+            found = boards.build(*(tmp_path / name for name in folders), tasks=boards.scoped("T"))
+            assert found.rows[0].scores["T"] == expected
+
+    def test_revisions_apart(self, tmp_path: Path) -> None:
+        """With `revisions`, every revision has a row of its own, named by it."""
+        for revision, value in (("r1", 0.1), ("r2", 0.2)):
+            boards.put(tmp_path, "org/a", "T", value, revision=revision)
+        found = boards.build(tmp_path, tasks=boards.scoped("T"), revisions=True)
+        assert [entry.label for entry in found.rows] == ["org/a@r2", "org/a@r1"]
+
+    def test_variants(self, tmp_path: Path) -> None:
+        """Another precision is a row only where it was asked for, and is counted where it was not."""
+        boards.put(tmp_path, "org/a", "T", 0.1)
+        place = tmp_path / "org__a" / "r1" / "experiments" / "precision_fp16"
+        boards.write(place / "T.json", (tmp_path / "org__a" / "r1" / "T.json").read_text())
+        boards.write(
+            place / "model_meta.json",
+            '{"name": "org/a", "revision": "r1", "experiment_kwargs": {"precision": "fp16"}}',
+        )
+        plain = boards.build(tmp_path, tasks=boards.scoped("T"))
+        assert ([entry.label for entry in plain.rows], plain.variants_left_out) == (["org/a"], 1)
+        both = boards.build(tmp_path, tasks=boards.scoped("T"), variants=True)
+        assert [entry.label for entry in both.rows] == ["org/a", "org/a [precision=fp16]"]
+
+
+class TestGaps:
+    def test_every_reason(self, tmp_path: Path) -> None:
+        """Not recorded, a part lacking, no main score, refused: each gap says which."""
+        two = {Part("test", "de"): 0.5, Part("test", "en"): 0.7}
+        boards.put(tmp_path, "org/full", "A", two)
+        for task in ("B", "C", "D"):
+            boards.put(tmp_path, "org/full", task, 0.5)
+        boards.put(tmp_path, "org/gaps", "A", {Part("test", "de"): 0.9})
+        boards.put(tmp_path, "org/gaps", "B", None)
+        boards.write(tmp_path / "org__gaps" / "r1" / "C.json", "{")
+        found = boards.build(tmp_path, tasks=boards.scoped("A", "B", "C", "D", "E"))
+        assert row(found, "org/full").scores["A"] == pytest.approx(0.6)
+        with pytest.raises(StopIteration):
+            row(found, "org/gaps")  # it has no whole task, and so no row, as in mteb's table
+        boards.put(tmp_path, "org/gaps", "D", 0.5)
+        gaps = row(boards.build(tmp_path, tasks=boards.scoped("A", "B", "C", "D", "E")), "org/gaps")
+        assert gaps.missing["A"] == "lacks test/en"
+        assert gaps.missing["B"] == "no main score for test"
+        assert gaps.missing["C"].startswith("refused: not JSON")
+        assert gaps.mean_task is None
+        assert "D" not in gaps.missing
+        assert [task.name for task in found.unrecorded] == ["E"]
+
+    def test_a_task_that_nobody_can_run_here(self, tmp_path: Path) -> None:
+        """A task of a suite that is only recorded elsewhere counts, and its gap says why it cannot be filled."""
+        boards.put(tmp_path, "org/a", "STSBenchmark", 0.5)
+        boards.put(tmp_path, "org/b", "STSBenchmark", 0.5)
+        boards.put(tmp_path, "org/b", "SummEvalSummarization.v2", 0.3)
+        found = boards.build(tmp_path, tasks=scope.of_suite(registry.tasks(), "MTEB(eng, v2)"))
+        assert found.types == ("STS", "Summarization")
+        assert row(found, "org/b").mean_task == pytest.approx(0.4)
+        assert row(found, "org/a").missing == {"SummEvalSummarization.v2": "not recorded, and cannot be run here"}
+
+    def test_nothing_fits(self, tmp_path: Path) -> None:
+        """No record of these tasks, or no such model: an error with a suggestion, not an empty table."""
+        boards.put(tmp_path, "org/model", "T", 0.5)
+        with pytest.raises(UnknownName, match="no record fits"):
+            boards.build(tmp_path, tasks=boards.scoped("U"))
+        with pytest.raises(UnknownName, match="did you mean org/model"):
+            boards.build(tmp_path, tasks=boards.scoped("T"), models=["org/modle"])
+
+
+class TestScope:
+    def test_filters(self) -> None:
+        """Types, languages and exclusions narrow the tasks; a language narrows the parts."""
+        tasks = scope.of_suite(registry.tasks(), "MTEB(deu, v1)")
+        kept = scope.filtered(tasks, scope.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
+        assert {task.type for task in kept} == {"STS"}
+        assert "GermanSTSBenchmark" not in {task.name for task in kept}
+        spanish = scope.of_names(registry.tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
+        (narrowed,) = scope.filtered(spanish, scope.Filters(languages=["es"]))
+        assert {part.subset for part in narrowed.parts or ()} == {"spa_Latn"}
+        assert narrowed.languages == ("spa-Latn",)
+
+    @pytest.mark.parametrize(
+        ("filters", "message"),
+        [
+            (scope.Filters(types=["Sts"]), "did you mean STS"),
+            (scope.Filters(exclude=["Banking"]), "no task to exclude"),
+            (scope.Filters(languages=["klingon"]), "no language or subset"),
+            (scope.Filters(languages=["fr"]), "no task fits"),
+        ],
+    )
+    def test_filters_that_fit_nothing(self, filters: scope.Filters, message: str) -> None:
+        """A filter that names nothing, or leaves nothing, is an error."""
+        with pytest.raises(UnknownName, match=message):
+            scope.filtered(scope.of_suite(registry.tasks(), "mini"), filters)
+
+    def test_splits(self, tmp_path: Path) -> None:
+        """Only the chosen splits count."""
+        boards.put(tmp_path, "org/a", "T", {Part("test", "x"): 0.5, Part("validation", "x"): 0.9})
+        (task,) = scope.filtered(boards.scoped("T"), scope.Filters(splits=["test"]))
+        assert boards.build(tmp_path, tasks=(task,)).rows[0].scores == {"T": 0.5}
+
+    def test_unknown_task(self) -> None:
+        """A task that is neither declared nor recorded is an error with the nearest names."""
+        with pytest.raises(UnknownName, match="STSBenchmark"):
+            scope.of_names(registry.tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
+
+    def test_a_suite_file_with_a_task_twice(self, tmp_path: Path) -> None:
+        """A task cannot be both run and only recorded; the error names the line."""
+        (tmp_path / "suites").mkdir()
+        (tmp_path / "suites" / "odd.yaml").write_text(
+            "name: odd\ndescription: x\ntasks: [STSBenchmark]\nrecorded_only:\n"
+            "- {task: STSBenchmark, type: STS, splits: [test], subsets: {default: [eng-Latn]}}\n"
+        )
+        with pytest.raises(SpecError, match=r"odd\.yaml:5: .*listed among the tasks too"):
+            registry.tasks([tmp_path]).suite("odd")
+
+
+class TestUncertainty:
+    def test_two_runs_of_one_model_are_tied(self, tmp_path: Path) -> None:
+        """Equal scores under two names: one tie group, the same ranks, the same interval; a worse one is apart."""
+        generator = np.random.default_rng(0)
+        for number in range(12):
+            value = float(generator.uniform(0.4, 0.8))
+            for name, less in (("org/run1", 0.0), ("org/run2", 0.0), ("org/worse", 0.1)):
+                boards.put(tmp_path, name, f"T{number}", value - less)
+        found = with_uncertainty(boards.build(tmp_path, tasks=boards.scoped(*(f"T{n}" for n in range(12)))))
+        first, second, worse = (row(found, f"org/{name}") for name in ("run1", "run2", "worse"))
+        assert (first.tie_group, first.rank_span) == (second.tie_group, second.rank_span) == (1, (1, 2))
+        assert first.interval == second.interval
+        assert (worse.tie_group, worse.rank_span) == (2, (3, 3))
+
+    def test_minilm_and_hashing_on_mini(self) -> None:
+        """The committed reference run separates all-MiniLM-L6-v2 from hashing on the suite mini."""
+        tasks = scope.of_suite(registry.tasks(), "mini")
+        found = with_uncertainty(boards.build(ROOT / "results", tasks=tasks))
+        best, hashing = row(found, "bundled/all-MiniLM-L6-v2"), row(found, "baseline/hashing")
+        assert (best.rank, best.tie_group, best.rank_span) == (1, 1, (1, 1))
+        assert hashing.tie_group == 2
+        assert row(found, "baseline/bm25").interval is None  # it lacks most tasks
+
+    def test_too_few_tasks(self, tmp_path: Path) -> None:
+        """Two tasks give no interval."""
+        for task in ("A", "B"):
+            boards.put(tmp_path, "org/a", task, 0.5)
+        found = with_uncertainty(boards.build(tmp_path, tasks=boards.scoped("A", "B")))
+        assert found.uncertainty == ""
+        assert found.rows[0].interval is None
+
+
+class TestFacts:
+    def test_speed_size_and_zero_shot(self, tmp_path: Path) -> None:
+        """Tokens over seconds of encoding on the most used device; the share of tasks not trained on."""
+
+        def harness(device: str, tokens: int | None, seconds: float) -> dict[str, Any]:
+            part = {"seconds": {"encode": seconds}, "texts": 10, "tokens": tokens}
+            return {"task_type": "STS", "encoder": {"device": "cuda", "device_name": device}, "parts": {"test": part}}
+
+        meta = {"n_parameters": 5, "training_datasets": {"A": [], "elsewhere": []}}
+        boards.put(tmp_path, "org/a", "A", 0.5, meta=meta, harness=harness("H100", 1_000, 2.0))
+        boards.put(tmp_path, "org/a", "B", 0.5, harness=harness("H100", 500, 1.0), meta=meta)
+        boards.put(tmp_path, "org/a", "C", 0.5, harness=harness("CPU", 10, 100.0), meta=meta)
+        found = boards.build(tmp_path, tasks=boards.scoped("A", "B", "C")).rows[0]
+        assert found.measured.device == "H100"
+        assert found.measured.tokens_per_second == 500.0
+        assert found.zero_shot == pytest.approx(2 / 3)
+        assert found.facts.parameters == 5
