@@ -51,7 +51,9 @@ class Fake:
     ) -> None:
         self._made_of, self._rows, self._counts = made_of, rows, counts
         self.asked: list[tuple[list[str], Prompt, Role | None, Batching]] = []
-        self.facts = EncoderFacts(**{"backend": "fake", "device": "cpu", "device_name": "cpu", "precision": "fp32"} | facts)
+        self.facts = EncoderFacts(
+            **{"backend": "fake", "device": "cpu", "device_name": "cpu", "precision": "fp32"} | facts
+        )
 
     @property
     def texts(self) -> list[str]:

@@ -173,17 +173,16 @@ def checked(embeddings: Float32, texts: Sequence[str]) -> Float32:
     if not finite.all():
         raise EncodeError(
             f"the model returned NaN or infinity for {int((~finite).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts, int(np.argmin(finite)))}; try --precision fp32"
+            f"first for {_shown(texts[int(np.argmin(finite))])}; try --precision fp32"
         )
     alive = rows.any(axis=1)
     if not alive.all():
         raise EncodeError(
             f"the model returned a zero vector for {int((~alive).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts, int(np.argmin(alive)))}; a zero vector has no direction to compare"
+            f"first for {_shown(texts[int(np.argmin(alive))])}; a zero vector has no direction to compare"
         )
     return rows
 
 
-def _shown(texts: Sequence[str], index: int) -> str:
-    text = texts[index]
-    return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
+def _shown(text: str) -> str:
+    return f"{text[:60]!r}{'...' if len(text) > 60 else ''}"

@@ -34,6 +34,7 @@ from harness.types import (
     RetrievalSettings,
     Settings,
     STSSettings,
+    Texts,
 )
 from tests.conftest import SHARED, bundled_folder
 
