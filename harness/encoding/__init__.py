@@ -93,6 +93,8 @@ def encode(
         vectors = checked(encoded.embeddings, items)
         if namespace is not None:
             vectors = namespace.as_stored(vectors)
+            if not np.isfinite(vectors).all():
+                raise EncodeError("the model's vectors hold numbers beyond those of float16; use --store float32")
             namespace.put([keys[i] for i in block], vectors, tokens=encoded.tokens, truncated=encoded.truncated)
         if rows is None:
             rows = np.empty((total, vectors.shape[1]), dtype=np.float32)
