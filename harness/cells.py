@@ -12,7 +12,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
 from harness.measure import Measured, Unscored, embed, scored
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
+from harness.stages import Stage
 from harness.types import (
     EncodeOptions,
     Encoder,
@@ -148,17 +149,23 @@ def run(
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
     )
-    records, failures = [], []
+    events = []
     for event in execute(jobs, environment):
         on_event(event)
-        if event.kind in ("recorded", "kept") and event.record is not None:
-            records.append(event.record)
-        if event.failure is not None:
-            failures.append(event.failure)
+        events.append(event)
+    events = in_order(events, jobs)
+    records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
+    failures = [event.failure for event in events if event.failure is not None]
     last = {(record.model, record.revision, record.variant, record.task): record for record in records}
     if failures:
         raise CellsFailed(list(last.values()), failures)
     return list(last.values())
+
+
+def in_order(events: Sequence[Event], jobs: Sequence[Job]) -> list[Event]:
+    """`events` in the order of the jobs: a cell is recorded when others have long begun, and how many is chance."""
+    places = {id(job): place for place, job in enumerate(jobs)}
+    return sorted(events, key=lambda event: places[id(event.job)])
 
 
 def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
@@ -172,7 +179,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
-    with ThreadPoolExecutor(1, "load") as loading, ThreadPoolExecutor(1, "score") as scoring, _Opened() as opened:
+    with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()
         following = iter([(job, part) for job in jobs if job.applies for part in job.todo][1:])
@@ -270,7 +277,7 @@ def _encode(
     opened: _Opened,
     ahead: Future[_Loaded],
     environment: Environment,
-    scoring: ThreadPoolExecutor,
+    scoring: Stage,
 ) -> _Recording:
     """Stage two: the part's embeddings or hits; what follows goes to the scoring thread. Errors are the cell's."""
     try:

@@ -129,10 +129,10 @@ def do(args: argparse.Namespace) -> int:
     )
     if args.plan:
         return _show_plan(jobs, environment.results, as_json=args.json)
-    from harness.cells import execute
+    from harness.cells import execute, in_order
 
     started = time.monotonic()
-    events = show(execute(jobs, environment), jobs, quiet=args.json)
+    events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
     log = _log([event.failure for event in events if event.failure])
     if args.json:
         arguments.print_json({"results": str(environment.results), "cells": [_cell(event) for event in _final(events)]})
