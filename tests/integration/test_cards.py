@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import stat
 import subprocess
 import sys
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, ClassVar
 
 import pytest
 import yaml
@@ -245,6 +248,77 @@ def test_eval_results_in_a_clone(command: Callable[..., Any], tmp_path: Path) ->
     assert command(*base).out == "nothing to change\n"
     private = command("card", "eval-results", BUNDLED, str(tmp_path), "--results", MINI)
     assert (private.status, "its data is not on the hub" in private.err) == (2, True)
+
+
+class Answers(BaseHTTPRequestHandler):
+    """A hub that takes commits: it remembers them, or refuses with `status`."""
+
+    commits: ClassVar[list[tuple[str, list[dict[str, Any]]]]] = []
+    status: ClassVar[int] = 200
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/api/validate-yaml"):
+            self._answer(200, {"errors": [], "warnings": []})
+        elif "/preupload/" in self.path:
+            names = [file["path"] for file in json.loads(body)["files"]]
+            self._answer(
+                200, {"files": [{"path": name, "uploadMode": "regular", "shouldIgnore": False} for name in names]}
+            )
+        else:
+            self.commits.append((self.path, [json.loads(line) for line in body.splitlines()]))
+            home = f"http://{self.headers['Host']}/me/mine"
+            done = {"commitUrl": f"{home}/commit/1", "commitOid": "1", "pullRequestUrl": f"{home}/discussions/1"}
+            self._answer(self.status, done if self.status == 200 else {"error": "no"})
+
+    def _answer(self, status: int, content: Any) -> None:
+        raw = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def log_message(self, *arguments: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("status", "pull_request", "said"),
+    [
+        (200, True, "/me/mine/discussions/1"),
+        (200, False, "/me/mine/commit/1"),
+        (403, False, "the token may not write"),
+        (412, False, "somebody else changed"),
+    ],
+)
+def test_commit_through_the_client(status: int, pull_request: bool, said: str, tmp_path: Path) -> None:
+    """The hub's own client sends the file on top of the commit that was read; refusals say what to do."""
+    Answers.commits.clear()
+    Answers.status = status
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
+    Thread(target=server.serve_forever, daemon=True).start()
+    script = (
+        "from harness.cards import push\nfrom harness.errors import CardError\n"
+        "remote = push.Remote('me/mine', 'c' * 40, {})\n"
+        "try:\n"
+        "    files = {'README.md': b'---\\na: b\\n---\\n'}\n"
+        f"    print(push.commit(remote, files, message='M', as_pull_request={pull_request}))\n"
+        "except CardError as err:\n    print(err)\n"
+    )
+    env = environment(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}", HF_TOKEN="hf_test")
+    try:
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=120)
+    finally:
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    assert said in done.stdout
+    ((path, lines),) = Answers.commits
+    assert path.startswith("/api/models/me/mine/commit/main")
+    assert ("create_pr=1" in path) == pull_request
+    header, file = (line["value"] for line in lines)
+    assert (header["summary"], header["parentCommit"]) == ("M", "c" * 40)
+    assert (file["path"], base64.b64decode(file["content"])) == ("README.md", b"---\na: b\n---\n")
 
 
 # --- verify --------------------------------------------------------------------------------------------------------
