@@ -59,6 +59,7 @@ class Entry(NamedTuple):
 def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
     """Every page: its path and its text."""
     templates = _environment()
+    spans = any(row.score_intervals for row in board.rows)
     yield (
         "index.html",
         templates.get_template("index.html").render(
