@@ -80,6 +80,7 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
                 reference=_web(row.facts.reference),
                 history=entries,
                 shared=shared,
+                spans=spans,
             ),
         )
     task_page = templates.get_template("task.html")
@@ -93,6 +94,7 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
                 root="../",
                 facts=_task_facts(board, number),
                 reference=_web(task.reference),
+                spans=spans,
             ),
         )
 
