@@ -61,6 +61,7 @@ class Row:
         cells: task -> the file that its score comes from; see `Leaderboard.indices`.
         zero_shot: share of the board's tasks that the model was not trained on; None where nobody said.
         interval: of Mean (Task); see `uncertainty`.
+        score_intervals: task -> 95% interval of its score, its items drawn anew, for tasks whose items are known.
         rank_span: the ranks by Mean (Task) that the intervals leave open.
         tie_group: models that are not separable from the group's best have the same number, from 1.
     """
@@ -80,6 +81,7 @@ class Row:
     measured: Measured = field(default_factory=Measured)
     zero_shot: float | None = None
     interval: Span | None = None
+    score_intervals: Mapping[str, Span] = field(default_factory=dict)
     rank_span: tuple[int, int] | None = None
     tie_group: int | None = None
 

@@ -275,7 +275,7 @@ def test_a_task_page(page: Any, folder: Path, board: Leaderboard) -> None:
     page.goto((folder / urls.task(task)).as_uri())
     page.wait_for_selector("#scores tbody tr")
     lines = [row.inner_text() for row in page.query_selector_all("#scores tbody tr")]
-    scores = [float(line.rpartition("\t")[2]) for line in lines[:4]]
+    scores = [float(line.split("\t")[2]) for line in lines[:4]]
     assert scores == sorted(scores, reverse=True)
     assert "org/partial" in lines[4]
     assert "not recorded" in lines[4]
