@@ -261,11 +261,25 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
         print(f"FAILED {failure.cell}: {failure.error}")
     if log is not None:
         print(f"tracebacks: {log}")
+    _say_what_it_took(events)
     kept = sum(len(event.job.done) for event in events if event.kind == "kept")
     print(
         f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
         f"in {seconds:.1f} s; records in {results}"
     )
+
+
+def _say_what_it_took(events: list[Event]) -> None:
+    from harness.outputs import telemetry
+
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.kind == "recorded" and event.record is not None:
+            by_model.setdefault(_label(event.job), []).append(event.record.harness["parts"][str(event.part)])
+    if by_model:
+        print()
+    for model, parts in by_model.items():
+        print(f"{model}: {telemetry.line(parts)}")
 
 
 def _report_similarity(events: list[Event]) -> None:
