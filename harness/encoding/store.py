@@ -173,10 +173,10 @@ class Namespace:
     def _keys(self, name: str) -> NDArray[np.void] | None:
         """The keys of a block, read once, in order of the file."""
         if name not in self._blocks:
-            tensors = _open(self._folder / f"{name}{_SUFFIX}", only="keys")
-            if tensors is None or tensors["keys"].dtype != np.uint8 or tensors["keys"].shape[1:] != (16,):
+            keys = (_open(self._folder / f"{name}{_SUFFIX}", only="keys") or {}).get("keys")
+            if keys is None or keys.dtype != np.uint8 or keys.shape[1:] != (16,):
                 return None
-            self._blocks[name] = _as_bytes(tensors["keys"])
+            self._blocks[name] = _as_bytes(keys)
         return self._blocks[name]
 
 
@@ -300,7 +300,7 @@ def _open(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | N
     try:
         with safe_open(file, framework="np") as tensors:
             return {name: tensors.get_tensor(name) for name in tensors.keys() if only in (None, name)}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, KeyError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 
