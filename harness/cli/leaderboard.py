@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from harness.leaderboard.scope import ScopedTask
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
+"""Those of `outputs.leaderboard_text`, named here because `harness --help` must not load numpy; a test compares."""
 MOST_REFUSALS = 20
 
 
