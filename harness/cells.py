@@ -19,6 +19,7 @@ from typing import Any, Literal, NamedTuple
 from harness import answered, items, models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
+from harness.events import Event, Failure, in_order
 from harness.measure import Measured, Unscored, embed, scored
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
 from harness.stages import Stage
@@ -36,25 +37,6 @@ from harness.types import (
 
 _PROMPTS = ("prompts", "default_prompt")
 """Facts that a record holds by part instead: those prompts that were used."""
-
-
-class Failure(NamedTuple):
-    """A cell that could not be computed."""
-
-    cell: str
-    error: str
-    traceback: str
-
-
-class Event(NamedTuple):
-    """What just happened, for whoever shows progress."""
-
-    kind: Literal["kept", "inapplicable", "open", "load", "encode", "score", "recorded", "failed"]
-    job: Job
-    part: Part | None = None
-    record: Record | None = None
-    failure: Failure | None = None
-    message: str = ""
 
 
 def run(
@@ -160,12 +142,6 @@ def run(
     if failures:
         raise CellsFailed(list(last.values()), failures)
     return list(last.values())
-
-
-def in_order(events: Sequence[Event], jobs: Sequence[Job]) -> list[Event]:
-    """`events` in the order of the jobs: a cell is recorded when others have long begun, and how many is chance."""
-    places = {id(job): place for place, job in enumerate(jobs)}
-    return sorted(events, key=lambda event: places[id(event.job)])
 
 
 def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness import models, registry, results
+from harness import local_files, models, registry, results
 from harness.environment import results_folder as results_folder
 from harness.errors import HarnessError, UnknownName
 from harness.models import catalog
@@ -266,7 +266,5 @@ def fingerprint(
     if shape != PLAIN:
         content["shape"] = shape._asdict()
     if task.source.kind == "local":
-        from harness.data import local
-
-        content["files"] = local.digests(task)
+        content["files"] = local_files.digests(task)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -13,7 +13,7 @@ from harness.cli import arguments
 from harness.cli.progress import show
 
 if TYPE_CHECKING:
-    from harness.cells import Event, Failure
+    from harness.events import Event, Failure
     from harness.forecast import Pace
     from harness.plan import Job
 
@@ -129,10 +129,15 @@ def do(args: argparse.Namespace) -> int:
     )
     if args.plan:
         return _show_plan(jobs, environment.results, as_json=args.json)
-    from harness.cells import execute, in_order
+    from harness.events import in_order, kept
 
     started = time.monotonic()
-    events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
+    if any(job.todo for job in jobs):
+        from harness.cells import execute
+
+        events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
+    else:
+        events = show(kept(jobs), jobs, quiet=args.json)
     log = _log([event.failure for event in events if event.failure])
     if args.json:
         arguments.print_json({"results": str(environment.results), "cells": [_cell(event) for event in _final(events)]})
