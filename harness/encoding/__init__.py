@@ -93,6 +93,8 @@ def encode(
         vectors = checked(encoded.embeddings, items)
         if namespace is not None:
             vectors = namespace.as_stored(vectors)
+            if not np.isfinite(vectors).all():
+                raise EncodeError("the model's vectors hold numbers beyond those of float16; use --store float32")
             namespace.put([keys[i] for i in block], vectors, tokens=encoded.tokens, truncated=encoded.truncated)
         if rows is None:
             rows = np.empty((total, vectors.shape[1]), dtype=np.float32)
@@ -173,17 +175,16 @@ def checked(embeddings: Float32, texts: Sequence[str]) -> Float32:
     if not finite.all():
         raise EncodeError(
             f"the model returned NaN or infinity for {int((~finite).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts, int(np.argmin(finite)))}; try --precision fp32"
+            f"first for {_shown(texts[int(np.argmin(finite))])}; try --precision fp32"
         )
     alive = rows.any(axis=1)
     if not alive.all():
         raise EncodeError(
             f"the model returned a zero vector for {int((~alive).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts, int(np.argmin(alive)))}; a zero vector has no direction to compare"
+            f"first for {_shown(texts[int(np.argmin(alive))])}; a zero vector has no direction to compare"
         )
     return rows
 
 
-def _shown(texts: Sequence[str], index: int) -> str:
-    text = texts[index]
-    return f"text {index} ({text[:60]!r}{'...' if len(text) > 60 else ''})"
+def _shown(text: str) -> str:
+    return f"{text[:60]!r}{'...' if len(text) > 60 else ''}"

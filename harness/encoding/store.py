@@ -123,10 +123,13 @@ class Namespace:
             fresh = missing[places]
             if not fresh.any():
                 continue
-            block = _sound(self._folder / f"{name}{_SUFFIX}")
+            file = self._folder / f"{name}{_SUFFIX}"
+            block = _sound(file)
             if block is None:
                 self._blocks.pop(name, None)
                 continue
+            with contextlib.suppress(OSError):
+                os.utime(file)  # used: among the last to go
             held = _filled(held, places[fresh], block, rows_of_block[fresh])
             missing = ~held.found
         return held
@@ -160,16 +163,20 @@ class Namespace:
                 evict(root=self._root)
 
     def as_stored(self, rows: Float32) -> Float32:
-        """`rows` as they will come back from the store, so that the first run gives the numbers of the second."""
-        return rows if self._dtype == "float32" else rows.astype(self._dtype).astype(np.float32)
+        """`rows` as they will come back from the store, so that the first run gives the numbers of the second.
+
+        What float16 cannot hold becomes infinity.
+        """
+        with np.errstate(over="ignore"):
+            return rows if self._dtype == "float32" else rows.astype(self._dtype).astype(np.float32)
 
     def _keys(self, name: str) -> NDArray[np.void] | None:
         """The keys of a block, read once, in order of the file."""
         if name not in self._blocks:
-            tensors = _open(self._folder / f"{name}{_SUFFIX}", only="keys")
-            if tensors is None or tensors["keys"].dtype != np.uint8 or tensors["keys"].shape[1:] != (16,):
+            keys = (_open(self._folder / f"{name}{_SUFFIX}", only="keys") or {}).get("keys")
+            if keys is None or keys.dtype != np.uint8 or keys.shape[1:] != (16,):
                 return None
-            self._blocks[name] = _as_bytes(tensors["keys"])
+            self._blocks[name] = _as_bytes(keys)
         return self._blocks[name]
 
 
@@ -252,14 +259,12 @@ def _digest(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> str:
 
 
 def _sound(file: Path) -> Mapping[str, NDArray[Any]] | None:
-    """A block that is what its name says, marked as used; else None, and the file is gone."""
+    """A block that is what its name says; else None, and the file is gone."""
     tensors = _open(file)
     if tensors is None or set(tensors) != set(_TENSORS) or _digest(file.parent.name, tensors) != file.stem:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
         return None
-    with contextlib.suppress(OSError):
-        os.utime(file)
     return tensors
 
 
@@ -295,7 +300,7 @@ def _open(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | N
     try:
         with safe_open(file, framework="np") as tensors:
             return {name: tensors.get_tensor(name) for name in tensors.keys() if only in (None, name)}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError, KeyError):
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
 
 

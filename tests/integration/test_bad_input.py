@@ -393,12 +393,12 @@ def with_first_row(rows: np.ndarray[Any, Any], value: float) -> np.ndarray[Any, 
 WRONG = {
     "NaN": (
         lambda rows: with_first_row(rows, float("nan")),
-        "NaN or infinity for 1 of 6 texts, first for text 0 ('a red",
+        "NaN or infinity for 1 of 6 texts, first for 'a red",
     ),
     "infinity": (lambda rows: with_first_row(rows, float("inf")), "NaN or infinity for 1 of 6 texts"),
     "a zero vector": (
         lambda rows: with_first_row(rows, 0.0),
-        "a zero vector for 1 of 6 texts, first for text 0 ('a red",
+        "a zero vector for 1 of 6 texts, first for 'a red",
     ),
     "too few rows": (lambda rows: rows[:-1], "5 vectors for 6 texts; expected one per text"),
     "too many rows": (lambda rows: np.concatenate([rows, rows]), "12 vectors for 6 texts"),

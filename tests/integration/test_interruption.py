@@ -172,7 +172,7 @@ def test_interrupt(suite: list[str], tmp_path: Path) -> None:
 
 
 def test_interrupt_in_the_middle_of_a_write(suite: list[str], tmp_path: Path) -> None:
-    """Ctrl-C while a record is written leaves neither that record nor a temporary file."""
+    """Ctrl-C while a record is written that will not end: the command leaves in seconds, and without that record."""
     results, victim = tmp_path / "results", f"{NAMES[1]}.json"
     process = start(tmp_path, HELD.format(name=f"/{victim}"), *suite)
     until(lambda: bool(list(results.rglob(f".{victim}.tmp"))), process)
@@ -181,7 +181,37 @@ def test_interrupt_in_the_middle_of_a_write(suite: list[str], tmp_path: Path) ->
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert set(records(results)) == {NAMES[0]}
-    assert not list(results.rglob("*.tmp"))
+
+
+LOADED_SLOWLY = """
+import sys, time
+from harness import cli, data
+
+load = data.load
+
+def slowly(task, part):
+    if task.name == {name!r}:
+        print("loading", file=sys.stderr, flush=True)
+        time.sleep(600)
+    return load(task, part)
+
+data.load = slowly
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""The command with a data set that takes ten minutes to come."""
+
+
+def test_interrupt_while_data_is_loading(suite: list[str], tmp_path: Path) -> None:
+    """Ctrl-C does not wait for a data set that is still on its way; what was finished by then is on disk."""
+    results = tmp_path / "results"
+    process = start(tmp_path, LOADED_SLOWLY.format(name=NAMES[1]), *suite)
+    until(lambda: len(records(results)) == 1, process)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert err.endswith("harness: interrupted; finished records are kept\n")
+    assert set(records(results)) == {NAMES[0]}
 
 
 SUBSETS = [f"s{number}" for number in range(8)]

@@ -15,7 +15,8 @@ from harness.data import mteb_bridge
 from harness.errors import DataError, UnknownName
 from harness.measure import measure
 from harness.models.baselines import Hashing
-from harness.types import Part, Prompt, TaskSpec
+from harness.types import Part, TaskSpec
+from tests.encoders import one_block
 from tests.oracle.mteb_tasks import plain, same
 
 pytest.importorskip("mteb.mocks.mock_tasks", reason="the oracle is mteb")
@@ -46,7 +47,7 @@ class Theirs:
 
     def encode(self, inputs: Any, **_: Any) -> np.ndarray:
         texts = [text for batch in inputs for text in batch["text"]]
-        return Hashing().encode(texts, prompt=Prompt(None, None), role=None).embeddings
+        return one_block(Hashing(), texts).embeddings
 
     def similarity(self, left: Any, right: Any) -> np.ndarray:
         return np.asarray(left) @ np.asarray(right).T

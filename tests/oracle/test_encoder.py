@@ -17,12 +17,12 @@ import pytest
 import harness
 from harness import encoding, models, registry
 from harness.errors import ModelError
-from harness.types import EncodeOptions, Encoder, Prompt, Role, Texts
+from harness.types import Batching, EncodeOptions, Encoder, Role, Texts
 from tests.conftest import bundled_folder
+from tests.encoders import NO_PROMPT, one_block
 from tests.tiny import CHARACTERS, MAX_LENGTH, add_module, save_sentence_transformer, save_static, save_transformer
 
 PROMPTS = {"query": "query: ", "document": "text: ", "sort": "sort this: "}
-NO_PROMPT = Prompt(None, None)
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +55,17 @@ def some_texts(n: int, *, seed: int = 0) -> list[str]:
     return [*texts[:40], "", *texts[40:], *texts[:7]]
 
 
-def encode(encoder: Encoder, texts: Sequence[str], *, role: Role | None = None) -> Any:
+def encode(
+    encoder: Encoder, texts: Sequence[str], *, role: Role | None = None, batching: Batching = "tokens"
+) -> encoding.Embedded:
     """As a run does it: the prompt is the one that the encoder has for the role in some task."""
     task = registry.tasks().get("MiniSTSGerman")
     asked = Texts(items=texts, role=role)
-    return encoding.encode(encoder, asked, prompt=encoding.prompt_for(encoder, task, asked))
+    return encoding.encode(encoder, asked, prompt=encoding.prompt_for(encoder, task, asked), batching=batching)
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
 def least_cosine(left: np.ndarray, right: np.ndarray) -> float:
@@ -73,13 +79,16 @@ def least_cosine(left: np.ndarray, right: np.ndarray) -> float:
 @pytest.mark.parametrize("role", [None, "query", "document"])
 @pytest.mark.parametrize("model", ["prompted", "unprompted"])
 def test_the_same_bits(model: str, role: Role | None, request: pytest.FixtureRequest) -> None:
-    """With our batches, prompts and roles the vectors are those of sentence-transformers to the last bit."""
+    """With mteb's batches, prompts and roles the vectors are those of sentence-transformers to the last bit."""
     folder = request.getfixturevalue(model)
     reference, texts = theirs(folder), some_texts(150)
     method = {None: reference.encode, "query": reference.encode_query, "document": reference.encode_document}[role]
-    found = encode(opened(folder), texts, role=role).embeddings
+    encoder, expected = opened(folder), method(texts)
+    found = encode(encoder, texts, role=role, batching="mteb").embeddings
     assert found.dtype == np.float32
-    assert np.array_equal(found, method(texts))
+    assert np.array_equal(found, expected)
+    by_tokens = encode(encoder, texts, role=role).embeddings
+    np.testing.assert_allclose(unit(by_tokens), unit(expected), atol=1e-6)
 
 
 def test_the_roles_differ(prompted: Path) -> None:
@@ -90,14 +99,16 @@ def test_the_roles_differ(prompted: Path) -> None:
 
 
 def test_the_same_bits_of_a_real_model() -> None:
-    """all-MiniLM-L6-v2 on real sentences: equal to the last bit, over several batches."""
+    """all-MiniLM-L6-v2 on real sentences: equal to the last bit in mteb's batches, and to 1e-6 in ours."""
     from harness import data
     from harness.types import Part
 
     gold = data.load(registry.tasks().get("MiniSTSGerman"), Part("test", "default")).gold
     texts = [*gold.left, *gold.right][:100]  # type: ignore[union-attr]
-    found = encode(opened(models.BUNDLED), texts).embeddings
-    assert np.array_equal(found, theirs(bundled_folder()).encode(texts))
+    encoder, expected = opened(models.BUNDLED), theirs(bundled_folder()).encode(texts)
+    assert encoder.facts.backend == "harness"
+    assert np.array_equal(encode(encoder, texts, batching="mteb").embeddings, expected)
+    np.testing.assert_allclose(encode(encoder, texts).embeddings, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 100, 5000])
@@ -113,13 +124,11 @@ def test_batches_by_tokens(batch_tokens: int, prompted: Path) -> None:
 @pytest.mark.parametrize("batch_tokens", [None, 100])
 def test_no_texts(batch_tokens: int | None, unprompted: Path) -> None:
     """Nothing in, nothing out."""
-    encoded = encode_nothing(opened(unprompted, batch_tokens=batch_tokens))
-    assert encoded.embeddings.shape[0] == 0
-    assert (encoded.tokens, encoded.truncated) == (0, 0)
-
-
-def encode_nothing(encoder: Encoder) -> Any:
-    return encoder.encode([], prompt=NO_PROMPT, role=None)
+    encoder = opened(unprompted, batch_tokens=batch_tokens)
+    assert encode(encoder, []).embeddings.shape[0] == 0
+    assert list(encoder.encode([], prompt=NO_PROMPT, role=None)) == []
+    empty = one_block(encoder, [])
+    assert empty.embeddings.shape[0] == len(empty.tokens) == len(empty.truncated) == 0
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -152,12 +161,13 @@ def test_counts_at_the_models_own_length(unprompted: Path) -> None:
 
 
 def test_counts_of_a_text_that_comes_twice(unprompted: Path) -> None:
-    """Batches by tokens feed a text once, but every text that was cut counts."""
+    """Batches by tokens feed a text once, but every text counts, and every one that was cut."""
     texts = ["a" * 30, "b", "a" * 30, "a" * 30]
-    by_tokens = encode(opened(unprompted, max_length=10, batch_tokens=100), texts)
-    by_count = encode(opened(unprompted, max_length=10), texts)
-    assert (by_tokens.tokens, by_tokens.truncated) == (10 + 3, 3)
-    assert (by_count.tokens, by_count.truncated) == (3 * 10 + 3, 3)
+    encoder = opened(unprompted, max_length=10)
+    by_tokens, as_mteb = encode(encoder, texts), encode(encoder, texts, batching="mteb")
+    assert (by_tokens.tokens, by_tokens.truncated, by_tokens.fed) == (3 * 10 + 3, 3, 10 + 3)
+    assert (as_mteb.tokens, as_mteb.truncated, as_mteb.fed) == (3 * 10 + 3, 3, 3 * 10 + 3)
+    assert (by_tokens.computed, as_mteb.computed) == (2 * 10, 4 * 10)  # "b" is padded to ten
 
 
 def test_too_long_a_maximum_length(unprompted: Path) -> None:
@@ -169,43 +179,50 @@ def test_too_long_a_maximum_length(unprompted: Path) -> None:
 # --- too little memory ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("batch_tokens", [None, 2000])
-def test_out_of_memory(batch_tokens: int | None, unprompted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where batches above four texts do not fit, smaller ones do it: all texts, in order, counted once."""
+def cramped(encoder: Any, *, room: int, sizes: list[int]) -> None:
+    """Batches above `room` texts no longer fit in memory."""
     import torch
 
-    texts = some_texts(100)
-    expected = encode(opened(unprompted), texts)
-    encoder = opened(unprompted, batch_tokens=batch_tokens)
-    roomy, sizes = encoder._model.forward, []
+    direct = hasattr(encoder, "_forward")
+    roomy = encoder._forward if direct else encoder._model.forward
 
-    def cramped(features: dict[str, Any], **options: Any) -> Any:
-        sizes.append(len(features["input_ids"]))
-        if sizes[-1] > 4:
+    def forward(inputs: Any, *where: Any, **options: Any) -> Any:
+        sizes.append(len(inputs.ids if direct else inputs["input_ids"]))
+        if sizes[-1] > room:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return roomy(features, **options)
+        return roomy(inputs, *where, **options)
 
-    monkeypatch.setattr(encoder._model, "forward", cramped)
-    found = encode(encoder, texts)
+    if direct:
+        encoder._forward = forward
+    else:
+        encoder._model.forward = forward
+
+
+@pytest.mark.parametrize("batching", ["tokens", "mteb"])
+@pytest.mark.parametrize("model", ["prompted", "unprompted"])
+def test_out_of_memory(batching: Batching, model: str, request: pytest.FixtureRequest) -> None:
+    """Where batches above four texts do not fit, smaller ones do it: all texts, in order, counted once."""
+    folder, texts = request.getfixturevalue(model), some_texts(100)
+    expected = encode(opened(folder), texts, batching=batching)
+    encoder, sizes = opened(folder), []
+    cramped(encoder, room=4, sizes=sizes)
+    found = encode(encoder, texts, batching=batching)
     assert max(sizes) > 4 >= min(sizes)
     assert least_cosine(found.embeddings, expected.embeddings) > 0.99999
     assert found.truncated == expected.truncated > 0
-    if batch_tokens is None:
-        assert found.tokens == expected.tokens
+    assert found._replace(embeddings=None) == expected._replace(embeddings=None)
 
 
-def test_out_of_memory_for_good(unprompted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", ["prompted", "unprompted"])
+def test_out_of_memory_for_good(model: str, request: pytest.FixtureRequest) -> None:
     """A single text that does not fit is an error, not a missing row."""
     import torch
 
-    encoder = opened(unprompted)
-
-    def full(features: dict[str, Any], **options: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr(encoder._model, "forward", full)
+    encoder, sizes = opened(request.getfixturevalue(model)), []
+    cramped(encoder, room=0, sizes=sizes)
     with pytest.raises(torch.OutOfMemoryError):
         encode(encoder, some_texts(20))
+    assert min(sizes) == 1
 
 
 # --- kinds of models -----------------------------------------------------------------------------------------------
@@ -223,7 +240,7 @@ def test_a_plain_transformers_model(tmp_path: Path) -> None:
         states = AutoModel.from_pretrained(folder)(**features).last_hidden_state
     counted = features["attention_mask"][:, :, None]
     expected = ((states * counted).sum(dim=1) / counted.sum(dim=1)).numpy()
-    found = encode(opened(folder), texts).embeddings
+    found = encode(opened(folder), texts, batching="mteb").embeddings
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.array_equal(found, theirs(folder).encode(texts))
 

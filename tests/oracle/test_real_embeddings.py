@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import harness
-from harness import data, models, registry, search
+from harness import data, encoding, models, registry, search
 from harness.evaluators import EVALUATORS
 from harness.types import (
     ClassificationSettings,
@@ -34,6 +34,7 @@ from harness.types import (
     RetrievalSettings,
     Settings,
     STSSettings,
+    Texts,
 )
 from tests.conftest import SHARED, bundled_folder
 
@@ -168,9 +169,9 @@ def vectors(problems: Iterable[Problem]) -> dict[str, np.ndarray]:
     bundled_folder()
     texts = list(dict.fromkeys(text for problem in problems for text in texts_of(problem.gold)))
     encoder = models.open_model(models.resolve(models.BUNDLED), CPU)
-    encoded = encoder.encode(texts, prompt=Prompt(None, None), role=None)  # type: ignore[union-attr]
+    embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None))  # type: ignore[arg-type]
     encoder.close()
-    return dict(zip(texts, encoded.embeddings, strict=True))
+    return dict(zip(texts, embedded.embeddings, strict=True))
 
 
 def texts_of(gold: Gold) -> Iterator[str]:

@@ -11,13 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.models.baselines import BM25, Hashing
-from harness.types import Encoder, Prompt, Ranked, Searcher
-
-NO_PROMPT = Prompt(None, None)
+from harness.types import Encoder, Ranked, Searcher
+from tests.encoders import one_block
 
 
 def encode(*texts: str) -> np.ndarray:
-    return Hashing().encode(texts, prompt=NO_PROMPT, role=None).embeddings
+    return one_block(Hashing(), texts).embeddings
 
 
 # --- hashing ---------------------------------------------------------------------------------------------------------
@@ -66,8 +65,12 @@ def test_hashing_gives_a_unit_vector_for_any_text(texts: list[str]) -> None:
 
 def test_hashing_counts_words_as_tokens() -> None:
     """Tokens are words; nothing is ever cut."""
-    encoded = Hashing().encode(["two words", "", "and three more"], prompt=NO_PROMPT, role=None)
-    assert (encoded.tokens, encoded.truncated) == (5, 0)
+    encoded = one_block(Hashing(), ["two words", "", "and three more"])
+    assert encoded.tokens is not None
+    assert encoded.truncated is not None
+    assert encoded.tokens.tolist() == [2, 0, 3]
+    assert encoded.truncated.tolist() == [False] * 3
+    assert encoded.computed == 5
 
 
 def test_what_the_baselines_are() -> None:

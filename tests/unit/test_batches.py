@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.encoding import batches
 from harness.encoding.batches import by_count, by_tokens, unique
 
 LENGTHS = st.lists(st.integers(0, 600), max_size=80)
@@ -28,23 +29,52 @@ def test_unique_is_reversible(texts: list[str]) -> None:
 
 
 def test_by_count() -> None:
-    """So many texts a batch, most characters first."""
-    assert [batch.tolist() for batch in by_count([3, 9, 1, 7, 5], size=2)] == [[1, 3], [4, 0], [2]]
-    assert by_count([], size=2) == []
+    """So many positions a batch, in order, the rest in the last."""
+    assert [batch.tolist() for batch in by_count(5, size=2)] == [[0, 1], [2, 3], [4]]
+    assert [batch.tolist() for batch in by_count(4, size=2)] == [[0, 1], [2, 3]]
+    assert by_count(0, size=2) == []
 
 
-def test_by_count_orders_ties_as_sentence_transformers() -> None:
-    """Among equal lengths the order is numpy's default sort of the negated lengths, whatever that is."""
+def test_the_order_of_mteb() -> None:
+    """Most characters first; ties as numpy's default sort of the negated lengths leaves them, stable or not."""
+    assert batches.in_order_of_mteb([3, 9, 1, 7, 5]).tolist() == [1, 3, 4, 0, 2]
     lengths = [4, 2, 4, 4, 2] * 9
-    order = np.concatenate(by_count(lengths, size=7))
-    assert order.tolist() == np.argsort([-length for length in lengths]).tolist()
+    assert batches.in_order_of_mteb(lengths).tolist() == np.argsort([-length for length in lengths]).tolist()
+    assert batches.in_order_of_mteb([]).tolist() == []
+
+
+def test_blocks() -> None:
+    """Longest first, equal ones in the order given; at most 2,048 texts and 262,144 characters after padding."""
+    assert [block.tolist() for block in batches.blocks([3, 9, 3, 7])] == [[1, 3, 0, 2]]
+    assert [len(block) for block in batches.blocks([1] * 5000)] == [2048, 2048, 904]
+    # 26 texts of 10,000 characters are 260,000; one more would be 270,000
+    assert [len(block) for block in batches.blocks([10_000] * 60)] == [26, 26, 8]
+    assert [len(block) for block in batches.blocks([10**6, 10**6])] == [1, 1]
+    assert batches.blocks([]) == []
+
+
+@given(st.lists(st.sampled_from([0, 1, 7, 100, 3_000, 300_000]), max_size=200))
+def test_blocks_leave_no_text_out(lengths: list[int]) -> None:
+    """Each position once, lengths falling, stable, whatever the lengths."""
+    order = [int(i) for block in batches.blocks(lengths) for i in block]
+    assert order == sorted(range(len(lengths)), key=lambda i: -lengths[i])
+
+
+def test_blocks_of_mteb() -> None:
+    """Blocks hold whole batches of 32, in mteb's order."""
+    lengths = [i % 97 for i in range(5000)]
+    blocks = batches.blocks_of_mteb(lengths)
+    assert [len(block) for block in blocks] == [2048, 2048, 904]
+    assert all(len(block) % batches.MTEB_BATCH == 0 for block in blocks[:-1])
+    assert np.concatenate(blocks).tolist() == batches.in_order_of_mteb(lengths).tolist()
+    assert batches.blocks_of_mteb([]) == []
 
 
 def test_by_tokens() -> None:
     """Longest first; a batch holds as many texts as fit the budget when padded to its longest."""
     # 9 | 5 5 fit 10 | 3 3 3 fit 9 of 10 (a fourth would make 12) | 1 is left
-    batches = by_tokens([3, 5, 9, 3, 5, 1, 3], budget=10)
-    assert [batch.tolist() for batch in batches] == [[2], [1, 4], [0, 3, 6], [5]]
+    cut = by_tokens([3, 5, 9, 3, 5, 1, 3], budget=10)
+    assert [batch.tolist() for batch in cut] == [[2], [1, 4], [0, 3, 6], [5]]
 
 
 def test_by_tokens_takes_a_text_that_exceeds_the_budget() -> None:
@@ -53,23 +83,21 @@ def test_by_tokens_takes_a_text_that_exceeds_the_budget() -> None:
     assert [batch.tolist() for batch in by_tokens([0, 0, 0], budget=2)] == [[0, 1], [2]]
 
 
-@given(LENGTHS, st.integers(1, 40))
-def test_by_count_leaves_no_text_out(lengths: list[int], size: int) -> None:
-    """Each position once, full batches but for the last, lengths falling."""
-    batches = by_count(lengths, size=size)
-    order = [int(i) for batch in batches for i in batch]
-    assert sorted(order) == list(range(len(lengths)))
-    assert all(len(batch) == size for batch in batches[:-1])
-    assert [lengths[i] for i in order] == sorted(lengths, reverse=True)
+@given(st.integers(0, 200), st.integers(1, 40))
+def test_by_count_leaves_no_text_out(count: int, size: int) -> None:
+    """Each position once and in order, full batches but for the last."""
+    cut = by_count(count, size=size)
+    assert [int(i) for batch in cut for i in batch] == list(range(count))
+    assert all(len(batch) == size for batch in cut[:-1])
 
 
 @given(LENGTHS, st.integers(1, 1000))
 def test_by_tokens_leaves_no_text_out_and_keeps_the_budget(lengths: list[int], budget: int) -> None:
     """Each position once, lengths falling, stable; padded size within the budget unless it is one text."""
-    batches = by_tokens(lengths, budget=budget)
-    order = [int(i) for batch in batches for i in batch]
+    cut = by_tokens(lengths, budget=budget)
+    order = [int(i) for batch in cut for i in batch]
     assert order == sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for batch in batches:
+    for batch in cut:
         padded = len(batch) * max(1, max(lengths[i] for i in batch))
         assert padded <= budget or len(batch) == 1
 
@@ -77,6 +105,6 @@ def test_by_tokens_leaves_no_text_out_and_keeps_the_budget(lengths: list[int], b
 @given(LENGTHS, st.integers(1, 1000))
 def test_by_tokens_wastes_no_room(lengths: list[int], budget: int) -> None:
     """A batch is closed only when one more text would not have fitted."""
-    batches = by_tokens(lengths, budget=budget)
-    for batch in batches[:-1]:
+    cut = by_tokens(lengths, budget=budget)
+    for batch in cut[:-1]:
         assert (len(batch) + 1) * max(1, lengths[batch[0]]) > budget

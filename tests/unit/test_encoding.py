@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,42 +11,70 @@ from hypothesis import strategies as st
 
 from harness import encoding
 from harness.errors import EncodeError
-from harness.similarity import paired_cosine
-from harness.types import Encoded, EncoderFacts, Prompt, Role, Source, STSSettings, TaskSpec, Texts
+from harness.types import Prompt, Source, STSSettings, TaskSpec, Texts
+from tests.encoders import NO_PROMPT, Fake, vector_of
 
-TEXTS = ["one", "two", "three"]
+TEXTS = ["three", "two", "one"]
 
 
 def rows(*values: float, dtype: type = np.float32) -> np.ndarray[Any, Any]:
     return np.array([[value, 1.0] for value in values], dtype=dtype)
 
 
-class Fake:
-    """Returns what it was told to, and remembers how it was asked."""
-
-    def __init__(self, answer: Any, **facts: Any) -> None:
-        self.answer = answer
-        self.asked: list[tuple[list[str], Prompt, Role | None]] = []
-        self.facts = EncoderFacts(backend="fake", device="cpu", device_name="cpu", precision="fp32", **facts)
-
-    def encode(self, texts: Sequence[str], *, prompt: Prompt, role: Role | None) -> Encoded:
-        self.asked.append((list(texts), prompt, role))
-        return Encoded(self.answer, 7, 1)
-
-    def similarity_pairwise(self, left: Any, right: Any) -> Any:
-        return paired_cosine(left, right)
-
-    def close(self) -> None:
-        return
+def answering(answer: Any) -> Fake:
+    """An encoder that returns `answer` whatever it is asked."""
+    return Fake(rows=lambda texts: answer)
 
 
 def test_a_good_answer_passes_unchanged() -> None:
-    """Rows, token count and truncation are handed on; the prompt and the role reach the model."""
-    fake = Fake(rows(1, 2, 3))
-    encoded = encoding.encode(fake, Texts(items=TEXTS, role="query"), prompt=Prompt("query", "q: "))
-    assert (encoded.tokens, encoded.truncated) == (7, 1)
-    assert encoded.embeddings is fake.answer
-    assert fake.asked == [(TEXTS, Prompt("query", "q: "), "query")]
+    """Rows come in the order of the texts, counts are sums; the prompt, the role and the batching reach the model."""
+    fake = Fake(rows=lambda texts: rows(*(len(text) for text in texts)))
+    prompt = Prompt("query", "q: ")
+    embedded = encoding.encode(fake, Texts(items=["ab", "a longer text", "abc"], role="query"), prompt=prompt)
+    assert embedded.embeddings.tolist() == [[2, 1], [13, 1], [3, 1]]
+    assert embedded._replace(embeddings=None) == (None, 3, 0, 18, 1, 18, 18)
+    assert fake.asked == [(["a longer text", "abc", "ab"], prompt, "query", "tokens")]
+
+
+def test_a_repeated_text_is_encoded_once() -> None:
+    """Batches by tokens take each text once; its tokens and its being cut count as often as it comes."""
+    fake = Fake()
+    embedded = encoding.encode(fake, Texts(items=["ab", "much too long", "ab", "much too long"]), prompt=NO_PROMPT)
+    assert fake.texts == ["much too long", "ab"]
+    assert embedded.embeddings[[0, 1]].tolist() == embedded.embeddings[[2, 3]].tolist()
+    assert (embedded.encoded, embedded.tokens, embedded.fed, embedded.truncated) == (2, 30, 15, 2)
+
+
+def test_batches_of_mteb_take_every_text() -> None:
+    """With mteb's batches a text that comes twice is encoded twice, longest first, and rows are in the texts' order."""
+    fake, texts = Fake(), ["ab", "abcd", "ab", "abc"]
+    embedded = encoding.encode(fake, Texts(items=texts), prompt=NO_PROMPT, batching="mteb")
+    assert [len(text) for text in fake.texts] == [4, 3, 2, 2]
+    assert {batching for *_, batching in fake.asked} == {"mteb"}
+    assert embedded.embeddings.tolist() == [vector_of(text, "None").tolist() for text in texts]
+
+
+def test_counts_that_are_not_known() -> None:
+    """A model that does not tell tokens gives None, never a wrong sum."""
+    embedded = encoding.encode(Fake(counts=False), Texts(items=TEXTS), prompt=NO_PROMPT)
+    assert embedded[3:] == (None, None, None, None)
+
+
+def test_no_texts() -> None:
+    """Nothing in, nothing out: the model is not asked."""
+    fake = Fake({"model": "m"})
+    embedded = encoding.encode(fake, Texts(items=[]), prompt=NO_PROMPT, keep="float32")
+    assert embedded.embeddings.shape[0] == 0
+    assert embedded[1:] == (0, 0, 0, 0, 0, 0)
+    assert fake.asked == []
+
+
+def test_vectors_of_two_widths_are_refused() -> None:
+    """A model whose vectors change their width from block to block cannot be scored."""
+    fake = Fake(rows=lambda texts: np.ones((len(texts), 1 + len(texts[0]) % 2), dtype=np.float32))
+    texts = [character * 200_000 for character in "ab"] + ["c" * 99_999]
+    with pytest.raises(EncodeError, match="vectors of 2 and of 1 dimensions"):
+        encoding.encode(fake, Texts(items=texts), prompt=NO_PROMPT)
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -68,16 +95,16 @@ def test_other_floats_become_float32(dtype: type) -> None:
         (rows(1, 2, 3).astype(int), "type int64; expected one row of floats"),
         (np.array(["a", "b", "c"])[:, None], "expected one row of floats"),
         (None, "expected one row of floats"),
-        (rows(1, float("nan"), float("nan")), r"NaN or infinity for 2 of 3 texts, first for text 1 \('two'\)"),
-        (rows(float("-inf"), 1, 1), r"NaN or infinity for 1 of 3 texts, first for text 0 \('one'\)"),
-        (rows(1, 2, 3) * np.array([[1], [1], [0]]), r"a zero vector for 1 of 3 texts, first for text 2 \('three'\)"),
+        (rows(1, float("nan"), float("nan")), r"NaN or infinity for 2 of 3 texts, first for 'two'"),
+        (rows(float("-inf"), 1, 1), r"NaN or infinity for 1 of 3 texts, first for 'three'"),
+        (rows(1, 2, 3) * np.array([[1], [1], [0]]), r"a zero vector for 1 of 3 texts, first for 'one'"),
         (np.ones((3, 0), np.float32), "a zero vector for 3 of 3 texts"),
     ],
 )
 def test_a_bad_answer_is_refused(answer: Any, message: str) -> None:
     """Anything but one finite, non-zero vector per text is an error that names the first text it concerns."""
     with pytest.raises(EncodeError, match=message):
-        encoding.encode(Fake(answer), Texts(items=TEXTS), prompt=Prompt(None, None))
+        encoding.encode(answering(answer), Texts(items=TEXTS), prompt=NO_PROMPT, batching="mteb")
 
 
 def test_float64_beyond_float32_is_infinite() -> None:
@@ -95,7 +122,7 @@ def test_float64_below_float32_is_zero() -> None:
 
 def test_a_long_text_is_cut_in_the_message() -> None:
     """Messages show the first 60 characters of a text."""
-    with pytest.raises(EncodeError, match=rf"first for text 0 \('{'x' * 60}'\.\.\.\)"):
+    with pytest.raises(EncodeError, match=rf"first for '{'x' * 60}'\.\.\.;"):
         encoding.checked(rows(float("nan")), ["x" * 500])
 
 
@@ -123,6 +150,6 @@ def test_the_prompt_of_a_task() -> None:
         main_metric="pearson",
         settings=STSSettings(),
     )
-    fake = Fake(None, prompts={"STS": "s: ", "query": "q: ", "house": "h: "}, default_prompt="house")
+    fake = Fake(prompts={"STS": "s: ", "query": "q: ", "house": "h: "}, default_prompt="house")
     assert encoding.prompt_for(fake, task, Texts(items=[])) == Prompt("STS", "s: ")
-    assert encoding.prompt_for(Fake(None), task, Texts(items=[])) == Prompt(None, None)
+    assert encoding.prompt_for(Fake(), task, Texts(items=[])) == Prompt(None, None)

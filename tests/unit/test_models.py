@@ -12,7 +12,8 @@ import pytest
 from harness import models
 from harness.errors import ModelError, UnknownName
 from harness.models.function import FunctionEncoder
-from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt
+from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, Shape
+from tests.encoders import one_block
 
 
 def saved(folder: Path, **files: str) -> Path:
@@ -133,10 +134,13 @@ def test_a_callable_gets_a_list_and_nothing_else() -> None:
         return [[1.0, 2.0]] * len(texts)
 
     texts = ("a", "b")
-    encoded = FunctionEncoder(function).encode(texts, prompt=Prompt("query", "q: "), role="query")
-    assert seen == [["a", "b"]]
-    assert encoded.embeddings.tolist() == [[1, 2], [1, 2]]
-    assert (encoded.tokens, encoded.truncated) == (None, None)
+    encoder = FunctionEncoder(function)
+    first, second = encoder.encode([texts, ["c"]], prompt=Prompt("query", "q: "), role="query")
+    assert seen == [["a", "b"], ["c"]]
+    assert first.embeddings.tolist() == [[1, 2], [1, 2]]
+    assert second.embeddings.tolist() == [[1, 2]]
+    assert first[1:] == (None, None, None)
+    assert encoder.identity(prompt=Prompt("query", "q: "), role="query") is None
 
 
 def test_a_callable_may_return_a_tensor() -> None:
@@ -151,7 +155,7 @@ def test_a_callable_may_return_a_tensor() -> None:
         def numpy(self) -> Any:
             return np.array([[3.0]], dtype=np.float32)
 
-    encoded = FunctionEncoder(lambda texts: Tensor()).encode(["a"], prompt=Prompt(None, None), role=None)
+    encoded = one_block(FunctionEncoder(lambda texts: Tensor()), ["a"])
     assert encoded.embeddings.tolist() == [[3]]
 
 
@@ -170,13 +174,31 @@ BASELINE = ModelSpec(name="baseline/bm25", revision="1", location="", origin="ba
         ({"precision": "bf16"}, "precision=bf16"),
         ({"max_length": 128}, "max_length=128"),
         ({"precision": "fp16", "max_length": 128}, "max_length=128, precision=fp16"),
-        ({"batch_tokens": 4096, "device": "cpu"}, ""),
+        ({"batch_tokens": 4096, "device": "cpu", "batching": "mteb"}, ""),
+        ({"store": "off"}, ""),
+        ({"store": "float16"}, "store=float16"),
     ],
 )
 def test_variants(options: dict[str, Any], variant: str) -> None:
-    """Half precision and another maximum length that were asked for set a record apart; devices and batches do not."""
+    """What changes numbers and was asked for sets a record apart; devices and batches do not."""
     assert models.variant(HUB, EncodeOptions(**options)) == variant
     assert models.variant(BASELINE, EncodeOptions(**options)) == ""
+
+
+@pytest.mark.parametrize(
+    ("shape", "variant"),
+    [
+        (Shape(64, None), "dims=64"),
+        (Shape(None, "int8"), "quantize=int8"),
+        (Shape(64, "binary"), "dims=64, quantize=binary"),
+    ],
+)
+def test_variants_of_a_shape(shape: Shape, variant: str) -> None:
+    """Fewer dimensions and fewer bits set a record apart, that of a baseline too."""
+    assert models.variant(HUB, EncodeOptions(), shape=shape) == variant
+    assert models.variant(models.resolve("baseline/hashing"), EncodeOptions(), shape=shape) == variant
+    both = models.variant(HUB, EncodeOptions(precision="bf16"), max_texts=50, shape=shape)
+    assert both.split(", ") == sorted(["max_texts=50", "precision=bf16", *variant.split(", ")])
 
 
 def test_precision_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,88 +1,243 @@
-"""Batches through a forward pass: rows come back in order, memory errors halve the batch, others pass through."""
+"""Blocks through lanes: rows come back in order, memory errors halve a batch, others come out, no thread is left."""
 
 from __future__ import annotations
 
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.encoding.pipeline import encode
+from harness.encoding import pipeline
+from harness.encoding.pipeline import Batch, Prepared
+from harness.types import Encoded
+
+Launch = pipeline.Launch
+BLOCKS = st.lists(st.lists(st.integers(0, 10**6).map(str), max_size=14), max_size=6)
 
 
-def rows_of(batch: list[str]) -> np.ndarray:
-    """A row that tells the text: its number, and the size of nothing else."""
-    return np.array([[float(text), 1.0] for text in batch], dtype=np.float32)
+def rows_of(texts: Sequence[str]) -> np.ndarray:
+    """A row that tells the text."""
+    return np.array([[float(text), 1.0] for text in texts], dtype=np.float32)
 
 
 def is_memory(err: BaseException) -> bool:
     return isinstance(err, MemoryError)
 
 
-@given(st.permutations(range(12)), st.lists(st.integers(1, 5), min_size=1))
-def test_rows_come_back_in_order(order: list[int], sizes: list[int]) -> None:
-    """Whatever the batches, row i is text i's."""
-    batches, start = [], 0
-    while start < len(order):
-        size = sizes[len(batches) % len(sizes)]
-        batches.append(np.array(order[start : start + size]))
-        start += size
-    done: list[int] = []
-    texts = [str(i) for i in range(12)]
-    result = encode(texts, batches=batches, forward=rows_of, is_out_of_memory=is_memory, on_batch=done.append)
-    assert result.dtype == np.float32
-    assert result[:, 0].tolist() == list(range(12))
-    assert done == [len(batch) for batch in batches]
+def batch_of(positions: np.ndarray, texts: Sequence[str]) -> Batch:
+    def halves() -> tuple[Batch, Batch]:
+        half = len(positions) // 2
+        return batch_of(positions[:half], texts), batch_of(positions[half:], texts)
+
+    inputs = [texts[i] for i in positions]
+    return Batch(positions, inputs, 10 * len(positions), halves if len(positions) > 1 else None)
 
 
-def test_out_of_memory_halves_the_batch() -> None:
+def prepared(size: int, *, backwards: bool = False) -> Callable[[Sequence[str]], Prepared]:
+    """Batches of `size` texts; `backwards`, the last texts come first."""
+
+    def prepare(texts: Sequence[str]) -> Prepared:
+        order = np.arange(len(texts))[:: -1 if backwards else 1]
+        cut = [batch_of(order[start : start + size], texts) for start in range(0, len(order), size)]
+        lengths = np.array([len(text) for text in texts], dtype=np.int32)
+        return Prepared(cut, lengths, lengths > 3)
+
+    return prepare
+
+
+def at_once(forward: Callable[[Sequence[str]], np.ndarray] = rows_of) -> Launch:
+    """A lane that computes when it is started, as on a CPU."""
+
+    def launch(texts: Any) -> Callable[[], np.ndarray]:
+        rows = forward(texts)
+        return lambda: rows
+
+    return launch
+
+
+def later(forward: Callable[[Sequence[str]], np.ndarray] = rows_of) -> Launch:
+    """A lane that computes, and fails, when its rows are fetched, as on a GPU."""
+    return lambda texts: lambda: forward(texts)
+
+
+def encode(blocks: Sequence[Sequence[str]], *lanes: Launch, size: int = 3, **options: Any) -> Iterator[Encoded]:
+    return pipeline.encode(blocks, prepare=prepared(size, **options), lanes=lanes, is_out_of_memory=is_memory)
+
+
+def lane_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("lane-", "tokenize"))]
+
+
+@settings(max_examples=60, deadline=None)
+@given(BLOCKS, st.integers(1, 5), st.integers(1, 4), st.booleans(), st.sampled_from([at_once, later]))
+def test_rows_come_back_in_order(
+    blocks: list[list[str]], size: int, lanes: int, backwards: bool, lane: Callable[[], Launch]
+) -> None:
+    """Whatever the blocks, the batches and the number of lanes: block i's row j is that of text j, with its counts."""
+    found = list(encode(blocks, *[lane() for _ in range(lanes)], size=size, backwards=backwards))
+    assert len(found) == len(blocks)
+    for encoded, texts in zip(found, blocks, strict=True):
+        assert encoded.embeddings.dtype == np.float32
+        assert encoded.embeddings.tolist() == rows_of(texts).tolist()
+        assert encoded.tokens is not None
+        assert encoded.truncated is not None
+        assert encoded.tokens.tolist() == [len(text) for text in texts]
+        assert encoded.truncated.tolist() == [len(text) > 3 for text in texts]
+        assert encoded.computed == 10 * len(texts)
+
+
+def test_a_slow_lane_changes_nothing() -> None:
+    """A lane that is slower than the others delays rows and does not move them."""
+
+    def slowly(texts: Sequence[str]) -> np.ndarray:
+        time.sleep(0.01)
+        return rows_of(texts)
+
+    blocks = [[str(100 * block + i) for i in range(12)] for block in range(4)]
+    found = list(encode(blocks, at_once(slowly), at_once(), later()))
+    assert [encoded.embeddings.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
+
+
+def test_every_lane_works() -> None:
+    """Two lanes are used at the same time: each waits in its forward pass until the other has begun."""
+    both = threading.Barrier(2, timeout=10)
+
+    def together(texts: Sequence[str]) -> np.ndarray:
+        both.wait()
+        return rows_of(texts)
+
+    (encoded,) = encode([["1", "2"]], at_once(together), at_once(together), size=1)
+    assert encoded.embeddings[:, 0].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("lane", [at_once, later])
+def test_out_of_memory_halves_the_batch(lane: Callable[[Any], Launch]) -> None:
     """A batch that does not fit is cut in halves until it does; the next batch is tried whole again."""
     sizes: list[int] = []
 
-    def forward(batch: list[str]) -> np.ndarray:
-        sizes.append(len(batch))
-        if len(batch) > 2:
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        sizes.append(len(texts))
+        if len(texts) > 2:
             raise MemoryError
-        return rows_of(batch)
+        return rows_of(texts)
 
-    texts = [str(i) for i in range(10)]
-    batches = [np.arange(5), np.arange(5, 10)]
-    result = encode(texts, batches=batches, forward=forward, is_out_of_memory=is_memory)
-    assert result[:, 0].tolist() == list(range(10))
+    (encoded,) = encode([[str(i) for i in range(10)]], lane(forward), size=5)
+    assert encoded.embeddings[:, 0].tolist() == list(range(10))
+    assert encoded.computed == 100
     # 5 -> 2 and 3; 3 -> 1 and 2; the same again
-    assert sizes == [5, 2, 3, 1, 2] * 2
+    assert sorted(sizes) == sorted([5, 2, 3, 1, 2] * 2)
 
 
-def test_a_single_text_that_does_not_fit_is_an_error() -> None:
-    """No text is left out: when one alone does not fit, the error is the caller's."""
+@settings(max_examples=40, deadline=None)
+@given(BLOCKS, st.integers(1, 14), st.integers(1, 3), st.sampled_from([at_once, later]), st.integers(1, 4))
+def test_out_of_memory_loses_no_text(
+    blocks: list[list[str]], size: int, lanes: int, lane: Callable[[Any], Launch], room: int
+) -> None:
+    """However little fits, every text gets its row."""
 
-    def forward(batch: list[str]) -> np.ndarray:
-        if "3" in batch:
+    def cramped(texts: Sequence[str]) -> np.ndarray:
+        if len(texts) > room:
+            raise MemoryError
+        return rows_of(texts)
+
+    found = list(encode(blocks, *[lane(cramped) for _ in range(lanes)], size=size))
+    assert [encoded.embeddings.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
+
+
+@pytest.mark.parametrize("lane", [at_once, later])
+def test_a_single_text_that_does_not_fit_is_an_error(lane: Callable[[Any], Launch]) -> None:
+    """No text is left out: when one alone does not fit, the error is the caller's; blocks before it have come."""
+
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        if "3" in texts:
             raise MemoryError("too long")
-        return rows_of(batch)
+        return rows_of(texts)
 
+    answers = encode([["1", "2"], ["4", "3"], ["5"]], lane(forward))
+    assert next(answers).embeddings[:, 0].tolist() == [1, 2]
     with pytest.raises(MemoryError, match="too long"):
-        encode(list("0123"), batches=[np.arange(4)], forward=forward, is_out_of_memory=is_memory)
+        next(answers)
+    assert lane_threads() == []
 
 
-def test_other_errors_are_not_retried() -> None:
-    """An error that is not about memory passes through at once."""
+@pytest.mark.parametrize("lane", [at_once, later])
+def test_other_errors_are_not_retried(lane: Callable[[Any], Launch]) -> None:
+    """An error that is not about memory comes out at once, from any of several lanes."""
     calls: list[int] = []
 
-    def forward(batch: list[str]) -> np.ndarray:
-        calls.append(len(batch))
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        calls.append(len(texts))
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        encode(list("0123"), batches=[np.arange(4)], forward=forward, is_out_of_memory=is_memory)
+        list(encode([list("0123")], lane(forward), lane(forward), size=4))
     assert calls == [4]
+    assert lane_threads() == []
+
+
+@pytest.mark.parametrize("where", ["blocks", "prepare"])
+def test_errors_before_the_model_come_out(where: str) -> None:
+    """An error of whoever gives the blocks, or of the tokenizer, comes out and leaves no thread."""
+
+    def blocks() -> Iterator[list[str]]:
+        yield ["1"]
+        if where == "blocks":
+            raise LookupError("no more")
+        yield ["2"]
+
+    def prepare(texts: Sequence[str]) -> Prepared:
+        if texts == ["2"]:
+            raise LookupError("no more")
+        return prepared(3)(texts)
+
+    with pytest.raises(LookupError, match="no more"):
+        list(pipeline.encode(blocks(), prepare=prepare, lanes=[at_once()], is_out_of_memory=is_memory))
+    assert lane_threads() == []
+
+
+def test_leaving_early() -> None:
+    """A caller that stops after the first block leaves no thread behind, and little is computed in vain."""
+    seen: list[str] = []
+
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        seen.extend(texts)
+        return rows_of(texts)
+
+    answers = encode([[str(i)] for i in range(1000)], at_once(forward), at_once(forward))
+    next(answers)
+    assert len(lane_threads()) >= 2
+    answers.close()  # type: ignore[attr-defined]
+    assert lane_threads() == []
+    assert len(seen) < 10
+
+
+def test_blocks_are_taken_as_they_are_needed() -> None:
+    """Memory stays bounded: no more than a few blocks are tokenized ahead of the one that is asked for."""
+    taken: list[int] = []
+
+    def blocks() -> Iterator[list[str]]:
+        for block in range(50):
+            taken.append(block)
+            yield [str(block)]
+
+    answers = pipeline.encode(blocks(), prepare=prepared(1), lanes=[at_once()], is_out_of_memory=is_memory)
+    for place, encoded in enumerate(answers):
+        assert encoded.embeddings[0, 0] == place
+        assert len(taken) <= place + 4
 
 
 def test_no_texts() -> None:
-    """Nothing in, nothing out: no forward pass."""
+    """No blocks, nothing; an empty block, an empty answer; no forward pass for either."""
 
-    def forward(batch: list[str]) -> np.ndarray:
+    def forward(texts: Sequence[str]) -> np.ndarray:
         raise AssertionError("called without texts")
 
-    result = encode([], batches=[], forward=forward, is_out_of_memory=is_memory)
-    assert (result.shape, result.dtype) == ((0, 0), np.float32)
+    assert list(encode([], at_once(forward))) == []
+    first, second = encode([[], []], at_once(forward))
+    assert first.embeddings.shape[0] == second.embeddings.shape[0] == 0
+    assert first.computed == 0
