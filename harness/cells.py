@@ -310,13 +310,14 @@ def _score(
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = _record(job, part, facts, data.loaded, measured)
     path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
-    own = answered.items_of(job.task, data.loaded.gold, measured)
-    if own is not None:
-        items.put_items(environment.results, replace(record, path=str(path)), {part: own})
     merged = results.get(
         environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
     )
-    return replace(merged or record, path=str(path))
+    whole = replace(merged or record, path=str(path))
+    own = answered.items_of(job.task, data.loaded.gold, measured)
+    if own is not None:  # with the record of all parts: items of parts that it lacks would be dropped
+        items.put_items(environment.results, whole, {part: own})
+    return whole
 
 
 def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:

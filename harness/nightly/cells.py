@@ -8,6 +8,7 @@ take longer than a night with nothing to do may.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import NamedTuple, cast
 from harness import models
 from harness import plan as planning
 from harness.errors import HarnessError
+from harness.items import SUFFIX
 from harness.leaderboard import index
 from harness.leaderboard.columns import NONE
 from harness.leaderboard.index import Index
@@ -134,7 +136,7 @@ def agenda(
         HarnessError: the files of a local task cannot be read.
     """
     own = index.read(plan.results) if plan.results.is_dir() else None
-    known = _known(own) if own is not None else _Known({}, {}, {}, {})
+    known = _known(own) if own is not None else _Known({}, {}, {}, {}, frozenset())
     contents = {task.name: planning.task_content(task) for task, _ in tasks}
     todo: list[Cell] = []
     recorded: list[Recorded] = []
@@ -170,7 +172,7 @@ def agenda(
                         baseline=entry.wanted.baseline,
                     )
                     score = file.scores.get(part) if file and file.fingerprint == fingerprint else None
-                    if file is not None and score is not None:
+                    if file is not None and score is not None and not _lost_items(file, known):
                         recorded.append(Recorded(cell, score, file.date, file.path))
                     else:
                         todo.append(replace(cell, why=_why(cell, file, known)))
@@ -188,6 +190,11 @@ def _settings(model: ModelSpec, plan: Plan) -> list[tuple[EncodeOptions, str, st
         variant = models.variant(model, options)
         found.setdefault(variant, (options, models.precision(model, options), variant))
     return list(found.values())
+
+
+def _lost_items(file: _File, known: _Known) -> bool:
+    """Whether a record lacks its per-item scores, though others of the task have them: a run was killed in between."""
+    return not file.has_items and file.path.name in known.itemized
 
 
 def _rechecked(recorded: Sequence[Recorded], *, count: int, now: float) -> list[Recorded]:
@@ -208,15 +215,20 @@ class _File(NamedTuple):
     date: float
     path: Path
     problem: str
+    has_items: bool
 
 
 class _Known(NamedTuple):
-    """Of the index: files by model, revision, variant and task; revisions by model, variant and task; and rates."""
+    """Of the index: files by model, revision, variant and task; revisions by model, variant and task; and rates.
+
+    `itemized` are the names of the files that have items beside them, for some model.
+    """
 
     files: Mapping[tuple[str, str, str, str], _File]
     revisions: Mapping[tuple[str, str, str], list[str]]
     tokens: Mapping[str, float]
     pace: Mapping[str, float]
+    itemized: frozenset[str]
 
 
 def _known(own: Index) -> _Known:
@@ -224,6 +236,7 @@ def _known(own: Index) -> _Known:
     strings, facts = columns.strings, columns.facts
     owners = [folder.owner.identity for folder in own.folders]
     folders = [str(own.root / folder.path) for folder in own.folders]
+    itemized = [_itemized(folder) for folder in folders]
     scores = list(zip(*(columns.scores[name].tolist() for name in ("split", "subset", "value")), strict=True))
     names = ("folder", "name", "problem", "facts", "first", "count", "date", "seconds")
     files: dict[tuple[str, str, str, str], _File] = {}
@@ -247,6 +260,7 @@ def _known(own: Index) -> _Known:
             date,
             Path(f"{folders[folder]}/{file_name}"),
             "" if problem == NONE else strings[problem],
+            task in itemized[folder],
         )
         revisions.setdefault((who.model, who.variant, task), []).append(who.revision)
         if told and told.tokens:
@@ -255,7 +269,14 @@ def _known(own: Index) -> _Known:
                 so_far = spent.get(who.model, (0.0, 0))
                 spent[who.model] = (so_far[0] + seconds, so_far[1] + told.tokens)
     pace = {model: seconds / count for model, (seconds, count) in spent.items()}
-    return _Known(files, revisions, tokens, pace)
+    named = frozenset(f"{task}.json" for tasks in itemized for task in tasks)
+    return _Known(files, revisions, tokens, pace, named)
+
+
+def _itemized(folder: str) -> frozenset[str]:
+    """The tasks whose items lie in a folder."""
+    with os.scandir(folder) as entries:
+        return frozenset(entry.name.removesuffix(SUFFIX) for entry in entries if entry.name.endswith(SUFFIX))
 
 
 def _why(cell: Cell, file: _File | None, known: _Known) -> str:
@@ -266,6 +287,8 @@ def _why(cell: Cell, file: _File | None, known: _Known) -> str:
         return f"the record is broken ({file.problem})"
     if file.fingerprint is None:
         return "the record is another program's"
+    if file.fingerprint == cell.fingerprint and cell.part in file.scores:
+        return "its per-item scores are missing"
     if file.fingerprint == cell.fingerprint:
         return "this part is not recorded yet"
     if file.precision is not None and file.precision != cell.precision:

@@ -307,8 +307,10 @@ def deliver(folder: Path, answer: Answer) -> Path:
     own = answer.delivered
     assert own is not None
     path = results.put(folder, own.record, model_meta=own.model_meta)
+    record = own.record
+    whole = results.get(folder, model=record.model, revision=record.revision, task=record.task, variant=record.variant)
     if own.items:
-        put_items(folder, dataclasses.replace(own.record, path=str(path)), own.items)
+        put_items(folder, dataclasses.replace(whole or record, path=str(path)), own.items)
     return path
 
 

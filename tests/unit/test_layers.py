@@ -30,6 +30,7 @@ OWNERS = {
     "rich": ("cli/progress.py",),
     "mteb": ("data/mteb_bridge.py",),
     "pandas": (),
+    "ray": ("nightly/ray_engine.py",),
     "jinja2": ("outputs/site/pages.py",),
     "packaging": ("leaderboard/selection.py",),
 }
