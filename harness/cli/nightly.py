@@ -245,7 +245,7 @@ def _status(plan: Plan, *, as_json: bool) -> int:
     _print_status(status, running=running)
     if night is not None:
         failed = f", {len(night.failures)} failed" if night.failures else ""
-        left = f", {night.left} left by the budget" if night.left else ""
+        left = f", {night.left} left for the next night" if night.left else ""
         print(f"last night: {night.name}, {len(night.cells)} cells, {night.computed} computed{failed}{left}")
     return 0
 

@@ -106,7 +106,7 @@ def same_settings(before: NightCell, after: NightCell) -> bool:
 def causes(before: NightCell, was: World, after: NightCell, now: World) -> tuple[Cause, ...]:
     """Whatever is recorded of a cell and differs, the likeliest reasons first."""
     found = [
-        *_changed("model commit", before.revision, after.revision),
+        *_changed("model commit", _short(before.revision), _short(after.revision)),
         *_changed("data", _short(before.data), _short(after.data)),
         *_changed("data revision", _short(before.dataset_revision), _short(after.dataset_revision)),
         *_changed("metric", before.metric, after.metric),

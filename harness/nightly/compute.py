@@ -80,12 +80,10 @@ class CellComputer:
 
 def _fitting(cell: Cell) -> Encoder | Searcher:
     """The cell's model, in the precision that was planned."""
-    encoder = models.open_model(cell.model, cell.options)
-    used = encoder.facts.precision
+    used = models.precision(cell.model, cell.options)
     if used != cell.precision:
-        encoder.close()
         raise EncodeError(
             f"{cell.label}: planned in {cell.precision}, and this worker would use {used}; "
             "name the precision in the plan (precisions: [fp32])"
         )
-    return encoder
+    return models.open_model(cell.model, cell.options)

@@ -113,7 +113,7 @@ class Engine(Protocol):
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Do the work, in about this order, and tell what happens.
 
-        Once `stop()` says so nothing more is started; what is under way is finished and told.
+        Once `stop()` says so, or a disk is full, nothing more is started; what is under way is finished and told.
         """
         ...
 

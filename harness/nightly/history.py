@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import time
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -142,9 +143,9 @@ def read(path: Path) -> Night:
     """
     try:
         with on_disk(path, "read"):
-            content = gzip.decompress(path.read_bytes())
-        night = msgspec.json.decode(content, type=Night)
-    except (gzip.BadGzipFile, EOFError, msgspec.DecodeError) as err:
+            content = path.read_bytes()
+        night = msgspec.json.decode(gzip.decompress(content), type=Night)
+    except (gzip.BadGzipFile, zlib.error, EOFError, msgspec.DecodeError) as err:
         raise RecordError(f"{path}: not a snapshot of a night ({err}); move it away") from err
     if night.format > FORMAT:
         raise RecordError(f"{path}: format {night.format}, expected {FORMAT}; update embedding-harness")

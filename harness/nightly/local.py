@@ -50,8 +50,13 @@ class LocalEngine:
         def go_on() -> bool:
             return not (stopped.is_set() or stop())
 
+        def tell(outcome: Outcome) -> None:
+            if outcome.answer.trouble == "disk":  # nothing that is computed now could be recorded
+                stopped.set()
+            news.put(outcome)
+
         threads = [
-            threading.Thread(target=self._serve, args=(number, waiting, news, go_on), daemon=True)
+            threading.Thread(target=self._serve, args=(number, waiting, tell, go_on, news), daemon=True)
             for number in range(len(self._workers))
         ]
         for thread in threads:
@@ -76,8 +81,9 @@ class LocalEngine:
         self,
         number: int,
         waiting: _Waiting,
-        news: queue.SimpleQueue[Outcome | None],
+        tell: Callable[[Outcome], None],
         go_on: Callable[[], bool],
+        news: queue.SimpleQueue[Outcome | None],
     ) -> None:
         """One worker's evening: next work, until there is none or it is time to stop."""
         name, held = f"worker {number}", None
@@ -86,17 +92,17 @@ class LocalEngine:
             while go_on() and (work := waiting.take(held)) is not None:
                 held = work.cell.group
                 for attempt in range(self._options.retries + 1):
-                    news.put(Outcome("started", work, name))
+                    tell(Outcome("started", work, name))
                     answer = self._workers[number].compute(work)
                     last = attempt == self._options.retries or answer.trouble not in AGAIN or not go_on()
                     if last:
-                        news.put(Outcome("done", work, name, answer))
+                        tell(Outcome("done", work, name, answer))
                         break
-                    news.put(Outcome("again", work, name, answer))
+                    tell(Outcome("again", work, name, answer))
                     _sleep(self._options.backoff * 2**attempt, go_on)
         except Exception as err:  # ours: whoever waits for the work must hear of it
             if work is not None:
-                news.put(Outcome("done", work, name, Answer(trouble="error", reason=f"{type(err).__name__}: {err}")))
+                tell(Outcome("done", work, name, Answer(trouble="error", reason=f"{type(err).__name__}: {err}")))
         finally:
             news.put(None)
 

@@ -238,7 +238,8 @@ def _wanted(item: Value, folder: Path, *, baseline: bool) -> Wanted:
     else:
         value = item.fields((), ("name", "glob", "collection", "trust_remote_code", "allow_pickle"))
         given = [name for name in ("name", "glob", "collection") if value[name].present]
-        if len(given) != 1:
+        misspelt = isinstance(item.content, dict) and not set(item.content) <= set(value)  # one defect, not two
+        if len(given) != 1 and not misspelt:
             item.wrong(f"expected one of name, glob and collection, found {', '.join(given) or 'none'}")
         made = Wanted(
             name=value["name"].label(),

@@ -56,7 +56,7 @@ def sentence(report: Report) -> str:
         return "nothing was recorded"
     pieces = [f"night {night.name}: {night.computed} computed, {len(night.cells)} cells"]
     pieces += [f"{len(night.failures)} failed"] if night.failures else []
-    pieces += [f"{night.left} left by the budget"] if night.left else []
+    pieces += [f"{night.left} left for the next night"] if night.left else []
     pieces += [f"{len(report.alerts.alerts)} alerts"] if report.alerts.alerts else []
     pieces += [f"{len(report.problems)} problems"] if report.problems else []
     return ", ".join(pieces)

@@ -66,15 +66,14 @@ def only_one(plan: Plan) -> Iterator[None]:
 
     with contextlib.ExitStack() as held:
         for folder in sorted({plan.results, plan.history}):
-            with on_disk(folder, "written"):
+            with on_disk(folder / LOCK, "written"):
                 folder.mkdir(parents=True, exist_ok=True)
-            try:
-                with on_disk(folder / LOCK, "locked"):
+                try:
                     held.enter_context(FileLock(folder / LOCK, timeout=0))
-            except Timeout:
-                raise AlreadyRunning(_who_runs(plan, folder)) from None
-            except NotImplementedError as err:
-                raise HarnessError(f"{folder}: its file system cannot lock files; choose another disk") from err
+                except Timeout:
+                    raise AlreadyRunning(_who_runs(plan, folder)) from None
+                except NotImplementedError as err:
+                    raise HarnessError(f"{folder}: its file system cannot lock files; choose another disk") from err
         yield
 
 

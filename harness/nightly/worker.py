@@ -10,6 +10,7 @@ import importlib
 import os
 import pickle
 import queue
+import signal
 import sys
 import threading
 import time
@@ -29,10 +30,11 @@ def main(computer: str) -> None:
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
-    threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the night, which then ends us
     module, _, name = computer.partition(":")
     own: Any = getattr(importlib.import_module(module), name)()
+    inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
+    threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     _send(answers, READY)
     while True:
         work = inbox.get()
