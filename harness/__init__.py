@@ -16,6 +16,7 @@ The line that a number travels, in reading order:
     comparison      two of these rows, task by task
     outputs         records, leaderboards -> tables, sites
     cards           records <-> the results in model cards
+    nightly         all of it every night: plan -> cells -> snapshot -> alerts
     cli             the command `harness`
 
 `harness.run(models, tasks)` does all of it. Importing this package imports nothing heavy.

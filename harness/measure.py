@@ -205,25 +205,30 @@ def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
 
 def _searched(fields: _Fields, gold: Ranked) -> Callable[[Answers], Scores]:
     """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
-    return _of_hits(fields.task, gold, _hits(fields, gold, 0, len(gold.documents)))
+    texts = _texts(fields.task, gold)
+    queries = fields.encode("queries", texts["queries"])
+    hits = _hits(fields, gold, queries, texts["documents"], first=0, end=len(gold.documents))
+    return _of_hits(fields.task, gold, hits)
 
 
-def _hits(fields: _Fields, gold: Ranked, first: int, end: int) -> Hits:
+def _texts(task: TaskSpec, gold: Ranked) -> dict[str, Texts]:
+    from harness.evaluators import EVALUATORS
+
+    return EVALUATORS["Retrieval"].texts(gold, task.settings)
+
+
+def _hits(fields: _Fields, gold: Ranked, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
     """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
     from harness import search
-    from harness.evaluators import EVALUATORS
 
     task = fields.task
     assert isinstance(task.settings, RetrievalSettings)
-    texts = EVALUATORS["Retrieval"].texts(gold, task.settings)
-    documents = texts["documents"]
 
     def blocks() -> Iterator[Float32]:
         for start in range(first, end, _CORPUS_BLOCK):
             block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
             yield fields.encode("documents", block)
 
-    queries = fields.encode("queries", texts["queries"])
     depth, similarity = max(task.settings.k_values), fields.encoder.facts.similarity
     if gold.candidates is None:
         ids = gold.document_ids[first:end]
@@ -263,10 +268,14 @@ def search_shard(
     assert isinstance(loaded.gold, Ranked)
     n = len(loaded.gold.documents)
     start, stop = _bound(n, number, of), _bound(n, number + 1, of)
-    fields = _Fields(task, encoder, options, PLAIN)
-    hits = _hits(fields, loaded.gold, start, stop)
-    if number:  # the queries are encoded for every shard, and count once
-        fields.counts.texts -= len(loaded.gold.queries)
+    fields, texts = _Fields(task, encoder, options, PLAIN), _texts(task, loaded.gold)
+    queries = fields.encode("queries", texts["queries"])
+    if number:  # encoded for every shard, they belong to the part once
+        counts = fields.counts
+        counts.texts = 0
+        counts.tokens = None if counts.tokens is None else 0
+        counts.truncated = None if counts.truncated is None else 0
+    hits = _hits(fields, loaded.gold, queries, texts["documents"], first=start, end=stop)
     return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
 
 

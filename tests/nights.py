@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -111,9 +112,10 @@ class Sleeper:
     """Computes nothing, for a time that the task's name tells: `0.5`, `0.5 crash`, `hang`, `error`."""
 
     def compute(self, work: Work) -> Answer:
-        """Sleep, or worse."""
-        import os
-
+        """Sleep, or worse. Where `NIGHTS_STARTS` names a folder, a line there says that it began."""
+        if folder := os.environ.get("NIGHTS_STARTS"):
+            with (Path(folder) / str(os.getpid())).open("a") as file:
+                file.write(f"{work.cell.task.name}\n")
         seconds, _, end = work.cell.task.name.partition(" ")
         if seconds == "hang":
             time.sleep(600)

@@ -12,6 +12,7 @@ disk, for records come back to the night and go through its store.
 from __future__ import annotations
 
 import os
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +24,7 @@ from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
 from harness.nightly.plan_file import EngineOptions
 from harness.nightly.supervisor import Supervisor
 
+_REACH_SECONDS = 10.0
 _TICK = 0.5
 """Seconds between two looks at whether to stop, while nothing happens."""
 
@@ -74,6 +76,7 @@ class RayEngine:
         self._ray, self._options, self._computer = ray, options, computer
         self._ours = not ray.is_initialized()
         if self._ours:
+            self._check_reachable()
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
             try:
                 if options.address == "local":
@@ -81,23 +84,33 @@ class RayEngine:
                 else:
                     ray.init(address=options.address, **quiet)
             except (ConnectionError, RuntimeError, ValueError) as err:
-                raise HarnessError(
-                    f"engine ray: no cluster at {options.address!r} ({_first_line(err)}); start one with `ray start "
-                    "--head`, name its address, or use `address: local`"
-                ) from err
+                raise _no_cluster(options.address, _first_line(err)) from err
         self._actors: list[Any] = []
         retrying = ray.method(retry_exceptions=True, max_task_retries=options.retries)
         retrying(Actor.compute)  # notes it on the function
         self._remote = ray.remote(Actor)
 
+    def _check_reachable(self) -> None:
+        """Ray itself tries for minutes to reach a cluster that is gone."""
+        address = self._options.address
+        if address == "auto":
+            address = os.environ.get("RAY_ADDRESS") or _started_here()
+        host, _, port = address.rpartition(":")
+        if host and port.isdecimal() and "/" not in host:
+            try:
+                socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
+            except OSError as err:
+                raise _no_cluster(address, _first_line(err)) from err
+
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """See `engine.Engine`."""
-        pending: dict[Any, Work] = {}
+        pending: dict[Any, tuple[Work, Any]] = {}
+        left: dict[Any, int] = {}
         for share in shares(work, places=self._places()):
             actor = self._actor()
+            left[actor] = len(share)
             self._actors.append(actor)
-            for one in share:
-                pending[actor.compute.remote(one)] = one
+            pending |= {actor.compute.remote(one): (one, actor) for one in share}
         cancelled = False
         while pending:
             if not cancelled and stop():
@@ -106,21 +119,23 @@ class RayEngine:
                     self._ray.cancel(call)
             ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=_TICK)
             for call in ready:
-                one = pending.pop(call)
+                one, actor = pending.pop(call)
                 answer = self._answer(call)
+                left[actor] -= 1
+                if not left[actor]:  # its place is for the next one, which Ray has waiting
+                    self._release([actor])
                 if answer is not None:
                     yield Outcome("done", one, "ray", answer)
-        self._release()
 
     def close(self) -> None:
         """See `engine.Engine`."""
-        self._release()
+        self._release(list(self._actors))
         if self._ours and self._ray.is_initialized():
             self._ray.shutdown()
 
-    def _release(self) -> None:
-        actors, self._actors = self._actors, []
+    def _release(self, actors: Sequence[Any]) -> None:
         for actor in actors:
+            self._actors.remove(actor)
             self._ray.kill(actor)
 
     def _places(self) -> int:
@@ -179,6 +194,23 @@ def shares(work: Sequence[Work], *, places: int) -> list[list[Work]]:
             break
         count[most] += 1
     return [groups[group][number :: count[group]] for group in groups for number in range(count[group])]
+
+
+def _started_here() -> str:
+    """The address that `ray start` has left on this machine; empty where there is none."""
+    try:
+        from ray._private.services import find_bootstrap_address
+
+        return str(find_bootstrap_address(None) or "")
+    except Exception:  # not part of Ray's public face: then Ray finds out by itself, more slowly
+        return ""
+
+
+def _no_cluster(address: str, why: str) -> HarnessError:
+    return HarnessError(
+        f"engine ray: no cluster at {address!r} ({why}); start one with `ray start --head`, name its address, or use "
+        "`address: local`"
+    )
 
 
 def _first_line(err: BaseException) -> str:
