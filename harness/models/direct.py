@@ -75,7 +75,9 @@ class BertEncoder:
             prompts_from="catalog" if known else "model",
             default_prompt=None if known else model.default_prompt,
         )
-        self._identity = identity(spec, self.facts, packages=("torch", "transformers", "tokenizers"))
+        self._identity = identity(
+            spec, self.facts, packages=("embedding-harness", "torch", "transformers", "tokenizers")
+        )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
         """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
