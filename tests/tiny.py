@@ -84,17 +84,20 @@ def save_sentence_transformer(
     return folder
 
 
-def save_static(folder: Path) -> Path:
+def save_static(folder: Path, *, normalize: bool = False, prompts: Mapping[str, str] | None = None) -> Path:
     """A vector for every token, and their mean for a text: no transformer, no attention, no maximum length."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import StaticEmbedding
+    from sentence_transformers.models import Normalize, StaticEmbedding
     from tokenizers import Tokenizer
 
     bert = save_transformer(folder.with_name(f"{folder.name}-bert"))
     torch.manual_seed(7)
-    static = StaticEmbedding(Tokenizer.from_file(str(bert / "tokenizer.json")), embedding_dim=16)
-    SentenceTransformer(modules=[static], device="cpu").save(str(folder), create_model_card=False)
+    modules = [StaticEmbedding(Tokenizer.from_file(str(bert / "tokenizer.json")), embedding_dim=16)]
+    model = SentenceTransformer(
+        modules=[*modules, Normalize()] if normalize else modules, prompts=dict(prompts or {}), device="cpu"
+    )
+    model.save(str(folder), create_model_card=False)
     return folder
 
 

@@ -185,7 +185,7 @@ def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
     if similarity in ("cosine", "dot"):
         scores = (rows * others).sum(dim=-1)
     elif similarity == "euclidean":
-        scores = -torch.sqrt(torch.sum((rows - others) ** 2, dim=-1))
+        scores = -torch.linalg.vector_norm(rows - others, dim=-1)
     else:
         scores = -torch.sum(torch.abs(rows - others), dim=-1)
     return scores.numpy()
