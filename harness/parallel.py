@@ -7,9 +7,10 @@ problem and one problem a core is several times faster, and a problem's result d
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -20,6 +21,31 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _OneBlasThread:
+    """One thread for the linear algebra library of the whole process, until the last of those who asked has left."""
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._limit: Any = None
+
+    def __enter__(self) -> None:
+        from threadpoolctl import threadpool_limits
+
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._limit = threadpool_limits(limits=1, user_api="blas")
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._limit.restore_original_limits()
+
+
+_ONE_BLAS_THREAD = _OneBlasThread()
+
+
 def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """`function` of every item, in order; the first error is raised."""
     from threadpoolctl import threadpool_limits
@@ -28,7 +54,7 @@ def each(function: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_
         threadpool_limits(limits=1, user_api="openmp")  # counts by thread; BLAS counts by process
 
     with (
-        threadpool_limits(limits=1, user_api="blas"),
+        _ONE_BLAS_THREAD,
         ThreadPoolExecutor(cores(), "score", initializer=limit_this_thread) as executor,
     ):
         return list(executor.map(function, items))
