@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import TypeVar
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
@@ -22,25 +22,46 @@ def cores() -> int:
 
 
 class _OneBlasThread:
-    """One thread for the linear algebra library of the whole process, until the last of those who asked has left."""
+    """One thread for the linear algebra library of the whole process, from the first who asks to the last who leaves.
+
+    A thread of its own sets the limit and takes it back, for threadpoolctl 3.8 heeds only the first thread that ever
+    set one for as long as that thread lives: a search in the main thread would leave regressions in another unlimited.
+    """
 
     def __init__(self) -> None:
         self._lock, self._inside = threading.Lock(), 0
-        self._limit: Any = None
+        self._over = threading.Event()
+        self._holder = threading.Thread()
 
     def __enter__(self) -> None:
-        from threadpoolctl import threadpool_limits
-
         with self._lock:
             self._inside += 1
             if self._inside == 1:
-                self._limit = threadpool_limits(limits=1, user_api="blas")
+                held, self._over = threading.Event(), threading.Event()
+                self._holder = threading.Thread(target=_hold, args=(held, self._over), daemon=True)
+                self._holder.start()
+                held.wait()
 
     def __exit__(self, *_: object) -> None:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
-                self._limit.restore_original_limits()
+                self._over.set()
+                self._holder.join()
+
+
+def _hold(held: threading.Event, over: threading.Event) -> None:
+    import threadpoolctl
+
+    forget = getattr(threadpoolctl.OpenBLASController, "clear_controlling_thread", None)
+    try:
+        if forget is not None:
+            forget(force=True)
+        with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+            held.set()
+            over.wait()
+    finally:
+        held.set()
 
 
 _ONE_BLAS_THREAD = _OneBlasThread()

@@ -30,7 +30,7 @@ def one_block(
 def vector_of(*content: str, dimensions: int = 4) -> np.ndarray:
     """(dimensions,) float32 that another content does not have."""
     digest = hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).digest()
-    return np.frombuffer(digest[: 2 * dimensions], dtype=np.uint16).astype(np.float32) + 1
+    return np.frombuffer(digest[: 2 * dimensions], dtype="<i2").astype(np.float32) + np.float32(0.5)
 
 
 class Fake:

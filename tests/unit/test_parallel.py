@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from harness import parallel, search
 from harness.evaluators import classification, clustering
@@ -41,8 +42,6 @@ def test_an_error_comes_out() -> None:
 
 
 def blas_threads() -> set[int]:
-    import threadpoolctl
-
     return {pool["num_threads"] for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"}
 
 
@@ -70,6 +69,23 @@ def test_stages_that_overlap_give_the_threads_back() -> None:
     inside = parallel.each(lambda item: (second_in.set(), left.wait(10), blas_threads())[-1], [0])
     thread.join()
     assert inside == [{1}]
+    assert blas_threads() == before
+
+
+@pytest.mark.parametrize("first_in_main", [False, True])
+def test_any_thread_may_hold_it(first_in_main: bool) -> None:
+    """The limit holds in a thread after another thread, which is still there, has set one: as in a run, where the main
+    thread searches and another one scores."""
+    before = blas_threads()
+    if first_in_main:
+        with threadpoolctl.threadpool_limits(limits=1, user_api="blas"):
+            assert blas_threads() == {1}
+    found: list[Any] = []
+    thread = threading.Thread(target=lambda: found.extend(parallel.each(lambda item: blas_threads(), [0])))
+    thread.start()
+    thread.join()
+    assert found == [{1}]
+    assert parallel.each(lambda item: blas_threads(), [0]) == [{1}]
     assert blas_threads() == before
 
 
