@@ -11,8 +11,10 @@ The line that a number travels, in reading order:
     search          queries and corpus blocks -> hits
     evaluators      gold and embeddings -> scores               metrics: the formulas
     cells           the straight line that joins them: `run`
-    results         records on disk
-    outputs         records -> tables
+    results         records on disk                             items: per-item scores beside them
+    leaderboard     records -> ranked rows                      stats: intervals and tests
+    comparison      two of these rows, task by task
+    outputs         records, leaderboards -> tables, sites
     cards           records <-> the results in model cards
     cli             the command `harness`
 

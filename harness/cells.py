@@ -16,9 +16,10 @@ from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
-from harness import models, results
+from harness import answered, items, memory, models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
+from harness.events import Event, Failure, in_order
 from harness.measure import Measured, Unscored, embed, scored
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
 from harness.stages import Stage
@@ -36,25 +37,6 @@ from harness.types import (
 
 _PROMPTS = ("prompts", "default_prompt")
 """Facts that a record holds by part instead: those prompts that were used."""
-
-
-class Failure(NamedTuple):
-    """A cell that could not be computed."""
-
-    cell: str
-    error: str
-    traceback: str
-
-
-class Event(NamedTuple):
-    """What just happened, for whoever shows progress."""
-
-    kind: Literal["kept", "inapplicable", "open", "load", "encode", "score", "recorded", "failed"]
-    job: Job
-    part: Part | None = None
-    record: Record | None = None
-    failure: Failure | None = None
-    message: str = ""
 
 
 def run(
@@ -162,12 +144,6 @@ def run(
     return list(last.values())
 
 
-def in_order(events: Sequence[Event], jobs: Sequence[Job]) -> list[Event]:
-    """`events` in the order of the jobs: a cell is recorded when others have long begun, and how many is chance."""
-    places = {id(job): place for place, job in enumerate(jobs)}
-    return sorted(events, key=lambda event: places[id(event.job)])
-
-
 def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """Do the jobs in order, one model at a time, and tell what happens.
 
@@ -179,6 +155,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
+        memory.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()
@@ -299,6 +276,9 @@ def _score(
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = _record(job, part, facts, data.loaded, measured)
     path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
+    own = answered.items_of(job.task, data.loaded.gold, measured)
+    if own is not None:
+        items.put_items(environment.results, replace(record, path=str(path)), {part: own})
     merged = results.get(
         environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
     )
@@ -317,8 +297,9 @@ def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
 
 def _failed(job: Job, part: Part, err: Exception) -> Event:
     said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
+    model = f"{job.model.name} [{job.variant}]" if job.variant else job.model.name
     trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
-    return Event("failed", job, part, failure=Failure(f"{job.model.name} {job.task.name} {part}", said, trace))
+    return Event("failed", job, part, failure=Failure(f"{model} {job.task.name} {part}", said, trace))
 
 
 def _record(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:

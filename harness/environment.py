@@ -66,6 +66,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
 
 
+def results_folder(folder: str | os.PathLike[str] | None) -> Path:
+    """`folder`, else `$HARNESS_RESULTS`, else `results`."""
+    return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
+
+
 def keep(file: Path, content: str | bytes) -> None:
     """Write a file of the cache atomically; a cache that cannot be written costs time, not results."""
     temporary = file.with_name(f".{file.name}.{os.getpid()}")

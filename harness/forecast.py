@@ -25,13 +25,15 @@ class Pace:
 
 
 def paces(records: Iterable[Record], *, machine: str) -> dict[str, Pace]:
-    """Model -> its pace, over the records made on `machine` that say what they took."""
+    """Model -> its pace, over the parts recorded on `machine` that say what they took, kept vectors aside."""
     found: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         if record.harness.get("machine") != machine:
             continue
         parts = (record.harness.get("parts") or {}).values()
-        found.setdefault(record.model, []).extend(part for part in parts if part.get("tokens"))
+        found.setdefault(record.model, []).extend(
+            part for part in parts if part.get("tokens") and not part.get("cached")
+        )
     return {model: _pace(parts) for model, parts in found.items() if parts}
 
 

@@ -134,6 +134,29 @@ def replicates(items: Items, *, task: str, part: Part, resamples: int) -> Float6
     return bootstrap.replicate(items.score, len(items), resamples=resamples, seed=seed)
 
 
+def interval(
+    items: Items,
+    *,
+    task: str,
+    part: Part,
+    method: bootstrap.Method = "bca",
+    resamples: int = bootstrap.RESAMPLES,
+    confidence: float = bootstrap.CONFIDENCE,
+) -> bootstrap.Interval:
+    """The interval of the part's score; see `stats.bootstrap` for the methods.
+
+    BCa leaves each item out in turn, n times n numbers: for tens of thousands of items take `percentile`.
+    """
+    values = replicates(items, task=task, part=part, resamples=resamples)
+    if method == "percentile":
+        return bootstrap.interval(values, confidence=confidence)
+    if items.is_mean():
+        jackknifed = bootstrap.jackknife_mean(items.merit())
+    else:
+        jackknifed = bootstrap.jackknife(items.score, len(items))
+    return bootstrap.interval(values, point=items.whole(), jackknife=jackknifed, confidence=confidence, method=method)
+
+
 def correlation(similarity: ArrayLike, gold: ArrayLike, *, metric: Literal["spearman", "pearson"]) -> Items:
     """Items of STS: similarity (n,) and gold (n,) of every pair."""
     columns = {"similarity": np.asarray(similarity, np.float32), "gold": np.asarray(gold, np.float32)}

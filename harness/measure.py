@@ -16,6 +16,7 @@ import numpy as np
 from harness import shaping
 from harness.types import (
     PLAIN,
+    Answers,
     Batching,
     EncodeOptions,
     Encoder,
@@ -43,11 +44,13 @@ class Measured(NamedTuple):
 
     Attributes:
         scores: metric -> value.
+        answers: what the model answered to every item, as the task type's scorer names it.
         counts: what was encoded.
         seconds: phase -> wall time.
     """
 
     scores: Scores
+    answers: Answers
     counts: Counts
     seconds: dict[str, float]
 
@@ -82,7 +85,7 @@ class Counts:
 class Unscored(NamedTuple):
     """A part whose texts are encoded (or searched): `score()` does the rest, and needs no model."""
 
-    score: Callable[[], Scores]
+    score: Callable[[Answers], Scores]
     counts: Counts
     seconds: float
 
@@ -134,8 +137,11 @@ def scored(unscored: Unscored) -> Measured:
         DataError: the data cannot be scored.
     """
     started = time.perf_counter()
-    scores = unscored.score()
-    return Measured(scores, unscored.counts, {"encode": unscored.seconds, "score": time.perf_counter() - started})
+    answers: Answers = {}
+    scores = unscored.score(answers)
+    return Measured(
+        scores, answers, unscored.counts, {"encode": unscored.seconds, "score": time.perf_counter() - started}
+    )
 
 
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
@@ -179,7 +185,7 @@ class _Fields:
         return shaping.shaped(embedded.embeddings, self._shape)
 
 
-def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[], Scores]:
+def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
     """Encode every field of the gold value; the arrays are what is scored."""
     from harness.evaluators import EVALUATORS
 
@@ -193,10 +199,10 @@ def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[], Scores]:
         own["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
     elif evaluator.takes == "sides":
         own["similarity"] = encoder.facts.similarity
-    return lambda: evaluator.score(loaded.gold, embeddings, settings=task.settings, **own)
+    return lambda answers: evaluator.score(loaded.gold, embeddings, settings=task.settings, answers=answers, **own)
 
 
-def _searched(fields: _Fields, gold: Ranked) -> Callable[[], Scores]:
+def _searched(fields: _Fields, gold: Ranked) -> Callable[[Answers], Scores]:
     """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
     from harness import search
     from harness.evaluators import EVALUATORS
@@ -234,7 +240,7 @@ def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64
 
 def _ranked_by_model(
     task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded
-) -> tuple[Callable[[], Scores], Counts]:
+) -> tuple[Callable[[Answers], Scores], Counts]:
     """A model that ranks by itself."""
     assert isinstance(task.settings, RetrievalSettings)
     assert isinstance(loaded.gold, Ranked)
@@ -244,10 +250,10 @@ def _ranked_by_model(
     return _of_hits(task, loaded.gold, hits), counts
 
 
-def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[], Scores]:
+def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[Answers], Scores]:
     from harness.evaluators import EVALUATORS
 
-    return lambda: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings)
+    return lambda answers: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings, answers=answers)
 
 
 def _sum(left: int | None, right: int | None) -> int | None:

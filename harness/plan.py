@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness import models, registry, results
+from harness import local_files, models, registry, results
+from harness.environment import results_folder as results_folder
 from harness.errors import HarnessError, UnknownName
 from harness.models import catalog
 from harness.types import PLAIN, TASK_TYPES, EncodeOptions, ModelSpec, Part, Record, Shape, Source, TaskSpec
@@ -76,11 +77,6 @@ class Filters(NamedTuple):
 
 
 EVERYTHING = Filters()
-
-
-def results_folder(folder: str | os.PathLike[str] | None) -> Path:
-    """`folder`, else `$HARNESS_RESULTS`, else `results`."""
-    return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
 
 
 def shapes(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[Shape, ...]:
@@ -270,7 +266,5 @@ def fingerprint(
     if shape != PLAIN:
         content["shape"] = shape._asdict()
     if task.source.kind == "local":
-        from harness.data import local
-
-        content["files"] = local.digests(task)
+        content["files"] = local_files.digests(task)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

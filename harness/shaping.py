@@ -29,7 +29,9 @@ def shaped(embeddings: Float32, shape: Shape) -> Float32:
     """
     if shape.dims is not None:
         if len(embeddings) and embeddings.shape[1] < shape.dims:
-            raise EncodeError(f"--dims {shape.dims}: the model's vectors have {embeddings.shape[1]} dimensions")
+            raise EncodeError(
+                f"dims {shape.dims}: the model's vectors have {embeddings.shape[1]} dimensions; ask for fewer"
+            )
         embeddings = np.ascontiguousarray(embeddings[:, : shape.dims])
     if shape.quantize is None or not len(embeddings):
         return embeddings

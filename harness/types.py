@@ -37,6 +37,10 @@ Scores: TypeAlias = dict[str, Any]
 """Metric -> float in mteb's names and scale (0-1); `None` where the metric does not apply; lists per experiment."""
 
 
+Answers: TypeAlias = dict[str, Any]
+"""What a model answered to every item of a part, as arrays by name; scorers fill it where they are given one."""
+
+
 class Part(NamedTuple):
     """The smallest thing that is scored: one split of one subset (a hub config, often a language)."""
 

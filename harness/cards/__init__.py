@@ -4,6 +4,7 @@
     nodes           YAML with the place of every node
     card_file       a card on disk: read with suspicion, replaced atomically
     claims          a card -> what it states, whatever its era
+    specs           tasks by name, each read once
     recorded        a model's records             template: a card for a model that has none
     index           records -> results            layout: results as YAML
     edits           the least change of text for a change of data

@@ -67,7 +67,10 @@ def collect(
             left_out.append(LeftOut(task, str(err)))
             continue
         results += found
-        if not found:
+        wanted = (parts.get(task) if parts else None) or ()
+        if missing := [str(part) for part in wanted if part not in by_task[task].parts]:
+            left_out.append(LeftOut(task, f"not recorded: {', '.join(missing)}"))
+        elif not found:
             left_out.append(LeftOut(task, "the record holds none of the parts and metrics that were asked for"))
     if not isinstance(metrics, str):
         _check_metrics(metrics, by_task.values(), known)

@@ -16,10 +16,10 @@ from harness.cards.card_file import Card
 from harness.cards.claims import Key, MetricNodes, number
 from harness.cards.edits import Edit
 from harness.cards.finding import Finding
-from harness.cards.index import spec_of
 from harness.cards.layout import scalar
 from harness.cards.names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
 from harness.cards.nodes import Node
+from harness.cards.specs import Specs
 from harness.errors import UnknownName
 from harness.registry import Registry
 from harness.task_file import SETTINGS, metrics_of
@@ -53,7 +53,7 @@ class _Place(NamedTuple):
 
 def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Finding]:
     """Everything about the results that should not be published."""
-    tasks = _Tasks(known)
+    tasks = Specs(known)
     for number_, entry in enumerate(claims.models(card)):
         yield from _scales(entry)
         places = []
@@ -73,29 +73,11 @@ def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Findi
         yield from _repeated(card, entry, places)
 
 
-class _Tasks:
-    """The names of all tasks: those with a spec, and mteb's, which are listed without importing it."""
-
-    def __init__(self, known: Registry) -> None:
-        self.known = known
-        self.all: frozenset[str] | None = None
-
-    def __contains__(self, name: str) -> bool:
-        return name in self.known.task_files or name in self.names()
-
-    def names(self) -> frozenset[str]:
-        if self.all is None:
-            from harness.data import mteb_bridge
-
-            self.all = frozenset((*self.known.names(), *mteb_bridge.listed()))
-        return self.all
-
-
 def _is_mteb(result: Node) -> bool:
     return read_name(claims.text(result, "dataset", "name") or "").prefixed or bool(claims.type_of(result))
 
 
-def _result(result: Node, tasks: _Tasks) -> Iterator[Finding]:
+def _result(result: Node, tasks: Specs) -> Iterator[Finding]:
     if not _is_mteb(result):
         return
     dataset = result.real.get("dataset")
@@ -114,7 +96,7 @@ def _result(result: Node, tasks: _Tasks) -> Iterator[Finding]:
         if dataset.real.get(key) is None:
             advice = "add the commit of the data set" if key == "revision" else "say which split was scored"
             yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
-    spec = spec_of(task, tasks.known)
+    spec = tasks.get(task)
     said = claims.text(result, "task", "type")
     if spec is not None and said in TASK_TYPES and said != spec.type:
         kind = result.real.get("task")

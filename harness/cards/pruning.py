@@ -7,13 +7,13 @@ from typing import Any
 
 from harness.cards import claims, edits
 from harness.cards.claims import Key
-from harness.cards.index import at_revision, spec_of
+from harness.cards.index import at_revision
 from harness.cards.index_writer import INDEX, IndexWriter
 from harness.cards.names import read_name
 from harness.cards.nodes import Node
+from harness.cards.specs import Specs
 from harness.cards.targets import computed
 from harness.errors import CardError
-from harness.registry import Registry
 
 
 def prune(write: IndexWriter, number: int, entry: Node, *, gone: Callable[[Node, Key], bool]) -> int:
@@ -47,13 +47,13 @@ def prune(write: IndexWriter, number: int, entry: Node, *, gone: Callable[[Node,
     return sum(map(len, taken.values()))
 
 
-def written_here(result: Node, key: Key, known: Registry) -> bool:
+def written_here(result: Node, key: Key, specs: Specs) -> bool:
     """Whether a result is of the kind that is written here.
 
     That is: named `MTEB <Task>` after a task with a spec, of the spec's data set (or its mirror) at the spec's commit,
     of a split and subset of the spec and with a metric of its type. Results of other data or tasks are somebody else's.
     """
-    task = spec_of(key.task, known)
+    task = specs.get(key.task)
     if task is None or not read_name(claims.text(result, "dataset", "name") or "").prefixed:
         return False
     source = at_revision(task, key.revision)

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 from harness import records_paths, registry, results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
-from harness.cards.index import NO_REVISION, spec_of
+from harness.cards.index import NO_REVISION
 from harness.cards.names import is_score
 from harness.cards.recorded import EXTERNAL
+from harness.cards.specs import Specs
 from harness.errors import CardError, RecordError
 from harness.types import Record, TaskSpec
 
@@ -64,7 +65,7 @@ def read(
         raise CardError(
             f"{path}: its index has {len(names)} models ({', '.join(names)}); one name cannot be theirs all"
         )
-    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    specs = Specs(registry.tasks([Path(folder) for folder in tasks_dirs]))
     notes: list[str] = []
     by_record: dict[tuple[str, str], list[Claim]] = {}
     for claim in found:
@@ -74,7 +75,7 @@ def read(
         else:
             by_record.setdefault((model or claim.model, claim.key.task), []).append(claim)
     records = [
-        _record(name, task, claims, spec_of(task, known), path=card.path, notes=notes)
+        _record(name, task, claims, specs.get(task), path=card.path, notes=notes)
         for (name, task), claims in by_record.items()
     ]
     fractions = sorted({claim.line for claim in found if claim.scale == "fraction"})

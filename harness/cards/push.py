@@ -70,5 +70,8 @@ def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pul
         }.get(status, str(err).splitlines()[0] if str(err) else "no reason given")
         raise CardError(f"{remote.repo}: the hub refused the commit (status {status}): {what}") from err
     except Exception as err:  # an invalid card, or transport errors, whose classes change with the client's version
-        raise CardError(f"{remote.repo}: nothing was committed ({type(err).__name__}: {err})") from err
+        raise CardError(
+            f"{remote.repo}: the commit failed, or its answer could not be read ({type(err).__name__}: {err}); "
+            "look at the repository before you run again"
+        ) from err
     return str(done.pr_url if as_pull_request and done.pr_url else done.commit_url)

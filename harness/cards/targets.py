@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.cards.claims import Claim
-from harness.errors import HarnessError
-from harness.registry import Registry
+from harness.cards.specs import Specs
 from harness.task_file import metrics_of
 from harness.types import Part, Source, TaskSpec
 
@@ -34,12 +33,12 @@ class Target:
     note: str = ""
 
 
-def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False, mirror: bool = False) -> Target | str:
+def target_of(claim: Claim, specs: Specs, *, pinned_data: bool = False, mirror: bool = False) -> Target | str:
     """What to run for a claim, or why it cannot be run.
 
     Args:
         claim: of a card.
-        known: the tasks; for one that has no spec here, the installed mteb is asked.
+        specs: the tasks; for one that has no spec here, the installed mteb is asked.
         pinned_data: run on the data that the spec pins, whatever the claim names.
         mirror: run on the mirror of the spec's data, where it has one.
     """
@@ -49,10 +48,9 @@ def target_of(claim: Claim, known: Registry, *, pinned_data: bool = False, mirro
         return "it names no task (`dataset.name`)"
     if claim.score is None:
         return f"its value {claim.text!r} is no number"
-    try:
-        task = plan.find(known, claim.key.task)
-    except HarnessError as err:
-        return str(err)
+    task = specs.find(claim.key.task)
+    if isinstance(task, str):
+        return task
     metric = claim.key.metric
     if not computed(metric, task):
         return f"the metric {claim.metric} is not computed here"

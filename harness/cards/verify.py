@@ -18,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
 from harness.cards.intervals import Interval, Intervals, of_record
+from harness.cards.specs import Specs
 from harness.cards.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
 from harness.types import Part, Record, Source, TaskSpec
@@ -96,8 +97,8 @@ def verify(
     run, card = run or Run(), card_file.load(path)
     claims = _chosen(claims_of(card), tasks, path)
     model = model or model_beside(Path(path))
-    known = registry.tasks([Path(folder) for folder in run.tasks_dirs])
-    targets = {claim: target_of(claim, known, pinned_data=run.pinned_data, mirror=run.mirror) for claim in claims}
+    specs = Specs(registry.tasks([Path(folder) for folder in run.tasks_dirs]))
+    targets = {claim: target_of(claim, specs, pinned_data=run.pinned_data, mirror=run.mirror) for claim in claims}
     if metrics == "main":
         claims = [claim for claim in claims if _is_main(targets[claim])]
     measured = _measured([target for target in targets.values() if isinstance(target, Target)], model, run)

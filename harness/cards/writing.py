@@ -16,6 +16,7 @@ from harness.cards.index import Collected, LeftOut, Metrics
 from harness.cards.merge import Changes, IsOurs, merge, model_name
 from harness.cards.names import Names
 from harness.cards.recorded import Recorded, chosen_parts, narrowed, records_of
+from harness.cards.specs import Specs
 from harness.errors import UnknownName
 from harness.registry import Registry
 
@@ -169,8 +170,8 @@ def diff(card: Card, text: str) -> str:
 
 def _ours(options: Options) -> IsOurs:
     known = options.known
-    wanted = chosen_parts(known, options.tasks, options.suite)
-    return lambda result, key: (wanted is None or key.task in wanted) and pruning.written_here(result, key, known)
+    specs, wanted = Specs(known), chosen_parts(known, options.tasks, options.suite)
+    return lambda result, key: (wanted is None or key.task in wanted) and pruning.written_here(result, key, specs)
 
 
 def _table(names: Sequence[str], options: Options, *, kind: results_table.Kind) -> str:

@@ -66,6 +66,8 @@ def _add_write(kinds: Any) -> None:
 def _write(args: argparse.Namespace) -> int:
     from harness import cards
 
+    if args.eval_results:
+        _check_eval_results(args)
     written = cards.write(
         args.model,
         args.card,
@@ -84,6 +86,13 @@ def _write(args: argparse.Namespace) -> int:
     added, changed, kept, pruned = written.changes
     print(f"{args.card}: {added} added, {changed} changed, {kept} unchanged" + (f", {pruned} pruned" if pruned else ""))
     return 0
+
+
+def _check_eval_results(args: argparse.Namespace) -> None:
+    """Refuse before the card is written what would be refused after it."""
+    from harness.cards import eval_results
+
+    eval_results.files(args.model, card_options.options(args))
 
 
 def _write_eval_results(args: argparse.Namespace) -> None:

@@ -28,11 +28,6 @@ def add_values(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--metrics", type=_metrics, default="main", metavar="main|all|NAME,...", help="which metrics (default: main)"
     )
-    add_digits(command)
-
-
-def add_digits(command: argparse.ArgumentParser) -> None:
-    """`--digits`."""
     command.add_argument(
         "--digits", type=_digits, default=None, metavar="N|full", help="decimals of the values (default: full)"
     )

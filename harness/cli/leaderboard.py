@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.leaderboard.scope import ScopedTask
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
+"""Those of `outputs.leaderboard_text`, named here because `harness --help` must not load numpy; a test compares."""
 MOST_REFUSALS = 20
 
 
@@ -72,6 +74,8 @@ def do(args: argparse.Namespace) -> int:
         raise HarnessError("--format parquet is not text; name a file with --output FILE")
     # One short pass over many small objects: searching them for cycles would cost a third of the time.
     gc.disable()
+    # Said before numpy is loaded: starting threads takes longer than all the sums of a leaderboard.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import files, leaderboard_text
 
@@ -109,9 +113,9 @@ def ranked(
 
 
 def _indices(folders: Sequence[str] | None) -> list[Index]:
+    from harness.environment import results_folder
     from harness.leaderboard import folders as places
     from harness.leaderboard import index
-    from harness.plan import results_folder
 
     named = [results_folder(folder) for folder in folders or (None,)]
     for folder in named:

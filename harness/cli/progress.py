@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.cells import Event
+    from harness.events import Event
     from harness.plan import Job
 
 

@@ -13,7 +13,7 @@ from harness.cli import arguments
 from harness.cli.progress import show
 
 if TYPE_CHECKING:
-    from harness.cells import Event, Failure
+    from harness.events import Event, Failure
     from harness.forecast import Pace
     from harness.plan import Job
 
@@ -129,10 +129,15 @@ def do(args: argparse.Namespace) -> int:
     )
     if args.plan:
         return _show_plan(jobs, environment.results, as_json=args.json)
-    from harness.cells import execute, in_order
+    from harness.events import in_order, kept
 
     started = time.monotonic()
-    events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
+    if any(job.todo for job in jobs):
+        from harness.cells import execute
+
+        events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
+    else:
+        events = show(kept(jobs), jobs, quiet=args.json)
     log = _log([event.failure for event in events if event.failure])
     if args.json:
         arguments.print_json({"results": str(environment.results), "cells": [_cell(event) for event in _final(events)]})
@@ -261,11 +266,25 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
         print(f"FAILED {failure.cell}: {failure.error}")
     if log is not None:
         print(f"tracebacks: {log}")
+    _say_what_it_took(events)
     kept = sum(len(event.job.done) for event in events if event.kind == "kept")
     print(
         f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
         f"in {seconds:.1f} s; records in {results}"
     )
+
+
+def _say_what_it_took(events: list[Event]) -> None:
+    from harness.outputs import telemetry
+
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.kind == "recorded" and event.record is not None:
+            by_model.setdefault(_label(event.job), []).append(event.record.harness["parts"][str(event.part)])
+    if by_model:
+        print()
+    for model, parts in by_model.items():
+        print(f"{model}: {telemetry.line(parts)}")
 
 
 def _report_similarity(events: list[Event]) -> None:

@@ -9,17 +9,16 @@ source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl when there 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from harness.data.tables import INTEGER, NUMBER, Filed, Table
 from harness.errors import DataError
+from harness.local_files import LOCAL_SUFFIXES
 from harness.types import ClassificationSettings, TaskSpec
 
-SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
 _LONGEST_FIELD = 2**31 - 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -51,7 +50,7 @@ def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
 
 def tables_called(stem: Path) -> list[Path]:
     """The files of this name, with any suffix of a table."""
-    return [path for suffix in SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()]
+    return [path for suffix in LOCAL_SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()]
 
 
 def tables_in(folder: Path) -> dict[str, Path]:
@@ -62,7 +61,7 @@ def tables_in(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
-        if path.suffix in SUFFIXES and path.is_file() and not path.name.startswith("."):
+        if path.suffix in LOCAL_SUFFIXES and path.is_file() and not path.name.startswith("."):
             if path.stem in found:
                 raise DataError(f"both {found[path.stem]} and {path.name} exist; keep one")
             found[path.stem] = path
@@ -78,23 +77,8 @@ def parsed(path: Path) -> Filed:
         DataError: another kind of file, or a line that is not what the suffix promises.
     """
     if path.suffix not in _READERS:
-        raise DataError(f"{path}: unknown kind of file; expected {', '.join(SUFFIXES)}")
+        raise DataError(f"{path}: unknown kind of file; expected {', '.join(LOCAL_SUFFIXES)}")
     return _READERS[path.suffix](path)
-
-
-def digests(task: TaskSpec) -> dict[str, str]:
-    """sha256 of every data file of a local task, which has no revision to go by.
-
-    Raises:
-        DataError: the source does not exist, or cannot be read.
-    """
-    root = Path(task.file).parent / task.source.path
-    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.suffix in SUFFIXES)
-    if not files:
-        raise DataError(f"{task.name}: no data at {root}; source of {task.file}")
-    # Named by the spec's own path and not by where it lies, so that a record holds from every working directory.
-    named = PurePosixPath(task.source.path).name
-    return {(PurePosixPath(named) / path.relative_to(root).as_posix()).as_posix(): _sha256(path) for path in files}
 
 
 def _check_one_file_will_do(task: TaskSpec, path: Path) -> None:
@@ -106,17 +90,6 @@ def _check_one_file_will_do(task: TaskSpec, path: Path) -> None:
         )
     if task.type in ("Retrieval", "Reranking"):
         raise DataError(f"{task.name}: {path} is one file; expected a folder with corpus, queries and qrels")
-
-
-def _sha256(path: Path) -> str:
-    sha = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                sha.update(block)
-    except OSError as err:
-        raise DataError(f"{path}: cannot be read ({err.strerror})") from err
-    return sha.hexdigest()
 
 
 def _jsonl(path: Path) -> Filed:

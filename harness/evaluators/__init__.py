@@ -10,6 +10,8 @@ One row of `EVALUATORS` for each task type:
     - `sides`: the same, and `similarity=`, the name of the model's similarity (bitext mining);
     - `hits`: `Hits` for the queries and documents of the gold, best first, equal scores by document id descending.
 
+With `answers=`, a dict, `score` also leaves there what the model answered to every item, as arrays by name.
+
 `texts` and `score` draw the same samples: both make their generator from the seed in the settings, so that the numbers
 of a part depend on its data, its embeddings and its settings, and on nothing that ran before.
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness import metrics
 from harness.similarity import block_scores, prepare
-from harness.types import BitextMiningSettings, Mined, Scores, Texts
+from harness.types import Answers, BitextMiningSettings, Mined, Scores, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -28,7 +28,12 @@ def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
 
 
 def score(
-    gold: Mined, embeddings: Mapping[str, Float32], *, settings: BitextMiningSettings, similarity: str = "cosine"
+    gold: Mined,
+    embeddings: Mapping[str, Float32],
+    *,
+    settings: BitextMiningSettings,
+    similarity: str = "cosine",
+    answers: Answers | None = None,
 ) -> Scores:
     """accuracy, f1, precision, recall.
 
@@ -37,8 +42,11 @@ def score(
         embeddings: `left` (n, dim) and `right` (m, dim) float32.
         settings: none.
         similarity: name of the model's similarity.
+        answers: filled with `nearest`, (n,) int64, the right text taken for each left one.
     """
     nearest = _nearest(embeddings["left"], embeddings["right"], similarity)
+    if answers is not None:
+        answers["nearest"] = nearest
     measured = metrics.classification(gold.gold, nearest)
     return {
         "accuracy": measured["accuracy"],

@@ -19,7 +19,7 @@ import numpy as np
 
 from harness import metrics, parallel
 from harness.errors import DataError
-from harness.types import ClassificationSettings, Labelled, Scores, Texts
+from harness.types import Answers, ClassificationSettings, Labelled, Scores, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -41,6 +41,7 @@ def score(
     *,
     settings: ClassificationSettings,
     similarity: None = None,
+    answers: Answers | None = None,
 ) -> Scores:
     """Means over the experiments, and `scores_per_experiment`, a list with the same metrics of each.
 
@@ -49,6 +50,7 @@ def score(
         embeddings: `train` and `test`, (n, dim) float32, in the order of `texts`.
         settings: draw, number of experiments, iterations of the solver, seed.
         similarity: not used.
+        answers: filled with `predicted`, (n_experiments, n) int64, the label that each experiment gave each test text.
 
     Raises:
         DataError: the training texts have fewer than two labels.
@@ -57,16 +59,17 @@ def score(
     encoded = np.unique(np.concatenate(experiments))
     positive = _positive_label(gold)
 
-    def experiment(rows: Int64) -> dict[str, float | None]:
+    def experiment(rows: Int64) -> Int64:
         train = embeddings["train"][np.searchsorted(encoded, rows)]
-        predicted = _fit_predict(train, gold.train_labels[rows], embeddings["test"], settings)
-        return _metrics(gold.test_labels, predicted, positive)
+        return _fit_predict(train, gold.train_labels[rows], embeddings["test"], settings)
 
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # stopping early is part of the protocol; filters are the process's, not a thread's
-        scores = parallel.each(experiment, experiments)
+        # Stopping early is part of the protocol. Filters are the process's, not a thread's.
+        warnings.simplefilter("ignore")
+        predicted = parallel.each(experiment, experiments)
+    if answers is not None:
+        answers["predicted"] = np.stack(predicted)
+    scores = [_metrics(gold.test_labels, one, positive) for one in predicted]
     return {**{name: _mean([one[name] for one in scores]) for name in scores[0]}, "scores_per_experiment": scores}
 
 

@@ -28,7 +28,7 @@ import numpy as np
 
 from harness import parallel
 from harness.errors import DataError
-from harness.types import Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
+from harness.types import Answers, Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +57,7 @@ def score(
     *,
     settings: ClusteringSettings,
     similarity: None = None,
+    answers: Answers | None = None,
 ) -> Scores:
     """`v_measure`, `v_measure_std`, `v_measures`; with `v2` also `ami`, `ami_std`, `ami_scores`.
 
@@ -65,6 +66,7 @@ def score(
         embeddings: `texts`, (n, dim) float32, in the order of `texts`.
         settings: sample, number and size of the draws, k-means batch, seed.
         similarity: not used.
+        answers: not filled: the values of the draws are among the scores.
 
     Returns:
         Means and population standard deviations over all draws of all levels (legacy: over the sets). `v_measures` and

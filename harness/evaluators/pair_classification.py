@@ -16,7 +16,7 @@ import numpy as np
 
 from harness import metrics
 from harness.evaluators.sts import pair_scores
-from harness.types import PairClassificationSettings, Pairs, Scores, Texts
+from harness.types import Answers, PairClassificationSettings, Pairs, Scores, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Float64
@@ -33,6 +33,7 @@ def score(
     *,
     settings: PairClassificationSettings,
     similarity: Float32 | None = None,
+    answers: Answers | None = None,
 ) -> Scores:
     """Five metrics for each of five similarities, and the best of each.
 
@@ -41,6 +42,7 @@ def score(
         embeddings: `left` and `right`, each (n, dim) float32.
         settings: nothing.
         similarity: (n,) the model's own similarity of each pair; the cosine when absent.
+        answers: filled with each kind of similarity, (n,) by its name.
     """
     left, right = embeddings["left"], embeddings["right"]
     pairs = pair_scores(left, right)
@@ -51,6 +53,8 @@ def score(
         "euclidean": -pairs.euclidean,
         "dot": np.vecdot(left, right),  # per row the very routine that np.dot calls
     }
+    if answers is not None:
+        answers |= families
     by_family = {name: _family(values, gold.gold) for name, values in families.items()}
     scores = {f"{name}_{metric}": value for name, found in by_family.items() for metric, value in found.items()}
     best = {f"max_{metric}": max(found[metric] for found in by_family.values()) for metric in by_family["cosine"]}

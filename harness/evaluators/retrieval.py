@@ -20,7 +20,7 @@ import numpy as np
 
 from harness import metrics
 from harness.errors import DataError
-from harness.types import Hits, Ranked, RetrievalSettings, Scores, Texts
+from harness.types import Answers, Hits, Ranked, RetrievalSettings, Scores, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,14 @@ def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
     }
 
 
-def score(gold: Ranked, hits: Hits, *, settings: RetrievalSettings) -> Scores:
+def score(gold: Ranked, hits: Hits, *, settings: RetrievalSettings, answers: Answers | None = None) -> Scores:
     """Every metric at every k, as means over the queries.
 
     Args:
         gold: queries, documents and judgments.
         hits: best first, equal scores by document id descending; `max(settings.k_values)` deep, or all documents.
         settings: cutoffs, and what to remove from the hits.
+        answers: filled with every metric at every k of each query, (n_queries,) by the metric's name.
 
     Raises:
         DataError: there are no queries.
@@ -61,6 +62,8 @@ def score(gold: Ranked, hits: Hits, *, settings: RetrievalSettings) -> Scores:
     scores: Scores = {}
     for column, k in enumerate(settings.k_values):
         at_k = {name: values[:, column] for name, values in by_query.items()}
+        if answers is not None:
+            answers |= {f"{name}_at_{k}": values for name, values in at_k.items()}
         scores |= {f"{name}_at_{k}": _mean(values, rounded=name in ROUNDED) for name, values in at_k.items()}
         for name in WITH_NAUC:
             for guess, trust in confidence._asdict().items():

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness import metrics
-from harness.types import Pairs, Scores, STSSettings, Texts
+from harness.types import Answers, Pairs, Scores, STSSettings, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -40,6 +40,7 @@ def score(
     *,
     settings: STSSettings,
     similarity: Float32 | None = None,
+    answers: Answers | None = None,
 ) -> Scores:
     """Two correlations for each similarity: the model's own, and the four that reports quote.
 
@@ -48,6 +49,7 @@ def score(
         embeddings: `left` and `right`, each (n, dim) float32.
         settings: the range of the gold scores.
         similarity: (n,) the model's own similarity of each pair; the cosine when absent.
+        answers: filled with each kind of similarity, (n,) by the prefix of its metrics (`cosine_`; empty for the own).
     """
     pairs = pair_scores(embeddings["left"], embeddings["right"])
     by_prefix = {
@@ -57,6 +59,8 @@ def score(
         "euclidean_": -pairs.euclidean,
         "dot_": np.vecdot(embeddings["left"], embeddings["right"]),
     }
+    if answers is not None:
+        answers |= by_prefix
     target = (gold.gold - settings.min_score) / (settings.max_score - settings.min_score)
     scores: Scores = {}
     for prefix, values in by_prefix.items():

@@ -10,6 +10,7 @@ The line from files to rows, in reading order:
     selection     which file stands for a model on a task
     matrix        the files as (models, tasks) scores, with the reason of every gap
     ranking       means, Borda points, ranks
+    known_of      revisions, metadata and speed of a model
     board         all of it: `build`
     uncertainty   intervals, rank intervals, tie groups
 """

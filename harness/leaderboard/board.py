@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import UnknownName
+from harness.leaderboard import known_of
 from harness.leaderboard.columns import NONE
 from harness.leaderboard.folders import ModelFacts
-from harness.leaderboard.index import Folder, Index
+from harness.leaderboard.index import Index
 from harness.leaderboard.matrix import NOT_RECORDED, matrix, refusals
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.scope import ScopedTask
 from harness.leaderboard.selection import Cell, Who, select
-from harness.leaderboard.summary import Facts
 from harness.types import TASK_TYPES, Part, Refused
 
 if TYPE_CHECKING:
@@ -30,20 +30,6 @@ class Span(NamedTuple):
 
     low: float
     high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """How a model was run, from our own records of the board's tasks; None where no record says.
-
-    Attributes:
-        tokens_per_second: tokens encoded by seconds of encoding, over the tasks that tell both.
-    """
-
-    device: str | None = None
-    precision: str | None = None
-    tokens_per_second: float | None = None
-    texts_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +47,7 @@ class Row:
         cells: task -> the file that its score comes from; see `Leaderboard.indices`.
         zero_shot: share of the board's tasks that the model was not trained on; None where nobody said.
         interval: of Mean (Task); see `uncertainty`.
+        score_intervals: task -> 95% interval of its score, its items drawn anew, for tasks whose items are known.
         rank_span: the ranks by Mean (Task) that the intervals leave open.
         tie_group: models that are not separable from the group's best have the same number, from 1.
     """
@@ -77,9 +64,10 @@ class Row:
     missing: Mapping[str, str]
     cells: Mapping[str, Cell]
     facts: ModelFacts = field(default_factory=ModelFacts)
-    measured: Measured = field(default_factory=Measured)
+    measured: known_of.Measured = field(default_factory=known_of.Measured)
     zero_shot: float | None = None
     interval: Span | None = None
+    score_intervals: Mapping[str, Span] = field(default_factory=dict)
     rank_span: tuple[int, int] | None = None
     tie_group: int | None = None
 
@@ -162,17 +150,17 @@ def build(
     whos = [everyone[at] for at in ranked]
     labels = _labels(whos)
     refused = refusals(indices, revisions=revisions)
-    sources = [_Source.of(index) for index in indices]
+    sources = [known_of.Source.of(index) for index in indices]
     rows = []
     for at, who in enumerate(whos):
         cells = selected[who]
         means = dict(zip(type_order, map(_number, ranking.by_type[at].tolist()), strict=True))
-        facts = _facts(sources, cells)
+        facts = known_of.facts(sources, cells)
         rows.append(
             Row(
                 who=who,
                 label=labels[who],
-                revisions=_revisions(sources, cells),
+                revisions=known_of.revisions(sources, cells),
                 rank=int(ranking.rank[at]),
                 points=float(ranking.points[at]),
                 mean_task=_number(float(ranking.mean_task[at])),
@@ -182,8 +170,8 @@ def build(
                 missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
                 cells=cells,
                 facts=facts,
-                measured=_measured(sources, cells),
-                zero_shot=_zero_shot(facts, tasks),
+                measured=known_of.measured(sources, cells),
+                zero_shot=known_of.zero_shot(facts, tasks),
             )
         )
     rows.sort(key=lambda row: (row.rank, -(row.mean_task if row.mean_task is not None else -1.0), row.label))
@@ -243,20 +231,6 @@ def _variants(indices: Sequence[Index]) -> int:
     return len({(owner.model, owner.variant) for owner in owners if owner.variant})
 
 
-class _Source(NamedTuple):
-    """An index with the columns that are looked up cell by cell as lists, which is ten times faster."""
-
-    folders: Sequence[Folder]
-    folder_of: list[int]
-    fact_of: list[int]
-    facts: Sequence[Facts]
-
-    @classmethod
-    def of(cls, index: Index) -> _Source:
-        own = index.columns
-        return cls(index.folders, own.files["folder"].tolist(), own.files["facts"].tolist(), own.facts)
-
-
 def _missing(
     tasks: Sequence[ScopedTask],
     numbers: Sequence[int],
@@ -274,55 +248,3 @@ def _missing(
         if why:
             found[task.name] = why
     return found
-
-
-def _revisions(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> tuple[str, ...]:
-    used: dict[str, int] = {}
-    for index, row in cells.values():
-        revision = sources[index].folders[sources[index].folder_of[row]].owner.identity.revision
-        used[revision] = used.get(revision, 0) + 1
-    return tuple(sorted(used, key=lambda revision: (-used[revision], revision)))
-
-
-def _facts(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> ModelFacts:
-    """What the model's own metadata says: each fact from the first folder that tells it."""
-    places = dict.fromkeys((index, sources[index].folder_of[row]) for index, row in cells.values())
-    known = [sources[index].folders[folder].owner.facts for index, folder in places]
-    if len(known) == 1:
-        return known[0]
-    values = {}
-    for name in ModelFacts.__struct_fields__:
-        values[name] = next((value for facts in known if (value := getattr(facts, name)) is not None), None)
-    return ModelFacts(**values)
-
-
-def _measured(sources: Sequence[_Source], cells: Mapping[str, Cell]) -> Measured:
-    numbers = ((sources[index], sources[index].fact_of[row]) for index, row in cells.values())
-    facts = [source.facts[number] for source, number in numbers if number != NONE]
-    devices = [fact.device for fact in facts if fact.device]
-    if not devices:
-        return Measured()
-    device = max(sorted(set(devices)), key=devices.count)
-    own_facts = [fact for fact in facts if fact.device == device]
-    timed = [fact for fact in own_facts if fact.encode_seconds]
-    seconds = math.fsum(fact.encode_seconds or 0.0 for fact in timed)
-    tokens = [fact.tokens for fact in timed]
-    texts = [fact.texts for fact in timed]
-    return Measured(
-        device=device,
-        precision=next((fact.precision for fact in own_facts if fact.precision), None),
-        tokens_per_second=_rate(tokens, seconds),
-        texts_per_second=_rate(texts, seconds),
-    )
-
-
-def _rate(counts: Sequence[int | None], seconds: float) -> float | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) / seconds if known and len(known) == len(counts) and seconds > 0 and sum(known) else None
-
-
-def _zero_shot(facts: ModelFacts, tasks: Sequence[ScopedTask]) -> float | None:
-    if facts.trained_on is None:
-        return None
-    trained = set(facts.trained_on)
-    return sum(task.name not in trained for task in tasks) / len(tasks)

@@ -27,17 +27,12 @@ VERSION = 1
 
 
 def drawn(board: Leaderboard, *, resamples: int) -> dict[tuple[int, str], Float64]:
-    """(row, task) -> (resamples,) float64, for the models that have every task, and their tasks whose items are known.
-
-    A task counts only where the items of all of its parts are known.
-    """
+    """(row, task) -> (resamples,) float64, for the scores of which the items of all parts are known."""
     found = {}
     tasks = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
     for number, row in enumerate(board.rows):
-        if row.mean_task is None:
-            continue
         for task, cell in row.cells.items():
-            if task in tasks and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
+            if task in row.scores and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
                 values = _kept(board.path(cell), tasks[task], resamples)
                 if values is not None:
                     found[number, task] = values

@@ -143,7 +143,7 @@ def _lacking(missing: Sequence[Part], empty: Sequence[Part]) -> str:
 
 
 def _named(parts: Sequence[Part]) -> str:
-    return ", ".join(map(str, parts[:3])) + (f" and {len(parts) - 3} more parts" if len(parts) > 3 else "")
+    return ", ".join(map(str, parts[:3])) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
 
 
 def refusals(indices: Sequence[Index], *, revisions: bool) -> dict[Who, dict[str, str]]:

@@ -92,6 +92,7 @@ class _Part(msgspec.Struct):
     texts: int | None = None
     tokens: int | None = None
     truncated: int | None = None
+    cached: int = 0
 
 
 class _Harness(msgspec.Struct):
@@ -212,7 +213,8 @@ def _facts(data: bytes, path: str | Path) -> Facts | None:
             "update embedding-harness"
         )
     parts, encoder = list(found.parts.values()), found.encoder
-    seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds]
+    # A part whose vectors were kept from an earlier run says nothing about the speed of the model.
+    seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds and not part.cached]
     return Facts(
         task_type=found.task_type,
         main_metric=found.main_metric,

@@ -28,29 +28,33 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
     """The leaderboard with intervals of Mean (Task), rank intervals and tie groups.
 
     Only models that have every task get them: the others have no Mean (Task) to be unsure of. Fewer than three tasks
-    give none.
+    give none. Every score whose items are known gets an interval of its own.
 
     Args:
         board: Without intervals.
         resamples: How many draws.
     """
-    complete = [at for at, row in enumerate(board.rows) if row.mean_task is not None]
-    if len(board.tasks) < FEWEST_TASKS or not complete:
-        return board
-    scores = board.score_matrix()[complete]
     items = _items(board, resamples)
+    rows = list(board.rows)
+    for (at, task), values in items.items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        known = {**rows[at].score_intervals, task: Span(float(low), float(high))}
+        rows[at] = dataclasses.replace(rows[at], score_intervals=known)
+    complete = [at for at, row in enumerate(rows) if row.mean_task is not None]
+    if len(board.tasks) < FEWEST_TASKS or not complete:
+        return dataclasses.replace(board, rows=tuple(rows))
+    scores = board.score_matrix()[complete]
     if items:
         replicates = _two_levels(board, complete, scores, items, resamples)
     else:
         replicates = ranks.means_over_tasks(scores, resamples=resamples, seed=SEED)
-    low, high = np.quantile(replicates, [0.025, 0.975], axis=1)
+    lows, highs = np.quantile(replicates, [0.025, 0.975], axis=1)
     rank_spans = ranks.spans(replicates)
     groups = ranks.tie_groups(replicates, scores.mean(axis=1))
-    rows = list(board.rows)
     for number, at in enumerate(complete):
         rows[at] = dataclasses.replace(
             rows[at],
-            interval=Span(float(low[number]), float(high[number])),
+            interval=Span(float(lows[number]), float(highs[number])),
             rank_span=(rank_spans[number].best, rank_spans[number].worst),
             tie_group=int(groups[number]),
         )

@@ -189,6 +189,7 @@ def _row(row: Row) -> dict[str, Any]:
             "texts_per_second": row.measured.texts_per_second,
         },
         "scores": dict(row.scores),
+        "score_intervals": {task: list(span) for task, span in row.score_intervals.items()},
         "missing": dict(row.missing),
     }
 

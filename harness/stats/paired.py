@@ -11,11 +11,11 @@ Both are two-sided, and count the observed difference among the chance ones, (k 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.stats.bootstrap import CONFIDENCE, RESAMPLES, Interval, Statistic, draw, interval, replicate_mean
+from harness.stats.bootstrap import RESAMPLES
 
 if TYPE_CHECKING:
     from harness.types import Float64
@@ -23,45 +23,6 @@ if TYPE_CHECKING:
 EXACT = 16
 """Up to this many items all 2^n sign patterns are counted instead of drawn."""
 _BLOCK = 4_000_000
-
-
-class Difference(NamedTuple):
-    """A's score minus B's.
-
-    Attributes:
-        p: the chance of a difference this large were the models alike; two-sided.
-    """
-
-    value: float
-    interval: Interval
-    p: float
-
-
-def of_means(
-    a: Float64, b: Float64, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> Difference:
-    """The difference of two means over the same items: the interval by bootstrap, p by sign flips.
-
-    Args:
-        a, b: (n,) float64, what each item adds to either mean; row i of both is the same item.
-    """
-    differences = a - b
-    value = float(differences.mean())
-    if not differences.any():
-        return Difference(0.0, Interval(0.0, 0.0), 1.0)
-    replicates = replicate_mean(differences, resamples=resamples, seed=seed)
-    return Difference(value, interval(replicates, confidence=confidence), sign_flip(differences, seed=seed + 1))
-
-
-def of_statistics(
-    a: Statistic, b: Statistic, n: int, *, resamples: int = RESAMPLES, seed: int = 0, confidence: float = CONFIDENCE
-) -> Difference:
-    """The difference of any two scores over the same n items, by paired bootstrap: both see the same draws."""
-    whole = np.ones((1, n))
-    value = float(a(whole)[0] - b(whole)[0])
-    replicates = np.concatenate([a(counts) - b(counts) for counts in draw(n, resamples=resamples, seed=seed)])
-    finite = replicates[np.isfinite(replicates)]
-    return Difference(value, interval(finite, confidence=confidence), share_beyond_zero(finite))
 
 
 def sign_flip(differences: Float64, *, resamples: int = RESAMPLES, seed: int = 0) -> float:

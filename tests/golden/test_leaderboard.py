@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 
 from harness.errors import UnknownName
-from harness.leaderboard.board import Leaderboard, Measured, Row, Span
+from harness.leaderboard.board import Leaderboard, Row, Span
 from harness.leaderboard.folders import ModelFacts
+from harness.leaderboard.known_of import Measured
 from harness.leaderboard.scope import ScopedTask
 from harness.leaderboard.selection import Who
 from harness.outputs.leaderboard_text import Format, ordered, render

@@ -132,6 +132,14 @@ def test_hostile_files(harness: Command, results: Path) -> None:
     assert all(".." not in path.name for path in (results.parent / "site").rglob("*"))
 
 
+def test_formats() -> None:
+    """The command offers every format that there is."""
+    from harness.cli import leaderboard
+    from harness.outputs import leaderboard_text
+
+    assert leaderboard.FORMATS == leaderboard_text.FORMATS
+
+
 def test_nothing_heavy_is_imported(results: Path, tmp_path: Path) -> None:
     """A leaderboard needs neither torch nor mteb nor datasets, sklearn, scipy or pandas; its help not even numpy."""
     code = """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -210,3 +211,15 @@ def test_lint_finds_what_is_wrong_with_the_seeds() -> None:
     assert lint.lint(SPANISH) == []
     found = [(finding.line, finding.code) for finding in lint.lint(GERMAN)]
     assert found == [(294, "contradiction"), (305, "repeated")]
+
+
+def test_what_is_missing_is_told(recorded: Path) -> None:
+    """A part or task of the suite that is not recorded is named; the rest is shown."""
+    (recorded / "aari1995__German_Semantic_STS_V2" / ("0" * 40) / "STS22.json").unlink()
+    path = recorded / "aari1995__German_Semantic_STS_V2" / ("0" * 40) / "PawsX.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content["scores"]["validation"]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    text, left_out = cards.show(GERMAN_MODEL, Options(results=recorded, suite="german-card"))
+    assert dict(left_out) == {"STS22": "not recorded for this model", "PawsX": "not recorded: validation/de"}
+    assert len(yaml.safe_load(text)["model-index"][0]["results"]) == 22

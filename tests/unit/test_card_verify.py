@@ -11,6 +11,7 @@ import pytest
 import harness
 from harness import registry
 from harness.cards import card_file, claims_of
+from harness.cards.specs import Specs
 from harness.cards.targets import Target, target_of
 from harness.cards.verify import Run, verify
 from harness.errors import CardError, UnknownName
@@ -37,7 +38,7 @@ def write(folder: Path, *results: str) -> Path:
 
 def target(text: str, **options: Any) -> Target | str:
     (claim,) = claims_of(card_file.parse(f"---\nmodel-index:\n- name: m\n  results:\n{text}---\n", path="x"))
-    return target_of(claim, registry.tasks(), **options)
+    return target_of(claim, Specs(registry.tasks()), **options)
 
 
 def test_the_specs_own_data() -> None:

@@ -102,6 +102,8 @@ def test_items_widen_the_interval(tmp_path: Path) -> None:
     assert wide is not None
     assert narrow is not None
     assert narrow.high - narrow.low == pytest.approx(0, abs=1e-9)
+    own = rows(with_items)[0].score_intervals["T1"]
+    assert own.high - own.low == pytest.approx(2 * (wide.high - wide.low), rel=0.1)  # of one task, not of four
     standard_error = queries(5, 0.5).merit().std() / np.sqrt(200 * 4)
     assert wide.high - wide.low == pytest.approx(2 * 1.96 * standard_error, rel=0.1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.cells import Failure
 from harness.errors import CellsFailed, HarnessError, SpecError, UnknownName, suggest
+from harness.events import Failure
 
 TASKS = ["MiniSTSGerman", "MiniSTSEnglish", "SciFact", "STSBenchmark", "GermanSTSBenchmark"]
 

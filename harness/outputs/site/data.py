@@ -100,6 +100,11 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
         "speed": _short(row.measured.tokens_per_second),
         "device": row.measured.device,
         "gaps": gaps,
+        "spans": {
+            number: [_short(end) for end in row.score_intervals[task.name]]
+            for number, task in enumerate(board.tasks)
+            if task.name in row.score_intervals
+        },
         "date": date_of(board, row),
     }
 

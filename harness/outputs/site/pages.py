@@ -59,6 +59,7 @@ class Entry(NamedTuple):
 def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
     """Every page: its path and its text."""
     templates = _environment()
+    spans = any(row.score_intervals for row in board.rows)
     yield (
         "index.html",
         templates.get_template("index.html").render(
@@ -79,6 +80,7 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
                 reference=_web(row.facts.reference),
                 history=entries,
                 shared=shared,
+                spans=spans,
             ),
         )
     task_page = templates.get_template("task.html")
@@ -92,6 +94,7 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
                 root="../",
                 facts=_task_facts(board, number),
                 reference=_web(task.reference),
+                spans=spans,
             ),
         )
 

@@ -20,6 +20,9 @@
     return row;
   }
 
+  // A column for intervals, where the items of any score are known.
+  const withSpans = BOARD.models.some((row) => Object.keys(row.spans).length > 0);
+  const span = (row, number) => withSpans ? [{ text: row.spans[number] ? row.spans[number].map(score).join(" to ") : "–" }] : [];
   const scoresOf = (number) => BOARD.models.map((row) => row.scores[number]).filter(known);
   const place = (value, all) => `${all.filter((other) => other > value).length + 1} of ${all.length}`;
   const reason = (row, number) => BOARD.reasons[row.gaps[number]];
@@ -33,8 +36,8 @@
     fill(BOARD.tasks.map((entry, number) => {
       const value = row.scores[number];
       const start = [{ text: entry.name, href: entry.url, head: true }, { text: entry.type }];
-      return known(value) ? line(...start, { text: score(value) }, { text: place(value, scoresOf(number)) })
-        : line(...start, { text: reason(row, number), span: 2 });
+      return known(value) ? line(...start, { text: score(value) }, ...span(row, number), { text: place(value, scoresOf(number)) })
+        : line(...start, { text: reason(row, number), span: 2 + withSpans });
     }));
     card(row);
     past();
@@ -45,8 +48,8 @@
     const lacking = BOARD.models.filter((row) => !known(row.scores[number]));
     fill([
       ...having.map((row) => line({ text: place(row.scores[number], all) }, { text: row.label, href: row.url, head: true },
-        { text: score(row.scores[number]) })),
-      ...lacking.map((row) => line({ text: "–" }, { text: row.label, href: row.url, head: true }, { text: reason(row, number) })),
+        { text: score(row.scores[number]) }, ...span(row, number))),
+      ...lacking.map((row) => line({ text: "–" }, { text: row.label, href: row.url, head: true }, { text: reason(row, number), span: 1 + withSpans })),
     ]);
     Figures.put("distribution", (width) => Figures.distribution(BOARD.models, number, width));
     addEventListener("themechange", () => Figures.put("distribution", (width) => Figures.distribution(BOARD.models, number, width)));

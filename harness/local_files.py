@@ -1,0 +1,37 @@
+"""Files of local tasks, identified: a local task has no revision to go by. Light, because every plan asks."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path, PurePosixPath
+
+from harness.errors import DataError
+from harness.types import TaskSpec
+
+LOCAL_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
+
+
+def digests(task: TaskSpec) -> dict[str, str]:
+    """sha256 of every data file of a local task, which has no revision to go by.
+
+    Raises:
+        DataError: the source does not exist, or cannot be read.
+    """
+    root = Path(task.file).parent / task.source.path
+    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.suffix in LOCAL_SUFFIXES)
+    if not files:
+        raise DataError(f"{task.name}: no data at {root}; source of {task.file}")
+    # Named by the spec's own path and not by where it lies, so that a record holds from every working directory.
+    named = PurePosixPath(task.source.path).name
+    return {(PurePosixPath(named) / path.relative_to(root).as_posix()).as_posix(): _sha256(path) for path in files}
+
+
+def _sha256(path: Path) -> str:
+    sha = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                sha.update(block)
+    except OSError as err:
+        raise DataError(f"{path}: cannot be read ({err.strerror})") from err
+    return sha.hexdigest()

@@ -1,0 +1,40 @@
+"""What a run took, a line a model (pure): speed, padding, texts that were cut or spared, time by phase, memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def line(parts: Iterable[Mapping[str, Any]]) -> str:
+    """One line about the parts of records (`harness.parts`) that were computed; empty where there are none."""
+    known = list(parts)
+    if not known:
+        return ""
+    said = []
+    encode = _total(known, lambda part: part.get("seconds", {}).get("encode"))
+    fed, computed = _total(known, lambda part: part.get("fed")), _total(known, lambda part: part.get("computed"))
+    if fed and encode:
+        padding = f", {1 - fed / computed:.1%} padding" if computed else ""
+        said.append(f"{fed:,.0f} tokens at {fed / encode:,.0f}/s{padding}")
+    texts, cached = _total(known, lambda part: part.get("texts")), _total(known, lambda part: part.get("cached"))
+    truncated = _total(known, lambda part: part.get("truncated"))
+    if texts is not None:
+        said.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
+    if cached:
+        said.append(f"{cached:,.0f} vectors from the store")
+    phases: dict[str, float] = {}
+    for part in known:
+        for phase, seconds in part.get("seconds", {}).items():
+            phases[phase] = phases.get(phase, 0.0) + seconds
+    said.append(", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in phases.items()))
+    peak = max((part.get("peak_memory_mib") or 0 for part in known), default=0)
+    if peak:
+        said.append(f"peak {peak:,} MiB")
+    return "; ".join(said)
+
+
+def _total(parts: list[Mapping[str, Any]], value: Any) -> float | None:
+    """The sum, or None once one part does not tell."""
+    values = [value(part) for part in parts]
+    return None if None in values else sum(values)
