@@ -16,7 +16,7 @@ from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from typing import Any, Literal, NamedTuple
 
-from harness import answered, items, models, results
+from harness import answered, items, memory, models, results
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, DataError, HarnessError
 from harness.events import Event, Failure, in_order
@@ -155,6 +155,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
+        memory.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()

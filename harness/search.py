@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
     from harness.types import Float32, Int64
 
-_SCORES_AT_ONCE = 1 << 22  # bounds memory: queries are taken in groups of this many scores over the block size
+_SCORES_AT_ONCE = 1 << 21
+"""Queries are taken in groups of this many scores over the block size, one group a core: bounds memory. How they are
+grouped decides the last bits of a score, so it does not depend on the number of cores."""
 
 
 class TopK:
@@ -105,7 +107,7 @@ def search(
     start = 0
     for block in blocks:
         documents = prepare(block, similarity=similarity)
-        step = max(1, _SCORES_AT_ONCE // parallel.cores() // max(1, len(documents)))
+        step = max(1, _SCORES_AT_ONCE // max(1, len(documents)))
 
         def fold(first: int, documents: Float32 = documents, step: int = step, start: int = start) -> None:
             scores = block_scores(queries[first : first + step], documents, similarity=similarity)

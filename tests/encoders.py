@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def one_block(
 def vector_of(*content: str, dimensions: int = 4) -> np.ndarray:
     """(dimensions,) float32 that another content does not have."""
     digest = hashlib.sha256("\0".join(content).encode("utf-8", "surrogatepass")).digest()
-    return np.frombuffer(digest[: 2 * dimensions], dtype=np.uint16).astype(np.float32) + 1
+    return np.frombuffer(digest[: 2 * dimensions], dtype="<i2").astype(np.float32) + np.float32(0.5)
 
 
 class Fake:
@@ -60,6 +61,11 @@ class Fake:
         """Every text that it was asked for, block after block."""
         return [text for block, *_ in self.asked for text in block]
 
+    def vectors(self, texts: Sequence[str], *, prompt: Prompt = NO_PROMPT, role: Role | None = None) -> np.ndarray:
+        """(n, 4) float32, the rows that it gives these texts."""
+        made_of = json.dumps(self.identity(prompt=prompt, role=role), sort_keys=True)
+        return np.array([vector_of(text, made_of) for text in texts])
+
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any] | None:
         return None if self._made_of is None else {**self._made_of, "prompt": prompt.text or "", "role": role or ""}
 
@@ -72,8 +78,7 @@ class Fake:
             if self._rows is not None:
                 rows = self._rows(texts)
             else:
-                made_of = str(self.identity(prompt=prompt, role=role))
-                rows = np.array([vector_of(text, made_of) for text in texts])
+                rows = self.vectors(texts, prompt=prompt, role=role)
             lengths = np.array([len(text) for text in texts], dtype=np.int32)
             yield Encoded(rows, lengths, lengths > 9, int(lengths.sum())) if self._counts else Encoded(rows, None, None)
 

@@ -6,19 +6,29 @@ import json
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 CHARACTERS = string.ascii_lowercase + string.digits + "äöüßáéíóúñ¿¡.,:;!?'\"()-"
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 MAX_LENGTH = 64
 
 
-def save_transformer(folder: Path) -> Path:
-    """A BERT with its tokenizer, as `transformers` saves it; a word is as many tokens as it has characters."""
+def save_transformer(folder: Path, *, kind: str = "bert", **config: Any) -> Path:
+    """A BERT with its tokenizer, as `transformers` saves it; a word is as many tokens as it has characters.
+
+    Args:
+        folder: where to save it.
+        kind: `bert`, `roberta`, `xlm-roberta` or `camembert`; the last three have another token for padding, and two
+            positions that no token gets.
+        config: what should differ in its configuration.
+    """
     import torch
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
 
-    vocabulary = [*SPECIAL, *CHARACTERS, *(f"##{character}" for character in CHARACTERS)]
+    bert = kind == "bert"
+    special = SPECIAL if bert else (SPECIAL[2], SPECIAL[0], SPECIAL[3], SPECIAL[1], SPECIAL[4])
+    vocabulary = [*special, *CHARACTERS, *(f"##{character}" for character in CHARACTERS)]
     words = BertWordPieceTokenizer(
         {token: index for index, token in enumerate(vocabulary)}, strip_accents=False, lowercase=True
     )
@@ -28,16 +38,18 @@ def save_transformer(folder: Path) -> Path:
         **{f"{token[1:-1].lower()}_token": token for token in SPECIAL},
     )
     torch.manual_seed(7)
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        intermediate_size=64,
-        max_position_embeddings=MAX_LENGTH,
-        initializer_range=0.5,  # vectors that differ much from text to text
-    )
-    BertModel(config).eval().save_pretrained(folder)
+    settings = {
+        "vocab_size": len(vocabulary),
+        "hidden_size": 32,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "intermediate_size": 64,
+        "max_position_embeddings": MAX_LENGTH + (0 if bert else 2),
+        "pad_token_id": vocabulary.index("[PAD]"),
+        "initializer_range": 0.5,  # vectors that differ much from text to text
+        **config,
+    }
+    AutoModel.from_config(AutoConfig.for_model(kind, **settings)).eval().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
@@ -45,34 +57,47 @@ def save_transformer(folder: Path) -> Path:
 def save_sentence_transformer(
     folder: Path,
     *,
+    kind: str = "bert",
+    pooling: str = "mean",
+    normalize: bool = False,
     prompts: Mapping[str, str] | None = None,
     default_prompt: str | None = None,
     include_prompt: bool = True,
+    similarity: str | None = None,
+    **config: Any,
 ) -> Path:
-    """The same BERT with mean pooling, as `sentence-transformers` saves it."""
+    """The same with pooling, as `sentence-transformers` saves it."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import Pooling, Transformer
+    from sentence_transformers.models import Normalize, Pooling, Transformer
 
-    bert = Transformer(str(save_transformer(folder.with_name(f"{folder.name}-bert"))))
-    pooling = Pooling(bert.get_embedding_dimension(), pooling_mode="mean", include_prompt=include_prompt)
+    plain = save_transformer(folder.with_name(f"{folder.name}-bert"), kind=kind, **config)
+    bert = Transformer(str(plain), max_seq_length=MAX_LENGTH)
+    modules = [bert, Pooling(bert.get_embedding_dimension(), pooling_mode=pooling, include_prompt=include_prompt)]
     model = SentenceTransformer(
-        modules=[bert, pooling], prompts=dict(prompts or {}), default_prompt_name=default_prompt, device="cpu"
+        modules=[*modules, Normalize()] if normalize else modules,
+        prompts=dict(prompts or {}),
+        default_prompt_name=default_prompt,
+        similarity_fn_name=similarity,
+        device="cpu",
     )
     model.save(str(folder), create_model_card=False)
     return folder
 
 
-def save_static(folder: Path) -> Path:
+def save_static(folder: Path, *, normalize: bool = False, prompts: Mapping[str, str] | None = None) -> Path:
     """A vector for every token, and their mean for a text: no transformer, no attention, no maximum length."""
     import torch
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.models import StaticEmbedding
+    from sentence_transformers.models import Normalize, StaticEmbedding
     from tokenizers import Tokenizer
 
     bert = save_transformer(folder.with_name(f"{folder.name}-bert"))
     torch.manual_seed(7)
-    static = StaticEmbedding(Tokenizer.from_file(str(bert / "tokenizer.json")), embedding_dim=16)
-    SentenceTransformer(modules=[static], device="cpu").save(str(folder), create_model_card=False)
+    modules = [StaticEmbedding(Tokenizer.from_file(str(bert / "tokenizer.json")), embedding_dim=16)]
+    model = SentenceTransformer(
+        modules=[*modules, Normalize()] if normalize else modules, prompts=dict(prompts or {}), device="cpu"
+    )
+    model.save(str(folder), create_model_card=False)
     return folder
 
 

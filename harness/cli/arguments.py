@@ -30,6 +30,17 @@ def positive(value: str) -> int:
     return number
 
 
+def size(value: str) -> float:
+    """A finite number, not below zero."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {value!r}; expected a number, 0 or more")
+    return number
+
+
 def positives(value: str) -> list[int]:
     """`64,128` -> [64, 128]."""
     return [positive(number) for number in names(value)]

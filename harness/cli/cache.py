@@ -25,7 +25,9 @@ def add(commands: Any) -> None:
     info.set_defaults(do=_info)
     clear = actions.add_parser("clear", help="delete kept embeddings")
     clear.add_argument("models", nargs="*", metavar="MODEL", help="only those of these models")
-    clear.add_argument("--to", type=float, metavar="GIB", help="only the least recently used, down to this size")
+    clear.add_argument(
+        "--to", type=arguments.size, metavar="GIB", help="only the least recently used, down to this size"
+    )
     clear.set_defaults(do=_clear)
     verify = actions.add_parser("verify", help="check every block against its digest; broken ones are deleted")
     verify.set_defaults(do=_verify)
@@ -71,8 +73,10 @@ def _info(args: argparse.Namespace) -> int:
 
 def _clear(args: argparse.Namespace) -> int:
     from harness.encoding import store
-    from harness.errors import UnknownName
+    from harness.errors import HarnessError, UnknownName
 
+    if args.to is not None and args.models:
+        raise HarnessError("--to takes what was used longest ago, of all models; leave out the option or the models")
     if args.to is not None:
         freed = store.evict(int(args.to * 2**30))
     elif args.models:

@@ -63,7 +63,7 @@ class Bert:
 
         self._pooling, self._normalize = pooling, normalize
         self._heads, self._eps = int(config["num_attention_heads"]), float(config.get("layer_norm_eps", 1e-12))
-        self._first = saved.first_position(config)
+        self._padding = saved.padding(config)
         found = [name for name in _PREFIXES if f"{name}embeddings.word_embeddings.weight" in weights]
         prefix = found[0] if found else ""
 
@@ -98,7 +98,7 @@ class Bert:
         longest, width = ids.shape[1], self.dimensions
         hidden = functional.embedding(ids, self._words)
         hidden += self._type
-        hidden += self._positions[self._first : self._first + longest]
+        hidden += self._placed(ids)
         hidden = functional.layer_norm(hidden, (width,), *self._norm, self._eps)
         present = torch.arange(longest, device=ids.device)[None] < lengths[:, None] if ragged else None
         mask = None if present is None else present[:, None, None, :].expand(-1, 1, longest, -1)
@@ -117,6 +117,15 @@ class Bert:
             kept = hidden if present is None else hidden * present[:, :, None].to(hidden.dtype)
             rows = kept.sum(dim=1, dtype=torch.float32) / lengths[:, None].to(torch.float32)
         return functional.normalize(rows, p=2, dim=1) if self._normalize else rows
+
+    def _placed(self, ids: torch.Tensor) -> torch.Tensor:
+        """Position vectors, (longest, dim) or (n, longest, dim). RoBERTa skips padding, also where a text spells it."""
+        from torch.nn import functional
+
+        if self._padding is None:
+            return self._positions[: ids.shape[1]]
+        counted = (ids != self._padding).long()
+        return functional.embedding(counted.cumsum(dim=1) * counted + self._padding, self._positions)
 
     def _projected(
         self, hidden: torch.Tensor, qkv: _Linear, *, exact: bool
@@ -139,7 +148,7 @@ def load(model: saved.Saved, *, dtype: torch.dtype, devices: list[torch.device])
     """One copy of the model for each device, and the number of its parameters.
 
     Raises:
-        KeyError: the checkpoint lacks a tensor, or holds what a BERT does not have.
+        KeyError: the checkpoint lacks a tensor.
         OSError: there is no `model.safetensors`.
     """
     from safetensors.torch import load_file

@@ -75,7 +75,9 @@ class BertEncoder:
             prompts_from="catalog" if known else "model",
             default_prompt=None if known else model.default_prompt,
         )
-        self._identity = identity(spec, self.facts, packages=("torch", "transformers", "tokenizers"))
+        self._identity = identity(
+            spec, self.facts, packages=("embedding-harness", "torch", "transformers", "tokenizers")
+        )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
         """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
@@ -183,7 +185,7 @@ def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
     if similarity in ("cosine", "dot"):
         scores = (rows * others).sum(dim=-1)
     elif similarity == "euclidean":
-        scores = -torch.sqrt(torch.sum((rows - others) ** 2, dim=-1))
+        scores = -torch.linalg.vector_norm(rows - others, dim=-1)
     else:
         scores = -torch.sum(torch.abs(rows - others), dim=-1)
     return scores.numpy()

@@ -48,9 +48,13 @@ class Saved:
 def read(folder: Path) -> Saved | None:
     """The model in `folder`, or None where it is not exactly of one of the two shapes."""
     modules, settings = _json(folder / "modules.json"), _json(folder / "config_sentence_transformers.json")
-    if not isinstance(modules, list) or not isinstance(settings, dict | None):
+    if not isinstance(modules, list) or not modules or not all(isinstance(module, dict) for module in modules):
+        return None
+    if not isinstance(settings, dict | None):
         return None
     settings = settings or {}
+    if not isinstance(settings.get("prompts"), dict | None):
+        return None
     kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     official = all(str(module.get("type", "")).startswith("sentence_transformers.") for module in modules)
     similarity = settings.get("similarity_fn_name") or "cosine"
@@ -62,6 +66,8 @@ def read(folder: Path) -> Saved | None:
     folders = [folder / str(module.get("path", "")) for module in modules]
     normalize = kinds[-1:] == ["Normalize"]
     shape = kinds[:-1] if normalize else kinds
+    if normalize and not _is_usual_normalize(_json(folders[-1] / "config.json")):
+        return None
     common: dict[str, Any] = {
         "folder": folder,
         "module": folders[0],
@@ -78,6 +84,8 @@ def read(folder: Path) -> Saved | None:
     pooling = _pooling(_json(folders[1] / "config.json"))
     if not isinstance(config, dict) or max_length == 0 or pooling is None or not _is_bert(config):
         return None
+    if (folders[0] / "adapter_config.json").exists():  # weights that transformers adds to others
+        return None
     return Saved(kind="bert", config=config, pooling=pooling, max_length=max_length, **common)
 
 
@@ -86,9 +94,9 @@ def longest(config: Mapping[str, Any]) -> int:
     return int(config["max_position_embeddings"]) - _BERTS[config["model_type"]]
 
 
-def first_position(config: Mapping[str, Any]) -> int:
-    """The position of a text's first token: RoBERTa's come after that of padding."""
-    return 0 if config["model_type"] == "bert" else int(config.get("pad_token_id", 1)) + 1
+def padding(config: Mapping[str, Any]) -> int | None:
+    """The token that RoBERTa and its kin give no position of its own, and behind which theirs begin; None for BERT."""
+    return None if config["model_type"] == "bert" else int(config.get("pad_token_id", 1))
 
 
 def _is_bert(config: Mapping[str, Any]) -> bool:
@@ -101,7 +109,7 @@ def _is_bert(config: Mapping[str, Any]) -> bool:
         and not config.get("add_cross_attention")
         and not config.get("auto_map")
         and not config.get("quantization_config")
-        and all(isinstance(config.get(name), int) for name in numbers)
+        and all(isinstance(config.get(name), int) and config[name] > 0 for name in numbers)
         and config["hidden_size"] % config["num_attention_heads"] == 0
     )
 
@@ -136,6 +144,11 @@ def _pooling(config: Any) -> str | None:
         flags = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
         modes = [flags.get(key, key) for key, value in config.items() if key.startswith("pooling_mode") and value]
     return modes[0] if len(modes) == 1 and modes[0] in _POOLINGS else None
+
+
+def _is_usual_normalize(config: Any) -> bool:
+    names = config.values() if isinstance(config, dict) else [] if config is None else [config]
+    return all(name == "sentence_embedding" for name in names)
 
 
 def _json(file: Path) -> Any:

@@ -63,7 +63,9 @@ class SentenceTransformerEncoder:
             default_prompt=None if known else self._model.default_prompt_name,
         )
         self._identity = identity(
-            spec, self.facts, packages=("torch", "transformers", "tokenizers", "sentence-transformers")
+            spec,
+            self.facts,
+            packages=("embedding-harness", "torch", "transformers", "tokenizers", "sentence-transformers"),
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:

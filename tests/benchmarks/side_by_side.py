@@ -1,110 +1,164 @@
-"""mteb and harness on the same tasks, one after the other in one process; prints one JSON line a task.
+"""mteb and harness on the same tasks, in turn, each in a process of its own; prints one JSON line a task.
 
 Usage: python side_by_side.py MODEL_FOLDER TASK[:split[:subset,subset]] ...
 
 Both have their data in the cache before the clock starts, and their imports behind them; neither has any vectors. mteb
 runs with its defaults. Each task is a fresh one for mteb, and so is each subset of a clustering task, whose generator
-would otherwise make the numbers depend on what ran before.
+would otherwise make the numbers depend on what ran before. Two processes, because what either does to its process
+(threads, allocator) must not help or hinder the other.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+from typing import Any, NamedTuple
 
 
-def theirs(model: Any, task: Any) -> tuple[float, dict[str, float]]:
-    """Seconds of `mteb.evaluate`, and main score by part."""
+class Wanted(NamedTuple):
+    """A task and what of it."""
+
+    name: str
+    splits: list[str] | None
+    subsets: list[str] | None
+
+    @classmethod
+    def of(cls, text: str) -> Wanted:
+        name, _, rest = text.partition(":")
+        splits, _, subsets = rest.partition(":")
+        return cls(name, splits.split(",") if splits else None, subsets.split(",") if subsets else None)
+
+
+def mteb_worker(folder: str) -> Callable[[Wanted], dict[str, Any]]:
+    """Measures `mteb.evaluate`."""
     import mteb
     from mteb.cache import ResultCache
-
-    with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
-        found = mteb.evaluate(
-            model, [task], cache=ResultCache(folder), overwrite_strategy="always", show_progress_bar=False
-        )
-        seconds = time.perf_counter() - started
-    (result,) = found.task_results
-    scores = {
-        f"{split}/{entry['hf_subset']}": entry["main_score"]
-        for split, entries in result.scores.items()
-        for entry in entries
-    }
-    return seconds, scores
-
-
-def ours(folder: str, name: str, splits: list[str] | None, subsets: list[str] | None, **options: Any) -> Any:
-    """Seconds of `harness.run`, main score by part, and seconds by phase."""
-    import harness
-
-    with tempfile.TemporaryDirectory() as results:
-        started = time.perf_counter()
-        (record,) = harness.run(
-            folder, [name], splits=splits, languages=subsets, results=results, device="cpu", **options
-        )
-        seconds = time.perf_counter() - started
-    scores = {f"{part.split}/{part.subset}": entry["main_score"] for part, entry in record.parts.items()}
-    phases: dict[str, float] = {}
-    for part in record.harness["parts"].values():
-        for phase, value in part["seconds"].items():
-            phases[phase] = round(phases.get(phase, 0) + value, 2)
-    return seconds, scores, phases
-
-
-def main(folder: str, *wanted: str) -> None:
-    """Run them all."""
-    import mteb
     from sentence_transformers import SentenceTransformer
 
-    import harness
-
-    os.environ["HARNESS_CACHE"] = tempfile.mkdtemp()
     model = SentenceTransformer(folder, device="cpu")
     model.encode(["warm"] * 64)
-    harness.run(folder, suite="mini", results=tempfile.mkdtemp(), device="cpu")  # imports, and the first use of each
-    for name in wanted:
-        task_name, _, rest = name.partition(":")
-        split_names, _, subset_names = rest.partition(":")
-        splits, subsets = (
-            split_names.split(",") if split_names else None,
-            subset_names.split(",") if subset_names else None,
-        )
-        groups = [[one] for one in subsets] if subsets and "Clustering" in task_name else [subsets]
-        mteb_seconds, mteb_scores = 0.0, {}
+
+    def measure(wanted: Wanted) -> dict[str, Any]:
+        each = wanted.subsets is not None and "Clustering" in wanted.name
+        groups = [[one] for one in wanted.subsets or ()] if each else [wanted.subsets]
+        seconds, scores = 0.0, {}
         for group in groups:
-            task = mteb.get_task(task_name, eval_splits=splits, hf_subsets=group)
-            task.load_data()
-            task = mteb.get_task(task_name, eval_splits=splits, hf_subsets=group)
-            seconds, scores = theirs(model, task)
-            mteb_seconds, mteb_scores = mteb_seconds + seconds, mteb_scores | scores
-        ours("baseline/hashing", task_name, splits, subsets)  # fetches the data
-        seconds, scores, phases = ours(folder, task_name, splits, subsets)
-        again, warm_scores, _ = ours(folder, task_name, splits, subsets, overwrite=True)
-        print(
-            json.dumps(
-                {
-                    "task": name,
-                    "mteb": round(mteb_seconds, 2),
-                    "harness": round(seconds, 2),
-                    "again": round(again, 2),
-                    "ratio": round(mteb_seconds / seconds, 2),
-                    "ratio_again": round(mteb_seconds / again, 1),
-                    "difference": max(abs(mteb_scores[part] - score) for part, score in scores.items()),
-                    "identical_again": warm_scores == scores,
-                    "phases": phases,
-                }
-            ),
-            flush=True,
+            mteb.get_task(wanted.name, eval_splits=wanted.splits, hf_subsets=group).load_data()
+            task = mteb.get_task(wanted.name, eval_splits=wanted.splits, hf_subsets=group)
+            with tempfile.TemporaryDirectory() as cache:
+                started = time.perf_counter()
+                found = mteb.evaluate(
+                    model, [task], cache=ResultCache(cache), overwrite_strategy="always", show_progress_bar=False
+                )
+                seconds += time.perf_counter() - started
+            for split, entries in found.task_results[0].scores.items():
+                scores |= {f"{split}/{entry['hf_subset']}": entry["main_score"] for entry in entries}
+        return {"seconds": seconds, "scores": scores}
+
+    return measure
+
+
+def harness_worker(folder: str) -> Callable[[Wanted], dict[str, Any]]:
+    """Measures `harness.run`, twice: without and with kept embeddings."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does
+    os.environ["HARNESS_CACHE"] = tempfile.mkdtemp()
+    import harness
+
+    harness.run(folder, suite="mini", results=tempfile.mkdtemp(), device="cpu")  # imports, and the first use of each
+
+    def run(model: str, wanted: Wanted) -> Any:
+        started = time.perf_counter()
+        (record,) = harness.run(
+            model,
+            [wanted.name],
+            splits=wanted.splits,
+            languages=wanted.subsets,
+            results=tempfile.mkdtemp(),
+            device="cpu",
         )
+        return time.perf_counter() - started, record
+
+    def measure(wanted: Wanted) -> dict[str, Any]:
+        run("baseline/hashing", wanted)  # fetches the data
+        seconds, record = run(folder, wanted)
+        again, warm = run(folder, wanted)
+        scores = {f"{part.split}/{part.subset}": entry["main_score"] for part, entry in record.parts.items()}
+        phases: dict[str, float] = {}
+        for part in record.harness["parts"].values():
+            for phase, value in part["seconds"].items():
+                phases[phase] = round(phases.get(phase, 0) + value, 2)
+        identical = record.scores == warm.scores
+        return {"seconds": seconds, "again": again, "scores": scores, "identical": identical, "phases": phases}
+
+    return measure
+
+
+WORKERS = {"mteb": mteb_worker, "harness": harness_worker}
+
+
+def work(kind: str, folder: str) -> None:
+    """Answer each line on standard input, a task, with a line of JSON."""
+    measure = WORKERS[kind](folder)
+    print("ready", flush=True)
+    for line in sys.stdin:
+        print(json.dumps(measure(Wanted.of(line.strip()))), flush=True)
+
+
+class Worker:
+    """One side, in its own process."""
+
+    def __init__(self, kind: str, folder: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, __file__, "--worker", kind, folder],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[2])},
+        )
+        self._answer(lambda line: line == "ready")
+
+    def measure(self, task: str) -> dict[str, Any]:
+        assert self._process.stdin is not None
+        print(task, file=self._process.stdin, flush=True)
+        answer: dict[str, Any] = json.loads(self._answer(lambda line: line.startswith("{")))
+        return answer
+
+    def _answer(self, is_it: Callable[[str], bool]) -> str:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            if is_it(line.strip()):
+                return line
+        raise SystemExit("a worker has died")
+
+
+def main(folder: str, *tasks: str) -> None:
+    """Run them all."""
+    theirs, ours = Worker("mteb", folder), Worker("harness", folder)
+    for task in tasks:
+        their, our = theirs.measure(task), ours.measure(task)
+        differences = [abs(their["scores"][part] - score) for part, score in our["scores"].items()]
+        row = {
+            "task": task,
+            "mteb": round(their["seconds"], 2),
+            "harness": round(our["seconds"], 2),
+            "again": round(our["again"], 2),
+            "ratio": round(their["seconds"] / our["seconds"], 2),
+            "ratio_again": round(their["seconds"] / our["again"], 1),
+            "difference": max(differences),
+            "identical_again": our["identical"],
+            "phases": our["phases"],
+        }
+        print(json.dumps(row), flush=True)
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-    main(*sys.argv[1:])
+    if sys.argv[1] == "--worker":
+        work(*sys.argv[2:])
+    else:
+        main(*sys.argv[1:])

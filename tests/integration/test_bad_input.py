@@ -348,7 +348,7 @@ def test_bad_data_fails_its_own_task_only(command: Command, tasks: Tasks, result
     assert failed in said.err
     assert "1 computed, 0 already recorded, 1 failed" in said.out
     assert set(records(results)) == {"Good"}
-    assert names_of_files(results) <= {"Good.json", "model_meta.json", ".harness.lock"}
+    assert names_of_files(results) <= {"Good.json", "Good.items.npz", "model_meta.json", ".harness.lock"}
 
 
 def test_a_bug_in_a_cell_is_logged(command: Command, results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -642,7 +642,7 @@ def test_a_private_data_set_with_a_token(
     assert TOKEN not in done.stdout + done.stderr
     written = [path for path in (tmp_path / "results").rglob("*") if path.is_file()]
     assert "Secret.json" in {path.name for path in written}
-    assert not [path for path in written if TOKEN in path.read_text()]
+    assert not [path for path in written if TOKEN in path.read_bytes().decode(errors="replace")]
 
 
 def test_a_hub_that_is_not_there(harness: Callable[..., Any]) -> None:

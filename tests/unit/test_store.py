@@ -14,7 +14,7 @@ from harness import encoding
 from harness.encoding import store
 from harness.encoding.store import Namespace
 from harness.types import Prompt, Texts
-from tests.encoders import NO_PROMPT, Fake, vector_of
+from tests.encoders import NO_PROMPT, Fake
 
 IDENTITY = {"model": "org/model", "revision": "1" * 40, "precision": "fp32", "prompt": ""}
 
@@ -217,7 +217,7 @@ def test_only_what_is_new_is_encoded() -> None:
     found = encode(fake, [*TEXTS[10:20], "new", "newer"])
     assert sorted(fake.texts) == ["new", "newer"]
     assert (found.encoded, found.cached) == (2, 10)
-    assert found.embeddings[10].tolist() == vector_of("new", str(fake.identity(prompt=NO_PROMPT, role=None))).tolist()
+    assert np.array_equal(found.embeddings[10:], fake.vectors(["new", "newer"]))
 
 
 def test_nothing_is_kept_when_that_is_asked_for() -> None:
@@ -273,7 +273,7 @@ def test_a_run_that_broke_off_goes_on(batching: str) -> None:
         done.append(len(block))
         if len(done) == 3:
             raise KeyboardInterrupt
-        return np.array([vector_of(text, str(fake.identity(prompt=NO_PROMPT, role=None))) for text in block])
+        return fake.vectors(block)
 
     fake = Fake(IDENTITY, rows=breaking)
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,126 @@
+"""A run that is killed in the middle of a corpus goes on where it was, with the same numbers."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import harness as api
+from harness.encoding import batches, store
+from harness.models.direct import BertEncoder
+from harness.types import Record
+from tests.tiny import save_sentence_transformer
+
+from .conftest import Tasks
+from .test_interruption import start, until
+
+COUNT = 20_000
+BLOCK = batches._BLOCK_TEXTS
+
+COUNTED = """
+import os, sys, time
+from harness import cli
+from harness.models.direct import BertEncoder
+
+forward, log = BertEncoder._forward, os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+def counted(self, inputs, device):
+    time.sleep(0.01)
+    os.write(log, b"%d\\n" % len(inputs.ids))
+    return forward(self, inputs, device)
+
+BertEncoder._forward = counted
+sys.exit(cli.main(sys.argv[1:]))
+"""
+"""The command with an encoder that takes its time and writes down how many texts go through each forward pass."""
+
+
+def text(place: int) -> str:
+    """Short texts of several lengths, all different."""
+    return f"document {place}" + " and more" * (place % 3)
+
+
+@pytest.fixture
+def corpus(tasks: Tasks) -> dict[str, Any]:
+    """A private search task with 20,000 documents, as the options of a run."""
+    rows = [{"_id": f"d{place}", "title": "", "text": text(place)} for place in range(COUNT)]
+    tasks.write("Big", "Retrieval", {"corpus.jsonl": rows})
+    return {"tasks": "Big", "tasks_dirs": [tasks.path], "device": "cpu"}
+
+
+def kept() -> Iterator[tuple[str, np.ndarray]]:
+    """Every namespace in the store, and its vectors of the documents that it has."""
+    keys = [store.key(text(place)) for place in range(COUNT)]
+    for used in store.usage():
+        identity = {key: value for key, value in used.identity.items() if key not in ("dtype", "format")}
+        held = store.Namespace(identity).get(keys)
+        yield used.namespace, held.rows[held.found]
+
+
+def test_kill_in_the_middle_of_a_corpus(
+    corpus: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 amid 20,000 texts: the next run encodes at most two blocks again; vectors and scores are the same."""
+    model = str(save_sentence_transformer(tmp_path / "model"))
+    log, blocks = tmp_path / "log", tmp_path / "cache" / "embeddings"
+    process = start(
+        tmp_path,
+        COUNTED.format(log=str(log)),
+        "run",
+        model,
+        "--device",
+        "cpu",
+        "-t",
+        "Big",
+        "--tasks-dir",
+        *corpus["tasks_dirs"],
+    )
+    until(lambda: len(list(blocks.rglob("*.safetensors"))) >= 4, process)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert not list((tmp_path / "results").rglob("Big.json"))
+    first = sum(map(int, log.read_text().split()))
+    assert 2 * BLOCK < first < COUNT
+
+    seen: list[int] = []
+    forward = BertEncoder._forward
+
+    def counted(self: BertEncoder, inputs: Any, device: Any) -> Any:
+        seen.append(len(inputs.ids))
+        return forward(self, inputs, device)
+
+    monkeypatch.setattr(BertEncoder, "_forward", counted)
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    (resumed,) = api.run(model, results=tmp_path / "resumed", **corpus)
+    distinct = COUNT + 2  # and two queries
+    assert 0 <= first + sum(seen) - distinct <= 2 * BLOCK
+    counts = part_of(resumed)
+    assert counts["encoded"] == sum(seen)
+    assert counts["encoded"] + counts["cached"] == distinct
+    found = dict(kept())
+
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "other"))
+    seen.clear()
+    (undisturbed,) = api.run(model, results=tmp_path / "undisturbed", **corpus)
+    assert sum(seen) == distinct
+    assert undisturbed.scores == resumed.scores
+    expected = dict(kept())
+    assert found.keys() == expected.keys()
+    (name,) = expected
+    assert len(expected[name]) == COUNT
+    assert np.array_equal(found[name], expected[name])
+
+    seen.clear()
+    (again,) = api.run(model, results=tmp_path / "undisturbed", overwrite=True, **corpus)
+    assert seen == []
+    assert again.scores == undisturbed.scores
+
+
+def part_of(record: Record) -> Any:
+    return record.harness["parts"]["test"]
