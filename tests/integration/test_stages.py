@@ -293,6 +293,8 @@ def test_shapes_are_variants(five: dict[str, Any], tmp_path: Path) -> None:
 def test_too_many_dimensions_cost_their_variant_only(five: dict[str, Any], tmp_path: Path) -> None:
     """One clear failure for each task; the plain records and those of fewer dimensions are there."""
     found, failures, _ = run(tmp_path, dims=[64, 5000], **five)
-    assert [failure.error for failure in failures] == ["--dims 5000: the model's vectors have 1024 dimensions"] * 5
+    assert [failure.error for failure in failures] == [
+        "dims 5000: the model's vectors have 1024 dimensions; ask for fewer"
+    ] * 5
     assert {record.variant for record in found} == {"", "dims=64"}
     assert len(found) == 10

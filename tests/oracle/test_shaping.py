@@ -96,7 +96,7 @@ def test_the_plain_shape() -> None:
 
 def test_too_many_dimensions() -> None:
     """More dimensions than there are is an error that says how many there are."""
-    with pytest.raises(EncodeError, match=r"--dims 25: the model's vectors have 24 dimensions"):
+    with pytest.raises(EncodeError, match=r"dims 25: the model's vectors have 24 dimensions"):
         shaped(ROWS, Shape(25, None))
     assert shaped(ROWS, Shape(24, None)).shape == (300, 24)
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import data
+from harness import data, local_files
 from harness.data import local, trec
 from harness.data.tables import Filed
 from harness.errors import DataError
@@ -532,9 +532,9 @@ def test_digests_do_not_depend_on_the_working_directory(tmp_path: Path, monkeypa
     write(tmp_path, "test.jsonl", "abc")
     write(tmp_path, "qrels/test.tsv", "")
     monkeypatch.chdir(tmp_path)
-    from_above = local.digests(task(Path("data"), path="."))
+    from_above = local_files.digests(task(Path("data"), path="."))
     monkeypatch.chdir(tmp_path / "data")
-    assert local.digests(task(Path(), path=".")) == from_above
+    assert local_files.digests(task(Path(), path=".")) == from_above
     assert set(from_above) == {"test.jsonl", "qrels/test.tsv"}
 
 
