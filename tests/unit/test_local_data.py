@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness import data
-from harness import local_files
+from harness import data, local_files
 from harness.data import local
 from harness.errors import DataError
 from harness.types import (

@@ -50,7 +50,7 @@ def test_after_an_error_nothing_new_begins(monkeypatch: pytest.MonkeyPatch) -> N
         time.sleep(0.05)
         done.append("slow")
 
-    with pytest.raises(KeyboardInterrupt), Stage("score") as stage:
+    with pytest.raises(KeyboardInterrupt), Stage("score") as stage:  # noqa: PT012
         first, second = stage.submit(slow), stage.submit(done.append, "second")
         assert begun.wait(10)
         raise KeyboardInterrupt
@@ -69,7 +69,7 @@ def test_it_waits_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
         release.wait(30)
 
     started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), Stage("score") as stage:
+    with pytest.raises(KeyboardInterrupt), Stage("score") as stage:  # noqa: PT012
         future = stage.submit(stuck)
         assert begun.wait(10)
         raise KeyboardInterrupt
