@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness import environment
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import bert, catalog, lanes
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
+from harness.models.identity import identity
 from harness.models.saved import Saved, longest
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
@@ -156,23 +156,6 @@ class BertEncoder:
         if device.type != "cpu":
             ids, lengths = ids.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
         return self._at[device].forward(ids, lengths, ragged=inputs.ragged, exact=inputs.exact)
-
-
-def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
-    """What decides a vector besides text, prompt and role; the versions too, whose arithmetic may differ."""
-    versions = environment.versions()
-    return {
-        "model": spec.name,
-        "revision": spec.revision,
-        "trust_remote_code": spec.trust_remote_code,
-        "backend": facts.backend,
-        "precision": facts.precision,
-        "attention": facts.attention,
-        "max_length": facts.max_length,
-        "batch": facts.batching,
-        "device": facts.device_name,
-        "versions": {name: versions.get(name) for name in packages},
-    }
 
 
 def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:

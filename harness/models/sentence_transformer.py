@@ -21,7 +21,7 @@ from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import catalog, lanes
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
-from harness.models.direct import identity
+from harness.models.identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
 
 if TYPE_CHECKING:

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.encoding import pipeline
 from harness.models import catalog
+from harness.models.identity import identity
 from harness.models.saved import Saved
 from harness.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
@@ -32,6 +35,8 @@ class StaticEncoder:
         self._tokenizer = Tokenizer.from_file(str(model.module / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._rows = _rows(model)
+        if max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) >= len(self._rows):
+            raise LookupError("the tokenizer knows tokens that have no vector")
         self._normalize = model.normalize
         known = catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
@@ -46,30 +51,48 @@ class StaticEncoder:
             prompts_from="catalog" if known else "model",
             default_prompt=None if known else model.default_prompt,
         )
+        self._identity = identity(spec, self.facts, packages=("embedding-harness", "numpy", "tokenizers"))
 
-    def identity(self, *, prompt: Prompt, role: Role | None) -> None:
-        """None: a mean is computed as fast as a vector is read."""
+    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
+        """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
+        return {**self._identity, "prompt": prompt.text or ""}
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
         """Vectors of each block (n, dim) float32; a text without tokens gets zeros."""
-        for texts in blocks:
-            asked = [prompt.text + text for text in texts] if prompt.text else list(texts)
-            yield self._encoded(asked)
 
-    def _encoded(self, texts: list[str]) -> Encoded:
+        def prepare(texts: Sequence[str]) -> pipeline.Prepared:
+            return self._prepared([(prompt.text or "") + text for text in texts])
+
+        return pipeline.encode(
+            blocks,
+            prepare=prepare,
+            lanes=[lambda ids: functools.partial(self._means, ids)],
+            is_out_of_memory=lambda _: False,
+        )
+
+    def _prepared(self, texts: list[str]) -> pipeline.Prepared:
+        """A block as token ids, a batch."""
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
         counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
+        cut = np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids))
+        whole = pipeline.Batch(np.arange(len(ids)), ids, int(counts.sum()), None)
+        return pipeline.Prepared([whole] if ids else [], counts, cut)
+
+    def _means(self, ids: Sequence[Sequence[int]]) -> Float32:
+        """(n, dim) float32, while the tokenizer is at the next block."""
+        counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
         rows = np.zeros((len(ids), self._rows.shape[1]), dtype=np.float32)
+        space = np.empty((counts.max(), self._rows.shape[1]), dtype=np.float32)
         for row, one in zip(rows, ids, strict=True):  # one gather for all would be memory-bound: 20 times slower
-            self._rows[one].sum(axis=0, out=row)
+            # With "raise" numpy would copy `out`; that every token has its row was checked.
+            self._rows.take(one, axis=0, out=space[: len(one)], mode="clip").sum(axis=0, out=row)
         rows /= np.maximum(counts, 1)[:, None]
         if self._normalize:
             rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
-        cut = np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids))
-        return Encoded(rows, counts, cut, int(counts.sum()))
+        return rows
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
