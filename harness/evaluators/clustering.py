@@ -28,12 +28,13 @@ import numpy as np
 
 from harness import parallel
 from harness.errors import DataError
+from harness.evaluators.agreement import agreement
 from harness.types import Answers, Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.types import Float32
+    from harness.types import Float32, Int64
 
     Path = tuple[str | int, ...]
 
@@ -101,28 +102,39 @@ def _level(
 ) -> tuple[list[float], list[float]]:
     """V-measure and adjusted mutual information of each draw from the texts that have a label on this level."""
     from sklearn.cluster import MiniBatchKMeans
-    from sklearn.metrics.cluster import adjusted_mutual_info_score, v_measure_score
 
     labels = _labels_of_level(paths, level)
     present = np.ones(len(labels), dtype=bool) if labels.dtype.kind == "U" else labels != -1
     labels, embeddings = np.unique(labels[present], return_inverse=True)[1], embeddings[present]
     n_clusters = len(np.unique(labels))
 
-    def cluster(drawn: list[int]) -> tuple[float, float]:
+    def cluster(drawn: Int64) -> tuple[float, float]:
         model = MiniBatchKMeans(
             n_clusters=n_clusters,
             batch_size=settings.k_mean_batch_size,
             init="k-means++",
             n_init=1,
-            random_state=settings.seed,
+            random_state=_Draws(settings.seed),
         )
-        clusters = model.fit_predict(embeddings[drawn])
-        agreement = float(v_measure_score(labels[drawn], clusters))
-        return agreement, float(adjusted_mutual_info_score(labels[drawn], clusters))
+        return agreement(labels[drawn], model.fit_predict(embeddings[drawn]).astype(np.int64))
 
-    draws = [rng.choices(range(len(labels)), k=settings.max_documents_per_cluster) for _ in range(settings.n_clusters)]
-    scores = parallel.each(cluster, draws)
+    scores = parallel.each(cluster, _choices(rng, len(labels), settings.max_documents_per_cluster, settings.n_clusters))
     return [v_measure for v_measure, _ in scores], [ami for _, ami in scores]
+
+
+def _choices(rng: random.Random, n: int, k: int, times: int) -> Int64:
+    """(times, k) int64: what `rng.choices(range(n), k=k)` gives that many times.
+
+    NumPy's RandomState is the same Mersenne twister, and makes the same floats of its bits.
+    """
+    version, (*key, position), gauss = rng.getstate()
+    same = np.random.RandomState()
+    state = {"key": np.array(key, dtype=np.uint32), "pos": position}
+    same.set_state({"bit_generator": "MT19937", "state": state, "has_gauss": 0, "gauss": 0.0})
+    chosen = np.floor(same.random_sample((times, k)) * n).astype(np.int64)
+    after = same.get_state(legacy=False)["state"]
+    rng.setstate((version, (*after["key"].tolist(), after["pos"]), gauss))
+    return chosen
 
 
 def _labels_of_level(paths: Sequence[Path], level: int) -> NDArray[Any]:
@@ -174,9 +186,26 @@ def _one_set(gold: Clustered, embeddings: Float32, settings: ClusteringSettings)
         n_clusters=len(set(labels)),
         batch_size=settings.clustering_batch_size,
         n_init="auto",
-        random_state=settings.seed,
+        random_state=_Draws(settings.seed),
     )
     return float(v_measure_score(labels, model.fit(embeddings).labels_))
+
+
+class _Draws(np.random.RandomState):
+    """The same draws in a third of the time: k-means draws every mini-batch by weights that NumPy adds up each time."""
+
+    _weights: NDArray[Any] | None = None
+    _cumulated: NDArray[np.float64]
+
+    def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None) -> Any:
+        """As of `RandomState` (NumPy 2.4), to the bit."""
+        if p is None or size is None or not replace:
+            return super().choice(a, size, replace, p)
+        if p is not self._weights:
+            self._weights = p
+            self._cumulated = np.cumsum(p, dtype=np.float64)
+            self._cumulated /= self._cumulated[-1]
+        return self._cumulated.searchsorted(self.random_sample(size), side="right")
 
 
 def _scored_sets(gold: ClusteredSets) -> list[Clustered]:

@@ -1,0 +1,26 @@
+"""What decides a vector besides its text and prompt: the name under which the store keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness import environment
+from harness.types import EncoderFacts, ModelSpec
+
+
+def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
+    """Model, settings and machine as JSON values; the versions of `packages` too, whose arithmetic may differ."""
+    versions = environment.versions()
+    return {
+        "model": spec.name,
+        "revision": spec.revision,
+        "trust_remote_code": spec.trust_remote_code,
+        "backend": facts.backend,
+        "precision": facts.precision,
+        "attention": facts.attention,
+        "max_length": facts.max_length,
+        "batch": facts.batching,
+        "device": facts.device_name,
+        "versions": {name: versions.get(name) for name in packages},
+    }
