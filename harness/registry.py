@@ -110,12 +110,13 @@ def tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
     """
     task_files: dict[str, tuple[Path, ...]] = {}
     suite_files: dict[str, tuple[Path, ...]] = {}
-    seen: set[Path] = set()
-    for folder in (_bundled(), *map(Path, extra_dirs)):
+    folders, seen = (_bundled(), *map(Path, extra_dirs)), set[Path]()
+    for folder in folders:
         for file in _spec_files(folder):
-            if (real := file.resolve()) in seen:
-                continue
-            seen.add(real)
+            if len(folders) > 1:  # a file may lie in both of two folders
+                if (real := file.resolve()) in seen:
+                    continue
+                seen.add(real)
             files = suite_files if file.parent.name == "suites" else task_files
             files[file.stem] = (*files.get(file.stem, ()), file)
     return Registry(task_files=task_files, suite_files=suite_files)

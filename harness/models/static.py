@@ -35,8 +35,6 @@ class StaticEncoder:
         self._tokenizer = Tokenizer.from_file(str(model.module / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._rows = _rows(model)
-        if max(self._tokenizer.get_vocab(with_added_tokens=True).values(), default=-1) >= len(self._rows):
-            raise LookupError("the tokenizer knows tokens that have no vector")
         self._normalize = model.normalize
         known = catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
@@ -85,10 +83,8 @@ class StaticEncoder:
         """(n, dim) float32, while the tokenizer is at the next block."""
         counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
         rows = np.zeros((len(ids), self._rows.shape[1]), dtype=np.float32)
-        space = np.empty((counts.max(), self._rows.shape[1]), dtype=np.float32)
         for row, one in zip(rows, ids, strict=True):  # one gather for all would be memory-bound: 20 times slower
-            # With "raise" numpy would copy `out`; that every token has its row was checked.
-            self._rows.take(one, axis=0, out=space[: len(one)], mode="clip").sum(axis=0, out=row)
+            self._rows.take(one, axis=0).sum(axis=0, out=row)
         rows /= np.maximum(counts, 1)[:, None]
         if self._normalize:
             rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
