@@ -18,7 +18,7 @@ from harness.errors import RecordError
 from harness.items import get_items, items_path, replicates
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.columns import NONE
-from harness.types import Part
+from harness.types import Part, Refused
 
 if TYPE_CHECKING:
     from harness.types import Float64
@@ -26,17 +26,22 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def drawn(board: Leaderboard, *, resamples: int) -> dict[tuple[int, str], Float64]:
-    """(row, task) -> (resamples,) float64, for the scores of which the items of all parts are known."""
-    found = {}
+def drawn(board: Leaderboard, *, resamples: int) -> tuple[dict[tuple[int, str], Float64], tuple[Refused, ...]]:
+    """(row, task) -> (resamples,) float64, for the scores of which the items of all parts are known; broken files."""
+    found, refused = {}, []
     tasks = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
     for number, row in enumerate(board.rows):
         for task, cell in row.cells.items():
             if task in row.scores and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
-                values = _kept(board.path(cell), tasks[task], resamples)
+                record = board.path(cell)
+                try:
+                    values = _kept(record, tasks[task], resamples)
+                except RecordError as err:  # costs an interval, not the board
+                    refused.append(Refused(str(items_path(record)), str(err)))
+                    continue
                 if values is not None:
                     found[number, task] = values
-    return found
+    return found, tuple(refused)
 
 
 def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
@@ -60,12 +65,16 @@ def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None
 
 
 def _drawn(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
-    """None where the items of some part are not known; a broken file of items costs an interval, not the board."""
+    """None where the items of some part are not known.
+
+    Raises:
+        RecordError: the file of items is broken.
+    """
     try:
         whole = results.from_json(record.read_text(encoding="utf-8"), path=record)
-        items = get_items(whole) or {}
-    except (OSError, RecordError):
+    except (OSError, RecordError):  # since the board was built
         return None
+    items = get_items(whole) or {}
     if not all(part in items for part in parts):
         return None
     by_part = [replicates(items[part], task=whole.task, part=part, resamples=resamples) for part in parts]

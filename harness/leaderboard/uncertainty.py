@@ -16,7 +16,7 @@ from harness.leaderboard.board import Leaderboard, Span
 from harness.stats import ranks
 
 if TYPE_CHECKING:
-    from harness.types import Float64
+    from harness.types import Float64, Refused
 
 RESAMPLES = 2000
 SEED = 0
@@ -34,7 +34,8 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
         board: Without intervals.
         resamples: How many draws.
     """
-    items = _items(board, resamples)
+    items, broken = _items(board, resamples)
+    board = dataclasses.replace(board, refused=(*board.refused, *broken))
     rows = list(board.rows)
     for (at, task), values in items.items():
         low, high = np.quantile(values, [0.025, 0.975])
@@ -62,10 +63,10 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
     return dataclasses.replace(board, rows=tuple(rows), uncertainty=f"95% by bootstrap: {what}")
 
 
-def _items(board: Leaderboard, resamples: int) -> Mapping[tuple[int, str], Float64]:
+def _items(board: Leaderboard, resamples: int) -> tuple[Mapping[tuple[int, str], Float64], tuple[Refused, ...]]:
     """Nothing where no record is our own: then the machinery of items is not even imported."""
     if not any(index.columns.facts for index in board.indices):
-        return {}
+        return {}, ()
     from harness.leaderboard import item_draws
 
     return item_draws.drawn(board, resamples=resamples)

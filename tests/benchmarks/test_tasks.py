@@ -27,7 +27,7 @@ TRANSFORMER = (
     "GermanSTSBenchmark",
     "Banking77Classification",
     "AmazonCounterfactualClassification:test:de,en",
-    "PawsX:test:de",
+    "PawsXPairClassification:test:de",
     "SciFact",
     "SIB200ClusteringS2S:test:deu_Latn",
 )

@@ -255,6 +255,7 @@ def test_shards_on_disk(home: Path) -> None:
         measure.put_together(task, loaded, [found])
 
 
+@pytest.mark.slow
 def test_scifact_in_shards(shared: Path, home: Path) -> None:
     """SciFact in four shards has the scores of the whole corpus, ties and all; BM25 is never cut."""
     folder = shared / "hub" / "datasets" / "mteb" / "scifact"

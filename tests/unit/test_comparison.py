@@ -130,6 +130,18 @@ def test_draws_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert calls == ["T1", "T2", "T3", "T2"]
 
 
+def test_broken_items_are_named(tmp_path: Path) -> None:
+    """They cost an interval, not the board, and are listed among the files that could not be read."""
+    for task in ("T1", "T2", "T3"):
+        put(tmp_path, "org/a", task, queries(5, 0.5))
+    (broken,) = tmp_path.rglob("T2.items.npz")
+    broken.write_bytes(broken.read_bytes()[:100])
+    board = with_uncertainty(boards.build(tmp_path, tasks=boards.scoped("T1", "T2", "T3")))
+    assert board.rows[0].score_intervals.keys() == {"T1", "T3"}
+    assert [file.path for file in board.refused] == [str(broken)]
+    assert "cannot be read" in board.refused[0].reason
+
+
 @pytest.mark.parametrize(
     ("spoil", "reason"),
     [
