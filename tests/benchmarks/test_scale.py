@@ -93,7 +93,7 @@ def test_nothing_to_do(tmp_path: Path) -> None:
 
 def test_first_score(localhub: ModuleType, hub_root: Path, tmp_path: Path) -> None:
     """From the shell to the score of one small task, model and data on disk: less than half of mteb's time."""
-    model, task = "sentence-transformers/all-MiniLM-L6-v2", "SIB200ClusteringS2S"
+    model, task = "sentence-transformers/all-MiniLM-L6-v2", "SIB200Classification"
     with localhub.LocalHub(hub_root) as hub:
         os.environ["HF_ENDPOINT"], os.environ["HF_HOME"] = hub.endpoint, str(tmp_path / "hf")
         os.environ["HARNESS_CACHE"] = str(tmp_path / "cache")
