@@ -24,6 +24,8 @@ from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
 from harness.nightly.plan_file import EngineOptions
 from harness.nightly.supervisor import Supervisor
 
+_CONTROL = "control"
+"""The concurrency group of calls that must not wait for the cell at work."""
 _REACH_SECONDS = 10.0
 _TICK = 0.5
 """Seconds between two looks at whether to stop, while nothing happens."""
@@ -45,9 +47,19 @@ class Actor:
         self._supervisor = Supervisor(log, computer=computer)
         self._backoff, self._tries = backoff, tries
         self._tried: dict[str, int] = {}
+        self._stopped = False
 
-    def compute(self, work: Work) -> Answer:
-        """The worker's answer; a trouble that may pass is raised, after a while, so that Ray calls again."""
+    def stop(self) -> None:
+        """Begin nothing more: Ray does not cancel a call that waits before a busy actor, so the actor lets it pass."""
+        self._stopped = True
+
+    def compute(self, work: Work) -> Answer | None:
+        """The worker's answer; a trouble that may pass is raised, after a while, so that Ray calls again.
+
+        None once it was told to stop.
+        """
+        if self._stopped:
+            return None
         answer = self._supervisor.compute(work)
         if answer.trouble in AGAIN:
             tried = self._tried[str(work)] = self._tried.get(str(work), 0) + 1
@@ -88,7 +100,9 @@ class RayEngine:
         self._actors: list[Any] = []
         retrying = ray.method(retry_exceptions=True, max_task_retries=options.retries)
         retrying(Actor.compute)  # notes it on the function
-        self._remote = ray.remote(Actor)
+        ray.method(concurrency_group=_CONTROL)(Actor.stop)
+        decorate: Any = ray.remote  # its types do not know concurrency groups
+        self._remote = decorate(concurrency_groups={_CONTROL: 1})(Actor)
 
     def _check_reachable(self) -> None:
         """Ray itself tries for minutes to reach a cluster that is gone."""
@@ -115,7 +129,9 @@ class RayEngine:
         while pending:
             if not cancelled and stop():
                 cancelled = True
-                for call in pending:  # those that have begun finish: Ray cancels an actor's calls that have not
+                for actor in self._actors:  # what has begun is finished
+                    actor.stop.remote()
+                for call in pending:
                     self._ray.cancel(call)
             ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=_TICK)
             for call in ready:
@@ -159,10 +175,10 @@ class RayEngine:
         return remote.remote(self._computer, self._options.backoff, self._options.retries + 1)
 
     def _answer(self, call: Any) -> Answer | None:
-        """What a call came to; None for one that was cancelled."""
+        """What a call came to; None for one that was not begun."""
         errors = self._ray.exceptions
         try:
-            answer: Answer = self._ray.get(call)
+            answer: Answer | None = self._ray.get(call)
         except errors.TaskCancelledError:
             return None
         except PassingTrouble as err:

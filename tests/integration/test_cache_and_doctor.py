@@ -140,15 +140,17 @@ def test_bad_requests(arguments: list[str], message: str, encoded: list[str], co
 
 
 def test_what_a_run_keeps(command: Command, tasks: Tasks, tmp_path: Path) -> None:
-    """--store off keeps nothing, float16 is a record of its own, static embeddings are faster made than read."""
+    """--store off keeps nothing, static embeddings are kept as others are, float16 is a record of its own."""
     tasks.write("Mine", "STS")
     folder = str(save_sentence_transformer(tmp_path / "model"))
     static = str(save_static(tmp_path / "static"))
     common = ["-t", "Mine", "--tasks-dir", tasks.path, "--device", "cpu"]
     blocks = tmp_path / "cache" / "embeddings"
     assert command("run", folder, *common, "--store", "off").status == 0
-    assert command("run", static, *common).status == 0
     assert not list(blocks.rglob("*.safetensors"))
+    assert command("run", static, *common).status == 0
+    assert list(blocks.rglob("*.safetensors"))
+    assert command("cache", "clear").status == 0
     said = command("run", folder, *common, "--store", "float16", "--json")
     (cell,) = json.loads(said.out)["cells"]
     assert cell["variant"] == "store=float16"

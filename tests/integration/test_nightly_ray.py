@@ -75,7 +75,7 @@ def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
         (home / name).mkdir()
     here = nights.plan_of(home / "here", tasks=tasks)
     there = nights.plan_of(home / "there", tasks=tasks)
-    there = dataclasses.replace(there, engine=options(cluster, shard_documents=60))
+    there = dataclasses.replace(there, engine=options(cluster, workers=2, shard_documents=60))
     assert night.run(here).status == 0
     report = night.run(there)
     assert report.status == 0, report
