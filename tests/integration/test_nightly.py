@@ -310,11 +310,12 @@ def test_the_budget_ends_a_night(command: Callable[..., Said], home: Path) -> No
     plan = nights.write_plan(home, budget={"time": "0.3s"})  # a worker needs longer than that to start
     first = command("nightly", str(plan))
     assert first.status == 0
-    assert "1 computed" in first.out
-    assert "5 left for the next night" in first.out
-    assert sum(starts(home).values()) == 1
+    computed = sum(starts(home).values())
+    assert computed in (0, 1)  # a busy machine needs all the time to plan
+    assert f"{computed} computed" in first.out
+    assert f"{6 - computed} left for the next night" in first.out
     rest = command("nightly", str(nights.write_plan(home)))
-    assert "5 computed, 6 cells" in rest.out
+    assert f"{6 - computed} computed, 6 cells" in rest.out
 
 
 def test_a_bad_model_costs_its_cells(command: Callable[..., Said], home: Path) -> None:
