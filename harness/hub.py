@@ -11,11 +11,14 @@ import os
 import random
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.errors import ModelError
+
+if TYPE_CHECKING:
+    from huggingface_hub.errors import HfHubHTTPError
 
 _steady = False
 
@@ -261,17 +264,22 @@ def send_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"], m
             delete_patterns=["*.html", "**/*.html"] if kind == "space" else None,
         )
     except errors.HfHubHTTPError as err:
-        status = err.response.status_code if err.response is not None else "?"
-        what = {
-            401: "no token that may write; log in or set HF_TOKEN",
+        advice: dict[int | str, str] = {
             403: "the token may not write there; use another one",
             404: "there is no such place, or the token may not see it",
             412: "somebody else changed the repository in between; it is sent again the next time",
-        }.get(status, str(err).splitlines()[0] if str(err) else "no reason given")
-        raise ModelError(f"{kind} {name}: the hub refused (status {status}): {what}") from err
+        }
+        raise ModelError(f"{kind} {name}: the hub refused {why_refused(err, advice)}") from err
     except Exception as err:  # a bad name, or transport errors, whose classes change with the client's version
         raise ModelError(f"{kind} {name}: the hub could not be asked ({type(err).__name__}: {err})") from err
     return str(done.commit_url)
+
+
+def why_refused(err: HfHubHTTPError, advice: Mapping[int | str, str]) -> str:
+    """The status with which the hub refused a commit, and what to do about it; else the first line of what it said."""
+    status = err.response.status_code if err.response is not None else "?"
+    known = {401: "no token that may write; log in or set HF_TOKEN", **advice}
+    return f"(status {status}): {known.get(status, str(err).splitlines()[0] if str(err) else 'no reason given')}"
 
 
 def data_file(name: str, file: str, *, revision: str) -> str:

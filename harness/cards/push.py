@@ -62,13 +62,11 @@ def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pul
             parent_commit=remote.commit,
         )
     except errors.HfHubHTTPError as err:
-        status = err.response.status_code if err.response is not None else "?"
-        what = {
-            401: "no token that may write; log in or set HF_TOKEN",
+        advice: dict[int | str, str] = {
             403: "the token may not write there; use --pr, or another token",
             412: "somebody else changed the repository in between; run again",
-        }.get(status, str(err).splitlines()[0] if str(err) else "no reason given")
-        raise CardError(f"{remote.repo}: the hub refused the commit (status {status}): {what}") from err
+        }
+        raise CardError(f"{remote.repo}: the hub refused the commit {hub.why_refused(err, advice)}") from err
     except Exception as err:  # an invalid card, or transport errors, whose classes change with the client's version
         raise CardError(
             f"{remote.repo}: the commit failed, or its answer could not be read ({type(err).__name__}: {err}); "
