@@ -19,6 +19,8 @@ from harness.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from harness.types import Float32
 
 
@@ -66,7 +68,7 @@ class StaticEncoder:
         return pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=[lambda ids: functools.partial(self._means, ids)],
+            lanes=[lambda inputs: functools.partial(self._means, *inputs)],
             is_out_of_memory=lambda _: False,
         )
 
@@ -76,12 +78,11 @@ class StaticEncoder:
         ids = [encoding.ids for encoding in encodings]
         counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
         cut = np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids))
-        whole = pipeline.Batch(np.arange(len(ids)), ids, int(counts.sum()), None)
+        whole = pipeline.Batch(np.arange(len(ids)), (ids, counts), int(counts.sum()), None)
         return pipeline.Prepared([whole] if ids else [], counts, cut)
 
-    def _means(self, ids: Sequence[Sequence[int]]) -> Float32:
+    def _means(self, ids: Sequence[Sequence[int]], counts: NDArray[np.int32]) -> Float32:
         """(n, dim) float32, while the tokenizer is at the next block."""
-        counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
         rows = np.zeros((len(ids), self._rows.shape[1]), dtype=np.float32)
         for row, one in zip(rows, ids, strict=True):  # one gather for all would be memory-bound: 20 times slower
             self._rows.take(one, axis=0).sum(axis=0, out=row)
