@@ -40,6 +40,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def shell(plan: Path, home: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """A night in a process of its own, to its end."""
+    command = [sys.executable, "-m", "harness", "nightly", str(plan)]
+    return subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False, **options)
+
+
 def facts(results: Path) -> dict[str, Any]:
     """What the records say, without times. Nothing under the results may be torn or left over."""
     found = list(api.scan(results))
@@ -160,13 +166,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
     plan = nights.write_plan(home, site="site", engine={"kind": "local", "backoff": "0.1s"})
     quiet = home / "quiet"
     quiet.mkdir()
-    undisturbed = subprocess.run(
-        [sys.executable, "-m", "harness", "nightly", str(nights.write_plan(quiet, site="site"))],
-        env=environment(quiet),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    undisturbed = shell(nights.write_plan(quiet, site="site"), quiet)
     assert undisturbed.returncode == 0, undisturbed.stderr
     expected = facts(quiet / "results")
     random_ = random.Random(seed)
@@ -200,13 +200,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
             assert not [item for item in api.scan(home / "results") if isinstance(item, Refused)]
         if not only_worker and kills < moments and set(facts_if_any(home)) == set(expected):
             begin_anew(home)
-    last = subprocess.run(
-        [sys.executable, "-m", "harness", "nightly", str(plan)],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    last = shell(plan, home)
     assert last.returncode == 0, last.stderr
     assert facts(home / "results") == expected
     done = history.last(home / "history")
@@ -282,9 +276,7 @@ def test_nothing_is_computed_twice(home: Path) -> None:
     run.communicate()
     recorded = len(facts_if_any(home))
     assert 3 <= recorded <= 6
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "nightly", str(plan)], env=environment(home), check=False, capture_output=True
-    )
+    done = shell(plan, home)
     assert done.returncode == 0
     assert len(facts(home / "results")) == 6
     assert sum(starts(home).values()) <= 7
@@ -366,26 +358,13 @@ def test_a_full_disk(home: Path) -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
 
-    full = subprocess.run(
-        [sys.executable, "-m", "harness", "nightly", str(plan)],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-        preexec_fn=small_files_only,
-    )
+    full = shell(plan, home, preexec_fn=small_files_only)
     assert full.returncode == 1, full.stderr
     assert "the disk is full: nothing more was started" in full.stdout
     assert "free some space and run again" in full.stdout
     assert "Traceback" not in full.stderr
     assert "2 computed, 2 cells, 1 failed, 3 left for the next night" in full.stdout  # the smallest records fit
-    again = subprocess.run(
-        [sys.executable, "-m", "harness", "nightly", str(plan)],
-        env=environment(home),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    again = shell(plan, home)
     assert again.returncode == 0, again.stderr
     assert len(facts(home / "results")) == 6
 
