@@ -111,8 +111,12 @@ def _webhook(hook: Hook, report: Report) -> str:
     thread = threading.Thread(target=lambda: answer.append(_post(address, content, hook.timeout)), daemon=True)
     thread.start()
     thread.join(hook.timeout)
-    said = answer[0] if answer else f"no answer within {hook.timeout:g} s"
+    said = answer[0] if answer else _late(hook.timeout)
     return f"{name(hook)}: {said}" if said else ""
+
+
+def _late(seconds: float) -> str:
+    return f"no answer within {seconds:g} s"
 
 
 def _text(report: Report) -> str:
@@ -121,6 +125,7 @@ def _text(report: Report) -> str:
 
 def _post(address: str, content: object, seconds: float) -> str:
     """What went wrong, or nothing. The address may hold a token: it is not told."""
+    from http.client import HTTPException
     from urllib import error, request
 
     data = json.dumps(content).encode()
@@ -131,6 +136,11 @@ def _post(address: str, content: object, seconds: float) -> str:
     except error.HTTPError as err:
         return f"answered with status {err.code}"
     except (OSError, ValueError) as err:
-        reason = getattr(err, "reason", None) or type(err).__name__
-        return f"could not be reached: {reason}"
+        reason = getattr(err, "reason", err)  # where no connection came about, urllib wraps its error
+        if isinstance(reason, TimeoutError):
+            return _late(seconds)
+        # Other words than the system's own may quote the address.
+        return f"could not be reached: {reason if isinstance(reason, OSError) else type(err).__name__}"
+    except HTTPException as err:
+        return f"did not answer in HTTP: {type(err).__name__}"
     return ""
