@@ -1,7 +1,6 @@
 """BERT-shaped models straight from their files: tokenizer, weights and forward pass, without sentence-transformers.
 
-Its import alone takes longer than many a task, and its batches hold 32 texts whatever their length. Owns `torch` and
-`transformers` (for the tokenizer alone, so that texts become the tokens that they are everywhere else).
+Its import alone takes longer than many a task, and its batches hold 32 texts whatever their length. Owns `torch`.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from harness.models import bert, catalog, lanes
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
 from harness.models.identity import identity
 from harness.models.saved import Saved, longest
+from harness.models.tokens import tokens
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:
     import torch
-    from tokenizers import Tokenizer
 
     from harness.types import Float32, Int64
 
@@ -49,12 +48,9 @@ class BertEncoder:
 
         self._devices = pick_devices(options.device)
         precision = pick_precision(options.precision, self._devices[0])
-        tokenizer = _tokenizer(model)
-        self._max_length = _max_length(model, tokenizer.model_max_length, options.max_length, name=spec.name)
-        self._padding = int(tokenizer.pad_token_id)
-        self._tokenizer: Tokenizer = tokenizer.backend_tokenizer
+        self._tokenizer, self._padding, limit = tokens(model)
+        self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)
-        self._tokenizer.no_padding()
         self._copies, parameters = bert.load(model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices)
         self._at = dict(zip(self._devices, self._copies, strict=True))
         dimensions = self._copies[0].dimensions
@@ -174,30 +170,9 @@ def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
     return scores.numpy()
 
 
-def _tokenizer(model: Saved) -> Any:
-    """The model's fast tokenizer, unless it pads or cuts on the left."""
-    from transformers import AutoTokenizer
-    from transformers.utils import logging
-
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(str(model.module), local_files_only=True)
-    finally:
-        logging.set_verbosity(verbosity)
-    if (
-        not tokenizer.is_fast
-        or tokenizer.pad_token_id is None
-        or tokenizer.padding_side != "right"
-        or tokenizer.truncation_side != "right"
-    ):
-        raise LookupError("a tokenizer that is slow, cannot pad, or pads or cuts on the left")
-    return tokenizer
-
-
 def _max_length(model: Saved, of_tokenizer: int, asked: int | None, *, name: str) -> int:
     limit = longest(model.config)
-    own = model.max_length or min(int(of_tokenizer), int(model.config["max_position_embeddings"]))
+    own = model.max_length or min(of_tokenizer, int(model.config["max_position_embeddings"]))
     if own > limit:
         raise LookupError(f"a maximum length of {own} tokens for {limit} positions")
     if asked is not None and asked > limit:

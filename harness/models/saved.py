@@ -47,7 +47,7 @@ class Saved:
 
 def read(folder: Path) -> Saved | None:
     """The model in `folder`, or None where it is not exactly of one of the two shapes."""
-    modules, settings = _json(folder / "modules.json"), _json(folder / "config_sentence_transformers.json")
+    modules, settings = read_json(folder / "modules.json"), read_json(folder / "config_sentence_transformers.json")
     if not isinstance(modules, list) or not modules or not all(isinstance(module, dict) for module in modules):
         return None
     if not isinstance(settings, dict | None):
@@ -66,7 +66,7 @@ def read(folder: Path) -> Saved | None:
     folders = [folder / str(module.get("path", "")) for module in modules]
     normalize = kinds[-1:] == ["Normalize"]
     shape = kinds[:-1] if normalize else kinds
-    if normalize and not _is_usual_normalize(_json(folders[-1] / "config.json")):
+    if normalize and not _is_usual_normalize(read_json(folders[-1] / "config.json")):
         return None
     common: dict[str, Any] = {
         "folder": folder,
@@ -80,8 +80,8 @@ def read(folder: Path) -> Saved | None:
         return Saved(kind="static", config={}, pooling="mean", max_length=None, **common)
     if shape != ["Transformer", "Pooling"]:
         return None
-    config, max_length = _json(folders[0] / "config.json"), _length(folders[0])
-    pooling = _pooling(_json(folders[1] / "config.json"))
+    config, max_length = read_json(folders[0] / "config.json"), _length(folders[0])
+    pooling = _pooling(read_json(folders[1] / "config.json"))
     if not isinstance(config, dict) or max_length == 0 or pooling is None or not _is_bert(config):
         return None
     if (folders[0] / "adapter_config.json").exists():  # weights that transformers adds to others
@@ -118,7 +118,7 @@ def _length(folder: Path) -> int | None:
     """The stated maximum length, None where none is, 0 where the transformer's settings hold anything unusual."""
     for name in ("sentence_bert_config.json", "sentence_roberta_config.json", "sentence_camembert_config.json",
                  "sentence_xlm-roberta_config.json"):  # fmt: skip
-        settings = _json(folder / name)
+        settings = read_json(folder / name)
         if settings is None:
             continue
         usual = (
@@ -151,7 +151,7 @@ def _is_usual_normalize(config: Any) -> bool:
     return all(name == "sentence_embedding" for name in names)
 
 
-def _json(file: Path) -> Any:
+def read_json(file: Path) -> Any:
     """The content of a JSON file; None where there is none that can be read."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))

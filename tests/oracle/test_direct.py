@@ -294,9 +294,10 @@ def test_a_run_of_static_embeddings_imports_no_torch(tmp_path: Path) -> None:
     assert packages.isdisjoint({"torch", "transformers", "sentence_transformers", "datasets", "mteb"})
 
 
-def test_a_run_of_the_bundled_model_imports_no_sentence_transformers(tmp_path: Path) -> None:
-    """torch and the tokenizers of transformers are enough."""
+def test_a_run_of_the_bundled_model_imports_little(tmp_path: Path) -> None:
+    """torch and tokenizers are enough, for search and for pairs."""
     bundled_folder()
-    packages = imported(tmp_path, "run", models.BUNDLED, "-t", "MiniAnswersGerman", "--offline", "--max-texts", "20")
+    tasks = "MiniAnswersGerman,MiniSTSGerman"
+    packages = imported(tmp_path, "run", models.BUNDLED, "-t", tasks, "--offline", "--max-texts", "20")
     assert {"torch", "tokenizers"} <= packages
-    assert packages.isdisjoint({"sentence_transformers", "datasets", "mteb"})
+    assert packages.isdisjoint({"sentence_transformers", "transformers", "sklearn", "scipy", "datasets", "mteb"})

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.metrics.pairwise import paired_cosine_distances, paired_euclidean_distances, paired_manhattan_distances
 
-from harness.evaluators import EVALUATORS, classification
+from harness.evaluators import EVALUATORS, classification, sts
 from harness.types import (
     ClassificationSettings,
     Clustered,
@@ -107,6 +108,21 @@ def test_sts_of_identical_pairs_is_undefined_in_both() -> None:
     found = harness_scores("STS", Pairs(left=left, right=right, gold=gold), encoder, STSSettings(), own_similarity=True)
     assert_same(found, expected)
     assert found["cosine_spearman"] is None
+
+
+@each_kind
+@pytest.mark.parametrize("scale", [1.0, 1e-7])
+def test_pairs_are_compared_to_the_bit(kind: Callable[..., np.ndarray], scale: float) -> None:
+    """Cosine, Manhattan and Euclidean are scikit-learn's to the last bit, for rows that are hardly there too."""
+    rng = np.random.default_rng(3)
+    left, right = (np.float32(scale) * kind(rng, 500) for _ in range(2))
+    right[:50] = left[:50]
+    left[50] = 0
+    found = sts.pair_scores(left, right)
+    assert np.array_equal(found.cosine, 1 - paired_cosine_distances(left, right))
+    assert np.array_equal(found.manhattan, paired_manhattan_distances(left, right))
+    assert np.array_equal(found.euclidean, paired_euclidean_distances(left, right))
+    assert {values.dtype for values in found} == {np.dtype("float32")}
 
 
 @each_kind

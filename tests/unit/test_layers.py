@@ -20,7 +20,7 @@ OWNERS = {
         "models/lanes.py",
     ),
     "sentence_transformers": ("models/sentence_transformer.py",),
-    "transformers": ("models/sentence_transformer.py", "models/direct.py"),
+    "transformers": ("models/sentence_transformer.py", "models/tokens.py"),
     "datasets": ("data/hub.py",),
     "pyarrow": ("data/local.py", "outputs/leaderboard_text.py"),
     "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
