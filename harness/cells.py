@@ -13,15 +13,18 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
 from harness import answered, items, memory, models, results
+from harness.corpus import ShardHits, put_together, search_shard
 from harness.encoding import store as embedding_store
-from harness.errors import CellsFailed, DataError, HarnessError
+from harness.errors import CellsFailed, HarnessError
 from harness.events import Event, Failure, in_order
-from harness.measure import Measured, ShardHits, Unscored, embed, put_together, scored, search_shard
+from harness.fields import Unscored
+from harness.measure import embed, scored
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
+from harness.recording import record_of
 from harness.stages import Stage
 from harness.types import (
     EncodeOptions,
@@ -34,9 +37,6 @@ from harness.types import (
     Searcher,
     TaskSpec,
 )
-
-_PROMPTS = ("prompts", "default_prompt")
-"""Facts that a record holds by part instead: those prompts that were used."""
 
 
 def run(
@@ -199,7 +199,7 @@ def compute(job: Job, part: Part, encoder: Encoder | Searcher, environment: Envi
 def compute_shard(
     job: Job, part: Part, encoder: Encoder, environment: Environment, *, number: int, of: int
 ) -> ShardHits:
-    """The search of one shard of a retrieval cell's corpus; see `measure.search_shard`.
+    """The search of one shard of a retrieval cell's corpus; see `corpus.search_shard`.
 
     Raises:
         HarnessError: it cannot be computed.
@@ -309,7 +309,7 @@ def _score(
     """Stage three: scores, on disk."""
     measured = scored(unscored)
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
-    record = _record(job, part, facts, data.loaded, measured)
+    record = record_of(job, part, facts, data.loaded, measured)
     path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
     merged = results.get(
         environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
@@ -336,61 +336,3 @@ def _failed(job: Job, part: Part, err: Exception) -> Event:
     model = f"{job.model.name} [{job.variant}]" if job.variant else job.model.name
     trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
     return Event("failed", job, part, failure=Failure(f"{model} {job.task.name} {part}", said, trace))
-
-
-def _record(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:
-    from harness import environment
-
-    task, counts = job.task, measured.counts
-    main_score = measured.scores.get(task.main_metric)
-    if main_score is None:
-        raise DataError(f"{task.name} {part}: the main metric {task.main_metric} is undefined on this data")
-    entry = {
-        **measured.scores,
-        "main_score": main_score,
-        "hf_subset": part.subset,
-        "languages": list(task.subsets[part.subset]),
-    }
-    versions = environment.versions()
-    return Record(
-        task=task.name,
-        model=job.model.name,
-        revision=job.model.revision,
-        variant=job.variant,
-        dataset_revision=task.source.revision or f"sha256:{loaded.digest[:16]}",
-        mteb_version=versions.get("mteb"),
-        scores={part.split: [entry]},
-        evaluation_time=sum(measured.seconds.values()),
-        date=time.time(),
-        harness={
-            "schema": 1,
-            "fingerprint": job.fingerprint,
-            "task_type": task.type,
-            "main_metric": task.main_metric,
-            "model": {
-                "origin": job.model.origin,
-                "trust_remote_code": job.model.trust_remote_code,
-                **({"note": job.model.note} if job.model.note else {}),
-            },
-            "encoder": {key: value for key, value in asdict(facts).items() if key not in _PROMPTS},
-            "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
-            "parts": {
-                str(part): {
-                    "rows": dict(loaded.rows),
-                    "sha256": loaded.digest,
-                    "notes": list(loaded.notes),
-                    **asdict(counts),
-                    "tokens_per_second": _rate(counts.fed, measured.seconds.get("encode")),
-                    "peak_memory_mib": environment.peak_memory_mib(),
-                    "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
-                }
-            },
-            "versions": versions,
-            "platform": environment.platform_name(),
-            "machine": environment.machine(),
-        },
-    )
-
-
-def _rate(count: int | None, seconds: float | None) -> float | None:
-    return round(count / seconds, 1) if count and seconds else None

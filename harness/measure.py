@@ -1,43 +1,29 @@
 """One part measured: gold -> texts -> embeddings or hits -> scores, with counts and times.
 
-Retrieval differs from the other types in one place: its corpus is encoded block by block and folded into the search.
 Encoding and scoring are two steps, so that the next part can be encoded while this one is scored.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from harness import shaping
-from harness.errors import DataError
+from harness import corpus
+from harness.fields import Counts, Fields, Unscored
 from harness.types import (
     PLAIN,
     Answers,
-    Batching,
     EncodeOptions,
     Encoder,
-    Hits,
     Loaded,
     Part,
     Ranked,
-    RetrievalSettings,
     Scores,
     Searcher,
     Shape,
     TaskSpec,
-    Texts,
 )
-
-if TYPE_CHECKING:
-    from harness.types import Float32, Int64
-
-_CORPUS_BLOCK = 50_000
-"""Documents encoded at once: as in mteb, so that quantized corpora get the same ranges."""
 
 
 class Measured(NamedTuple):
@@ -54,41 +40,6 @@ class Measured(NamedTuple):
     answers: Answers
     counts: Counts
     seconds: dict[str, float]
-
-
-@dataclass(slots=True, kw_only=True)
-class Counts:
-    """What the texts of a part came to; a number is None once one field's is not known.
-
-    Attributes:
-        texts: texts that the part needs, repeated ones too.
-        encoded: texts that went through the model; the others were repeated, or in the store.
-        cached: distinct texts that the store had.
-        tokens: tokens of all texts.
-        truncated: texts cut at the maximum length.
-        fed: tokens that went through the model.
-        computed: the same with padding.
-        batching: how batches were made; None where nothing was encoded in batches.
-        prompts: field -> the prompt put before its texts.
-    """
-
-    texts: int = 0
-    encoded: int = 0
-    cached: int = 0
-    tokens: int | None = 0
-    truncated: int | None = 0
-    fed: int | None = 0
-    computed: int | None = 0
-    batching: Batching | None = None
-    prompts: dict[str, str | None] = field(default_factory=dict)
-
-
-class Unscored(NamedTuple):
-    """A part whose texts are encoded (or searched): `score()` does the rest, and needs no model."""
-
-    score: Callable[[Answers], Scores]
-    counts: Counts
-    seconds: float
 
 
 def measure(
@@ -123,10 +74,10 @@ def embed(
     """
     started = time.perf_counter()
     if isinstance(encoder, Searcher):
-        score, counts = _ranked_by_model(task, part, encoder, loaded)
+        score, counts = corpus.ranked_by_model(task, part, encoder, loaded)
     else:
-        fields = _Fields(task, encoder, options or EncodeOptions(store="off"), shape)
-        score = _searched(fields, loaded.gold) if isinstance(loaded.gold, Ranked) else _embedded(fields, loaded)
+        fields = Fields(task, encoder, options or EncodeOptions(store="off"), shape)
+        score = corpus.searched(fields, loaded.gold) if isinstance(loaded.gold, Ranked) else _embedded(fields, loaded)
         counts = fields.counts
     return Unscored(score, counts, time.perf_counter() - started)
 
@@ -145,48 +96,7 @@ def scored(unscored: Unscored) -> Measured:
     )
 
 
-def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
-    """How the texts of `task` are put into batches.
-
-    The average precision of pair classification ranks by similarity, and pairs that are the same to the tokenizer are
-    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks
-    are fed in mteb's batches, so that their scores are mteb's.
-    """
-    if options.batch_tokens is not None:
-        return "tokens"
-    exact = task.type == "PairClassification" and encoder.facts.precision == "fp32"
-    return "mteb" if options.batching == "mteb" or exact else "tokens"
-
-
-class _Fields:
-    """The fields of a part through one encoder."""
-
-    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, shape: Shape) -> None:
-        self.task, self.encoder, self._options, self._shape = task, encoder, options, shape
-        self.counts = Counts(batching=batching_for(task, encoder, options))
-
-    def encode(self, name: str, texts: Texts) -> Float32:
-        """Vectors of `texts` in the shape asked for, counted under the field `name`."""
-        from harness import encoding
-
-        counts = self.counts
-        prompt = encoding.prompt_for(self.encoder, self.task, texts)
-        assert counts.batching is not None
-        embedded = encoding.encode(
-            self.encoder, texts, prompt=prompt, batching=counts.batching, keep=self._options.store
-        )
-        counts.texts += len(texts.items)
-        counts.encoded += embedded.encoded
-        counts.cached += embedded.cached
-        counts.tokens = _sum(counts.tokens, embedded.tokens)
-        counts.truncated = _sum(counts.truncated, embedded.truncated)
-        counts.fed = _sum(counts.fed, embedded.fed)
-        counts.computed = _sum(counts.computed, embedded.computed)
-        counts.prompts[name] = prompt.text or None
-        return shaping.shaped(embedded.embeddings, self._shape)
-
-
-def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
+def _embedded(fields: Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
     """Encode every field of the gold value; the arrays are what is scored."""
     from harness.evaluators import EVALUATORS
 
@@ -201,141 +111,3 @@ def _embedded(fields: _Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
     elif evaluator.takes == "sides":
         own["similarity"] = encoder.facts.similarity
     return lambda answers: evaluator.score(loaded.gold, embeddings, settings=task.settings, answers=answers, **own)
-
-
-def _searched(fields: _Fields, gold: Ranked) -> Callable[[Answers], Scores]:
-    """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
-    texts = _texts(fields.task, gold)
-    queries = fields.encode("queries", texts["queries"])
-    hits = _hits(fields, gold, queries, texts["documents"], first=0, end=len(gold.documents))
-    return _of_hits(fields.task, gold, hits)
-
-
-def _texts(task: TaskSpec, gold: Ranked) -> dict[str, Texts]:
-    from harness.evaluators import EVALUATORS
-
-    return EVALUATORS["Retrieval"].texts(gold, task.settings)
-
-
-def _hits(fields: _Fields, gold: Ranked, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
-    """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
-    from harness import search
-
-    task = fields.task
-    assert isinstance(task.settings, RetrievalSettings)
-
-    def blocks() -> Iterator[Float32]:
-        for start in range(first, end, _CORPUS_BLOCK):
-            block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
-            yield fields.encode("documents", block)
-
-    depth, similarity = max(task.settings.k_values), fields.encoder.facts.similarity
-    if gold.candidates is None:
-        ids = gold.document_ids[first:end]
-        return search.search(queries, blocks(), document_ids=ids, k=depth, similarity=similarity)
-    return search.rerank(
-        queries,
-        np.concatenate(list(blocks())),
-        _places(gold, gold.candidates),
-        document_ids=gold.document_ids,
-        k=depth,
-        similarity=similarity,
-    )
-
-
-class ShardHits(NamedTuple):
-    """What a search found among the documents from `start` up to `stop`; indices count from `start`."""
-
-    start: int
-    stop: int
-    hits: Hits
-    counts: Counts
-    seconds: float
-
-
-def search_shard(
-    task: TaskSpec, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
-) -> ShardHits:
-    """Search one of `of` shards of the corpus, `number` from 0.
-
-    Shards end where blocks of the whole corpus would, if they are as large as these: then every document is encoded
-    among the same others as in one piece, and gets the same vector to the bit.
-
-    Raises:
-        EncodeError, DataError: as `embed`.
-    """
-    started = time.perf_counter()
-    assert isinstance(loaded.gold, Ranked)
-    n = len(loaded.gold.documents)
-    start, stop = _bound(n, number, of), _bound(n, number + 1, of)
-    fields, texts = _Fields(task, encoder, options, PLAIN), _texts(task, loaded.gold)
-    queries = fields.encode("queries", texts["queries"])
-    if number:  # encoded for every shard, they belong to the part once
-        counts = fields.counts
-        counts.texts = 0
-        counts.tokens = None if counts.tokens is None else 0
-        counts.truncated = None if counts.truncated is None else 0
-    hits = _hits(fields, loaded.gold, queries, texts["documents"], first=start, end=stop)
-    return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
-
-
-def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
-    """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
-
-    Raises:
-        DataError: the shards are not those of this corpus.
-    """
-    from harness import search
-
-    gold = loaded.gold
-    assert isinstance(gold, Ranked)
-    assert isinstance(task.settings, RetrievalSettings)
-    shards = sorted(shards, key=lambda shard: shard.start)
-    bounds = [0, *(shard.stop for shard in shards)]
-    if [shard.start for shard in shards] != bounds[:-1] or bounds[-1] != len(gold.documents):
-        raise DataError(f"{task.name}: the shards end at {bounds[1:]}, and the corpus has {len(gold.documents)}")
-    top = search.TopK(len(gold.queries), k=max(task.settings.k_values), document_ids=gold.document_ids)
-    counts = Counts(batching=shards[0].counts.batching)
-    for shard in shards:
-        for row in range(len(gold.queries)):
-            found = search.positions(shard.hits, row)
-            top.fold(shard.hits.scores[row : row + 1, : len(found)], at=found + shard.start, first_query=row)
-        for name in ("texts", "encoded", "cached", "tokens", "truncated", "fed", "computed"):
-            setattr(counts, name, _sum(getattr(counts, name), getattr(shard.counts, name)))
-        counts.prompts |= shard.counts.prompts
-    return Unscored(_of_hits(task, gold, top.hits()), counts, sum(shard.seconds for shard in shards))
-
-
-def _bound(n: int, number: int, of: int) -> int:
-    """Where shard `number` of `of` begins in a corpus of n."""
-    place = n * number // of
-    if n // of < _CORPUS_BLOCK or number == of:
-        return place
-    return round(place / _CORPUS_BLOCK) * _CORPUS_BLOCK
-
-
-def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
-    place = {name: position for position, name in enumerate(gold.document_ids)}
-    return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
-
-
-def _ranked_by_model(
-    task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded
-) -> tuple[Callable[[Answers], Scores], Counts]:
-    """A model that ranks by itself."""
-    assert isinstance(task.settings, RetrievalSettings)
-    assert isinstance(loaded.gold, Ranked)
-    count = len(loaded.gold.queries) + len(loaded.gold.documents)
-    hits = encoder.search(loaded.gold, k=max(task.settings.k_values), languages=task.subsets.get(part.subset, ()))
-    counts = Counts(texts=count, encoded=count, tokens=None, truncated=None, fed=None, computed=None)
-    return _of_hits(task, loaded.gold, hits), counts
-
-
-def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[Answers], Scores]:
-    from harness.evaluators import EVALUATORS
-
-    return lambda answers: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings, answers=answers)
-
-
-def _sum(left: int | None, right: int | None) -> int | None:
-    return None if left is None or right is None else left + right

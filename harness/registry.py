@@ -28,7 +28,8 @@ from harness import spec_file
 from harness.errors import SpecError, UnknownName
 from harness.languages import is_language, matches
 from harness.spec_file import Value
-from harness.task_file import changed_settings, file_name, load_file, plain, render
+from harness.task_file import file_name, load_file, plain, render
+from harness.task_settings import changed_settings
 from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
 
 __all__ = ["Registry", "fingerprint_of", "load_file", "render", "select_parts", "tasks"]

@@ -16,7 +16,7 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
     splits: [validation, test]          # what is scored
     merge_splits: {test: [train, test]} # optional: splits made of several splits of the data
     columns: {gold: similarity_score}   # optional: where the data's columns are not `COLUMNS`
-    main_metric: cosine_spearman        # one of `metrics_of`
+    main_metric: cosine_spearman        # one of `task_settings.metrics_of`
     settings: {min_score: 1}            # optional: where they are not the defaults of the type's settings class
     prompt: ...                         # optional: an instruction, or {query: ..., document: ...}
     subsets: {default: [deu-Latn]}      # subset (a hub config) -> its languages
@@ -27,41 +27,26 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, fields, replace
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
 
 import yaml
 
-from harness import spec_file
+from harness import spec_file, task_settings
 from harness.errors import UnknownName
 from harness.languages import LANGUAGE
 from harness.spec_file import Value
 from harness.types import (
     TASK_TYPES,
-    BitextMiningSettings,
-    ClassificationSettings,
-    ClusteringSettings,
     Mirror,
     PairClassificationSettings,
-    RetrievalSettings,
     Settings,
     Source,
-    STSSettings,
     TaskSpec,
     TaskType,
 )
-
-SETTINGS: dict[TaskType, type[Settings]] = {
-    "STS": STSSettings,
-    "PairClassification": PairClassificationSettings,
-    "Classification": ClassificationSettings,
-    "Clustering": ClusteringSettings,
-    "Retrieval": RetrievalSettings,
-    "Reranking": RetrievalSettings,
-    "BitextMining": BitextMiningSettings,
-}
 
 COLUMNS: dict[TaskType, dict[str, str]] = {
     "STS": {"left": "sentence1", "right": "sentence2", "gold": "score"},
@@ -91,30 +76,6 @@ SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}(?<!\.)")
 _HUB_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
-# How a setting is read: by name where bounds matter, else by the annotation of its field.
-_BY_NAME: dict[str, Callable[[Value], Any]] = {
-    "max_fraction_of_documents_to_embed": lambda value: None if value.is_null else value.number(above=0, most=1),
-    "method": lambda value: value.one_of(("v2", "legacy"), "clustering method"),
-    "seed": lambda value: value.whole(most=2**32 - 1),
-}
-_BY_ANNOTATION: dict[str, Callable[[Value], Any]] = {
-    "int": lambda value: value.whole(1),
-    "int | None": lambda value: None if value.is_null else value.whole(1),
-    "float": lambda value: value.number(),
-    "bool": lambda value: value.flag(),
-    "str": lambda value: value.label(),
-    "tuple[int, ...]": lambda value: tuple(item.whole(1) for item in value.items("whole numbers")),
-}
-_ONLY_V2 = (
-    "max_document_to_embed",
-    "max_fraction_of_documents_to_embed",
-    "max_documents_per_cluster",
-    "n_clusters",
-    "k_mean_batch_size",
-    "max_depth",
-)
-_ONLY_LEGACY = ("clustering_batch_size",)
-
 
 def load_file(path: str | Path) -> TaskSpec:
     """The task that a YAML file declares.
@@ -134,9 +95,9 @@ def load_file(path: str | Path) -> TaskSpec:
     columns: dict[str, str] = {}
     main_metric = ""
     if type_:  # what these may hold depends on the type
-        settings = _settings(value["settings"], type_)
+        settings = task_settings.read(value["settings"], type_)
         columns = _columns(value["columns"], type_)
-        main_metric = value["main_metric"].one_of(metrics_of(type_, settings), f"{type_} metric")
+        main_metric = value["main_metric"].one_of(task_settings.metrics_of(type_, settings), f"{type_} metric")
     merged = _merge_splits(value["merge_splits"], (*splits, getattr(settings, "train_split", "")))
     configs = _renamed(value["configs"], subsets, "config of the source")
     mirror = _mirror(value["mirror"], type_, subsets) if value["mirror"].present else None
@@ -181,7 +142,7 @@ def render(task: TaskSpec) -> str:
         "merge_splits": {split: list(parts) for split, parts in task.merge_splits.items()},
         "columns": {key: column for key, column in task.columns.items() if defaults.get(key) != column},
         "main_metric": task.main_metric,
-        "settings": {key: plain(entry) for key, entry in changed_settings(task.settings).items()},
+        "settings": {key: plain(entry) for key, entry in task_settings.changed_settings(task.settings).items()},
         "prompt": plain(task.prompt),
         "subsets": {subset: list(spoken) for subset, spoken in task.subsets.items()},
     }
@@ -191,31 +152,6 @@ def render(task: TaskSpec) -> str:
         content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=None
     )
     return text
-
-
-def metrics_of(type_: TaskType, settings: Settings) -> tuple[str, ...]:
-    """The metrics that a task may name as its main one: mteb's names, and only those where higher is better."""
-    if type_ == "STS":
-        return ("pearson", "spearman", *_crossed(("cosine", "manhattan", "euclidean"), ("pearson", "spearman")))
-    if type_ == "PairClassification":
-        families = ("similarity", "cosine", "manhattan", "euclidean", "dot", "max")
-        return _crossed(families, ("accuracy", "f1", "precision", "recall", "ap"))
-    if type_ == "Classification":
-        plain_ones = ("f1", "ap", "precision", "recall")
-        return ("accuracy", *plain_ones, *_crossed(plain_ones, ("weighted",)))
-    if type_ == "BitextMining":
-        return ("f1", "accuracy", "precision", "recall")
-    if isinstance(settings, ClusteringSettings):
-        return ("v_measure",) if settings.method == "legacy" else ("v_measure", "ami")
-    assert isinstance(settings, RetrievalSettings)
-    cut = tuple(f"at_{k}" for k in settings.k_values)
-    return (*_crossed(("ndcg", "map", "mrr", "recall", "precision", "hit_rate"), cut), "accuracy")
-
-
-def changed_settings(settings: Settings) -> dict[str, Any]:
-    """The settings that differ from their type's defaults."""
-    given = {field.name: (getattr(settings, field.name), field.default) for field in fields(settings)}
-    return {name: value for name, (value, default) in given.items() if value != default}
 
 
 def plain(value: Any) -> Any:
@@ -235,10 +171,6 @@ def file_name(value: Value, path: Path) -> str:
     elif value.present and SAFE_NAME.fullmatch(name) and name != path.stem:
         value.wrong(f"{name!r} differs from the file's name {path.name!r}; they must agree")
     return name
-
-
-def _crossed(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(f"{one}_{other}" for one in left for other in right)
 
 
 def _subsets(value: Value) -> dict[str, tuple[str, ...]]:
@@ -323,33 +255,6 @@ def _inside(value: Value) -> str:
     if outside or "\\" in path:
         return value.expected("a path below the task file's own folder, written with /", path)
     return path
-
-
-def _settings(value: Value, type_: TaskType) -> Settings:
-    annotations = {field.name: str(field.type) for field in fields(SETTINGS[type_])}
-    given = {name: entry for name, entry in value.fields((), annotations).items() if entry.present}
-    noted = len(value.problems)
-    read = {name: _BY_NAME.get(name) or _BY_ANNOTATION[annotations[name]] for name in given}
-    settings = SETTINGS[type_](**{name: read[name](entry) for name, entry in given.items()})
-    if len(value.problems) > noted:
-        return SETTINGS[type_]()
-    _check_together(settings, given, value)
-    return settings
-
-
-def _check_together(settings: Settings, given: Mapping[str, Value], value: Value) -> None:
-    if isinstance(settings, STSSettings) and settings.min_score >= settings.max_score:
-        value.wrong(f"min_score ({settings.min_score:g}) must be below max_score ({settings.max_score:g})")
-    if isinstance(settings, RetrievalSettings) and list(settings.k_values) != sorted(set(settings.k_values)):
-        given["k_values"].wrong("expected ascending numbers, none of them twice")
-    if isinstance(settings, ClusteringSettings):
-        for name in given.keys() & set(_ONLY_V2 if settings.method == "legacy" else _ONLY_LEGACY):
-            given[name].wrong(f"has no effect with method {settings.method}; remove it")
-        fraction = settings.max_fraction_of_documents_to_embed
-        if settings.max_document_to_embed is not None and fraction is not None:
-            given["max_document_to_embed"].wrong(
-                f"max_fraction_of_documents_to_embed is {fraction:g}; set it to null, for only one limit can hold"
-            )
 
 
 def _columns(value: Value, type_: TaskType) -> dict[str, str]:

@@ -22,7 +22,7 @@ from harness.cards.nodes import Node
 from harness.cards.specs import Specs
 from harness.errors import UnknownName
 from harness.registry import Registry
-from harness.task_file import SETTINGS, metrics_of
+from harness.task_settings import SETTINGS, metrics_of
 from harness.types import TASK_TYPES
 
 _NONE = ("None", "none", "nan", "NaN")

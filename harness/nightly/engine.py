@@ -15,8 +15,8 @@ from harness.nightly.cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
+    from harness.corpus import ShardHits
     from harness.items import Items
-    from harness.measure import ShardHits
 
 Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
 """`error`: the cell itself, trying again changes nothing; `lost`: the hub or a machine could not be reached."""
@@ -25,7 +25,7 @@ AGAIN: frozenset[Trouble] = frozenset({"crash", "timeout", "lost"})
 
 
 class Shard(NamedTuple):
-    """A piece of a corpus, `number` from 0 of `of`; see `measure.search_shard`."""
+    """A piece of a corpus, `number` from 0 of `of`; see `corpus.search_shard`."""
 
     number: int
     of: int

@@ -19,9 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from harness import models
+from harness.corpus import ShardHits
 from harness.data.estimate import estimate
 from harness.errors import HarnessError
-from harness.measure import Counts, ShardHits
+from harness.fields import Counts
 from harness.nightly.cells import Cell
 from harness.nightly.engine import Searched, Shard
 from harness.records_disk import replace

@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 
-from harness import measure, models, registry
+from harness import corpus, measure, models, registry
 from harness.data import load
 from harness.errors import HarnessError
 from harness.nightly import night, shards
@@ -210,9 +210,9 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
 
     loaded = Loaded(gold=gold, rows={}, digest="")
     parts = [
-        measure.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
+        corpus.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
     ]
-    unscored = measure.put_together(task, loaded, parts)
+    unscored = corpus.put_together(task, loaded, parts)
     whole = measure.embed(task, task.parts[0], encoder, loaded, options=options)
     return measure.scored(unscored), measure.scored(whole), parts
 
@@ -236,7 +236,7 @@ def test_shards_on_disk(home: Path) -> None:
     task = registry.tasks().get("MiniAnswersEnglish")
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     loaded = load(task, task.parts[0])
-    found = measure.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
+    found = corpus.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
     from harness.nightly.engine import Searched
 
     kept = Searched(shard=Shard(1, 2), hits=found, facts=encoder.facts)
@@ -252,7 +252,7 @@ def test_shards_on_disk(home: Path) -> None:
     assert shards.load(file, kept.shard) is None
     assert shards.path(home, cell, Shard(0, 2)) != file
     with pytest.raises(HarnessError, match="the shards end at"):
-        measure.put_together(task, loaded, [found])
+        corpus.put_together(task, loaded, [found])
 
 
 @pytest.mark.slow

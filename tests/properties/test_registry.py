@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from harness import registry, spec_file
 from harness.errors import SpecError
-from harness.task_file import COLUMNS, SETTINGS, metrics_of
+from harness.task_file import COLUMNS
+from harness.task_settings import SETTINGS, metrics_of
 from harness.types import (
     TASK_TYPES,
     BitextMiningSettings,

@@ -1,0 +1,170 @@
+"""A search problem through an encoder: queries and corpus, block by block into the search, whole or in shards.
+
+What distinguishes retrieval from the other types: its corpus is never held as vectors.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harness.errors import DataError
+from harness.fields import NUMBERS, Counts, Fields, Unscored
+from harness.types import (
+    PLAIN,
+    Answers,
+    EncodeOptions,
+    Encoder,
+    Hits,
+    Loaded,
+    Part,
+    Ranked,
+    RetrievalSettings,
+    Scores,
+    Searcher,
+    TaskSpec,
+    Texts,
+)
+
+if TYPE_CHECKING:
+    from harness.types import Float32, Int64
+
+_CORPUS_BLOCK = 50_000
+"""Documents encoded at once: as in mteb, so that quantized corpora get the same ranges."""
+
+
+def searched(fields: Fields, gold: Ranked) -> Callable[[Answers], Scores]:
+    """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
+    texts = _texts(fields.task, gold)
+    queries = fields.encode("queries", texts["queries"])
+    hits = _hits(fields, gold, queries, texts["documents"], first=0, end=len(gold.documents))
+    return _of_hits(fields.task, gold, hits)
+
+
+def ranked_by_model(
+    task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded
+) -> tuple[Callable[[Answers], Scores], Counts]:
+    """A model that ranks by itself."""
+    assert isinstance(task.settings, RetrievalSettings)
+    assert isinstance(loaded.gold, Ranked)
+    count = len(loaded.gold.queries) + len(loaded.gold.documents)
+    hits = encoder.search(loaded.gold, k=max(task.settings.k_values), languages=task.subsets.get(part.subset, ()))
+    counts = Counts(texts=count, encoded=count, tokens=None, truncated=None, fed=None, computed=None)
+    return _of_hits(task, loaded.gold, hits), counts
+
+
+class ShardHits(NamedTuple):
+    """What a search found among the documents from `start` up to `stop`; indices count from `start`."""
+
+    start: int
+    stop: int
+    hits: Hits
+    counts: Counts
+    seconds: float
+
+
+def search_shard(
+    task: TaskSpec, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
+) -> ShardHits:
+    """Search one of `of` shards of the corpus, `number` from 0.
+
+    Shards end where blocks of the whole corpus would, if they are as large as these: then every document is encoded
+    among the same others as in one piece, and gets the same vector to the bit.
+
+    Raises:
+        EncodeError, DataError: as `embed`.
+    """
+    started = time.perf_counter()
+    assert isinstance(loaded.gold, Ranked)
+    n = len(loaded.gold.documents)
+    start, stop = _bound(n, number, of), _bound(n, number + 1, of)
+    fields, texts = Fields(task, encoder, options, PLAIN), _texts(task, loaded.gold)
+    queries = fields.encode("queries", texts["queries"])
+    if number:  # encoded for every shard, they belong to the part once
+        counts = fields.counts
+        counts.texts = 0
+        counts.tokens = None if counts.tokens is None else 0
+        counts.truncated = None if counts.truncated is None else 0
+    hits = _hits(fields, loaded.gold, queries, texts["documents"], first=start, end=stop)
+    return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
+
+
+def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
+    """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
+
+    Raises:
+        DataError: the shards are not those of this corpus.
+    """
+    from harness import search
+
+    gold = loaded.gold
+    assert isinstance(gold, Ranked)
+    assert isinstance(task.settings, RetrievalSettings)
+    shards = sorted(shards, key=lambda shard: shard.start)
+    bounds = [0, *(shard.stop for shard in shards)]
+    if [shard.start for shard in shards] != bounds[:-1] or bounds[-1] != len(gold.documents):
+        raise DataError(f"{task.name}: the shards end at {bounds[1:]}, and the corpus has {len(gold.documents)}")
+    top = search.TopK(len(gold.queries), k=max(task.settings.k_values), document_ids=gold.document_ids)
+    counts = Counts(batching=shards[0].counts.batching)
+    for shard in shards:
+        for row in range(len(gold.queries)):
+            found = search.positions(shard.hits, row)
+            top.fold(shard.hits.scores[row : row + 1, : len(found)], at=found + shard.start, first_query=row)
+        counts.add(**{name: getattr(shard.counts, name) for name in NUMBERS})
+        counts.prompts |= shard.counts.prompts
+    return Unscored(_of_hits(task, gold, top.hits()), counts, sum(shard.seconds for shard in shards))
+
+
+def _bound(n: int, number: int, of: int) -> int:
+    """Where shard `number` of `of` begins in a corpus of n."""
+    place = n * number // of
+    if n // of < _CORPUS_BLOCK or number == of:
+        return place
+    return round(place / _CORPUS_BLOCK) * _CORPUS_BLOCK
+
+
+def _texts(task: TaskSpec, gold: Ranked) -> dict[str, Texts]:
+    from harness.evaluators import EVALUATORS
+
+    return EVALUATORS["Retrieval"].texts(gold, task.settings)
+
+
+def _hits(fields: Fields, gold: Ranked, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
+    """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
+    from harness import search
+
+    task = fields.task
+    assert isinstance(task.settings, RetrievalSettings)
+
+    def blocks() -> Iterator[Float32]:
+        for start in range(first, end, _CORPUS_BLOCK):
+            block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
+            yield fields.encode("documents", block)
+
+    depth, similarity = max(task.settings.k_values), fields.encoder.facts.similarity
+    if gold.candidates is None:
+        ids = gold.document_ids[first:end]
+        return search.search(queries, blocks(), document_ids=ids, k=depth, similarity=similarity)
+    return search.rerank(
+        queries,
+        np.concatenate(list(blocks())),
+        _places(gold, gold.candidates),
+        document_ids=gold.document_ids,
+        k=depth,
+        similarity=similarity,
+    )
+
+
+def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
+    place = {name: position for position, name in enumerate(gold.document_ids)}
+    return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
+
+
+def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[Answers], Scores]:
+    from harness.evaluators import EVALUATORS
+
+    return lambda answers: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings, answers=answers)

@@ -1,0 +1,100 @@
+"""The fields of a part through one encoder: which batches, which prompt, and a count of what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from harness import shaping
+from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, Shape, TaskSpec, Texts
+
+if TYPE_CHECKING:
+    from harness.types import Float32
+
+
+NUMBERS = ("texts", "encoded", "cached", "tokens", "truncated", "fed", "computed")
+
+
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What the texts of a part came to; a number is None once one field's is not known.
+
+    Attributes:
+        texts: texts that the part needs, repeated ones too.
+        encoded: texts that went through the model; the others were repeated, or in the store.
+        cached: distinct texts that the store had.
+        tokens: tokens of all texts.
+        truncated: texts cut at the maximum length.
+        fed: tokens that went through the model.
+        computed: the same with padding.
+        batching: how batches were made; None where nothing was encoded in batches.
+        prompts: field -> the prompt put before its texts.
+    """
+
+    texts: int = 0
+    encoded: int = 0
+    cached: int = 0
+    tokens: int | None = 0
+    truncated: int | None = 0
+    fed: int | None = 0
+    computed: int | None = 0
+    batching: Batching | None = None
+    prompts: dict[str, str | None] = field(default_factory=dict)
+
+    def add(self, **more: int | None) -> None:
+        """Add to the numbers so named; what is not known makes the sum unknown too."""
+        for name, number in more.items():
+            own = getattr(self, name)
+            setattr(self, name, None if own is None or number is None else own + number)
+
+
+class Unscored(NamedTuple):
+    """A part whose texts are encoded (or searched): `score()` does the rest, and needs no model."""
+
+    score: Callable[[Answers], Scores]
+    counts: Counts
+    seconds: float
+
+
+def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
+    """How the texts of `task` are put into batches.
+
+    The average precision of pair classification ranks by similarity, and pairs that are the same to the tokenizer are
+    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks
+    are fed in mteb's batches, so that their scores are mteb's.
+    """
+    if options.batch_tokens is not None:
+        return "tokens"
+    exact = task.type == "PairClassification" and encoder.facts.precision == "fp32"
+    return "mteb" if options.batching == "mteb" or exact else "tokens"
+
+
+class Fields:
+    """The fields of a part through one encoder."""
+
+    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, shape: Shape) -> None:
+        self.task, self.encoder, self._options, self._shape = task, encoder, options, shape
+        self.counts = Counts(batching=batching_for(task, encoder, options))
+
+    def encode(self, name: str, texts: Texts) -> Float32:
+        """Vectors of `texts` in the shape asked for, counted under the field `name`."""
+        from harness import encoding
+
+        counts = self.counts
+        prompt = encoding.prompt_for(self.encoder, self.task, texts)
+        assert counts.batching is not None
+        embedded = encoding.encode(
+            self.encoder, texts, prompt=prompt, batching=counts.batching, keep=self._options.store
+        )
+        counts.add(
+            texts=len(texts.items),
+            encoded=embedded.encoded,
+            cached=embedded.cached,
+            tokens=embedded.tokens,
+            truncated=embedded.truncated,
+            fed=embedded.fed,
+            computed=embedded.computed,
+        )
+        counts.prompts[name] = prompt.text or None
+        return shaping.shaped(embedded.embeddings, self._shape)

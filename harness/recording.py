@@ -1,0 +1,76 @@
+"""One measured cell as a record: its scores, and everything that a reader of a number may ask about it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from harness import environment
+from harness.errors import DataError
+from harness.measure import Measured
+from harness.plan import Job
+from harness.types import EncoderFacts, Loaded, Part, Record
+
+_PROMPTS = ("prompts", "default_prompt")
+"""Facts that a record holds by part instead: those prompts that were used."""
+
+
+def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:
+    """What is written of one cell.
+
+    Raises:
+        DataError: the main metric is undefined on this data.
+    """
+    task, counts = job.task, measured.counts
+    main_score = measured.scores.get(task.main_metric)
+    if main_score is None:
+        raise DataError(f"{task.name} {part}: the main metric {task.main_metric} is undefined on this data")
+    entry = {
+        **measured.scores,
+        "main_score": main_score,
+        "hf_subset": part.subset,
+        "languages": list(task.subsets[part.subset]),
+    }
+    versions = environment.versions()
+    return Record(
+        task=task.name,
+        model=job.model.name,
+        revision=job.model.revision,
+        variant=job.variant,
+        dataset_revision=task.source.revision or f"sha256:{loaded.digest[:16]}",
+        mteb_version=versions.get("mteb"),
+        scores={part.split: [entry]},
+        evaluation_time=sum(measured.seconds.values()),
+        date=time.time(),
+        harness={
+            "schema": 1,
+            "fingerprint": job.fingerprint,
+            "task_type": task.type,
+            "main_metric": task.main_metric,
+            "model": {
+                "origin": job.model.origin,
+                "trust_remote_code": job.model.trust_remote_code,
+                **({"note": job.model.note} if job.model.note else {}),
+            },
+            "encoder": {key: value for key, value in asdict(facts).items() if key not in _PROMPTS},
+            "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
+            "parts": {
+                str(part): {
+                    "rows": dict(loaded.rows),
+                    "sha256": loaded.digest,
+                    "notes": list(loaded.notes),
+                    **asdict(counts),
+                    "tokens_per_second": _rate(counts.fed, measured.seconds.get("encode")),
+                    "peak_memory_mib": environment.peak_memory_mib(),
+                    "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
+                }
+            },
+            "versions": versions,
+            "platform": environment.platform_name(),
+            "machine": environment.machine(),
+        },
+    )
+
+
+def _rate(count: int | None, seconds: float | None) -> float | None:
+    return round(count / seconds, 1) if count and seconds else None

@@ -1,0 +1,59 @@
+"""What comes out: scores, and the record of one task of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
+
+from harness.types.tasks import Part
+
+Scores: TypeAlias = dict[str, Any]
+"""Metric -> float in mteb's names and scale (0-1); `None` where the metric does not apply; lists per experiment."""
+
+Answers: TypeAlias = dict[str, Any]
+"""What a model answered to every item of a part, as arrays by name; scorers fill it where they are given one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One task of one model: what `<results>/<org>__<model>/<revision>/<Task>.json` holds.
+
+    Attributes:
+        scores: split -> one entry per subset: metrics, `main_score`, `hf_subset`, `languages`.
+        harness: what mteb's schema has no place for (fingerprint, device, precision, data digests ...); empty when
+            the file was written by somebody else.
+        variant: empty, or what sets it apart from the plain record (`precision=fp16`).
+        path: the file it was read from or written to.
+    """
+
+    task: str
+    model: str
+    revision: str
+    dataset_revision: str
+    scores: Mapping[str, Sequence[Mapping[str, Any]]]
+    evaluation_time: float | None = None
+    date: float | None = None
+    mteb_version: str | None = None
+    kg_co2_emissions: float | None = None
+    harness: Mapping[str, Any] = field(default_factory=dict)
+    variant: str = ""
+    path: str = ""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Identifies model, task and settings; None for a foreign record."""
+        value = self.harness.get("fingerprint")
+        return value if isinstance(value, str) else None
+
+    @property
+    def parts(self) -> dict[Part, Mapping[str, Any]]:
+        """(split, subset) -> its entry."""
+        return {Part(split, entry["hf_subset"]): entry for split, entries in self.scores.items() for entry in entries}
+
+
+class Refused(NamedTuple):
+    """A file under a results folder that is not a record, and why."""
+
+    path: str
+    reason: str
