@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,13 +20,18 @@ from harness.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Ranked, Role
 
 if TYPE_CHECKING:
-    from harness.types import Float32
+    from harness.types import Float32, Int64
 
 _WORD = re.compile(r"\w+", re.UNICODE)
 _STOPWORDS = {
     "eng": "en", "deu": "de", "nld": "nl", "fra": "fr", "spa": "es", "por": "pt",
     "ita": "it", "rus": "ru", "swe": "sv", "nob": "no", "zho": "zh", "cmn": "zh",
 }  # fmt: skip
+
+
+_NO_FEATURES = np.empty(0, dtype=np.int64)
+_AT_ONCE = 256
+"""Texts that are counted together: some MB."""
 
 
 class Hashing:
@@ -47,7 +54,7 @@ class Hashing:
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:
-        """None: hashing again is as fast as reading."""
+        """None: hashing again costs little."""
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
@@ -57,20 +64,15 @@ class Hashing:
             yield self._encoded(texts)
 
     def _encoded(self, texts: Sequence[str]) -> Encoded:
-        rows = np.zeros((len(texts), self.dimensions), dtype=np.float32)
-        tokens = np.zeros(len(texts), dtype=np.int32)
-        for place, (row, text) in enumerate(zip(rows, texts, strict=True)):
-            words = _WORD.findall(text.lower())
-            tokens[place] = len(words)
-            features = words + [f"#{word}#"[i : i + 3] for word in words for i in range(len(word))]
-            hashes = np.fromiter((zlib.crc32(feature.encode()) for feature in features), np.int64, len(features))
-            counts = np.bincount(
-                hashes % self.dimensions, weights=np.where(hashes >> 31, 1.0, -1.0), minlength=self.dimensions
-            )
-            row[:] = np.sign(counts) * np.log1p(np.abs(counts))
-            if not row.any():
-                row[0] = 1.0
-            row /= np.sqrt((row.astype(np.float64) ** 2).sum())
+        words = [_WORD.findall(text.lower()) for text in texts]
+        tokens = np.fromiter(map(len, words), dtype=np.int32, count=len(texts))
+        rows = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for start in range(0, len(texts), _AT_ONCE):
+            counts = _counts(words[start : start + _AT_ONCE])
+            part = rows[start : start + _AT_ONCE]
+            part[:] = np.sign(counts) * np.log1p(np.abs(counts))
+            part[~part.any(axis=1), 0] = 1.0
+            part /= np.sqrt((part.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
         return Encoded(rows, tokens, np.zeros(len(texts), dtype=bool), int(tokens.sum()))
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
@@ -79,6 +81,34 @@ class Hashing:
 
     def close(self) -> None:
         """Nothing to give back."""
+
+
+def _counts(words: Sequence[Sequence[str]]) -> Int64:
+    """(n, dimensions) of n texts: how often their features count as one more, less how often as one less."""
+    number = {word: place for place, word in enumerate(dict.fromkeys(itertools.chain.from_iterable(words)))}
+    buckets = [_NO_FEATURES, *map(_buckets, number)]
+    sizes = np.fromiter(map(len, buckets), np.int64, len(buckets))[1:]
+    firsts = np.cumsum(sizes) - sizes
+    used = np.fromiter((number[word] for one in words for word in one), np.int64)
+    text = np.repeat(np.arange(len(words)), [len(one) for one in words])
+    # Each use of a word stands for as many numbers as the word has features: those from its first one on.
+    size = sizes[used]
+    within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
+    found = np.concatenate(buckets)[np.repeat(firsts[used], size) + within]
+    width = 2 * Hashing.dimensions
+    counts = np.bincount(np.repeat(text, size) * width + found, minlength=len(words) * width)
+    less, more = np.moveaxis(counts.reshape(len(words), 2, Hashing.dimensions), 1, 0)
+    difference: Int64 = more - less
+    return difference
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _buckets(word: str) -> Int64:
+    """Where a word and its trigrams count: their bucket, plus `dimensions` where they count as one more."""
+    features = [word, *(f"#{word}#"[i : i + 3] for i in range(len(word)))]
+    hashes = np.fromiter((zlib.crc32(feature.encode()) for feature in features), np.int64, len(features))
+    place: Int64 = hashes % Hashing.dimensions + (hashes >> 31) * Hashing.dimensions
+    return place
 
 
 class BM25:

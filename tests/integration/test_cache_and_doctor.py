@@ -24,14 +24,20 @@ Command = Callable[..., Said]
 # --- cache -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def encoded(command: Command, tasks: Tasks, tmp_path: Path) -> list[str]:
-    """The arguments of a run of two tiny models whose vectors are kept now."""
-    tasks.write("Mine", "Retrieval")
-    folders = [
-        str(save_sentence_transformer(tmp_path / name, prompts={"query": prompt}))
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """Two tiny models, the second of which puts a prompt before queries."""
+    root = tmp_path_factory.mktemp("models")
+    return [
+        str(save_sentence_transformer(root / name, prompts={"query": prompt}))
         for name, prompt in (("one", ""), ("other", "find: "))
     ]
+
+
+@pytest.fixture
+def encoded(command: Command, tasks: Tasks, folders: list[str]) -> list[str]:
+    """The arguments of a run of two tiny models whose vectors are kept now."""
+    tasks.write("Mine", "Retrieval")
     arguments = ["run", *folders, "-t", "Mine", "--tasks-dir", tasks.path, "--device", "cpu"]
     said = command(*arguments)
     assert said.status == 0, said

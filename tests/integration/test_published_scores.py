@@ -1,7 +1,7 @@
 """all-MiniLM-L6-v2 through the hub, in fp32 on a CPU, gives the scores that MTEB publishes for it.
 
-The published files lie in `../shared/public-results`; mteb 1.12 made them, on other machines. The quick parts run
-always, the rest with `make test-slow`; most of its time goes to SciFact's corpus.
+The published files lie in `../shared/public-results`; mteb 1.12 made them, on other machines. Run by `make test-slow`;
+most of its time goes to SciFact's corpus. `test_verify_through_a_hub` does a small part of it always.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,10 +35,8 @@ class Case(NamedTuple):
     metric: str = "main_score"
 
 
-QUICK = [
+CASES = [
     Case("SIB200Classification", "test", "deu_Latn"),
-]
-SLOW = [
     Case("GermanSTSBenchmark", "test"),
     Case("GermanSTSBenchmark", "validation"),
     Case("STSBenchmark", "test"),
@@ -101,33 +99,17 @@ def check(case: Case, found: Mapping[Case, tuple[Record, Mapping[str, Any]]]) ->
 
 
 @pytest.fixture(scope="module")
-def running_hub(localhub: Any, hub_root: Path) -> Iterator[Any]:
+def found(localhub: Any, hub_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     with localhub.LocalHub(str(hub_root)) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def quick(running_hub: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return run(QUICK, hub=running_hub, folder=tmp_path_factory.mktemp("quick"))
-
-
-@pytest.fixture(scope="module")
-def slow(running_hub: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    return run(SLOW, hub=running_hub, folder=tmp_path_factory.mktemp("slow"))
+        return run(CASES, hub=server, folder=tmp_path_factory.mktemp("published"))
 
 
 def identity(case: Case) -> str:
     return "-".join(case)
 
 
-@pytest.mark.parametrize("case", QUICK, ids=identity)
-def test_published(case: Case, quick: Any) -> None:
-    """The score is the published one to 1e-5."""
-    check(case, quick)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("case", SLOW, ids=identity)
-def test_published_too(case: Case, slow: Any) -> None:
+@pytest.mark.parametrize("case", CASES, ids=identity)
+def test_published(case: Case, found: Any) -> None:
     """The score is the published one to 1e-5."""
-    check(case, slow)
+    check(case, found)
