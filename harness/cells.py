@@ -13,10 +13,9 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import replace
 from typing import Any, Literal, NamedTuple
 
-from harness import answered, items, memory, models, results
+from harness import answered, memory, models, results
 from harness.corpus import ShardHits, put_together, search_shard
 from harness.encoding import store as embedding_store
 from harness.errors import CellsFailed, HarnessError
@@ -24,7 +23,7 @@ from harness.events import Event, Failure, in_order
 from harness.fields import Unscored
 from harness.measure import embed, scored
 from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
-from harness.recording import record_of
+from harness.recording import keep, record_of
 from harness.stages import Stage
 from harness.types import (
     EncodeOptions,
@@ -310,15 +309,10 @@ def _score(
     measured = scored(unscored)
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = record_of(job, part, facts, data.loaded, measured)
-    path = results.put(environment.results, record, model_meta=models.meta(job.model, facts))
-    merged = results.get(
-        environment.results, model=record.model, revision=record.revision, task=record.task, variant=record.variant
-    )
-    whole = replace(merged or record, path=str(path))
     own = answered.items_of(job.task, data.loaded.gold, measured)
-    if own is not None:  # with the record of all parts: items of parts that it lacks would be dropped
-        items.put_items(environment.results, whole, {part: own})
-    return whole
+    return keep(
+        environment.results, record, model_meta=models.meta(job.model, facts), own={} if own is None else {part: own}
+    )
 
 
 def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:

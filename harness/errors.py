@@ -73,6 +73,12 @@ class CellsFailed(HarnessError):
         super().__init__("\n".join(f"{failure.cell}: {failure.error}" for failure in failures))
 
 
+def first_line(err: BaseException) -> str:
+    """`ValueError: what it says first`, of an error whose class and words are another library's."""
+    lines = [line.strip() for line in str(err).splitlines() if line.strip()]
+    return f"{type(err).__name__}: {lines[0][:300]}" if lines else type(err).__name__
+
+
 def suggest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
     """Up to `limit` of the `known` names that look like `name`, best first, ignoring case.
 

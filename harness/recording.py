@@ -1,18 +1,36 @@
-"""One measured cell as a record: its scores, and everything that a reader of a number may ask about it."""
+"""One measured cell as a record, and the record on disk: scores, and everything that a reader of a number may ask."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
 
-from harness import environment
+from harness import environment, items, results
 from harness.errors import DataError
+from harness.items import Items
 from harness.measure import Measured
 from harness.plan import Job
 from harness.types import EncoderFacts, Loaded, Part, Record
 
 _PROMPTS = ("prompts", "default_prompt")
 """Facts that a record holds by part instead: those prompts that were used."""
+
+
+def keep(folder: Path, record: Record, *, model_meta: Mapping[str, Any], own: Mapping[Part, Items]) -> Record:
+    """Write a record and the items of its parts; the record as it lies there, with the parts that it had before.
+
+    Raises:
+        RecordError: as `results.put` and `items.put_items`.
+    """
+    path = results.put(folder, record, model_meta=model_meta)
+    merged = results.get(folder, model=record.model, revision=record.revision, task=record.task, variant=record.variant)
+    whole = replace(merged or record, path=str(path))
+    if own:  # with the record of all parts: items of parts that it lacks would be dropped
+        items.put_items(folder, whole, own)
+    return whole
 
 
 def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:

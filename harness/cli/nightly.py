@@ -13,10 +13,11 @@ from harness.cli import arguments
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.nightly.night import News, Planned
+    from harness.nightly.night import Planned
     from harness.nightly.plan_file import Plan
     from harness.nightly.report import Report
     from harness.nightly.state import Status
+    from harness.nightly.work import News
 
 DEFAULT = "nightly.yaml"
 

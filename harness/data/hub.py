@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from harness import environment, hub
 from harness.data.columns import Table
-from harness.errors import DataError
+from harness.errors import DataError, first_line
 from harness.types import TaskSpec
 
 
@@ -178,9 +178,9 @@ def _explained(task: TaskSpec) -> Iterator[None]:
         ) from err
     except datasets.exceptions.DatasetGenerationError as err:
         cause = err.__cause__ or err
-        raise DataError(f"{source}: cannot be read ({_said(cause)})") from err
+        raise DataError(f"{source}: cannot be read ({first_line(cause)})") from err
     except (ValueError, RuntimeError) as err:
-        said = _said(err).removeprefix(f"{type(err).__name__}: ")
+        said = first_line(err).removeprefix(f"{type(err).__name__}: ")
         if "script" in said:
             said += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
         raise DataError(f"{source}: {said}") from err
@@ -189,7 +189,7 @@ def _explained(task: TaskSpec) -> Iterator[None]:
     except StopIteration as err:  # what the reader of JSON files says to a file without a line
         raise DataError(f"{source}: a file holds no rows; expected at least one") from err
     except Exception as err:  # transport errors, whose classes change with the client's version
-        raise DataError(f"{source}: cannot be loaded ({_said(err)})") from err
+        raise DataError(f"{source}: cannot be loaded ({first_line(err)})") from err
 
 
 def _source(task: TaskSpec) -> str:
@@ -200,9 +200,4 @@ def _source(task: TaskSpec) -> str:
 def _unreachable(source: str, err: BaseException) -> str:
     if hub.is_offline():
         return f"{source}: not in the local cache, and --offline forbids asking the hub; run `harness prefetch` first"
-    return f"{source}: the hub could not be asked ({_said(err)}); try again"
-
-
-def _said(err: BaseException) -> str:
-    lines = str(err).splitlines()
-    return f"{type(err).__name__}: {lines[0][:200]}" if lines else type(err).__name__
+    return f"{source}: the hub could not be asked ({first_line(err)}); try again"

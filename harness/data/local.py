@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.data.tables import INTEGER, NUMBER, Filed, Table
-from harness.errors import DataError
+from harness.errors import DataError, first_line
 from harness.local_files import LOCAL_SUFFIXES
 from harness.types import ClassificationSettings, TaskSpec
 
@@ -171,7 +171,7 @@ def _parquet(path: Path) -> Filed:
         table = pyarrow.parquet.ParquetFile(path).read()
         columns = table.to_pydict()
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as err:
-        raise DataError(f"{path}: cannot be read as Parquet ({str(err).splitlines()[0]})") from err
+        raise DataError(f"{path}: cannot be read as Parquet ({first_line(err)})") from err
     if len(columns) != table.num_columns:
         raise DataError(f"{path}: two columns of one name ({', '.join(table.column_names)})")
     return Filed(columns, file=str(path))

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness import hub
 from harness.encoding import batches, pipeline
-from harness.errors import ModelError
+from harness.errors import ModelError, first_line
 from harness.models import catalog, lanes
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
 from harness.models.identity import identity
@@ -190,7 +190,7 @@ def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
             hint = ""
             if "trust_remote_code" in str(err):
                 hint = "; it brings its own code, which runs only with --trust-remote-code"
-            raise ModelError(f"model {spec.name}: cannot be loaded ({_first_line(err)}){hint}") from err
+            raise ModelError(f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}") from err
         # Modules after the transformer (Dense, LayerNorm) are loaded in float32 whatever `dtype` says.
         return model.to(dtype=getattr(torch, DTYPES[precision])).eval()
 
@@ -239,8 +239,3 @@ def _position_limit(model: Any, own: int) -> int:
 def _attention(model: Any) -> str | None:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return getattr(config, "_attn_implementation", None)
-
-
-def _first_line(err: BaseException) -> str:
-    lines = [line for line in str(err).splitlines() if line.strip()]
-    return f"{type(err).__name__}: {lines[0] if lines else err!r}"[:400]

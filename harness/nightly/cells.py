@@ -8,7 +8,6 @@ take longer than a night with nothing to do may.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,12 +16,10 @@ from typing import NamedTuple, cast
 from harness import models
 from harness import plan as planning
 from harness.errors import HarnessError
-from harness.items import SUFFIX
 from harness.leaderboard import index
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.index import Index
 from harness.nightly.entries import Entry
 from harness.nightly.plan_file import Plan
+from harness.nightly.recorded import File, Known, recorded_in
 from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec
 
 RECHECK_AFTER = 12 * 3600.0
@@ -136,7 +133,7 @@ def agenda(
         HarnessError: the files of a local task cannot be read.
     """
     own = index.read(plan.results) if plan.results.is_dir() else None
-    known = _known(own) if own is not None else _Known({}, {}, {}, {}, frozenset())
+    known = recorded_in(own) if own is not None else Known({}, {}, {}, {}, frozenset())
     contents = {task.name: planning.task_content(task) for task, _ in tasks}
     todo: list[Cell] = []
     recorded: list[Recorded] = []
@@ -192,7 +189,7 @@ def _settings(model: ModelSpec, plan: Plan) -> list[tuple[EncodeOptions, str, st
     return list(found.values())
 
 
-def _lost_items(file: _File, known: _Known) -> bool:
+def _lost_items(file: File, known: Known) -> bool:
     """Whether a record lacks its per-item scores, though others of the task have them: a run was killed in between."""
     return not file.has_items and file.path.name in known.itemized
 
@@ -205,81 +202,7 @@ def _rechecked(recorded: Sequence[Recorded], *, count: int, now: float) -> list[
     return sorted(old, key=lambda one: (-math.inf if math.isnan(one.date) else one.date, one.cell.key))[:count]
 
 
-# --- what is recorded ------------------------------------------------------------------------------------------------
-
-
-class _File(NamedTuple):
-    fingerprint: str | None
-    precision: str | None
-    scores: Mapping[Part, float]
-    date: float
-    path: Path
-    problem: str
-    has_items: bool
-
-
-class _Known(NamedTuple):
-    """Of the index: files by model, revision, variant and task; revisions by model, variant and task; and rates.
-
-    `itemized` are the names of the files that have items beside them, for some model.
-    """
-
-    files: Mapping[tuple[str, str, str, str], _File]
-    revisions: Mapping[tuple[str, str, str], list[str]]
-    tokens: Mapping[str, float]
-    pace: Mapping[str, float]
-    itemized: frozenset[str]
-
-
-def _known(own: Index) -> _Known:
-    columns = own.columns
-    strings, facts = columns.strings, columns.facts
-    owners = [folder.owner.identity for folder in own.folders]
-    folders = [str(own.root / folder.path) for folder in own.folders]
-    itemized = [_itemized(folder) for folder in folders]
-    scores = list(zip(*(columns.scores[name].tolist() for name in ("split", "subset", "value")), strict=True))
-    names = ("folder", "name", "problem", "facts", "first", "count", "date", "seconds")
-    files: dict[tuple[str, str, str, str], _File] = {}
-    revisions: dict[tuple[str, str, str], list[str]] = {}
-    tokens: dict[str, float] = {}
-    spent: dict[str, tuple[float, int]] = {}
-    for folder, name, problem, fact, first, count, date, seconds in zip(
-        *(columns.files[column].tolist() for column in names), strict=True
-    ):
-        who, file_name = owners[folder], strings[name]
-        task = file_name.removesuffix(".json")
-        told = facts[fact] if fact != NONE else None
-        files[who.model, who.revision, who.variant, task] = _File(
-            told.fingerprint if told else None,
-            told.precision if told else None,
-            {
-                Part(strings[split], strings[subset]): value
-                for split, subset, value in scores[first : first + count]
-                if value == value
-            },
-            date,
-            Path(f"{folders[folder]}/{file_name}"),
-            "" if problem == NONE else strings[problem],
-            task in itemized[folder],
-        )
-        revisions.setdefault((who.model, who.variant, task), []).append(who.revision)
-        if told and told.tokens:
-            tokens.setdefault(task, told.tokens / count)
-            if seconds == seconds:
-                so_far = spent.get(who.model, (0.0, 0))
-                spent[who.model] = (so_far[0] + seconds, so_far[1] + told.tokens)
-    pace = {model: seconds / count for model, (seconds, count) in spent.items()}
-    named = frozenset(f"{task}.json" for tasks in itemized for task in tasks)
-    return _Known(files, revisions, tokens, pace, named)
-
-
-def _itemized(folder: str) -> frozenset[str]:
-    """The tasks whose items lie in a folder."""
-    with os.scandir(folder) as entries:
-        return frozenset(entry.name.removesuffix(SUFFIX) for entry in entries if entry.name.endswith(SUFFIX))
-
-
-def _why(cell: Cell, file: _File | None, known: _Known) -> str:
+def _why(cell: Cell, file: File | None, known: Known) -> str:
     if file is None:
         others = known.revisions.get((cell.model.name, cell.variant, cell.task.name))
         return f"the model is now at {cell.model.revision[:10]}" if others else "not recorded yet"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, first_line
 from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
 from harness.nightly.plan_file import EngineOptions
 from harness.nightly.supervisor import Supervisor
@@ -96,7 +96,7 @@ class RayEngine:
                 else:
                     ray.init(address=options.address, **quiet)
             except (ConnectionError, RuntimeError, ValueError) as err:
-                raise _no_cluster(options.address, _first_line(err)) from err
+                raise _no_cluster(options.address, first_line(err)) from err
         self._actors: list[Any] = []
         retrying = ray.method(retry_exceptions=True, max_task_retries=options.retries)
         retrying(Actor.compute)  # notes it on the function
@@ -114,7 +114,7 @@ class RayEngine:
             try:
                 socket.create_connection((host, int(port)), timeout=_REACH_SECONDS).close()
             except OSError as err:
-                raise _no_cluster(address, _first_line(err)) from err
+                raise _no_cluster(address, first_line(err)) from err
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """See `engine.Engine`."""
@@ -184,9 +184,9 @@ class RayEngine:
         except PassingTrouble as err:
             return err.answer
         except errors.RayActorError as err:
-            return Answer(trouble="lost", reason=f"the node that computed it was lost ({_first_line(err)})")
+            return Answer(trouble="lost", reason=f"the node that computed it was lost ({first_line(err)})")
         except Exception as err:  # Ray's own troubles are many; none may end the night
-            return Answer(trouble="crash", reason=f"{type(err).__name__}: {_first_line(err)}")
+            return Answer(trouble="crash", reason=first_line(err))
         return answer
 
 
@@ -227,7 +227,3 @@ def _no_cluster(address: str, why: str) -> HarnessError:
         f"engine ray: no cluster at {address!r} ({why}); start one with `ray start --head`, name its address, or use "
         "`address: local`"
     )
-
-
-def _first_line(err: BaseException) -> str:
-    return (str(err).strip().splitlines() or [type(err).__name__])[0][:200]

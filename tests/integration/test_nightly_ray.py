@@ -19,7 +19,7 @@ pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 from harness import corpus, measure, models, registry
 from harness.data import load
 from harness.errors import HarnessError
-from harness.nightly import night, shards
+from harness.nightly import night, shards, work
 from harness.nightly.engine import Shard
 from harness.nightly.history import last
 from harness.nightly.plan_file import EngineOptions
@@ -83,7 +83,7 @@ def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
     assert [path.name for path in sorted(there.results.rglob("*.items.npz"))] == [
         path.name for path in sorted(here.results.rglob("*.items.npz"))
     ]
-    assert not list((there.history / night.SHARDS).glob("*"))
+    assert not list((there.history / work.SHARDS).glob("*"))
     mine, theirs = last(here.history), last(there.history)
     assert mine is not None
     assert theirs is not None
