@@ -327,6 +327,5 @@ def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
 
 def _failed(job: Job, part: Part, err: Exception) -> Event:
     said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
-    model = f"{job.model.name} [{job.variant}]" if job.variant else job.model.name
     trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
-    return Event("failed", job, part, failure=Failure(f"{model} {job.task.name} {part}", said, trace))
+    return Event("failed", job, part, failure=Failure(f"{job.label} {job.task.name} {part}", said, trace))

@@ -43,6 +43,11 @@ class Job:
     shape: Shape = PLAIN
 
     @property
+    def label(self) -> str:
+        """The model as people are told of it, with what sets its record apart."""
+        return f"{self.model.name} [{self.variant}]" if self.variant else self.model.name
+
+    @property
     def applies(self) -> bool:
         """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
         return self.task.type == "Retrieval" or not models.only_searches(self.model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
 from pathlib import Path
@@ -36,14 +37,9 @@ def _counted(task: TaskSpec, part: Part) -> Size:
 
 
 def _published(task: TaskSpec, part: Part) -> Size | None:
-    found = importlib.util.find_spec("mteb")
-    if found is None or not found.submodule_search_locations:
+    published = _statistics(task.name)
+    if published is None:
         return None
-    folder = Path(found.submodule_search_locations[0]) / "descriptive_stats"
-    file = next(folder.rglob(f"{task.name}.json"), None)
-    if file is None:
-        return None
-    published = json.loads(file.read_text(encoding="utf-8"))
     stats = _of_part(published, part)
     if stats is None:
         return None
@@ -58,6 +54,23 @@ def _published(task: TaskSpec, part: Part) -> Size | None:
             characters += characters_in_train * drawn // max(1, in_train)
             texts += drawn
     return Size(texts, characters // _CHARACTERS_PER_TOKEN)
+
+
+@functools.lru_cache(maxsize=1)  # the parts of a task come one after another
+def _statistics(name: str) -> dict[str, Any] | None:
+    file = _statistics_files().get(name)
+    content: dict[str, Any] | None = json.loads(file.read_text(encoding="utf-8")) if file else None
+    return content
+
+
+@functools.cache
+def _statistics_files() -> dict[str, Path]:
+    """What mteb publishes of its tasks' data, by task, found without importing it."""
+    found = importlib.util.find_spec("mteb")
+    if found is None or not found.submodule_search_locations:
+        return {}
+    folder = Path(found.submodule_search_locations[0]) / "descriptive_stats"
+    return {file.stem: file for file in folder.rglob("*.json")}
 
 
 def _of_part(published: dict[str, Any], part: Part) -> dict[str, Any] | None:

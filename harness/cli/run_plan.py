@@ -1,0 +1,66 @@
+"""What `harness run --plan` prints: every cell, why it would run, and what it may take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import arguments
+
+if TYPE_CHECKING:
+    from harness.forecast import Pace
+    from harness.plan import Job
+
+
+def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
+    """Print the plan; the exit status."""
+    from harness.data.estimate import estimate
+
+    rows: list[dict[str, Any]] = []
+    paces = _paces(folder)
+    for job in jobs:
+        for part in (*job.done, *job.todo):
+            size, pace = estimate(job.task, part), paces.get(job.model.name)
+            rows.append(
+                {
+                    "model": job.label,
+                    "task": job.task.name,
+                    "part": str(part),
+                    "texts": size.texts if size else None,
+                    "tokens": size.tokens if size else None,
+                    "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
+                    "status": "recorded" if part in job.done else job.why if job.applies else "does not apply",
+                }
+            )
+    if as_json:
+        arguments.print_json(rows)
+        return 0
+    from tabulate import tabulate
+
+    todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
+    shown = [{**row, **{key: row[key] or "?" for key in ("texts", "tokens", "seconds")}} for row in rows]
+    print(tabulate(shown, headers="keys", disable_numparse=True, colalign=("left",) * 3 + ("right",) * 3 + ("left",)))
+    texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
+    unknown = sum(row["texts"] is None for row in todo)
+    print(
+        f"\n{len(todo)} of {len(rows)} cells to run: about {texts:,} texts, {tokens:,} tokens "
+        "(estimated at 4 characters each)" + (f"; {unknown} of unknown size" if unknown else "")
+    )
+    for model in dict.fromkeys(job.model.name for job in jobs if job.todo):
+        if pace := paces.get(model):
+            mine = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
+            memory = f", {pace.peak_memory_mib:,.0f} MiB" if pace.peak_memory_mib else ""
+            taken = sum(seconds or 0 for seconds in mine)
+            print(f"{model}: about {taken:,.0f} s{memory}, going by {pace.parts} parts recorded on this machine")
+    return 0
+
+
+def _paces(folder: Path) -> dict[str, Pace]:
+    from harness import environment, results
+    from harness.forecast import paces
+    from harness.types import Record
+
+    if not folder.is_dir():
+        return {}
+    records = (item for item in results.scan(folder) if isinstance(item, Record))
+    return paces(records, machine=environment.machine())

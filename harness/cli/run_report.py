@@ -1,0 +1,151 @@
+"""What `harness run` prints at its end: scores, failures, what it took; or all of it as JSON."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import arguments
+
+if TYPE_CHECKING:
+    from harness.events import Event, Failure
+
+
+def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:
+    """Print what came of a run that took `seconds`; tracebacks go to a file of their own."""
+    log = _log([event.failure for event in events if event.failure])
+    if as_json:
+        arguments.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
+        return
+    _report(events, results, seconds, log)
+    if similarity:
+        _report_similarity(events)
+
+
+def _final(events: list[Event]) -> list[Event]:
+    return [event for event in events if event.kind in ("kept", "recorded", "failed", "inapplicable")]
+
+
+def _cell(event: Event) -> dict[str, Any]:
+    job = event.job
+    cell: dict[str, Any] = {
+        "model": job.model.name,
+        "revision": job.model.revision,
+        "variant": job.variant,
+        "task": job.task.name,
+        "type": job.task.type,
+        "status": event.kind,
+    }
+    if event.part:
+        cell |= {"split": event.part.split, "subset": event.part.subset}
+    if event.record is not None:
+        cell["record"] = event.record.path
+        cell["main_metric"] = job.task.main_metric
+        parts = event.record.parts
+        wanted = [event.part] if event.part else job.done
+        cell["scores"] = {str(part): parts[part]["main_score"] for part in wanted}
+    if event.failure:
+        cell["error"] = event.failure.error
+    if event.message:
+        cell["reason"] = event.message
+    return cell
+
+
+def _report(events: list[Event], results: Path, seconds: float, log: Path | None) -> None:
+    from tabulate import tabulate
+
+    rows = []
+    for event in events:
+        if event.record is None or event.kind not in ("kept", "recorded"):
+            continue
+        for part in [event.part] if event.part else event.job.done:
+            entry = event.record.parts[part]
+            details = event.record.harness.get("parts", {}).get(str(part), {})
+            took = sum(details.get("seconds", {}).values())
+            rows.append(
+                [
+                    event.job.label,
+                    event.job.task.name,
+                    event.job.task.type,
+                    str(part),
+                    event.job.task.main_metric,
+                    f"{entry['main_score']:.4f}",
+                    f"{took:.1f}" if event.kind == "recorded" else "kept",
+                ]
+            )
+    headers = ["model", "task", "type", "split", "main metric", "score", "seconds"]
+    if len({row[0] for row in rows}) == 1:
+        print(f"model: {rows[0][0]}\n")
+        headers, rows = headers[1:], [row[1:] for row in rows]
+    if rows:
+        align = ["left"] * (len(headers) - 2) + ["right", "right"]
+        print(tabulate(rows, headers=headers, disable_numparse=True, colalign=align))
+    kinds = [event.kind for event in events]
+    _say_inapplicable(events)
+    failures = [event.failure for event in events if event.failure]
+    for failure in failures:
+        print(f"FAILED {failure.cell}: {failure.error}")
+    if log is not None:
+        print(f"tracebacks: {log}")
+    _say_what_it_took(events)
+    kept = sum(len(event.job.done) for event in events if event.kind == "kept")
+    print(
+        f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
+        f"in {seconds:.1f} s; records in {results}"
+    )
+
+
+def _say_what_it_took(events: list[Event]) -> None:
+    from harness.outputs import telemetry
+
+    by_model: dict[str, list[dict[str, Any]]] = {}
+    for event in events:
+        if event.kind == "recorded" and event.record is not None:
+            by_model.setdefault(event.job.label, []).append(event.record.harness["parts"][str(event.part)])
+    if by_model:
+        print()
+    for model, parts in by_model.items():
+        print(f"{model}: {telemetry.line(parts)}")
+
+
+def _report_similarity(events: list[Event]) -> None:
+    from harness.outputs import similarity
+
+    columns: dict[str, list[similarity.Column]] = {}
+    for event in events:
+        if event.record is None or event.job.task.type != "STS":
+            continue
+        for part in [event.part] if event.part else event.job.done:
+            column = similarity.Column(model=event.job.label, scores=event.record.parts[part])
+            columns.setdefault(f"{event.job.task.name} {part}", []).append(column)
+    for title, group in columns.items():
+        print("\n" + similarity.render(title, group), end="")
+
+
+def _say_inapplicable(events: list[Event]) -> None:
+    left_out: dict[str, list[str]] = {}
+    for event in events:
+        if event.kind == "inapplicable":
+            left_out.setdefault(f"{event.job.model.name}: {event.message}", []).append(event.job.task.name)
+    for reason, names in left_out.items():
+        print(f"\n{reason}; left out {len(names)} task{'s' if len(names) > 1 else ''}")
+
+
+def _log(failures: list[Failure]) -> Path | None:
+    traces = [f"{failure.cell}\n{failure.traceback}" for failure in failures if failure.traceback]
+    if not traces:
+        return None
+    from harness.environment import cache_folder
+
+    folder = cache_folder() / "logs"
+    path = folder / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(traces), encoding="utf-8")
+    except OSError:
+        print("\n".join(traces), file=sys.stderr)
+        return None
+    return path
