@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import encoding, environment
-from harness.encoding import store
+from harness.encoding import store, upkeep
 from harness.encoding.store import Namespace
 from harness.models.direct import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
@@ -253,14 +253,14 @@ def test_processes_write_one_store(tmp_path: Path) -> None:
     assert looked > 0
     assert_right(tmp_path, keys, expected)
     assert all(Namespace({"model": model}, root=tmp_path).get(keys).found.all() for model in expected)
-    assert {one.identity["model"]: one.blocks for one in store.usage(tmp_path)} == {"a": 90, "b": 90}
+    assert {one.identity["model"]: one.blocks for one in upkeep.usage(tmp_path)} == {"a": 90, "b": 90}
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
     for file in tmp_path.rglob("namespace.json"):
         assert json.loads(file.read_text())["model"] in expected
 
 
 def assert_right(root: Path, keys: list[bytes], expected: Mapping[str, np.ndarray]) -> None:
-    assert store.verify(root)[1] == []
+    assert upkeep.verify(root)[1] == []
     for model, rows in expected.items():
         held = Namespace({"model": model}, root=root).get(keys)
         assert np.array_equal(held.rows[held.found], rows[held.found]) or not held.found.any()
