@@ -37,7 +37,7 @@ import numpy as np
 
 from harness import item_scores
 from harness.errors import RecordError
-from harness.records_disk import check_inside, locked, on_disk, replace
+from harness.records_disk import on_disk, replace
 from harness.stats import bootstrap
 from harness.types import Part, Record
 
@@ -216,30 +216,31 @@ def items_path(record: Path | str) -> Path:
     return Path(record).with_name(Path(record).name.removesuffix(".json") + SUFFIX)
 
 
-def put_items(folder: Path | str, record: Record, items: Mapping[Part, Items]) -> Path:
-    """Write the items beside the record, which `results.put` has written; atomically, and merged by part as it does.
+def write(record_path: Path, record: Record, items: Mapping[Part, Items]) -> Path:
+    """Write the items beside the place of the record's file; atomically, and merged by part as `results.put` does it.
+
+    Under the lock of the results folder, and before the record: then whoever finds a record finds its items.
 
     Args:
-        folder: The results folder.
-        record: With its `path` and fingerprint.
-        items: Of the parts that were computed.
+        record_path: where the record lies, or will.
+        record: with its fingerprint.
+        items: of the parts that were computed.
 
     Returns:
         The file.
 
     Raises:
-        RecordError: The record has no path or fingerprint, or the disk refuses.
+        RecordError: the record has no fingerprint.
+        OSError: the disk refuses.
     """
-    if not record.path or record.fingerprint is None:
-        raise RecordError(f"{record.task} of {record.model}: items belong to a record that lies on disk, put it first")
-    root, path = Path(folder), items_path(record.path)
-    with on_disk(path, "written"), locked(root):
-        check_inside(path, root)
-        try:
-            kept = get_items(record) or {}
-        except RecordError:
-            kept = {}
-        replace(path, _packed(record, {**kept, **items}))
+    if record.fingerprint is None:
+        raise RecordError(f"{record.task} of {record.model}: items belong to a record with a fingerprint")
+    path = items_path(record_path)
+    try:
+        kept = (_unpacked(path, record.fingerprint) if path.is_file() else None) or {}
+    except RecordError:
+        kept = {}
+    replace(path, _packed(record, {**kept, **items}))
     return path
 
 
@@ -255,9 +256,11 @@ def get_items(record: Record) -> dict[Part, Items] | None:
         return None
     path = items_path(record.path)
     with on_disk(path, "read"):
-        if not path.is_file():
-            return None
-        return _unpacked(path, record)
+        found = _unpacked(path, record.fingerprint) if path.is_file() else None
+    if found is None:
+        return None
+    recorded = {part: entry["main_score"] for part, entry in record.parts.items()}
+    return {part: own for part, own in found.items() if _agrees(own, recorded.get(part))}
 
 
 def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
@@ -274,7 +277,8 @@ def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
     return out.getvalue()
 
 
-def _unpacked(path: Path, record: Record) -> dict[Part, Items] | None:
+def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
+    """All items of a file; None where they were made under another fingerprint."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
@@ -284,7 +288,7 @@ def _unpacked(path: Path, record: Record) -> dict[Part, Items] | None:
             header = json.loads(archive["header"].tobytes().decode())
             if header["format"] > FORMAT:
                 raise RecordError(f"{path}: format {header['format']}, expected {FORMAT}; update embedding-harness")
-            if header["fingerprint"] != record.fingerprint:
+            if header["fingerprint"] != fingerprint:
                 return None
             found = {}
             for number, about in enumerate(header["parts"]):
@@ -293,8 +297,7 @@ def _unpacked(path: Path, record: Record) -> dict[Part, Items] | None:
                 found[Part(about["split"], about["subset"])] = _checked(about, columns, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError) as err:
         raise RecordError(f"{path}: not a file of items: {err}; delete it, and run the task again to make it") from err
-    recorded = {part: entry["main_score"] for part, entry in record.parts.items()}
-    return {part: own for part, own in found.items() if _agrees(own, recorded.get(part))}
+    return found
 
 
 _UNITS = ("pair", "text", "query", "experiment")

@@ -23,14 +23,16 @@ def keep(folder: Path, record: Record, *, model_meta: Mapping[str, Any], own: Ma
     """Write a record and the items of its parts; the record as it lies there, with the parts that it had before.
 
     Raises:
-        RecordError: as `results.put` and `items.put_items`.
+        RecordError: as `results.put`.
     """
-    path = results.put(folder, record, model_meta=model_meta)
+
+    def beside(path: Path) -> None:
+        if own:
+            items.write(path, record, own)
+
+    path = results.put(folder, record, model_meta=model_meta, before=beside)
     merged = results.get(folder, model=record.model, revision=record.revision, task=record.task, variant=record.variant)
-    whole = replace(merged or record, path=str(path))
-    if own:  # with the record of all parts: items of parts that it lacks would be dropped
-        items.put_items(folder, whole, own)
-    return whole
+    return replace(merged or record, path=str(path))
 
 
 def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:

@@ -193,7 +193,13 @@ def _check_owner(meta: Mapping[str, Any] | None, path: Path, wanted: Identity) -
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def put(folder: Path | str, record: Record, *, model_meta: Mapping[str, Any]) -> Path:
+def put(
+    folder: Path | str,
+    record: Record,
+    *,
+    model_meta: Mapping[str, Any],
+    before: Callable[[Path], object] = lambda path: None,
+) -> Path:
     """Write a record and its `model_meta.json`; the file is at every moment the old one or the new one.
 
     A record of the same fingerprint that is already there is merged: its parts stay unless the new record has them too,
@@ -206,6 +212,8 @@ def put(folder: Path | str, record: Record, *, model_meta: Mapping[str, Any]) ->
         record: What to write. `path` is ignored.
         model_meta: mteb's ModelMeta as a mapping (`ModelMeta.to_dict()`), or any part of it; name, revision and variant
             are the record's.
+        before: called with the file's path, under the lock and before it is written, to write what belongs beside it:
+            a process that is killed in between leaves a record to be made again, not one that lacks something.
 
     Returns:
         The file.
@@ -225,6 +233,7 @@ def put(folder: Path | str, record: Record, *, model_meta: Mapping[str, Any]) ->
         replace_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)
         same = old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint
+        before(path)
         replace(path, to_json(_merged(old, record) if old is not None and same else record))
     return path
 

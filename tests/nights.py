@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness import results
-from harness.items import Items, put_items, values
+from harness import recording
+from harness.items import Items, values
 from harness.nightly import plan_file
 from harness.nightly.cells import Cell
 from harness.nightly.engine import Answer, Work
@@ -177,6 +177,4 @@ def put(folder: Path, model: str, task: str, own: Items, *, revision: str = "r1"
             "parts": {"test": {"seconds": {"encode": 1.0}, "sha256": "d", "tokens": 10, "texts": 1}},
         },
     )
-    path = results.put(folder, record, model_meta={})
-    put_items(folder, results.from_json(path.read_text(), path=path), {PART: own})
-    return path
+    return Path(recording.keep(folder, record, model_meta={}, own={PART: own}).path)

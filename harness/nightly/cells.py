@@ -133,7 +133,7 @@ def agenda(
         HarnessError: the files of a local task cannot be read.
     """
     own = index.read(plan.results) if plan.results.is_dir() else None
-    known = recorded_in(own) if own is not None else Known({}, {}, {}, {}, frozenset())
+    known = recorded_in(own) if own is not None else Known({}, {}, {}, {})
     contents = {task.name: planning.task_content(task) for task, _ in tasks}
     todo: list[Cell] = []
     recorded: list[Recorded] = []
@@ -169,7 +169,7 @@ def agenda(
                         baseline=entry.wanted.baseline,
                     )
                     score = file.scores.get(part) if file and file.fingerprint == fingerprint else None
-                    if file is not None and score is not None and not _lost_items(file, known):
+                    if file is not None and score is not None:
                         recorded.append(Recorded(cell, score, file.date, file.path))
                     else:
                         todo.append(replace(cell, why=_why(cell, file, known)))
@@ -189,11 +189,6 @@ def _settings(model: ModelSpec, plan: Plan) -> list[tuple[EncodeOptions, str, st
     return list(found.values())
 
 
-def _lost_items(file: File, known: Known) -> bool:
-    """Whether a record lacks its per-item scores, though others of the task have them: a run was killed in between."""
-    return not file.has_items and file.path.name in known.itemized
-
-
 def _rechecked(recorded: Sequence[Recorded], *, count: int, now: float) -> list[Recorded]:
     """The oldest records of baselines."""
     if not count:
@@ -210,8 +205,6 @@ def _why(cell: Cell, file: File | None, known: Known) -> str:
         return f"the record is broken ({file.problem})"
     if file.fingerprint is None:
         return "the record is another program's"
-    if file.fingerprint == cell.fingerprint and cell.part in file.scores:
-        return "its per-item scores are missing"
     if file.fingerprint == cell.fingerprint:
         return "this part is not recorded yet"
     if file.precision is not None and file.precision != cell.precision:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.items import SUFFIX
 from harness.leaderboard.columns import NONE
 from harness.leaderboard.index import Index
 from harness.types import Part
@@ -22,20 +20,15 @@ class File(NamedTuple):
     date: float
     path: Path
     problem: str
-    has_items: bool
 
 
 class Known(NamedTuple):
-    """Of the index: files by model, revision, variant and task; revisions by model, variant and task; and rates.
-
-    `itemized` are the names of the files that have items beside them, for some model.
-    """
+    """Of the index: files by model, revision, variant and task; revisions by model, variant and task; and rates."""
 
     files: Mapping[tuple[str, str, str, str], File]
     revisions: Mapping[tuple[str, str, str], list[str]]
     tokens: Mapping[str, float]
     pace: Mapping[str, float]
-    itemized: frozenset[str]
 
 
 def recorded_in(own: Index) -> Known:
@@ -44,7 +37,6 @@ def recorded_in(own: Index) -> Known:
     strings, facts = columns.strings, columns.facts
     owners = [folder.owner.identity for folder in own.folders]
     folders = [str(own.root / folder.path) for folder in own.folders]
-    itemized = [_itemized(folder) for folder in folders]
     scores = list(zip(*(columns.scores[name].tolist() for name in ("split", "subset", "value")), strict=True))
     names = ("folder", "name", "problem", "facts", "first", "count", "date", "seconds")
     files: dict[tuple[str, str, str, str], File] = {}
@@ -68,7 +60,6 @@ def recorded_in(own: Index) -> Known:
             date,
             Path(f"{folders[folder]}/{file_name}"),
             "" if problem == NONE else strings[problem],
-            task in itemized[folder],
         )
         revisions.setdefault((who.model, who.variant, task), []).append(who.revision)
         if told and told.tokens:
@@ -77,11 +68,4 @@ def recorded_in(own: Index) -> Known:
                 so_far = spent.get(who.model, (0.0, 0))
                 spent[who.model] = (so_far[0] + seconds, so_far[1] + told.tokens)
     pace = {model: seconds / count for model, (seconds, count) in spent.items()}
-    named = frozenset(f"{task}.json" for tasks in itemized for task in tasks)
-    return Known(files, revisions, tokens, pace, named)
-
-
-def _itemized(folder: str) -> frozenset[str]:
-    """The tasks whose items lie in a folder."""
-    with os.scandir(folder) as entries:
-        return frozenset(entry.name.removesuffix(SUFFIX) for entry in entries if entry.name.endswith(SUFFIX))
+    return Known(files, revisions, tokens, pace)

@@ -117,6 +117,7 @@ def test_kill_in_the_middle_of_a_suite(
     assert set(records(results)) == set(NAMES)
     after = contents(results)
     assert {name: after[name] for name in before} == before
+    assert {path.name for path in results.rglob("*.items.npz")} == {f"{name}.items.npz" for name in NAMES}
     assert not list(results.rglob("*.tmp"))
 
     third = command(*suite, "--json")
@@ -124,9 +125,14 @@ def test_kill_in_the_middle_of_a_suite(
     assert contents(results) == after
 
 
-def test_kill_in_the_middle_of_a_write(harness: Callable[..., Any], suite: list[str], tmp_path: Path) -> None:
-    """Killed with a half-done write on disk: the temporary file is no record, its task runs again and sweeps it up."""
-    results, victim = tmp_path / "results", f"{NAMES[2]}.json"
+@pytest.mark.parametrize("victim", [f"{NAMES[2]}.json", f"{NAMES[2]}.items.npz"])
+def test_kill_in_the_middle_of_a_write(
+    victim: str, harness: Callable[..., Any], suite: list[str], tmp_path: Path
+) -> None:
+    """Killed with a half-done write on disk: the temporary file is no record, its task runs again and sweeps it up. No
+    record lacks its items, for they are written first.
+    """
+    results = tmp_path / "results"
     process = start(tmp_path, HELD.format(name=f"/{victim}"), *suite)
     until(lambda: bool(list(results.rglob(f".{victim}.tmp"))), process)
     process.kill()
@@ -139,6 +145,7 @@ def test_kill_in_the_middle_of_a_write(harness: Callable[..., Any], suite: list[
     cells = json.loads(again.stdout)["cells"]
     assert [cell["status"] for cell in cells] == ["kept", "kept", "recorded", "recorded", "recorded"]
     assert set(records(results)) == set(NAMES)
+    assert {path.name for path in results.rglob("*.items.npz")} == {f"{name}.items.npz" for name in NAMES}
     assert not list(results.rglob("*.tmp"))
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.items import put_items, values
-from harness.results import from_json, put
+from harness.items import values
+from harness.recording import keep
 from harness.types import Part, Record
 from tests import boards
 from tests.conftest import ROOT, environment
@@ -177,8 +177,7 @@ class TestCompare:
                 scores={"test": [{"main_score": own.whole(), "hf_subset": "default", "languages": []}]},
                 harness={"fingerprint": model, "task_type": "Retrieval", "parts": {"test": {"seconds": {}}}},
             )
-            path = put(tmp_path / "results", record, model_meta={})
-            put_items(tmp_path / "results", from_json(path.read_text(), path=path), {Part("test", "default"): own})
+            keep(tmp_path / "results", record, model_meta={}, own={Part("test", "default"): own})
         done = harness("compare", "org/a", "org/b", "--items", "2", "-t", "MiniAnswersEnglish")
         assert done.returncode == 0, done.stderr
         assert "MiniAnswersEnglish  0.5833  0.5000  +0.0833" in done.stdout

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from harness import items as items_module
-from harness import results
+from harness import recording
 from harness.comparison import compare
 from harness.errors import UnknownName
-from harness.items import Items, put_items, values
+from harness.items import Items, values
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
@@ -37,8 +37,7 @@ def put(folder: Path, model: str, task: str, own: Items) -> None:
         scores={"test": [{"main_score": own.whole(), "hf_subset": "default", "languages": []}]},
         harness={"fingerprint": f"{model}-{task}", "task_type": "Retrieval", "parts": {"test": {"seconds": {}}}},
     )
-    path = results.put(folder, record, model_meta={})
-    put_items(folder, results.from_json(path.read_text(), path=path), {PART: own})
+    recording.keep(folder, record, model_meta={}, own={PART: own})
 
 
 def queries(seed: int, level: float, n: int = 200) -> Items:

@@ -23,9 +23,9 @@ from harness.items import (
     labels,
     matching,
     mined,
-    put_items,
     replicates,
     values,
+    write,
 )
 from harness.stats import bootstrap
 from harness.types import Part, Record
@@ -186,7 +186,7 @@ class TestFile:
     def test_round_trip(self, tmp_path: Path) -> None:
         """Every kind comes back as it was, beside its record, and mteb's layout is not disturbed."""
         made = record(tmp_path, EVERY_KIND)
-        path = put_items(tmp_path, made, EVERY_KIND)
+        path = write(Path(made.path), made, EVERY_KIND)
         assert path == items_path(made.path) == Path(made.path).parent / "T.items.npz"
         found = get_items(made)
         assert found is not None
@@ -202,33 +202,44 @@ class TestFile:
     def test_equal_items_give_equal_bytes(self, tmp_path: Path) -> None:
         """The file is a function of its items: no time, no order of parts."""
         made = record(tmp_path, EVERY_KIND)
-        first = put_items(tmp_path, made, EVERY_KIND).read_bytes()
-        again = put_items(tmp_path, made, dict(reversed(EVERY_KIND.items()))).read_bytes()
+        first = write(Path(made.path), made, EVERY_KIND).read_bytes()
+        again = write(Path(made.path), made, dict(reversed(EVERY_KIND.items()))).read_bytes()
         assert first == again
 
     def test_parts_are_merged(self, tmp_path: Path) -> None:
         """Parts that a later run computes join those of the earlier one, as in the record itself."""
         made = record(tmp_path, EVERY_KIND)
         for part, own in EVERY_KIND.items():
-            put_items(tmp_path, made, {part: own})
+            write(Path(made.path), made, {part: own})
         assert set(get_items(made) or {}) == set(EVERY_KIND)
+
+    def test_before_the_record(self, tmp_path: Path) -> None:
+        """Items may lie there before their part is recorded, and count from then on."""
+        first, second = Part("test", "a"), Part("test", "b")
+        items = {part: values([0.5, 0.25], metric="m", unit="query") for part in (first, second)}
+        made = record(tmp_path, {first: items[first]})
+        write(Path(made.path), made, {second: items[second]})
+        write(Path(made.path), made, {first: items[first]})
+        assert set(get_items(made) or {}) == {first}
+        assert set(get_items(record(tmp_path, items)) or {}) == {first, second}
 
     def test_items_of_an_older_record(self, tmp_path: Path) -> None:
         """Items of another fingerprint, or whose score is not the recorded one, are not used."""
         items = {PART: values([0.5, 0.25], metric="m", unit="query")}
-        put_items(tmp_path, record(tmp_path, items), items)
+        made = record(tmp_path, items)
+        write(Path(made.path), made, items)
         assert get_items(record(tmp_path, items, fingerprint="f2")) is None
         other = {PART: values([0.5, 0.75], metric="m", unit="query")}
         assert get_items(record(tmp_path, other)) == {}
 
     def test_no_items(self, tmp_path: Path) -> None:
-        """A record without items has none; one that is not on disk cannot get any."""
+        """A record without items has none; one without a fingerprint cannot get any."""
         made = record(tmp_path, {PART: values([0.5], metric="m", unit="query")})
         assert get_items(made) is None
         elsewhere = Record(task="T", model="m", revision="r", dataset_revision="1", scores={})
         assert get_items(elsewhere) is None
-        with pytest.raises(RecordError, match="put it first"):
-            put_items(tmp_path, elsewhere, {})
+        with pytest.raises(RecordError, match="with a fingerprint"):
+            write(tmp_path / "T.json", elsewhere, {})
 
     @pytest.mark.parametrize(
         ("damage", "reason"),
@@ -247,7 +258,7 @@ class TestFile:
         """Each defect is one clear error; nothing is unpickled, nothing large unpacked."""
         monkeypatch.setattr("harness.items.MAX_BYTES", 2**20)
         made = record(tmp_path, {PART: values([0.5], metric="m", unit="query")})
-        path = put_items(tmp_path, made, {PART: values([0.5], metric="m", unit="query")})
+        path = write(Path(made.path), made, {PART: values([0.5], metric="m", unit="query")})
         about = {"split": "test", "subset": "default", "kind": "values", "metric": "m", "unit": "query"}
         header = {"format": FORMAT, "fingerprint": "f1", "task": "T", "parts": [about]}
         arrays: dict[str, object] = {"0.position": np.arange(1), "0.value": np.ones(1, np.float32)}
