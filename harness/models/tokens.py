@@ -7,6 +7,7 @@ files, it is read alone; in every other case transformers is asked. Owns `transf
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -91,7 +92,7 @@ def _plain(model: Saved) -> Tokens | None:
     if model.config["model_type"] != "bert" or not isinstance(content, dict) or not isinstance(settings, dict):
         return None
     vocabulary = content["model"].get("vocab") if isinstance(content.get("model"), dict) else None
-    if not isinstance(vocabulary, dict) or not vocabulary.keys() >= set(_SPECIAL.values()):
+    if not isinstance(vocabulary, dict) or not all(type(vocabulary.get(name)) is int for name in _SPECIAL.values()):
         return None
     if (folder / "added_tokens.json").exists() or not _are_usual({} if names is None else names):
         return None
@@ -118,6 +119,7 @@ def _plain(model: Saved) -> Tokens | None:
         or not _is_usual(settings)
         or settings.get("added_tokens_decoder", decoder) != decoder
         or not isinstance(length, int | float)
+        or not 0 < length < math.inf
     ):
         return None
     from tokenizers import Tokenizer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -159,6 +160,14 @@ def test_transformers_is_asked_about_any_other(name: str, tmp_path: Path) -> Non
     OTHERS[name](folder)
     assert tokens._plain(saved(folder)) is None
     assert_same_tokens(folder, tokens.tokens(saved(folder)), TEXTS)
+
+
+@pytest.mark.parametrize("length", [math.inf, math.nan, 0, -1, "512", None])
+def test_a_length_that_is_none(length: Any, tmp_path: Path) -> None:
+    """A maximum length that cannot be one is transformers' to understand."""
+    folder = copied(tmp_path / "model")
+    setting(model_max_length=length)(folder)
+    assert tokens._plain(saved(folder)) is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": []}', '{"model": {"vocab": ["a"]}}'])
