@@ -2,7 +2,8 @@
 
 What a config consists of (files, format, features) is asked once and kept in a manifest; the files come through the
 hub client's own cache, which resumes what was cut, and are read from there. So a revision is always the one that the
-spec pins, a second run asks the hub for nothing, and a run with --offline needs nothing but what is cached.
+spec pins, a second run asks the hub for nothing (and finds what was read; see `kept`), and a run with --offline needs
+nothing but what is cached.
 """
 
 from __future__ import annotations
@@ -10,15 +11,19 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness import environment, hub
+from harness.data import kept
 from harness.data.columns import Table
 from harness.errors import DataError, first_line
 from harness.types import TaskSpec
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,8 +61,12 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         manifest = _manifest(task, config)
         name = _split(task, manifest, split, single=table != split)
         paths = [_fetched(task, file) for file in manifest.files[name]]
-        dataset = _parsed(manifest, name, paths)
-    return {column: dataset.data.column(column).to_pylist() for column in dataset.column_names}
+        file = kept.place(_folder(task), paths, how=[asdict(manifest), name])
+        found = kept.get(file)
+        if found is None:
+            found = _parsed(manifest, name, paths)
+            kept.put(file, found)
+    return {column: found.column(column).to_pylist() for column in found.column_names}
 
 
 def _config(task: TaskSpec, table: str, subset: str) -> str:
@@ -131,14 +140,16 @@ def _fetched(task: TaskSpec, file: str) -> str:
     return hub.data_file(task.source.path, file, revision=task.source.revision or "main")
 
 
-def _parsed(manifest: Manifest, split: str, paths: list[str]) -> Any:
+def _parsed(manifest: Manifest, split: str, paths: list[str]) -> pyarrow.Table:
     import datasets
 
     datasets.disable_progress_bars()
     features = datasets.Features.from_dict(manifest.features) if manifest.features else None
-    return datasets.load_dataset(
+    dataset: Any = datasets.load_dataset(
         manifest.module, data_files={split: paths}, split=split, features=features, **manifest.options
     )
+    table: pyarrow.Table = dataset.data.table
+    return table
 
 
 def _folder(task: TaskSpec) -> Path:
@@ -164,32 +175,34 @@ def _kept(file: Path, ask: Any) -> Any:
 @contextlib.contextmanager
 def _explained(task: TaskSpec) -> Iterator[None]:
     """The many errors of the clients as one that says what to do."""
-    import datasets
-
-    source = _source(task)
     try:
         yield
     except DataError:
         raise
-    except datasets.exceptions.DatasetNotFoundError as err:
-        raise DataError(
+    except Exception as err:
+        raise DataError(_explanation(_source(task), err)) from err
+
+
+def _explanation(source: str, err: Exception) -> str:
+    # By name: where nothing had to be read, `datasets` is not imported, and transport errors change their classes.
+    kinds = {kind.__name__ for kind in type(err).__mro__}
+    if "DatasetNotFoundError" in kinds:
+        return (
             f"{source}: no such data set or revision, or it is private or gated and no token with access is set "
             "(HF_TOKEN)"
-        ) from err
-    except datasets.exceptions.DatasetGenerationError as err:
-        cause = err.__cause__ or err
-        raise DataError(f"{source}: cannot be read ({first_line(cause)})") from err
-    except (ValueError, RuntimeError) as err:
+        )
+    if "DatasetGenerationError" in kinds:
+        return f"{source}: cannot be read ({first_line(err.__cause__ or err)})"
+    if isinstance(err, ValueError | RuntimeError):
         said = first_line(err).removeprefix(f"{type(err).__name__}: ")
         if "script" in said:
             said += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
-        raise DataError(f"{source}: {said}") from err
-    except OSError as err:
-        raise DataError(_unreachable(source, err)) from err
-    except StopIteration as err:  # what the reader of JSON files says to a file without a line
-        raise DataError(f"{source}: a file holds no rows; expected at least one") from err
-    except Exception as err:  # transport errors, whose classes change with the client's version
-        raise DataError(f"{source}: cannot be loaded ({first_line(err)})") from err
+        return f"{source}: {said}"
+    if isinstance(err, OSError):
+        return _unreachable(source, err)
+    if isinstance(err, StopIteration):  # what the reader of JSON files says to a file without a line
+        return f"{source}: a file holds no rows; expected at least one"
+    return f"{source}: cannot be loaded ({first_line(err)})"
 
 
 def _source(task: TaskSpec) -> str:

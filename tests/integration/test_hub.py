@@ -177,7 +177,7 @@ def test_offline_and_not_cached(name: str, harness: Harness) -> None:
 # --- data ----------------------------------------------------------------------------------------------------------
 
 LOAD = """
-import json, sys
+import json, os, sys
 from harness import data, errors, registry
 from harness.types import Part
 folders, parts = json.loads(sys.argv[1])
@@ -186,6 +186,7 @@ for name, split, subset in parts:
         print(data.load(registry.tasks(folders).get(name), Part(split, subset)).digest)
     except errors.DataError as err:
         print(err)
+assert sys.modules.keys().isdisjoint(os.environ.get("WITHOUT", "").split())
 """
 PARTS = [
     ("GermanSTSBenchmark", "validation", "default"),
@@ -209,6 +210,18 @@ def loaded(
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
+
+
+def test_what_was_read_once_is_not_read_again(hub: Any, tmp_path: Path) -> None:
+    """The second time the same tables come without the library that reads them; a kept one that broke is read anew."""
+    parts = [PARTS[0], PARTS[1]]
+    digests = loaded(tmp_path, parts, HF_ENDPOINT=hub.endpoint)
+    assert loaded(tmp_path, parts, HF_HUB_OFFLINE="1", WITHOUT="datasets pandas mteb") == digests
+    kept = list((tmp_path / "cache").rglob("*.arrow"))
+    assert len(kept) == 4  # the three splits of SIB-200 are scored as one
+    for file in kept:
+        file.write_bytes(file.read_bytes()[:-9])
+    assert loaded(tmp_path, parts, HF_HUB_OFFLINE="1") == digests
 
 
 def test_data_is_asked_for_at_its_revision_only(hub: Any, tmp_path: Path) -> None:
