@@ -87,14 +87,16 @@ def tokens(model: Saved) -> Tokens:
 def _plain(model: Saved) -> Tokens | None:
     """What `tokenizer.json` alone makes of a plain BERT; None where it might not be what transformers makes."""
     folder = model.module
-    content, settings = read_json(folder / "tokenizer.json"), read_json(folder / "tokenizer_config.json")
-    names = read_json(folder / "special_tokens_map.json")
-    if model.config["model_type"] != "bert" or not isinstance(content, dict) or not isinstance(settings, dict):
+    if model.config["model_type"] != "bert" or (folder / "added_tokens.json").exists():
         return None
-    vocabulary = content["model"].get("vocab") if isinstance(content.get("model"), dict) else None
+    settings, names = read_json(folder / "tokenizer_config.json"), read_json(folder / "special_tokens_map.json")
+    if not _is_usual(settings) or not _are_usual({} if names is None else names):
+        return None
+    content = read_json(folder / "tokenizer.json")  # the large one, last
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        return None
+    vocabulary = content["model"].get("vocab")
     if not isinstance(vocabulary, dict) or not all(type(vocabulary.get(name)) is int for name in _SPECIAL.values()):
-        return None
-    if (folder / "added_tokens.json").exists() or not _are_usual({} if names is None else names):
         return None
     added = _added(vocabulary)
     decoder = {str(token["id"]): {key: token[key] for key in token if key != "id"} for token in added}
@@ -116,7 +118,6 @@ def _plain(model: Saved) -> Tokens | None:
     length = settings.get("model_max_length", _UNLIMITED)
     if (
         found != expected
-        or not _is_usual(settings)
         or settings.get("added_tokens_decoder", decoder) != decoder
         or not isinstance(length, int | float)
         or not 0 < length < math.inf
@@ -127,10 +128,11 @@ def _plain(model: Saved) -> Tokens | None:
     return Tokens(Tokenizer.from_file(str(folder / "tokenizer.json")), vocabulary["[PAD]"], int(length))
 
 
-def _is_usual(settings: Mapping[str, Any]) -> bool:
+def _is_usual(settings: Any) -> bool:
     """Whether the settings hold nothing but what a plain BERT's hold."""
     return (
-        "tokenizer_class" in settings
+        isinstance(settings, dict)
+        and "tokenizer_class" in settings
         and set(settings) <= {*_EXPECTED, *_WITHOUT_EFFECT, *_READ, *_SPECIAL}
         and all(settings[name] in usual for name, usual in _EXPECTED.items() if name in settings)
         and _are_usual({name: value for name, value in settings.items() if name in _SPECIAL})
