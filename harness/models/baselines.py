@@ -86,15 +86,15 @@ class Hashing:
 def _counts(words: Sequence[Sequence[str]]) -> Int64:
     """(n, dimensions) of n texts: how often their features count as one more, less how often as one less."""
     number = {word: place for place, word in enumerate(dict.fromkeys(itertools.chain.from_iterable(words)))}
-    buckets = [_NO_FEATURES, *map(_buckets, number)]
-    sizes = np.fromiter(map(len, buckets), np.int64, len(buckets))[1:]
+    buckets = list(map(_buckets, number))
+    sizes = np.fromiter(map(len, buckets), np.int64, len(buckets))
     firsts = np.cumsum(sizes) - sizes
     used = np.fromiter((number[word] for one in words for word in one), np.int64)
     text = np.repeat(np.arange(len(words)), [len(one) for one in words])
     # Each use of a word stands for as many numbers as the word has features: those from its first one on.
     size = sizes[used]
     within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    found = np.concatenate(buckets)[np.repeat(firsts[used], size) + within]
+    found = np.concatenate([*buckets, _NO_FEATURES])[np.repeat(firsts[used], size) + within]
     width = 2 * Hashing.dimensions
     counts = np.bincount(np.repeat(text, size) * width + found, minlength=len(words) * width)
     less, more = np.moveaxis(counts.reshape(len(words), 2, Hashing.dimensions), 1, 0)
