@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness import shaping
+from harness.encoding.pipeline import known_sum
 from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, Shape, TaskSpec, Texts
 
 if TYPE_CHECKING:
@@ -45,8 +46,7 @@ class Counts:
     def add(self, **more: int | None) -> None:
         """Add to the numbers so named; what is not known makes the sum unknown too."""
         for name, number in more.items():
-            own = getattr(self, name)
-            setattr(self, name, None if own is None or number is None else own + number)
+            setattr(self, name, known_sum((getattr(self, name), number)))
 
 
 class Unscored(NamedTuple):

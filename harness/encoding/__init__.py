@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from harness.encoding import batches, store
+from harness.encoding.pipeline import known_sum
 from harness.errors import EncodeError
 from harness.models import prompts
 from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
@@ -87,7 +88,8 @@ def encode(
     if held is not None and held.found.any():
         rows = held.rows
         tokens, truncated = held.tokens, held.truncated
-    fed, computed = _Count(), _Count()
+    fed: list[int | None] = []
+    computed: list[int | None] = []
     for block, encoded in zip(todo, answers, strict=True):
         items = [distinct.texts[i] for i in block]
         vectors = checked(encoded.embeddings, items)
@@ -101,8 +103,8 @@ def encode(
         elif rows.shape[1] != vectors.shape[1]:
             raise EncodeError(f"the model returned vectors of {vectors.shape[1]} and of {rows.shape[1]} dimensions")
         rows[block] = vectors
-        fed.add(None if encoded.tokens is None else int(encoded.tokens.sum()))
-        computed.add(encoded.computed)
+        fed.append(None if encoded.tokens is None else int(encoded.tokens.sum()))
+        computed.append(encoded.computed)
         if encoded.tokens is not None:
             tokens[block] = encoded.tokens
         if encoded.truncated is not None:
@@ -117,19 +119,9 @@ def encode(
         cached=total - count,
         tokens=None if (tokens < 0).any() else int(tokens[every].sum()),
         truncated=None if (truncated < 0).any() else int(truncated[every].sum()),
-        fed=fed.total,
-        computed=computed.total,
+        fed=known_sum(fed),
+        computed=known_sum(computed),
     )
-
-
-class _Count:
-    """A sum that is None once one of its terms is not known."""
-
-    def __init__(self) -> None:
-        self.total: int | None = 0
-
-    def add(self, term: int | None) -> None:
-        self.total = None if self.total is None or term is None else self.total + term
 
 
 def _as_they_are(texts: Sequence[str]) -> batches.Unique:

@@ -79,10 +79,19 @@ class _Block:
         self.done.set()
 
     def encoded(self) -> Encoded:
-        costs = [batch.computed for batch in self.prepared.batches]
         rows = np.empty((0, 0), dtype=np.float32) if self.rows is None else self.rows
-        computed = None if None in costs else sum(cost for cost in costs if cost is not None)
+        computed = known_sum(batch.computed for batch in self.prepared.batches)
         return Encoded(rows, self.prepared.tokens, self.prepared.truncated, computed)
+
+
+def known_sum(terms: Iterable[int | None]) -> int | None:
+    """The sum, or None where one of its terms is not known."""
+    total = 0
+    for term in terms:
+        if term is None:
+            return None
+        total += term
+    return total
 
 
 def encode(
