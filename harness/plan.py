@@ -14,7 +14,18 @@ from harness import local_files, models, registry, results
 from harness.environment import results_folder as results_folder
 from harness.errors import HarnessError, UnknownName
 from harness.models import catalog
-from harness.types import PLAIN, TASK_TYPES, EncodeOptions, ModelSpec, Part, Record, Shape, Source, TaskSpec
+from harness.types import (
+    PLAIN,
+    TASK_TYPES,
+    EncodeOptions,
+    ModelSpec,
+    Part,
+    Record,
+    Shape,
+    Source,
+    TaskSpec,
+    model_label,
+)
 
 PROTOCOL = 1
 """Part of every fingerprint; raised when a scorer's numbers change on purpose."""
@@ -45,7 +56,7 @@ class Job:
     @property
     def label(self) -> str:
         """The model as people are told of it, with what sets its record apart."""
-        return f"{self.model.name} [{self.variant}]" if self.variant else self.model.name
+        return model_label(self.model.name, self.variant)
 
     @property
     def applies(self) -> bool:

@@ -181,12 +181,13 @@ def _check(plan: Plan) -> int:
 def _plan(plan: Plan, *, as_json: bool) -> int:
     from harness.nightly import night
     from harness.nightly.order import ordered
+    from harness.types import model_label
 
     found = night.planned(plan)
     order = ordered(found.agenda)
     rows = [
         {
-            "model": f"{cell.label} [{cell.variant}]" if cell.variant else cell.label,
+            "model": model_label(cell.label, cell.variant),
             "task": cell.task.name,
             "part": str(cell.part),
             "why": cell.why,

@@ -102,14 +102,16 @@ def _identity(record: Record) -> tuple[str, str, str]:
 
 def _labels(found: list[Record]) -> dict[tuple[str, str, str], str]:
     """Model names; with the revision where a model has several, and the variant where there is one."""
+    from harness.types import model_label
+
     identities = {_identity(record) for record in found}
     revisions: dict[str, set[str]] = {}
     for model, revision, _ in identities:
         revisions.setdefault(model, set()).add(revision)
     return {
-        (model, revision, variant): model
-        + (f"@{revision[:10]}" if len(revisions[model]) > 1 else "")
-        + (f" [{variant}]" if variant else "")
+        (model, revision, variant): model_label(
+            model + (f"@{revision[:10]}" if len(revisions[model]) > 1 else ""), variant
+        )
         for model, revision, variant in identities
     }
 

@@ -19,7 +19,7 @@ from harness.leaderboard.matrix import NOT_RECORDED, matrix, refusals
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.scope import ScopedTask
 from harness.leaderboard.selection import Cell, Who, select
-from harness.types import TASK_TYPES, Part, Refused
+from harness.types import TASK_TYPES, Part, Refused, model_label
 
 if TYPE_CHECKING:
     from harness.types import Float64
@@ -215,10 +215,7 @@ def _ordered(types: set[str]) -> tuple[str, ...]:
 
 def _labels(whos: Sequence[Who]) -> dict[Who, str]:
     return {
-        who: who.model
-        + (f"@{who.revision[:10]}" if who.revision else "")
-        + (f" [{who.variant}]" if who.variant else "")
-        for who in whos
+        who: model_label(who.model + (f"@{who.revision[:10]}" if who.revision else ""), who.variant) for who in whos
     }
 
 

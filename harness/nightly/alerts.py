@@ -19,7 +19,7 @@ from harness.errors import RecordError
 from harness.nightly.changes import Cause, causes, same_settings
 from harness.nightly.history import Night, NightCell, World, items_place
 from harness.nightly.plan_file import AlertRules
-from harness.types import Part, Record
+from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:
     from harness.comparison import Tested
@@ -58,7 +58,7 @@ class Alert:
     @property
     def model(self) -> str:
         """As reports name it."""
-        return f"{self.label} [{self.variant}]" if self.variant else self.label
+        return model_label(self.label, self.variant)
 
     @property
     def difference(self) -> float:

@@ -20,7 +20,7 @@ from harness.leaderboard import index
 from harness.nightly.entries import Entry
 from harness.nightly.plan_file import Plan
 from harness.nightly.recorded import File, Known, recorded_in
-from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec
+from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec, model_label
 
 RECHECK_AFTER = 12 * 3600.0
 """A recorded cell younger than this is not computed again to see whether the world has changed."""
@@ -35,8 +35,7 @@ class Key(NamedTuple):
     part: Part
 
     def __str__(self) -> str:
-        model = f"{self.label} [{self.variant}]" if self.variant else self.label
-        return f"{model} {self.task} {self.part}"
+        return f"{model_label(self.label, self.variant)} {self.task} {self.part}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,6 +41,7 @@ from harness.types.records import (
     Record,
     Refused,
     Scores,
+    model_label,
 )
 from harness.types.tasks import (
     TASK_TYPES,
@@ -108,4 +109,5 @@ __all__ = [
     "TaskSpec",
     "TaskType",
     "Texts",
+    "model_label",
 ]

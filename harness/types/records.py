@@ -52,6 +52,11 @@ class Record:
         return {Part(split, entry["hf_subset"]): entry for split, entries in self.scores.items() for entry in entries}
 
 
+def model_label(model: str, variant: str) -> str:
+    """A model as people are told of it, with what sets its record apart."""
+    return f"{model} [{variant}]" if variant else model
+
+
 class Refused(NamedTuple):
     """A file under a results folder that is not a record, and why."""
 
