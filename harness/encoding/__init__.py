@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from harness.encoding import batches, store
+from harness.encoding import batches, prompts, store
 from harness.encoding.pipeline import known_sum
 from harness.errors import EncodeError
-from harness.models import prompts
 from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
 
 if TYPE_CHECKING:

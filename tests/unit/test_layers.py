@@ -142,7 +142,7 @@ def test_a_heavy_package_has_its_owners(package: str) -> None:
         ("encoding/upkeep.py", {"encoding"}),
         ("encoding/store.py", {"environment", "encoding"}),
         ("models/saved.py", set()),
-        ("models/prompts.py", {"types"}),
+        ("encoding/prompts.py", {"types"}),
         ("registry.py", {"types", "errors", "languages", "spec_file", "task_file", "task_settings"}),
         ("results.py", {"types", "errors", "records_disk", "records_json", "records_paths"}),
     ],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from harness.models.prompts import choose
+from harness.encoding.prompts import choose
 from harness.types import Prompt, Role
 
 # In the order of precedence for a query of the retrieval task `SciFact`.
