@@ -1,22 +1,23 @@
 """embedding-harness: benchmark text-embedding models with mteb's scores.
 
-The line that a number travels, in reading order:
+The rooms, in reading order. A room imports only from the rooms above it; a test reads the order from this list.
 
-    types           the vocabulary
-    registry        a task's name -> TaskSpec                   tasks/**/*.yaml
-    models          a model's name -> ModelSpec -> Encoder
-    plan            what is to be done, minus what is recorded
-    data            TaskSpec -> gold
-    encoding        texts -> embeddings, checked
-    search          queries and corpus blocks -> hits
-    evaluators      gold and embeddings -> scores               metrics: the formulas
-    cells           the straight line that joins them: `run`
-    results         records on disk                             items: per-item scores beside them
-    leaderboard     records -> ranked rows                      stats: intervals and tests
-    comparison      two of these rows, task by task
-    outputs         records, leaderboards -> tables, sites
-    cards           records <-> the results in model cards
-    nightly         all of it every night: plan -> cells -> snapshot -> alerts
+    errors          what can go wrong, with the exit status of each kind
+    types           the vocabulary, with the glossary
+    files           atomic writes, locks, digests, cache and results folders, the run environment
+    hub             the Hugging Face hub: retries, offline mode, download, upload
+    stats           confidence intervals, paired tests, corrections, rank intervals
+    evaluators      gold and vectors -> scores and items, one file a task type
+    tasks           a task's name -> TaskSpec: task files, suites, languages
+    encoding        texts -> vectors: batches, pipeline, prompts, vector cache
+    models          a model's name -> ModelSpec -> Encoder, one file a kind of model
+    data            TaskSpec -> gold: hub, local files, mteb
+    results         records on disk, items beside them, mteb's older formats
+    runner          request -> plan -> cells -> measured parts: the straight line that joins the rooms
+    leaderboard     records -> ranked rows; the comparison of two models
+    outputs         records, leaderboards, comparisons -> tables and the site
+    cards           records <-> the `model-index` of model cards
+    nightly         a schedule, run every night: cells -> engine -> history -> alerts
     cli             the command `harness`
 
 `harness.run(models, tasks)` does all of it. Importing this package imports nothing heavy.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -91,76 +92,33 @@ def test_a_heavy_package_has_its_owners(package: str) -> None:
     assert at_import == set()
 
 
-@pytest.mark.parametrize(
-    ("layer", "allowed"),
-    [
-        ("types/", {"types"}),
-        ("errors.py", set()),
-        ("languages.py", set()),
-        ("metrics.py", {"types"}),
-        ("similarity.py", {"types"}),
-        ("environment.py", set()),
-        ("parallel.py", set()),
-        ("stages.py", set()),
-        ("shaping.py", {"types", "errors"}),
-        ("search.py", {"types", "similarity", "parallel"}),
-        ("spec_file.py", {"errors"}),
-        ("evaluators/", {"types", "metrics", "similarity", "parallel", "errors", "evaluators"}),
-        ("stats/", {"types", "stats"}),
-        ("item_scores.py", {"types"}),
-        ("items.py", {"types", "errors", "item_scores", "records_disk", "stats"}),
-        (
-            "leaderboard/",
-            {"types", "errors", "environment", "items", "languages", "leaderboard", "registry", "results", "stats"}
-            | {"records_disk", "records_json", "records_paths"},
-        ),
-        ("comparison.py", {"types", "errors", "items", "leaderboard", "results", "stats"}),
-        ("outputs/", {"types", "errors", "results", "outputs", "comparison", "leaderboard", "records_disk"}),
-        (
-            "cards/",
-            {"types", "errors", "registry", "task_settings", "task_file", "results", "records_disk", "records_paths"}
-            | {"outputs", "cards", "plan", "data", "environment", "hub", "harness"},
-        ),
-        (
-            "nightly/",
-            {"types", "errors", "environment", "hub", "models", "plan", "data", "cells", "corpus", "fields"}
-            | {"recording", "encoding", "items", "results", "records_disk", "spec_file", "leaderboard", "comparison"}
-            | {"stats", "outputs", "nightly", "harness"},
-        ),
-        ("nightly/plan_file.py", {"spec_file"}),
-        ("nightly/changes.py", {"nightly"}),
-        ("cards/names.py", set()),
-        ("cards/nodes.py", {"errors"}),
-        ("cards/card_file.py", {"errors", "cards"}),
-        ("data/columns.py", {"types", "errors", "data"}),
-        ("data/local.py", {"types", "errors", "data", "local_files"}),
-        ("data/hub.py", {"types", "errors", "data", "environment", "hub"}),
-        ("data/kept.py", {"environment"}),
-        ("encoding/batches.py", set()),
-        ("encoding/pipeline.py", {"types"}),
-        ("encoding/block_files.py", {"environment"}),
-        ("encoding/upkeep.py", {"encoding"}),
-        ("encoding/store.py", {"environment", "encoding"}),
-        ("models/saved.py", set()),
-        ("encoding/prompts.py", {"types"}),
-        ("registry.py", {"types", "errors", "languages", "spec_file", "task_file", "task_settings"}),
-        ("results.py", {"types", "errors", "records_disk", "records_json", "records_paths"}),
-    ],
-)
-def test_a_layer_knows_only_inner_ones(layer: str, allowed: set[str]) -> None:
-    """What each layer may import of the package; everything else is further out."""
-    files = [file for file in MODULES if file == layer or (layer.endswith("/") and file.startswith(layer))]
-    assert files
-    for file in files:
-        assert own(file) <= allowed, file
+@functools.cache
+def order() -> dict[str, int]:
+    """Room -> its place in the map that the package's docstring draws."""
+    docstring = ast.get_docstring(ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8")))
+    assert docstring
+    rooms = re.findall(r"^    (\w+) {2,}\S", docstring, flags=re.MULTILINE)
+    return {room: place for place, room in enumerate(rooms)}
+
+
+def room_of(file: str) -> str:
+    return file.split("/")[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("file", [file for file in MODULES if room_of(file) in order()])
+def test_a_room_imports_only_from_rooms_above_it(file: str) -> None:
+    """No import runs against the order of rooms in the map; the package's own face stands last, before `cli`."""
+    here = order()[room_of(file)]
+    for room in own(file) - {room_of(file)}:
+        there = order()["cli"] - 0.5 if room == "harness" else order().get(room, -1)
+        assert there < here, f"{file} imports {room}"
 
 
 def test_nothing_but_the_command_prints_or_exits() -> None:
-    """`print` and `exit` stand in `cli` only; only `cli`, the package's front and the nightly worker run cells."""
+    """`print` and `exit` stand in `cli` only."""
     for file in MODULES:
         if file.startswith("cli/") or file == "__main__.py":
             continue
         calls = [node.func for node in ast.walk(ast.parse((PACKAGE / file).read_text())) if isinstance(node, ast.Call)]
         assert {"print", "exit", "sys.exit"}.isdisjoint(map(ast.unparse, calls)), file
         assert "cli" not in own(file), file
-        assert "cells" not in own(file) or file == "nightly/compute.py", file
