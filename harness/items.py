@@ -37,7 +37,7 @@ import numpy as np
 
 from harness import item_scores
 from harness.errors import RecordError
-from harness.records_disk import on_disk, replace
+from harness.files.disk import on_disk, replace
 from harness.stats import bootstrap
 from harness.types import Part, Record
 

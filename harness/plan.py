@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness import local_files, models, registry, results
-from harness.environment import results_folder as results_folder
+from harness import models, registry, results
 from harness.errors import HarnessError, UnknownName
+from harness.files import digests
+from harness.files.environment import results_folder as results_folder
 from harness.models import catalog
 from harness.types import (
     PLAIN,
@@ -271,7 +272,7 @@ def task_content(task: TaskSpec) -> dict[str, Any]:
     """What of a task goes into fingerprints: its settings and, of a local one, digests of its files."""
     content = {"task": registry.fingerprint_of(task)}
     if task.source.kind == "local":
-        content["files"] = local_files.digests(task)
+        content["files"] = digests.digests(task)
     return content
 
 

@@ -8,8 +8,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import environment, items, results
+from harness import items, results
 from harness.errors import DataError
+from harness.files import environment
 from harness.items import Items
 from harness.measure import Measured
 from harness.plan import Job

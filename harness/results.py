@@ -16,15 +16,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import RecordError
-from harness.records_disk import (
-    MAX_BYTES,
-    check_inside,
-    locked,
-    on_disk,
-    read_text,
-    replace,
-    replace_if_different,
-)
+from harness.files.disk import MAX_BYTES, check_inside, locked, on_disk, read_text, replace, replace_if_different
 from harness.records_json import load_object, meta_json, parse, to_json
 from harness.records_paths import (
     EXPERIMENTS,

@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from harness import records_disk, results
+from harness import results
 from harness.cards import index
 from harness.cards.index import LeftOut
 from harness.cards.names import percent_text
@@ -24,6 +24,7 @@ from harness.cards.recorded import chosen_parts, narrowed, records_of
 from harness.cards.template import PROJECT
 from harness.cards.writing import Options
 from harness.errors import CardError, RecordError, UnknownName
+from harness.files import disk
 from harness.registry import Registry
 from harness.task_file import SAFE_NAME
 from harness.types import Part, Record
@@ -82,12 +83,12 @@ def write(model: str, folder: str | os.PathLike[str], *, options: Options) -> tu
     changed = [name for name, content in made.items() if there.get(name) != content]
     for name in changed:
         path = root / name
-        with records_disk.on_disk(path, "written"):
+        with disk.on_disk(path, "written"):
             path.parent.mkdir(exist_ok=True)
-            records_disk.check_inside(path, root)
+            disk.check_inside(path, root)
             if path.is_symlink():
                 raise RecordError(f"{path}: a symbolic link; replace it by the file that it points to")
-            records_disk.replace(path, made[name].decode())
+            disk.replace(path, made[name].decode())
     return [root / name for name in changed], left_out
 
 

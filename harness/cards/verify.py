@@ -163,7 +163,7 @@ class _Measured(NamedTuple):
 
 def _measured(targets: Iterable[Target], model: str, run: Run) -> _Measured:
     """Records and failures. What does not run on the data that its spec pins is recorded apart, in the cache."""
-    from harness import environment
+    from harness.files import environment
 
     grouped: dict[_Place, list[Target]] = {}
     for target in targets:

@@ -38,8 +38,9 @@ def do(args: argparse.Namespace) -> int:
     """Look at everything; exit 1 when something does not work."""
     if args.model:
         return _check_model(args)
-    from harness import environment, hub, models, registry, results
+    from harness import hub, models, registry, results
     from harness.errors import HarnessError
+    from harness.files import environment
     from harness.plan import results_folder
 
     if args.offline:

@@ -76,8 +76,9 @@ def do(args: argparse.Namespace) -> int:
     gc.disable()
     # Said before numpy is loaded: starting threads takes longer than all the sums of a leaderboard.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from harness.files import output_files
     from harness.leaderboard.uncertainty import with_uncertainty
-    from harness.outputs import files, leaderboard_text
+    from harness.outputs import leaderboard_text
 
     board = with_uncertainty(ranked(args, models=args.models, variants=args.variants, revisions=args.revisions))
     _report(board)
@@ -94,7 +95,7 @@ def do(args: argparse.Namespace) -> int:
             board, format=args.format, sort=args.sort, digits=args.digits, tasks=args.show_tasks
         )
     if args.output:
-        files.write(Path(args.output), content)
+        output_files.write(Path(args.output), content)
         print(f"wrote {args.output}")
     else:
         print(content, end="")
@@ -113,7 +114,7 @@ def ranked(
 
 
 def _indices(folders: Sequence[str] | None) -> list[Index]:
-    from harness.environment import results_folder
+    from harness.files.environment import results_folder
     from harness.leaderboard import folders as places
     from harness.leaderboard import index
 

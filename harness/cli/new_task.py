@@ -250,7 +250,7 @@ def _check_free(stems: Sequence[Path], target: Path) -> None:
 
 def _write_all(files: dict[Path, str]) -> None:
     """Every file whole, or none: what was written is taken back when a later one fails."""
-    from harness import records_disk
+    from harness.files import disk
 
     with contextlib.ExitStack() as undo:
         for path, text in files.items():
@@ -258,7 +258,7 @@ def _write_all(files: dict[Path, str]) -> None:
                 if not path.parent.exists():
                     path.parent.mkdir()
                     undo.callback(path.parent.rmdir)
-                records_disk.replace(path, text)
+                disk.replace(path, text)
             except OSError as err:
                 raise DataError(f"{path}: cannot be written ({err.strerror or err}); nothing was kept") from err
             undo.callback(path.unlink)

@@ -56,7 +56,8 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
 
 
 def _paces(folder: Path) -> dict[str, Pace]:
-    from harness import environment, results
+    from harness import results
+    from harness.files import environment
     from harness.forecast import paces
     from harness.types import Record
 

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness import environment, hub
+from harness import hub
 from harness.data import kept
 from harness.data.columns import Table
 from harness.errors import DataError, first_line
+from harness.files import environment
 from harness.types import TaskSpec
 
 if TYPE_CHECKING:

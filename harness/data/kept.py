@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness import environment
+from harness.files import environment
 
 if TYPE_CHECKING:
     import pyarrow

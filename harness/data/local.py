@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.data.tables import INTEGER, NUMBER, Filed, Table
 from harness.errors import DataError, first_line
-from harness.local_files import LOCAL_SUFFIXES
+from harness.files.digests import LOCAL_SUFFIXES
 from harness.types import ClassificationSettings, TaskSpec
 
 _LONGEST_FIELD = 2**31 - 1

@@ -6,8 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness import environment, registry
+from harness import registry
 from harness.errors import DataError
+from harness.files import environment
 from harness.types import Loaded, Part, TaskSpec
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import environment
+from harness.files import environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness import environment
 from harness.encoding import block_files, upkeep
+from harness.files import environment
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from harness.errors import RecordError
+from harness.files.disk import MAX_BYTES, on_disk
 from harness.leaderboard.folders import Key
 from harness.leaderboard.summary import Facts, Summary, summarise
-from harness.records_disk import MAX_BYTES, on_disk
 from harness.records_paths import Identity
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from harness.errors import RecordError
-from harness.records_disk import on_disk, read_text
+from harness.files.disk import on_disk, read_text
 from harness.records_json import load_object
 from harness.records_paths import EXPERIMENTS, META, Identity, identity_of
 from harness.results import link_problem, shown

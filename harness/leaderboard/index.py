@@ -17,7 +17,7 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
-from harness import environment
+from harness.files import environment
 from harness.leaderboard import columns, workers
 from harness.leaderboard.columns import FILES, NONE, SCORES, Columns, Job
 from harness.leaderboard.folders import NO_KEY, Key, Owner, owner_of, walk

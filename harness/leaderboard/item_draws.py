@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import environment, results
+from harness import results
 from harness.errors import RecordError
+from harness.files import environment
 from harness.items import get_items, items_path, replicates
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.columns import NONE

@@ -17,7 +17,7 @@ from typing import Any
 
 from harness import hub
 from harness.errors import ModelError, UnknownName
-from harness.local_files import sha256
+from harness.files.digests import sha256
 from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, Shape
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness import environment
+from harness.files import environment
 from harness.types import EncoderFacts, ModelSpec
 
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import HarnessError
+from harness.files import output_files
+from harness.files.disk import on_disk, replace
 from harness.nightly import alerts, history, notify, publish
 from harness.nightly import report as reports
 from harness.nightly.changes import diff
 from harness.nightly.history import Night
 from harness.nightly.plan_file import Plan
 from harness.nightly.report import Report
-from harness.outputs import files
-from harness.records_disk import on_disk, replace
 from harness.types import Part, TaskSpec
 
 FILE = "closing.json"
@@ -114,8 +114,8 @@ def write(plan: Plan, report: Report) -> notify.Files:
     made = notify.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
     with on_disk(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
-    files.write(made.json, reports.as_json(report))
-    files.write(made.markdown, reports.render(report))
+    output_files.write(made.json, reports.as_json(report))
+    output_files.write(made.markdown, reports.render(report))
     return made
 
 

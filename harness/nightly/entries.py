@@ -17,8 +17,9 @@ from pathlib import Path
 
 import msgspec
 
-from harness import environment, models
+from harness import models
 from harness.errors import HarnessError, ModelError
+from harness.files import environment
 from harness.nightly.plan_file import Plan, Wanted
 from harness.types import ModelSpec
 

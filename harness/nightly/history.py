@@ -25,8 +25,8 @@ from typing import Any
 import msgspec
 
 from harness.errors import RecordError, UnknownName
+from harness.files.disk import on_disk, replace
 from harness.nightly.cells import Key
-from harness.records_disk import on_disk, replace
 from harness.types import Part
 
 SUFFIX = ".night"

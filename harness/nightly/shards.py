@@ -23,9 +23,9 @@ from harness.corpus import ShardHits
 from harness.data.estimate import estimate
 from harness.errors import HarnessError
 from harness.fields import Counts
+from harness.files.disk import replace
 from harness.nightly.cells import Cell
 from harness.nightly.engine import Searched, Shard
-from harness.records_disk import replace
 from harness.types import EncoderFacts, Hits
 
 FORMAT = 1

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import environment, results
+from harness import results
 from harness.errors import RecordError
+from harness.files import environment
 from harness.items import items_path
 from harness.nightly.cells import Agenda, Cell, Key, Recorded
 from harness.nightly.history import Night, NightCell, World, keep_items, worlds_of

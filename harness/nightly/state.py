@@ -13,9 +13,9 @@ from typing import IO, Any
 import msgspec
 
 from harness.errors import HarnessError
+from harness.files.disk import on_disk, replace
 from harness.nightly.engine import Outcome
 from harness.nightly.plan_file import Plan
-from harness.records_disk import on_disk, replace
 
 LOCK = ".nightly.lock"
 STATUS = "status.json"

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import encoding, environment
+from harness import encoding
 from harness.encoding import store, upkeep
 from harness.encoding.store import Namespace
+from harness.files import environment
 from harness.models.direct import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
 from tests.conftest import ROOT

@@ -10,8 +10,8 @@ from typing import Any
 import pyarrow
 import pytest
 
-from harness import environment
 from harness.data import kept
+from harness.files import environment
 
 COLUMNS: dict[str, list[Any]] = {
     "text": ["a", "", "ä\u0000☃", None],

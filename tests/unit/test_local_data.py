@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import data, local_files
+from harness import data
 from harness.data import local
 from harness.errors import DataError
+from harness.files import digests
 from harness.types import (
     ClassificationSettings,
     Clustered,
@@ -175,17 +176,17 @@ def test_a_missing_or_ambiguous_file(tmp_path: Path) -> None:
 def test_digests_change_with_any_file(tmp_path: Path) -> None:
     """One sha256 for each data file; other files do not count; no file at all is an error."""
     with pytest.raises(DataError, match=r"Mine: no data at .*data; source of .*Mine\.yaml"):
-        local_files.digests(task(tmp_path))
+        digests.digests(task(tmp_path))
     write(tmp_path, "test.jsonl", "abc")
     write(tmp_path, "de/test.csv", "")
     write(tmp_path, "README.md", "words")
-    found = local_files.digests(task(tmp_path))
+    found = digests.digests(task(tmp_path))
     assert found == {
         "data/test.jsonl": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",  # FIPS 180-2, B.1
         "data/de/test.csv": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     }
     write(tmp_path, "de/test.csv", "a\n")
-    assert local_files.digests(task(tmp_path)) != found
+    assert digests.digests(task(tmp_path)) != found
 
 
 # --- load ------------------------------------------------------------------------------------------------------------

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import data, local_files
+from harness import data
 from harness.data import local, trec
 from harness.data.tables import Filed
 from harness.errors import DataError
+from harness.files import digests as local_files
 from harness.types import (
     ClassificationSettings,
     ClusteringSettings,

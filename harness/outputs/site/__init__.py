@@ -15,8 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from harness.errors import HarnessError
+from harness.files import output_files
 from harness.leaderboard.board import Leaderboard
-from harness.outputs import files, leaderboard_text
+from harness.outputs import leaderboard_text
 from harness.outputs.site import data, pages
 
 MANIFEST = "site.json"
@@ -42,14 +43,14 @@ def write(board: Leaderboard, folder: Path) -> Written:
     made: list[str] = []
     changed = 0
     for name, content in render(board):
-        changed += files.write(folder / name, content)
+        changed += output_files.write(folder / name, content)
         made.append(name)
     removed = 0
     for name in before:
         if name not in made:
             (folder / name).unlink(missing_ok=True)
             removed += 1
-    files.write(folder / MANIFEST, json.dumps({"files": sorted(made)}, indent=0) + "\n")
+    output_files.write(folder / MANIFEST, json.dumps({"files": sorted(made)}, indent=0) + "\n")
     return Written(sum(name.endswith(".html") for name in made), changed, removed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.records_disk import replace
+from harness.files.disk import replace
 
 
 def write(path: Path, content: str | bytes) -> bool:
