@@ -56,10 +56,10 @@ def _eval_results(args: argparse.Namespace) -> int:
 
 
 def _push(args: argparse.Namespace) -> int:
-    from harness.cards import push
+    from harness.hub import commits
 
     repo = args.repo or args.model.partition("@")[0]
-    remote = push.fetch(repo, prefix=".eval_results/" if args.eval_results else push.CARD)
+    remote = commits.fetch(repo, prefix=".eval_results/" if args.eval_results else commits.CARD)
     changed, diff = _eval_files(args, remote.files) if args.eval_results else _card(args, remote.files)
     if not changed:
         print(f"{repo}: nothing to change")
@@ -69,20 +69,20 @@ def _push(args: argparse.Namespace) -> int:
     if not args.yes and not _agreed(f"Push this as {where}? [y/N] " if args.pr else f"Push this to {where}? [y/N] "):
         print("nothing pushed")
         return 1
-    print(push.commit(remote, changed, message="Update evaluation results", as_pull_request=args.pr))
+    print(commits.commit(remote, changed, message="Update evaluation results", as_pull_request=args.pr))
     return 0
 
 
 def _card(args: argparse.Namespace, there: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:
     from harness import cards
-    from harness.cards import push
+    from harness.hub import commits
 
-    raw = there.get(push.CARD)
-    card = cards.decode(raw, path=push.CARD)
+    raw = there.get(commits.CARD)
+    card = cards.decode(raw, path=commits.CARD)
     written = cards.merged(args.model, card, options=card_options.options(args), **card_options.card_arguments(args))
     card_options.say_left_out(written.left_out)
     content = cards.encode(card, written.text)
-    return ({} if content == raw else {push.CARD: content}), written.diff
+    return ({} if content == raw else {commits.CARD: content}), written.diff
 
 
 def _eval_files(args: argparse.Namespace, there: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:

@@ -19,9 +19,9 @@ import yaml
 from huggingface_hub import HfApi, parse_eval_result_entries
 
 from harness import cards
-from harness.cards import push
 from harness.cards.verify import Run, verify
 from harness.cards.writing import Options
+from harness.hub import commits as push
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"

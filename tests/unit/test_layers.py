@@ -24,7 +24,7 @@ OWNERS = {
     "transformers": ("models/sentence_transformer.py", "models/tokens.py"),
     "datasets": ("data/hub.py",),
     "pyarrow": ("data/local.py", "data/kept.py", "outputs/leaderboard_text.py"),
-    "huggingface_hub": ("hub.py", "cards/eval_results.py", "cards/push.py"),
+    "huggingface_hub": ("hub/__init__.py", "cards/eval_results.py", "hub/commits.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
     "scipy": (),
