@@ -99,7 +99,7 @@ def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) ->
     Raises:
         DataError: the shards are not those of this corpus.
     """
-    from harness import search
+    from harness.evaluators import search
 
     gold = loaded.gold
     assert isinstance(gold, Ranked)
@@ -135,7 +135,7 @@ def _texts(task: TaskSpec, gold: Ranked) -> dict[str, Texts]:
 
 def _hits(fields: Fields, gold: Ranked, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
     """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
-    from harness import search
+    from harness.evaluators import search
 
     task = fields.task
     assert isinstance(task.settings, RetrievalSettings)

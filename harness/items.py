@@ -35,8 +35,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from harness import item_scores
 from harness.errors import RecordError
+from harness.evaluators import resampling
 from harness.files.disk import on_disk, replace
 from harness.stats import bootstrap
 from harness.types import Part, Record
@@ -86,19 +86,19 @@ class Items:
         """The part's main score with item i drawn counts[:, i] times: (b, n) float64 -> (b,) float64."""
         columns = self.columns
         if self.kind == "correlation":
-            correlate = item_scores.spearman if self.metric == "spearman" else item_scores.pearson
+            correlate = resampling.spearman if self.metric == "spearman" else resampling.pearson
             return correlate(counts, columns["similarity"], columns["gold"])
         if self.kind == "matching":
             positive = columns["gold"] == 1
             families = [name for name in columns if name != "gold"]
-            found = [item_scores.average_precision(counts, columns[name], positive) for name in families]
+            found = [resampling.average_precision(counts, columns[name], positive) for name in families]
             return np.asarray(np.max(found, axis=0))
         if self.kind == "labels":
-            of_labels = item_scores.accuracy if self.metric == "accuracy" else item_scores.f1_macro
+            of_labels = resampling.accuracy if self.metric == "accuracy" else resampling.f1_macro
             return of_labels(counts, columns["gold"], columns["predicted"])
         if self.kind == "mined" and self.metric == "f1":
-            return item_scores.f1_weighted(counts, columns["gold"], columns["predicted"])
-        return item_scores.mean(counts, self.merit())
+            return resampling.f1_weighted(counts, columns["gold"], columns["predicted"])
+        return resampling.mean(counts, self.merit())
 
     def whole(self) -> float:
         """The part's main score."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.similarity import paired
+from harness.evaluators.similarity import paired
 from harness.types import Batching, Encoded, Encoder, EncoderFacts, Prompt, Role
 
 NO_PROMPT = Prompt(None, None)

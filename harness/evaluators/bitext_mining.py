@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import metrics
-from harness.similarity import block_scores, prepare
+from harness.evaluators import metrics
+from harness.evaluators.similarity import block_scores, prepare
 from harness.types import Answers, BitextMiningSettings, Mined, Scores, Texts
 
 if TYPE_CHECKING:

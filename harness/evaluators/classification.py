@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import metrics, parallel
 from harness.errors import DataError
+from harness.evaluators import metrics, parallel
 from harness.types import Answers, ClassificationSettings, Labelled, Scores, Texts
 
 if TYPE_CHECKING:

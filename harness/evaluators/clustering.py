@@ -26,8 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import parallel
 from harness.errors import DataError
+from harness.evaluators import parallel
 from harness.evaluators.agreement import agreement
 from harness.types import Answers, Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import metrics
+from harness.evaluators import metrics
 from harness.evaluators.sts import pair_scores
 from harness.types import Answers, PairClassificationSettings, Pairs, Scores, Texts
 

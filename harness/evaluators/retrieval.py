@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import metrics
 from harness.errors import DataError
+from harness.evaluators import metrics
 from harness.types import Answers, Hits, Ranked, RetrievalSettings, Scores, Texts
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness import metrics
+from harness.evaluators import metrics
 from harness.types import Answers, Pairs, Scores, STSSettings, Texts
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import search
-from harness.similarity import paired
+from harness.evaluators import search
+from harness.evaluators.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Ranked, Role
 
 if TYPE_CHECKING:

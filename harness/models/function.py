@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.similarity import paired
+from harness.evaluators.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, Prompt, Role
 
 if TYPE_CHECKING:

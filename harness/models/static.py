@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.encoding import pipeline
+from harness.evaluators.similarity import paired
 from harness.models import catalog
 from harness.models.identity import identity
 from harness.models.saved import Saved
-from harness.similarity import paired
 from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 import harness
-from harness import data, encoding, models, registry, search
-from harness.evaluators import EVALUATORS
+from harness import data, encoding, models, registry
+from harness.evaluators import EVALUATORS, search
 from harness.types import (
     ClassificationSettings,
     Clustered,

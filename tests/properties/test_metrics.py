@@ -12,8 +12,8 @@ import sklearn.metrics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness import metrics
-from harness.metrics import Judgments
+from harness.evaluators import metrics
+from harness.evaluators.metrics import Judgments
 
 thoroughly = settings(max_examples=60, deadline=None)
 

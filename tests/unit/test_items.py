@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import item_scores, metrics, results
+from harness import results
 from harness.errors import RecordError
+from harness.evaluators import metrics, resampling
 from harness.items import (
     FORMAT,
     Items,
@@ -54,7 +55,7 @@ class TestScores:
         generator = np.random.default_rng(seed)
         left, right = generator.integers(levels, size=n) / 8, generator.integers(levels, size=n) / 4
         counts = drawn(seed, n)
-        for ours, theirs in ((item_scores.spearman, metrics.spearman), (item_scores.pearson, metrics.pearson)):
+        for ours, theirs in ((resampling.spearman, metrics.spearman), (resampling.pearson, metrics.pearson)):
             for row, found in zip(counts, ours(counts, left, right), strict=True):
                 expected = theirs(left[repeated(row)], right[repeated(row)])
                 if expected is None:
@@ -69,7 +70,7 @@ class TestScores:
         generator = np.random.default_rng(seed)
         similarity, positive = generator.integers(6, size=n) / 8, generator.random(n) < 0.4
         counts = drawn(seed, n)
-        for row, found in zip(counts, item_scores.average_precision(counts, similarity, positive), strict=True):
+        for row, found in zip(counts, resampling.average_precision(counts, similarity, positive), strict=True):
             at = repeated(row)
             if positive[at].any():
                 assert found == pytest.approx(metrics.average_precision(similarity[at], positive[at]), abs=1e-12)
@@ -83,8 +84,8 @@ class TestScores:
         generator = np.random.default_rng(seed)
         true, predicted = generator.integers(classes, size=n), generator.integers(classes, size=(3, n))
         counts = drawn(seed, n)
-        accuracy, macro = (how(counts, true, predicted) for how in (item_scores.accuracy, item_scores.f1_macro))
-        weighted = item_scores.f1_weighted(counts, true, predicted[0])
+        accuracy, macro = (how(counts, true, predicted) for how in (resampling.accuracy, resampling.f1_macro))
+        weighted = resampling.f1_weighted(counts, true, predicted[0])
         for row in range(2):
             at = repeated(counts[row])
             found = [metrics.classification(true[at], one[at]) for one in predicted]
@@ -99,7 +100,7 @@ class TestScores:
         families = {name: generator.random(30).astype(np.float32) for name in ("cosine", "dot")}
         items = matching(families, gold)
         counts = np.concatenate([drawn(seed, 30) for seed in range(20)])
-        each = [item_scores.average_precision(counts, family, gold == 1) for family in families.values()]
+        each = [resampling.average_precision(counts, family, gold == 1) for family in families.values()]
         assert (items.score(counts) == np.max(each, axis=0)).all()
         assert len({int(np.argmax(pair)) for pair in zip(*each, strict=True)}) == 2
 

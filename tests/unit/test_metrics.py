@@ -8,8 +8,8 @@ from math import log2
 import numpy as np
 import pytest
 
-from harness import metrics
-from harness.metrics import BestF1, Judgments
+from harness.evaluators import metrics
+from harness.evaluators.metrics import BestF1, Judgments
 
 
 def test_pearson_by_hand() -> None:

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import threadpoolctl
 
-from harness import parallel, search
-from harness.evaluators import classification, clustering
+from harness.evaluators import classification, clustering, parallel, search
 from harness.types import ClassificationSettings, Clustered, ClusteredSets, ClusteringSettings, Labelled
 
 CORES = (1, 2, 7)

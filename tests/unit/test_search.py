@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import search
-from harness import similarity as similarity_module
+from harness.evaluators import search
+from harness.evaluators import similarity as similarity_module
 from harness.types import Hits
 
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import parallel
-from harness.similarity import block_scores, prepare
+from harness.evaluators import parallel
+from harness.evaluators.similarity import block_scores, prepare
 from harness.types import Hits
 
 if TYPE_CHECKING:
