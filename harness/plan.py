@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from harness import models, registry, results
+from harness import models, results
 from harness.errors import HarnessError, UnknownName
 from harness.files import digests
 from harness.files.environment import results_folder as results_folder
 from harness.models import catalog
+from harness.tasks import registry
 from harness.types import (
     PLAIN,
     TASK_TYPES,

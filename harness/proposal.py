@@ -15,8 +15,8 @@ from typing import NamedTuple
 from harness.data.described import Column, described
 from harness.data.tables import NUMBER, Table
 from harness.errors import DataError, UnknownName
-from harness.task_file import COLUMNS
-from harness.task_settings import SETTINGS
+from harness.tasks.settings import SETTINGS
+from harness.tasks.task_file import COLUMNS
 from harness.types import ClusteringSettings, Settings, Source, STSSettings, TaskSpec, TaskType
 
 MAIN_METRIC: dict[TaskType, str] = {

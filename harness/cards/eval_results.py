@@ -25,8 +25,8 @@ from harness.cards.template import PROJECT
 from harness.cards.writing import Options
 from harness.errors import CardError, RecordError, UnknownName
 from harness.files import disk
-from harness.registry import Registry
-from harness.task_file import SAFE_NAME
+from harness.tasks.registry import Registry
+from harness.tasks.task_file import SAFE_NAME
 from harness.types import Part, Record
 
 FOLDER = ".eval_results"

@@ -10,7 +10,7 @@ from harness.cards.layout import Result
 from harness.cards.names import to_v2
 from harness.cards.recorded import usual_order
 from harness.errors import CardError, SpecError, UnknownName
-from harness.registry import Registry
+from harness.tasks.registry import Registry
 from harness.types import Part, Record, Source, TaskSpec
 
 Metrics = Literal["main", "all"]

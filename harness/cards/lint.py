@@ -11,13 +11,13 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness import registry
 from harness.cards import card_file, edits, lint_shape, lint_values
 from harness.cards.card_file import Card
 from harness.cards.finding import Finding
 from harness.cards.names import Names
 from harness.errors import CardError
-from harness.registry import Registry
+from harness.tasks import registry
+from harness.tasks.registry import Registry
 
 MAX_FRONT_MATTER = 2**20
 """Characters. Every metric of every language makes front matters of tens of megabytes, which the hub refused (mteb

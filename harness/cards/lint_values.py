@@ -21,8 +21,8 @@ from harness.cards.names import RENAMED, Names, era_of, is_score, named, read_na
 from harness.cards.nodes import Node
 from harness.cards.specs import Specs
 from harness.errors import UnknownName
-from harness.registry import Registry
-from harness.task_settings import SETTINGS, metrics_of
+from harness.tasks.registry import Registry
+from harness.tasks.settings import SETTINGS, metrics_of
 from harness.types import TASK_TYPES
 
 _NONE = ("None", "none", "nan", "NaN")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import records_paths, registry, results
+from harness import records_paths, results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
 from harness.cards.index import NO_REVISION
@@ -19,6 +19,7 @@ from harness.cards.names import is_score
 from harness.cards.recorded import EXTERNAL
 from harness.cards.specs import Specs
 from harness.errors import CardError, RecordError
+from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
 _MAIN = {

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness import results
 from harness.errors import RecordError, SpecError, UnknownName
 from harness.records_paths import META
-from harness.registry import Registry
+from harness.tasks.registry import Registry
 from harness.types import Part, Record
 
 EXTERNAL = "external"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import HarnessError, SpecError, UnknownName
-from harness.registry import Registry
+from harness.tasks.registry import Registry
 from harness.types import TaskSpec
 
 

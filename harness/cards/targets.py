@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.cards.claims import Claim
 from harness.cards.specs import Specs
-from harness.task_settings import metrics_of
+from harness.tasks.settings import metrics_of
 from harness.types import Part, Source, TaskSpec
 
 _ALSO = re.compile(r"main_score|dot_(pearson|spearman)|(v_measure|ami)_std|nauc_.*")

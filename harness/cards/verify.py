@@ -92,7 +92,7 @@ def verify(
         CardError: the card cannot be read, claims nothing, or its model is unknown.
         HarnessError: the model cannot be found, or the results folder cannot be written.
     """
-    from harness import registry
+    from harness.tasks import registry
 
     run, card = run or Run(), card_file.load(path)
     claims = _chosen(claims_of(card), tasks, path)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import registry
 from harness.cards import card_file, index, layout, pruning, results_table
 from harness.cards.card_file import Card
 from harness.cards.index import Collected, LeftOut, Metrics
@@ -18,7 +17,8 @@ from harness.cards.names import Names
 from harness.cards.recorded import Recorded, chosen_parts, narrowed, records_of
 from harness.cards.specs import Specs
 from harness.errors import UnknownName
-from harness.registry import Registry
+from harness.tasks import registry
+from harness.tasks.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -97,7 +97,8 @@ def _print_items(found: Comparison, args: argparse.Namespace) -> None:
 
 def _load(own: PartItems, args: argparse.Namespace) -> Loaded | str:
     """The data of a part, or what to show in its place."""
-    from harness import data, registry
+    from harness import data
+    from harness.tasks import registry
 
     known = registry.tasks(args.tasks_dir)
     if own.task not in known.task_files:

@@ -38,10 +38,11 @@ def do(args: argparse.Namespace) -> int:
     """Look at everything; exit 1 when something does not work."""
     if args.model:
         return _check_model(args)
-    from harness import hub, models, registry, results
+    from harness import hub, models, results
     from harness.errors import HarnessError
     from harness.files import environment
     from harness.plan import results_folder
+    from harness.tasks import registry
 
     if args.offline:
         hub.go_offline()

@@ -126,8 +126,8 @@ def _indices(folders: Sequence[str] | None) -> list[Index]:
 
 
 def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[ScopedTask, ...], str]:
-    from harness import registry
     from harness.leaderboard import board, scope
+    from harness.tasks import registry
 
     known = registry.tasks(args.tasks_dir)
     tasks: list[ScopedTask] = []

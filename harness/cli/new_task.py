@@ -74,7 +74,7 @@ def _columns(value: str) -> dict[str, str]:
 
 
 def _languages(value: str) -> tuple[str, ...]:
-    from harness.languages import LANGUAGE
+    from harness.tasks.languages import LANGUAGE
 
     found = arguments.names(value)
     for name in found:
@@ -84,8 +84,8 @@ def _languages(value: str) -> tuple[str, ...]:
 
 
 def _new(args: argparse.Namespace) -> int:
-    from harness import registry
     from harness.data import local
+    from harness.tasks import registry
 
     wanted, source = _wanted(args), Path(args.source)
     written: dict[Path, str] = {}
@@ -134,9 +134,9 @@ def _wanted(args: argparse.Namespace) -> Wanted:
 
 
 def _check_name(name: str) -> None:
-    from harness import registry
     from harness.data import mteb_bridge
-    from harness.task_file import SAFE_NAME
+    from harness.tasks import registry
+    from harness.tasks.task_file import SAFE_NAME
 
     if not SAFE_NAME.fullmatch(name):
         raise UnknownName(f"--name {name!r}: expected letters, digits and . _ + - (at most 100, no dot at the end)")
@@ -282,8 +282,8 @@ def _import(args: argparse.Namespace) -> int:
     import dataclasses
     from importlib import metadata
 
-    from harness import registry
     from harness.data import mteb_bridge
+    from harness.tasks import registry
     from harness.types import Source
 
     task, reasons = mteb_bridge.spec(args.name), mteb_bridge.changes(args.name)
@@ -304,7 +304,7 @@ def _import(args: argparse.Namespace) -> int:
 
 def _problems(name: str, text: str) -> list[str]:
     """What a spec of this text would be refused for."""
-    from harness import registry
+    from harness.tasks import registry
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"{name}.yaml"

@@ -12,7 +12,7 @@ from harness.errors import UnknownName
 from harness.outputs import table
 
 if TYPE_CHECKING:
-    from harness.registry import Registry
+    from harness.tasks.registry import Registry
     from harness.types import Part, Record
 
 
@@ -36,8 +36,9 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Collect records, compare, print."""
-    from harness import registry, results
+    from harness import results
     from harness.plan import results_folder
+    from harness.tasks import registry
     from harness.types import Refused
 
     folder = results_folder(args.results)

@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from harness import registry
+    from harness.tasks import registry
     from harness.types import TASK_TYPES
 
     for name in args.types or []:
@@ -134,14 +134,15 @@ def _print_columns(rows: list[list[str]]) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from harness import plan, registry
+    from harness import plan
+    from harness.tasks import registry
 
     print(registry.render(plan.find(registry.tasks(args.tasks_dir), args.name)), end="")
     return 0
 
 
 def _check(args: argparse.Namespace) -> int:
-    from harness import registry
+    from harness.tasks import registry
 
     problems = []
     if args.files:
@@ -165,7 +166,7 @@ def _suites(args: argparse.Namespace) -> int:
     if args.show and args.name and args.show != "show":
         raise UnknownName(f"harness suites: found {args.show!r} before {args.name!r}; expected one name")
     args.name = args.name or args.show
-    from harness import registry
+    from harness.tasks import registry
 
     known = registry.tasks(args.tasks_dir)
     found = [known.suite(args.name)] if args.name else list(known.suites())

@@ -6,9 +6,9 @@ import hashlib
 import json
 from pathlib import Path
 
-from harness import registry
 from harness.errors import DataError
 from harness.files import environment
+from harness.tasks import registry
 from harness.types import Loaded, Part, TaskSpec
 
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.errors import UnknownName
-from harness.languages import is_language, matches
-from harness.registry import Registry
+from harness.tasks.languages import is_language, matches
+from harness.tasks.registry import Registry
 from harness.types import Part, TaskSpec
 
 UNKNOWN_TYPE = "Unknown"

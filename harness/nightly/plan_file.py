@@ -33,8 +33,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
-from harness import spec_file
-from harness.spec_file import Value
+from harness.tasks import strict_yaml
+from harness.tasks.strict_yaml import Value
 
 _T = TypeVar("_T")
 
@@ -171,7 +171,7 @@ def read(file: Path) -> Plan:
         SpecError: with every defect and its line.
     """
     file = file.expanduser().resolve()
-    root = spec_file.read(file)
+    root = strict_yaml.read(file)
     value = root.fields(("models",), _KEYS)
     folder = file.parent
 

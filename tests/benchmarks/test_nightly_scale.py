@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry, results
+from harness import results
 from harness.nightly import cells, entries, night
 from harness.records_json import to_json
+from harness.tasks import registry
 from harness.types import Record
 from tests import nights
 from tests.conftest import ROOT, environment

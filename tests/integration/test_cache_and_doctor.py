@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import models, registry, selfcheck
+from harness import models, selfcheck
+from harness.tasks import registry
 from harness.types import EncodeOptions
 from tests.encoders import Fake
 from tests.tiny import save_sentence_transformer, save_static

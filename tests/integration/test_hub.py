@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import harness as api
-from harness import registry
+from harness.tasks import registry
 from harness.types import Record
 from tests.conftest import bundled_folder, environment
 from tests.tiny import save_sentence_transformer

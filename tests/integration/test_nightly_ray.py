@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 
-from harness import corpus, measure, models, registry
+from harness import corpus, measure, models
 from harness.data import load
 from harness.errors import HarnessError
 from harness.nightly import night, shards, work
@@ -24,6 +24,7 @@ from harness.nightly.engine import Shard
 from harness.nightly.history import last
 from harness.nightly.plan_file import EngineOptions
 from harness.nightly.ray_engine import RayEngine
+from harness.tasks import registry
 from harness.types import EncodeOptions, Ranked
 from tests import nights
 from tests.conftest import ROOT, environment

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness import registry
+from harness.tasks import registry
 from tests.conftest import environment
 from tests.integration.test_readme import blocks, commands
 

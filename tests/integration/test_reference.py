@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 import harness
-from harness import registry, results
+from harness import results
+from harness.tasks import registry
 from harness.types import Record
 from tests.conftest import ROOT, bundled_folder
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import harness as api
-from harness import cells, data, measure, models, registry, results
+from harness import cells, data, measure, models, results
 from harness.errors import CellsFailed, DataError, ModelError
 from harness.models.baselines import Hashing
+from harness.tasks import registry
 from harness.types import Part, Record
 from tests.encoders import Fake
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import data, plan, registry
+from harness import data, plan
 from harness.data import mteb_bridge
 from harness.errors import DataError, UnknownName
 from harness.measure import measure
 from harness.models.baselines import Hashing
+from harness.tasks import registry
 from harness.types import Part, TaskSpec
 from tests.encoders import one_block
 from tests.oracle.mteb_tasks import plain, same

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 import harness
-from harness import encoding, models, registry
+from harness import encoding, models
 from harness.errors import ModelError
+from harness.tasks import registry
 from harness.types import Batching, EncodeOptions, Encoder, Role, Texts
 from tests.conftest import bundled_folder
 from tests.encoders import NO_PROMPT, one_block

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry
 from harness.leaderboard import board, index, scope, selection
+from harness.tasks import registry
 
 pytest.importorskip("mteb")
 

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import harness
-from harness import data, encoding, models, registry
+from harness import data, encoding, models
 from harness.evaluators import EVALUATORS, search
+from harness.tasks import registry
 from harness.types import (
     ClassificationSettings,
     Clustered,

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness import registry
+from harness.tasks import registry
 from harness.types import Part
 from tests.conftest import ROOT, environment
 from tests.oracle.mteb_tasks import same

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness import registry, task_settings
+from harness.tasks import registry
+from harness.tasks import settings as task_settings
 from harness.types import TaskSpec
 
 mteb = pytest.importorskip("mteb")

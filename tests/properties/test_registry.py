@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness import registry, spec_file
 from harness.errors import SpecError
-from harness.task_file import COLUMNS
-from harness.task_settings import SETTINGS, metrics_of
+from harness.tasks import registry, strict_yaml
+from harness.tasks.settings import SETTINGS, metrics_of
+from harness.tasks.task_file import COLUMNS
 from harness.types import (
     TASK_TYPES,
     BitextMiningSettings,
@@ -201,7 +201,7 @@ def test_absurd_nesting_is_refused_not_followed(folder: Path, opening: str) -> N
     path = folder / "Deep.yaml"
     path.write_text("name: Deep\nprompt: \n " + opening * 100_000, encoding="utf-8")
     with pytest.raises(SpecError, match=r"Deep\.yaml:\d+: "):
-        spec_file.read(path)
+        strict_yaml.read(path)
 
 
 @settings(deadline=None, max_examples=40)

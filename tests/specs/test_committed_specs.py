@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness import registry
+from harness.tasks import registry
 from harness.types import Part, TaskSpec
 
 ROOT = Path(__file__).parents[2]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import registry, task_settings
 from harness.errors import SpecError, UnknownName
+from harness.tasks import registry, settings
 from harness.types import TASK_TYPES, Part
 
 ROOT = Path(__file__).parents[2]
@@ -391,8 +391,8 @@ def test_a_train_split_can_be_merged(tmp_path: Path) -> None:
 def test_every_setting_can_be_read() -> None:
     """Each field of each settings class has a reader, so a new setting cannot be forgotten."""
     for type_ in TASK_TYPES:
-        for field in dataclasses.fields(task_settings.SETTINGS[type_]):
-            assert field.name in task_settings._BY_NAME or str(field.type) in task_settings._BY_ANNOTATION
+        for field in dataclasses.fields(settings.SETTINGS[type_]):
+            assert field.name in settings._BY_NAME or str(field.type) in settings._BY_ANNOTATION
 
 
 def test_unknown_names_come_with_suggestions() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 import harness
-from harness import registry
 from harness.cards import card_file, claims_of
 from harness.cards.specs import Specs
 from harness.cards.targets import Target, target_of
 from harness.cards.verify import Run, verify
 from harness.errors import CardError, UnknownName
+from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
 OWN = registry.tasks().get("GermanSTSBenchmark")

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from harness import registry
 from harness.errors import SpecError, UnknownName
 from harness.leaderboard import ranking, scope
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
+from harness.tasks import registry
 from harness.types import Part
 from tests import boards
 from tests.conftest import ROOT

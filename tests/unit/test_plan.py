@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import cells, models, registry, results
+from harness import cells, models, results
 from harness.errors import DataError, RecordError, UnknownName
 from harness.plan import Environment, Filters, Job, chosen, fingerprint, plan, results_folder
+from harness.tasks import registry
 from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec
 
 HASHING = models.resolve("baseline/hashing")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness import registry
 from harness.data.described import described
 from harness.errors import DataError, UnknownName
 from harness.proposal import MAIN_METRIC, Wanted, name_from, propose, propose_search
-from harness.task_file import SAFE_NAME
-from harness.task_settings import metrics_of
+from harness.tasks import registry
+from harness.tasks.settings import metrics_of
+from harness.tasks.task_file import SAFE_NAME
 from harness.types import TASK_TYPES, ClusteringSettings, STSSettings
 
 LEFT = ["a red car stands in the yard", "the cat sleeps", "two boys play chess", "rain is forecast for Monday"]

@@ -24,12 +24,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from harness import spec_file
 from harness.errors import SpecError, UnknownName
-from harness.languages import is_language, matches
-from harness.spec_file import Value
-from harness.task_file import file_name, load_file, plain, render
-from harness.task_settings import changed_settings
+from harness.tasks import strict_yaml
+from harness.tasks.languages import is_language, matches
+from harness.tasks.settings import changed_settings
+from harness.tasks.strict_yaml import Value
+from harness.tasks.task_file import file_name, load_file, plain, render
 from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
 
 __all__ = ["Registry", "fingerprint_of", "load_file", "render", "select_parts", "tasks"]
@@ -83,7 +83,7 @@ class Registry:
         found: dict[str, str] = {}
         for name in self.suite_names():
             with contextlib.suppress(SpecError):
-                for alias in spec_file.read(self.suite_files[name][0]).key("aliases").items("names"):
+                for alias in strict_yaml.read(self.suite_files[name][0]).key("aliases").items("names"):
                     found.setdefault(alias.label(), name)
         return found
 
@@ -180,7 +180,7 @@ def _subsets_called(name: str, task: TaskSpec) -> list[str]:
 
 
 def _bundled() -> Path:
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "_tasks", here.parent / "tasks"):  # an installed package, a checkout
         if folder.is_dir():
             return folder
@@ -208,7 +208,7 @@ def _one_file(kind: str, name: str, known: Mapping[str, tuple[Path, ...]]) -> Pa
 
 
 def _load_suite(path: Path, registry: Registry) -> Suite:
-    root = spec_file.read(path)
+    root = strict_yaml.read(path)
     value = root.fields(("name", "description", "tasks"), ("aliases", "notes", "recorded_only"))
     name, description, notes = file_name(value["name"], path), value["description"].text(), value["notes"].text()
     aliases = value["aliases"].labels("names") if value["aliases"].present else ()

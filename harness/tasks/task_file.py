@@ -34,10 +34,11 @@ from typing import Any, cast
 
 import yaml
 
-from harness import spec_file, task_settings
 from harness.errors import UnknownName
-from harness.languages import LANGUAGE
-from harness.spec_file import Value
+from harness.tasks import settings as task_settings
+from harness.tasks import strict_yaml
+from harness.tasks.languages import LANGUAGE
+from harness.tasks.strict_yaml import Value
 from harness.types import (
     TASK_TYPES,
     Mirror,
@@ -84,7 +85,7 @@ def load_file(path: str | Path) -> TaskSpec:
         SpecError: with every defect of the file, each as `FILE:LINE: message`.
     """
     path = Path(path)
-    root = spec_file.read(path)
+    root = strict_yaml.read(path)
     value = root.fields(_REQUIRED, _OPTIONAL)
     name = file_name(value["name"], path)
     type_ = cast(TaskType, value["type"].one_of(TASK_TYPES, "task type"))

@@ -1,0 +1,1 @@
+"""Tasks and suites by name: strict YAML, task files, suites, languages."""
