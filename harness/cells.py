@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness import answered, memory, models, results
 from harness.corpus import ShardHits, put_together, search_shard
-from harness.encoding import upkeep
+from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, HarnessError
 from harness.events import Event, Failure, in_order
 from harness.fields import Unscored
@@ -181,7 +181,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                 recording.append(_encode(job, part, opened, mine, environment, scoring))
                 yield from _recorded(recording, waiting=1)
         yield from _recorded(recording, waiting=0)
-    upkeep.evict()
+    cache_upkeep.evict()
 
 
 def compute(job: Job, part: Part, encoder: Encoder | Searcher, environment: Environment) -> Record:

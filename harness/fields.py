@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from harness import shaping
+from harness.encoding import transforms
 from harness.encoding.pipeline import known_sum
 from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, Shape, TaskSpec, Texts
 
@@ -97,4 +97,4 @@ class Fields:
             computed=embedded.computed,
         )
         counts.prompts[name] = prompt.text or None
-        return shaping.shaped(embedded.embeddings, self._shape)
+        return transforms.shaped(embedded.embeddings, self._shape)

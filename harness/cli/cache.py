@@ -34,16 +34,16 @@ def add(commands: Any) -> None:
 
 
 def _info(args: argparse.Namespace) -> int:
-    from harness.encoding import block_files, upkeep
+    from harness.encoding import cache_upkeep, vector_files
 
-    found = upkeep.usage()
+    found = cache_upkeep.usage()
     total = sum(one.bytes for one in found)
     if args.json:
         arguments.print_json(
             {
-                "folder": str(block_files.folder()),
+                "folder": str(vector_files.folder()),
                 "bytes": total,
-                "limit": upkeep.limit_bytes(),
+                "limit": cache_upkeep.limit_bytes(),
                 "namespaces": [one._asdict() for one in found],
             }
         )
@@ -67,35 +67,37 @@ def _info(args: argparse.Namespace) -> int:
     headers = ["model", "revision", "precision", "length", "batches", "prompt", "blocks", "MiB", "last used"]
     if rows:
         print(tabulate(rows, headers=headers, disable_numparse=True) + "\n")
-    print(f"{total / 2**30:.2f} of {upkeep.limit_bytes() / 2**30:.0f} GiB in {block_files.folder()}")
+    print(f"{total / 2**30:.2f} of {cache_upkeep.limit_bytes() / 2**30:.0f} GiB in {vector_files.folder()}")
     return 0
 
 
 def _clear(args: argparse.Namespace) -> int:
-    from harness.encoding import upkeep
+    from harness.encoding import cache_upkeep
     from harness.errors import HarnessError, UnknownName
 
     if args.to is not None and args.models:
         raise HarnessError("--to takes what was used longest ago, of all models; leave out the option or the models")
     if args.to is not None:
-        freed = upkeep.evict(int(args.to * 2**30))
+        freed = cache_upkeep.evict(int(args.to * 2**30))
     elif args.models:
-        found = upkeep.usage()
+        found = cache_upkeep.usage()
         known = list(dict.fromkeys(str(one.identity.get("model")) for one in found))
         for name in args.models:
             if name not in known:
                 raise UnknownName.of("model with kept embeddings", name, known)
-        freed = upkeep.clear(namespaces=[one.namespace for one in found if one.identity.get("model") in args.models])
+        freed = cache_upkeep.clear(
+            namespaces=[one.namespace for one in found if one.identity.get("model") in args.models]
+        )
     else:
-        freed = upkeep.clear()
+        freed = cache_upkeep.clear()
     print(f"{freed / 2**20:.1f} MiB freed")
     return 0
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from harness.encoding import upkeep
+    from harness.encoding import cache_upkeep
 
-    sound, broken = upkeep.verify()
+    sound, broken = cache_upkeep.verify()
     for file in broken:
         print(f"BROKEN, deleted: {file}")
     print(f"{sound} blocks are sound, {len(broken)} were broken")

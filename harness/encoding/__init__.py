@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from harness.encoding import batches, prompts, store
+from harness.encoding import batches, prompts, vector_cache
 from harness.encoding.pipeline import known_sum
 from harness.errors import EncodeError
 from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
@@ -73,7 +73,7 @@ def encode(
     identity = None if keep == "off" else encoder.identity(prompt=prompt, role=texts.role)
     namespace, keys, held = None, [], None
     if identity is not None and total:
-        namespace = store.Namespace(
+        namespace = vector_cache.Namespace(
             {**identity, "batching": batching}, dtype="float16" if keep == "float16" else "float32"
         )
         keys = _keys(distinct.texts, batching)
@@ -130,11 +130,11 @@ def _as_they_are(texts: Sequence[str]) -> batches.Unique:
 def _keys(texts: Sequence[str], batching: Batching) -> list[bytes]:
     """Store keys. In mteb's batches a vector belongs to a place in a list: its last bits depend on its neighbours."""
     if batching == "tokens":
-        return [store.key(text) for text in texts]
+        return [vector_cache.key(text) for text in texts]
     digest = hashlib.sha256()
     for text in texts:
-        digest.update(store.key(text))
-    return [store.key(digest.hexdigest(), str(place)) for place in range(len(texts))]
+        digest.update(vector_cache.key(text))
+    return [vector_cache.key(digest.hexdigest(), str(place)) for place in range(len(texts))]
 
 
 def _missing(texts: Sequence[str], batching: Batching, found: np.ndarray | None) -> list[Int64]:

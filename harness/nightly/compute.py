@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from harness import cells, models
-from harness.encoding import upkeep
+from harness.encoding import cache_upkeep
 from harness.errors import EncodeError, HarnessError
 from harness.items import get_items
 from harness.nightly.cells import Cell, as_job
@@ -74,7 +74,7 @@ class CellComputer:
     def _close(self) -> None:
         if self._encoder is not None:
             self._encoder.close()
-            upkeep.evict()
+            cache_upkeep.evict()
         self._encoder, self._broken, self._group = None, None, None
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import harness as api
-from harness.encoding import batches, store, upkeep
+from harness.encoding import batches, cache_upkeep, vector_cache
 from harness.models.direct import BertEncoder
 from harness.types import Record
 from tests.tiny import save_sentence_transformer
@@ -55,10 +55,10 @@ def corpus(tasks: Tasks) -> dict[str, Any]:
 
 def kept() -> Iterator[tuple[str, np.ndarray]]:
     """Every namespace in the store, and its vectors of the documents that it has."""
-    keys = [store.key(text(place)) for place in range(COUNT)]
-    for used in upkeep.usage():
+    keys = [vector_cache.key(text(place)) for place in range(COUNT)]
+    for used in cache_upkeep.usage():
         identity = {key: value for key, value in used.identity.items() if key not in ("dtype", "format")}
-        held = store.Namespace(identity).get(keys)
+        held = vector_cache.Namespace(identity).get(keys)
         yield used.namespace, held.rows[held.found]
 
 

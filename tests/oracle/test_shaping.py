@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from harness.encoding.transforms import shaped
 from harness.errors import EncodeError
-from harness.shaping import shaped
 from harness.types import PLAIN, Shape
 from tests.oracle.test_encoder import encode, opened, some_texts
 from tests.tiny import save_sentence_transformer

@@ -18,8 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness import encoding
-from harness.encoding import store, upkeep
-from harness.encoding.store import Namespace
+from harness.encoding import cache_upkeep, vector_cache
+from harness.encoding.vector_cache import Namespace
 from harness.files import environment
 from harness.models.direct import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
@@ -110,9 +110,9 @@ def test_every_single_value_counts(key: str) -> None:
 @given(st.text(), st.text())
 def test_two_texts_never_share_a_key(one: str, other: str) -> None:
     """Keys are 16 bytes, the same for the same text and different otherwise, lone surrogates included."""
-    assert len(store.key(one)) == 16
-    assert (store.key(one) == store.key(other)) == (one == other)
-    assert (store.key(one, other) == store.key(other, one)) == (one == other)
+    assert len(vector_cache.key(one)) == 16
+    assert (vector_cache.key(one) == vector_cache.key(other)) == (one == other)
+    assert (vector_cache.key(one, other) == vector_cache.key(other, one)) == (one == other)
 
 
 # --- any order of calls ----------------------------------------------------------------------------------------------
@@ -178,7 +178,7 @@ def block(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, bytes]:
 def put(namespace: Namespace) -> None:
     rows = np.array([vector_of(text) for text in TEXTS])
     tokens = np.arange(6, dtype=np.int32)
-    namespace.put([store.key(text) for text in TEXTS], rows, tokens=tokens, truncated=tokens > 2)
+    namespace.put([vector_cache.key(text) for text in TEXTS], rows, tokens=tokens, truncated=tokens > 2)
 
 
 @settings(max_examples=150, deadline=None)
@@ -194,7 +194,7 @@ def test_a_broken_byte_is_never_believed(block: tuple[str, bytes], data: st.Data
         namespace = Namespace(IDENTITY, root=root)
         (root / namespace.name).mkdir()
         (root / namespace.name / name).write_bytes(bytes(broken))
-        held = namespace.get([store.key(text) for text in TEXTS])
+        held = namespace.get([vector_cache.key(text) for text in TEXTS])
         for text, found, row, count, cut in zip(TEXTS, held.found, held.rows, held.tokens, held.truncated, strict=True):
             if found:
                 assert row.tolist() == vector_of(text).tolist()
@@ -202,7 +202,7 @@ def test_a_broken_byte_is_never_believed(block: tuple[str, bytes], data: st.Data
         start = 8 + int.from_bytes(content[:8], "little")
         assert place < start or not held.found.any()
         put(namespace)
-        assert namespace.get([store.key(text) for text in TEXTS]).found.all()
+        assert namespace.get([vector_cache.key(text) for text in TEXTS]).found.all()
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
@@ -244,7 +244,7 @@ def test_processes_write_one_store(tmp_path: Path) -> None:
         assert all(process.poll() is None for process in processes), [process.stderr for process in processes]
     (tmp_path / "go").touch()
     texts = [f"text {i}" for i in range(905)]
-    keys = [store.key(text) for text in texts]
+    keys = [vector_cache.key(text) for text in texts]
     expected = {model: np.array([vector_of(text, model) for text in texts]) for model in ("a", "b")}
     looked = 0
     while any(process.poll() is None for process in processes):
@@ -254,14 +254,14 @@ def test_processes_write_one_store(tmp_path: Path) -> None:
     assert looked > 0
     assert_right(tmp_path, keys, expected)
     assert all(Namespace({"model": model}, root=tmp_path).get(keys).found.all() for model in expected)
-    assert {one.identity["model"]: one.blocks for one in upkeep.usage(tmp_path)} == {"a": 90, "b": 90}
+    assert {one.identity["model"]: one.blocks for one in cache_upkeep.usage(tmp_path)} == {"a": 90, "b": 90}
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
     for file in tmp_path.rglob("namespace.json"):
         assert json.loads(file.read_text())["model"] in expected
 
 
 def assert_right(root: Path, keys: list[bytes], expected: Mapping[str, np.ndarray]) -> None:
-    assert upkeep.verify(root)[1] == []
+    assert cache_upkeep.verify(root)[1] == []
     for model, rows in expected.items():
         held = Namespace({"model": model}, root=root).get(keys)
         assert np.array_equal(held.rows[held.found], rows[held.found]) or not held.found.any()

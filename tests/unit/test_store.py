@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from harness import encoding
-from harness.encoding import block_files, store, upkeep
-from harness.encoding.store import Namespace
+from harness.encoding import cache_upkeep, vector_cache, vector_files
+from harness.encoding.vector_cache import Namespace
 from harness.types import Prompt, Texts
 from tests.encoders import NO_PROMPT, Fake
 
@@ -20,7 +20,7 @@ IDENTITY = {"model": "org/model", "revision": "1" * 40, "precision": "fp32", "pr
 
 
 def keys(*texts: str) -> list[bytes]:
-    return [store.key(text) for text in texts]
+    return [vector_cache.key(text) for text in texts]
 
 
 def rows(*values: float) -> np.ndarray:
@@ -77,8 +77,12 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert namespace.get([]).found.shape == (0,)
     assert not namespace.get(keys("a")).found.any()
     assert not (tmp_path / "none").exists()
-    assert (upkeep.usage(tmp_path), upkeep.verify(tmp_path), upkeep.clear(tmp_path)) == ([], (0, []), 0)
-    assert upkeep.evict(0, root=tmp_path / "none") == 0
+    assert (cache_upkeep.usage(tmp_path), cache_upkeep.verify(tmp_path), cache_upkeep.clear(tmp_path)) == (
+        [],
+        (0, []),
+        0,
+    )
+    assert cache_upkeep.evict(0, root=tmp_path / "none") == 0
 
 
 def test_the_identity_can_be_read(tmp_path: Path) -> None:
@@ -98,7 +102,7 @@ def test_float16(tmp_path: Path) -> None:
         namespace.put(texts, own, tokens=None, truncated=None)
         found[dtype] = namespace.get(texts).rows
         assert np.array_equal(found[dtype], namespace.as_stored(own))
-        sizes[dtype] = upkeep.usage(tmp_path / dtype)[0].bytes
+        sizes[dtype] = cache_upkeep.usage(tmp_path / dtype)[0].bytes
     assert np.array_equal(found["float32"], own)
     np.testing.assert_allclose(found["float16"], own, rtol=1e-3, atol=1e-7)
     assert not np.array_equal(found["float16"], own)
@@ -121,7 +125,7 @@ def test_a_truncated_block(tmp_path: Path) -> None:
         assert held.found.tolist() == [False, False, True], size
         assert held.rows[2].tolist() == [9, -9]
         file.write_bytes(whole[:size])
-        assert upkeep.verify(tmp_path) == (1, [str(file)])
+        assert cache_upkeep.verify(tmp_path) == (1, [str(file)])
         assert not file.exists()
 
 
@@ -183,8 +187,8 @@ def test_what_is_no_block(tmp_path: Path) -> None:
     (tmp_path / "README").write_text("mine")
     (tmp_path / namespace.name / "notes.txt").write_text("mine")
     assert namespace.get(keys("a")).found.all()
-    assert upkeep.verify(tmp_path) == (1, [])
-    assert upkeep.evict(0, root=tmp_path) > 0
+    assert cache_upkeep.verify(tmp_path) == (1, [])
+    assert cache_upkeep.evict(0, root=tmp_path) > 0
     assert (tmp_path / "README").exists()
     assert (tmp_path / namespace.name / "notes.txt").exists()
 
@@ -224,7 +228,7 @@ def test_nothing_is_kept_when_that_is_asked_for() -> None:
     """`off` writes nothing, and neither does a model that has no identity."""
     encode(Fake(IDENTITY), keep="off")
     encode(Fake(None))
-    assert not block_files.folder().exists()
+    assert not vector_files.folder().exists()
 
 
 def test_float16_gives_the_same_numbers_twice() -> None:
@@ -242,7 +246,7 @@ def test_numbers_that_float16_cannot_hold() -> None:
     fake = Fake(IDENTITY, rows=lambda texts: np.full((len(texts), 4), 70_000, dtype=np.float32))
     with pytest.raises(encoding.EncodeError, match="use --store float32"):
         encode(fake, keep="float16")
-    assert upkeep.usage() == []
+    assert cache_upkeep.usage() == []
     assert encode(fake).embeddings.max() == 70_000
 
 
@@ -292,7 +296,7 @@ def test_a_bad_vector_is_not_kept() -> None:
     fake = Fake(IDENTITY, rows=lambda block: np.full((len(block), 4), np.nan if len(block) < 2048 else 1, np.float32))
     with pytest.raises(encoding.EncodeError, match="NaN"):
         encode(fake, texts)
-    (kept,) = upkeep.usage()
+    (kept,) = cache_upkeep.usage()
     assert kept.blocks == 1
     assert encode(Fake(IDENTITY), texts).encoded == 3000 - 2048
 
@@ -304,7 +308,12 @@ def test_a_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     first, again = encode(Fake(IDENTITY)), encode(Fake(IDENTITY))
     assert (again.encoded, again.cached) == (50, 0)
     assert np.array_equal(first.embeddings, again.embeddings)
-    assert (upkeep.usage(), upkeep.verify(), upkeep.clear(), upkeep.evict(0)) == ([], (0, []), 0, 0)
+    assert (cache_upkeep.usage(), cache_upkeep.verify(), cache_upkeep.clear(), cache_upkeep.evict(0)) == (
+        [],
+        (0, []),
+        0,
+        0,
+    )
 
 
 def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +324,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(os, "fsync", full)
     assert encode(Fake(IDENTITY)).encoded == 50
-    assert [path for path in block_files.folder().rglob("*") if path.is_file() and path.name != "namespace.json"] == []
+    assert [path for path in vector_files.folder().rglob("*") if path.is_file() and path.name != "namespace.json"] == []
 
 
 # --- room ------------------------------------------------------------------------------------------------------------
@@ -337,8 +346,8 @@ def test_eviction_takes_the_least_recently_used(tmp_path: Path) -> None:
     """The blocks used longest ago go, of whatever namespace, no more of them than the limit asks for."""
     files = aged(tmp_path, 6)
     size = files[0].stat().st_size
-    assert upkeep.evict(6 * size, root=tmp_path) == 0
-    assert upkeep.evict(4 * size + 1, root=tmp_path) == 2 * size
+    assert cache_upkeep.evict(6 * size, root=tmp_path) == 0
+    assert cache_upkeep.evict(4 * size + 1, root=tmp_path) == 2 * size
     assert [file.exists() for file in files] == [False, False, True, True, True, True]
 
 
@@ -346,7 +355,7 @@ def test_reading_is_using(tmp_path: Path) -> None:
     """A block that was read outlives those that were not, however old it is."""
     files = aged(tmp_path, 4)
     assert Namespace({**IDENTITY, "prompt": "0"}, root=tmp_path).get(keys("text 0")).found.all()
-    upkeep.evict(files[0].stat().st_size, root=tmp_path)
+    cache_upkeep.evict(files[0].stat().st_size, root=tmp_path)
     assert [file.exists() for file in files] == [True, False, False, False]
 
 
@@ -354,7 +363,7 @@ def test_checking_is_not_using(tmp_path: Path) -> None:
     """`verify` reads every block and leaves the order in which they will go as it is."""
     files = aged(tmp_path, 3)
     before = [file.stat().st_mtime for file in files]
-    assert upkeep.verify(tmp_path) == (3, [])
+    assert cache_upkeep.verify(tmp_path) == (3, [])
     assert [file.stat().st_mtime for file in files] == before
 
 
@@ -364,11 +373,11 @@ def test_the_store_stays_under_its_limit_while_it_is_written(tmp_path: Path, mon
     put(namespace, "probe")
     size = blocks(tmp_path)[0].stat().st_size
     monkeypatch.setenv("HARNESS_STORE_GIB", str(20.5 * size / 2**30))
-    assert upkeep.limit_bytes() == int(20.5 * size)
+    assert cache_upkeep.limit_bytes() == int(20.5 * size)
     for place in range(127):
         put(namespace, f"text {place}")
         assert len(blocks(tmp_path)) < 20 + 64 + 1
-    assert sum(file.stat().st_size for file in blocks(tmp_path)) <= upkeep.limit_bytes()
+    assert sum(file.stat().st_size for file in blocks(tmp_path)) <= cache_upkeep.limit_bytes()
     assert namespace.get(keys("text 126")).found.all()
 
 
@@ -376,7 +385,7 @@ def test_the_store_stays_under_its_limit_while_it_is_written(tmp_path: Path, mon
 def test_the_limit(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """20 GiB unless the variable says another number."""
     monkeypatch.setenv("HARNESS_STORE_GIB", value)
-    assert upkeep.limit_bytes() == 20 * 2**30
+    assert cache_upkeep.limit_bytes() == 20 * 2**30
 
 
 def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
@@ -387,7 +396,7 @@ def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
     old.write_bytes(b"half")
     fresh.write_bytes(b"half")
     os.utime(old, (1_000_000,) * 2)
-    upkeep.evict(root=tmp_path)
+    cache_upkeep.evict(root=tmp_path)
     assert (old.exists(), fresh.exists()) == (False, True)
     assert namespace.get(keys("a")).found.all()
 
@@ -400,14 +409,14 @@ def test_usage_and_clear(tmp_path: Path) -> None:
     put(other, "c")
     for file in blocks(tmp_path / one.name):
         os.utime(file, (1_000_000,) * 2)
-    newer, older = upkeep.usage(tmp_path)
+    newer, older = cache_upkeep.usage(tmp_path)
     assert (newer.namespace, newer.identity["model"], newer.blocks) == (other.name, "org/other", 1)
     assert (older.namespace, older.blocks, older.used) == (one.name, 2, 1_000_000)
     assert older.bytes == sum(file.stat().st_size for file in blocks(tmp_path / one.name))
-    assert upkeep.clear(tmp_path, namespaces=[one.name]) >= older.bytes
+    assert cache_upkeep.clear(tmp_path, namespaces=[one.name]) >= older.bytes
     assert not (tmp_path / one.name).exists()
     assert other.get(keys("c")).found.all()
-    upkeep.clear(tmp_path)
+    cache_upkeep.clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -417,12 +426,17 @@ def test_a_namespace_that_cannot_be_read(tmp_path: Path) -> None:
     put(namespace, "a")
     for content in ("{", "[]", "\xff"):
         (tmp_path / namespace.name / "namespace.json").write_text(content, encoding="latin-1")
-        (found,) = upkeep.usage(tmp_path)
+        (found,) = cache_upkeep.usage(tmp_path)
         assert (found.identity, found.blocks) == ({}, 1)
     assert namespace.get(keys("a")).found.all()
 
 
 def test_a_namespace_that_another_process_removes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever goes through the whole store meets a folder that has just gone as an empty one."""
-    monkeypatch.setattr(block_files, "namespaces", lambda root: [tmp_path / "gone"])
-    assert (upkeep.usage(), upkeep.verify(), upkeep.clear(), upkeep.evict(0)) == ([], (0, []), 0, 0)
+    monkeypatch.setattr(vector_files, "namespaces", lambda root: [tmp_path / "gone"])
+    assert (cache_upkeep.usage(), cache_upkeep.verify(), cache_upkeep.clear(), cache_upkeep.evict(0)) == (
+        [],
+        (0, []),
+        0,
+        0,
+    )

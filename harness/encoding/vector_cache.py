@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.encoding import block_files, upkeep
+from harness.encoding import cache_upkeep, vector_files
 from harness.files import environment
 
 if TYPE_CHECKING:
@@ -65,10 +65,10 @@ class Namespace:
     def __init__(
         self, identity: Mapping[str, Any], *, dtype: Literal["float32", "float16"] = "float32", root: Path | None = None
     ) -> None:
-        self.identity = {**identity, "dtype": dtype, "format": block_files.FORMAT}
+        self.identity = {**identity, "dtype": dtype, "format": vector_files.FORMAT}
         self.name = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:32]
         self._dtype = dtype
-        self._root = root or block_files.folder()
+        self._root = root or vector_files.folder()
         self._folder = self._root / self.name
         self._blocks: dict[str, NDArray[np.void]] = {}
         self._written = 0
@@ -82,7 +82,7 @@ class Namespace:
             return held
         order = np.argsort(wanted["high"])
         ordered = wanted[order]
-        for name in sorted(file.stem for file in self._folder.glob(f"*{block_files.SUFFIX}")):
+        for name in sorted(file.stem for file in self._folder.glob(f"*{vector_files.SUFFIX}")):
             block_keys = self._keys(name)
             if block_keys is None or not missing.any():
                 continue
@@ -91,8 +91,8 @@ class Namespace:
             fresh = missing[places]
             if not fresh.any():
                 continue
-            file = self._folder / f"{name}{block_files.SUFFIX}"
-            block = block_files.sound(file)
+            file = self._folder / f"{name}{vector_files.SUFFIX}"
+            block = vector_files.sound(file)
             if block is None:
                 self._blocks.pop(name, None)
                 continue
@@ -120,15 +120,15 @@ class Namespace:
             "tokens": np.full(count, -1, np.int32) if tokens is None else tokens.astype(np.int32),
             "truncated": np.full(count, -1, np.int8) if truncated is None else truncated.astype(np.int8),
         }
-        digest = block_files.digest(self.name, tensors)
-        content = save(tensors, metadata={"namespace": self.name, "format": str(block_files.FORMAT)})
+        digest = vector_files.digest(self.name, tensors)
+        content = save(tensors, metadata={"namespace": self.name, "format": str(vector_files.FORMAT)})
         with contextlib.suppress(OSError):
             if not (self._folder / "namespace.json").is_file():
                 environment.keep(self._folder / "namespace.json", json.dumps(self.identity, indent=1, sort_keys=True))
-            block_files.write(self._folder / f"{digest}{block_files.SUFFIX}", content)
+            vector_files.write(self._folder / f"{digest}{vector_files.SUFFIX}", content)
             self._written += 1
             if self._written % _EVICT_EVERY == 0:
-                upkeep.evict(root=self._root)
+                cache_upkeep.evict(root=self._root)
 
     def as_stored(self, rows: Float32) -> Float32:
         """`rows` as they will come back from the store, so that the first run gives the numbers of the second.
@@ -141,7 +141,7 @@ class Namespace:
     def _keys(self, name: str) -> NDArray[np.void] | None:
         """The keys of a block, read once, in order of the file."""
         if name not in self._blocks:
-            keys = (block_files.opened(self._folder / f"{name}{block_files.SUFFIX}", only="keys") or {}).get("keys")
+            keys = (vector_files.opened(self._folder / f"{name}{vector_files.SUFFIX}", only="keys") or {}).get("keys")
             if keys is None or keys.dtype != np.uint8 or keys.shape[1:] != (16,):
                 return None
             self._blocks[name] = _as_bytes(keys)

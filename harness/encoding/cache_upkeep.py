@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.encoding import block_files
+from harness.encoding import vector_files
 
 _STALE_SECONDS = 24 * 3600
 DEFAULT_GIB = 20.0
@@ -38,12 +38,12 @@ def limit_bytes() -> int:
 def usage(root: Path | None = None) -> list[Usage]:
     """Every namespace on disk, most recently used first."""
     found = []
-    for path in block_files.namespaces(root or block_files.folder()):
+    for path in vector_files.namespaces(root or vector_files.folder()):
         try:
             identity = json.loads((path / "namespace.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             identity = {}
-        states = [state for file in path.glob(f"*{block_files.SUFFIX}") if (state := block_files.state(file))]
+        states = [state for file in path.glob(f"*{vector_files.SUFFIX}") if (state := vector_files.state(file))]
         if states:
             size, used = sum(state.st_size for state in states), max(state.st_mtime for state in states)
             found.append(Usage(path.name, identity if isinstance(identity, dict) else {}, len(states), size, used))
@@ -53,9 +53,9 @@ def usage(root: Path | None = None) -> list[Usage]:
 def verify(root: Path | None = None) -> tuple[int, list[str]]:
     """Check every block against its name: how many are sound, and the files that are not (they are removed)."""
     sound, broken = 0, []
-    for path in block_files.namespaces(root or block_files.folder()):
-        for file in sorted(path.glob(f"*{block_files.SUFFIX}")):
-            if block_files.sound(file) is None:
+    for path in vector_files.namespaces(root or vector_files.folder()):
+        for file in sorted(path.glob(f"*{vector_files.SUFFIX}")):
+            if vector_files.sound(file) is None:
                 broken.append(str(file))
             else:
                 sound += 1
@@ -65,11 +65,11 @@ def verify(root: Path | None = None) -> tuple[int, list[str]]:
 def clear(root: Path | None = None, *, namespaces: Sequence[str] | None = None) -> int:
     """Remove all blocks, or those of some namespaces; the bytes that came free."""
     freed = 0
-    for path in block_files.namespaces(root or block_files.folder()):
+    for path in vector_files.namespaces(root or vector_files.folder()):
         if namespaces is not None and path.name not in namespaces:
             continue
-        for file in block_files.files(path):
-            state = block_files.state(file)
+        for file in vector_files.files(path):
+            state = vector_files.state(file)
             with contextlib.suppress(OSError):
                 file.unlink()
                 freed += state.st_size if state else 0
@@ -85,12 +85,12 @@ def evict(limit: int | None = None, *, root: Path | None = None) -> int:
     """
     limit = limit_bytes() if limit is None else limit
     files: list[tuple[float, int, Path]] = []
-    for path in block_files.namespaces(root or block_files.folder()):
-        for file in block_files.files(path):
-            state = block_files.state(file)
+    for path in vector_files.namespaces(root or vector_files.folder()):
+        for file in vector_files.files(path):
+            state = vector_files.state(file)
             if state is None:
                 continue
-            if file.suffix == block_files.SUFFIX and not file.name.startswith("."):
+            if file.suffix == vector_files.SUFFIX and not file.name.startswith("."):
                 files.append((state.st_mtime, state.st_size, file))
             elif file.name.startswith(".") and time.time() - state.st_mtime > _STALE_SECONDS:
                 with contextlib.suppress(OSError):
