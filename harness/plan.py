@@ -14,7 +14,7 @@ from harness import models, results
 from harness.errors import HarnessError, UnknownName
 from harness.files import digests
 from harness.files.environment import results_folder as results_folder
-from harness.models import catalog
+from harness.models import prompt_catalog
 from harness.tasks import registry
 from harness.types import (
     PLAIN,
@@ -293,7 +293,7 @@ def fingerprint(
     content: dict[str, Any] = {
         "protocol": PROTOCOL,
         "model": [model.name, model.revision, model.trust_remote_code],
-        "prompts": catalog.prompts(model.name) if model.origin == "hub" else None,
+        "prompts": prompt_catalog.prompts(model.name) if model.origin == "hub" else None,
         "precision": precision,
         "max_length": max_length,
         **(task_content(task) if of_task is None else of_task),

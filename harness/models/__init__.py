@@ -67,7 +67,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
 
         return baselines.BM25() if spec.name.endswith("bm25") else baselines.Hashing()
     if spec.function is not None:
-        from harness.models.function import FunctionEncoder
+        from harness.models.python_callable import FunctionEncoder
 
         return FunctionEncoder(spec.function)
     encoder = _direct(spec, options)
@@ -82,12 +82,12 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
 
 def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
     """The model run by our own code, where it is of a shape that this code computes; else None."""
-    from harness.models import saved
+    from harness.models import saved_modules
 
     if spec.trust_remote_code:
         return None
     folder = hub.settings(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
-    model = None if folder is None else saved.read(folder)
+    model = None if folder is None else saved_modules.read(folder)
     if folder is None or model is None:
         return None
     weights = (model.module / "model.safetensors").relative_to(folder).as_posix()
@@ -96,7 +96,7 @@ def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
     plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
     try:
         if model.kind == "bert":
-            from harness.models.direct import BertEncoder
+            from harness.models.bert_encoder import BertEncoder
 
             return BertEncoder(spec, options, model)
         if plain:

@@ -19,9 +19,9 @@ import numpy as np
 from harness import hub
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError, first_line
-from harness.models import catalog, lanes
+from harness.models import forward_threads, prompt_catalog
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
-from harness.models.identity import identity
+from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ class SentenceTransformerEncoder:
                 _shorten(copy, options.max_length, name=spec.name)
         self._max_length = _max_length(self._model)
         dimensions = self._model.get_embedding_dimension()
-        self._budget = options.batch_tokens or lanes.budget(self._devices[0], dimensions=dimensions or 1024)
-        known = catalog.prompts(spec.name) if spec.origin == "hub" else None
+        self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
+        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="sentence-transformers",
             device=",".join(str(device) for device in self._devices),
@@ -94,8 +94,8 @@ class SentenceTransformerEncoder:
         return pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=lanes.lanes(forward, self._devices, exact=exact or self._one_lane),
-            is_out_of_memory=lanes.is_out_of_memory,
+            lanes=forward_threads.lanes(forward, self._devices, exact=exact or self._one_lane),
+            is_out_of_memory=forward_threads.is_out_of_memory,
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:

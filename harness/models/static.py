@@ -13,9 +13,9 @@ import numpy as np
 
 from harness.encoding import pipeline
 from harness.evaluators.similarity import paired
-from harness.models import catalog
-from harness.models.identity import identity
-from harness.models.saved import Saved
+from harness.models import prompt_catalog
+from harness.models.saved_modules import Saved
+from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class StaticEncoder:
         self._tokenizer.no_padding()
         self._rows = _rows(model)
         self._normalize = model.normalize
-        known = catalog.prompts(spec.name) if spec.origin == "hub" else None
+        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="harness",
             device="cpu",

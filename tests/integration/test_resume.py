@@ -12,7 +12,7 @@ import pytest
 
 import harness as api
 from harness.encoding import batches, cache_upkeep, vector_cache
-from harness.models.direct import BertEncoder
+from harness.models.bert_encoder import BertEncoder
 from harness.types import Record
 from tests.tiny import save_sentence_transformer
 
@@ -25,7 +25,7 @@ BLOCK = batches._BLOCK_TEXTS
 COUNTED = """
 import os, sys, time
 from harness import cli
-from harness.models.direct import BertEncoder
+from harness.models.bert_encoder import BertEncoder
 
 forward, log = BertEncoder._forward, os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import yaml
 
-from harness.models import catalog
+from harness.models import prompt_catalog
 
-CATALOG = Path(catalog.__file__).with_name("catalog.yaml")
+CATALOG = Path(prompt_catalog.__file__).with_name("catalog.yaml")
 
 
 def test_the_catalog_equals_mteb() -> None:
@@ -32,5 +32,5 @@ def test_the_catalog_equals_mteb() -> None:
 
 def test_lookup() -> None:
     """A known model gives its prompts by role, an unknown one None."""
-    assert catalog.prompts("intfloat/e5-small-v2") == {"query": "query: ", "document": "passage: "}
-    assert catalog.prompts("nobody/nothing") is None
+    assert prompt_catalog.prompts("intfloat/e5-small-v2") == {"query": "query: ", "document": "passage: "}
+    assert prompt_catalog.prompts("nobody/nothing") is None

@@ -21,7 +21,7 @@ from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache
 from harness.encoding.vector_cache import Namespace
 from harness.files import environment
-from harness.models.direct import identity
+from harness.models.bert_encoder import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
 from tests.conftest import ROOT
 from tests.conftest import environment as process_environment

@@ -11,7 +11,7 @@ import pytest
 
 from harness import models
 from harness.errors import ModelError, UnknownName
-from harness.models.function import FunctionEncoder
+from harness.models.python_callable import FunctionEncoder
 from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, Shape
 from tests.encoders import one_block
 

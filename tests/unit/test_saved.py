@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from harness.models import saved
+from harness.models import saved_modules
 
 Files = dict[str, Any]
 
@@ -69,14 +69,14 @@ def module(place: int, **values: Any) -> Callable[[Files], Any]:
 
 def test_a_bert(tmp_path: Path) -> None:
     """Transformer, mean pooling, unit length: everything that our code needs to know."""
-    found = saved.read(write(tmp_path, BERT))
+    found = saved_modules.read(write(tmp_path, BERT))
     assert found is not None
     assert (found.kind, found.pooling, found.normalize, found.max_length) == ("bert", "mean", True, 256)
     assert (found.folder, found.module) == (tmp_path, tmp_path)
     assert (found.prompts, found.default_prompt, found.similarity) == ({"query": "", "document": ""}, None, "cosine")
     assert found.config == BERT["config.json"]
-    assert saved.longest(found.config) == 512
-    assert saved.padding(found.config) is None
+    assert saved_modules.longest(found.config) == 512
+    assert saved_modules.padding(found.config) is None
 
 
 SAME: dict[str, tuple[Callable[[Files], Any], dict[str, Any]]] = {
@@ -112,7 +112,7 @@ SAME: dict[str, tuple[Callable[[Files], Any], dict[str, Any]]] = {
 def test_what_it_may_vary(tmp_path: Path, case: str) -> None:
     """What differs from model to model within the shape is read."""
     change, expected = SAME[case]
-    found = saved.read(write(tmp_path, changed(change)))
+    found = saved_modules.read(write(tmp_path, changed(change)))
     assert found is not None
     assert {key: getattr(found, key) for key in expected} == expected
 
@@ -121,8 +121,8 @@ def test_what_it_may_vary(tmp_path: Path, case: str) -> None:
 def test_positions_of_roberta(kind: str) -> None:
     """RoBERTa and its kin take two tokens fewer than they have positions, and count from behind padding."""
     config = {"model_type": kind, "max_position_embeddings": 514, "pad_token_id": 1}
-    assert saved.longest(config) == 512
-    assert saved.padding(config) == 1
+    assert saved_modules.longest(config) == 512
+    assert saved_modules.padding(config) == 1
 
 
 DEVIATIONS: dict[str, Callable[[Files], Any]] = {
@@ -183,16 +183,16 @@ DEVIATIONS: dict[str, Callable[[Files], Any]] = {
 @pytest.mark.parametrize("case", DEVIATIONS)
 def test_what_deviates_is_left_to_sentence_transformers(tmp_path: Path, case: str) -> None:
     """However small the difference, the model is not one of ours."""
-    assert saved.read(write(tmp_path, changed(DEVIATIONS[case]))) is None
+    assert saved_modules.read(write(tmp_path, changed(DEVIATIONS[case]))) is None
 
 
 def test_static_embeddings(tmp_path: Path) -> None:
     """One module, with or without unit length; there is no maximum length."""
-    found = saved.read(write(tmp_path / "plain", STATIC))
+    found = saved_modules.read(write(tmp_path / "plain", STATIC))
     assert found is not None
     assert (found.kind, found.normalize, found.max_length) == ("static", False, None)
     assert found.module == tmp_path / "plain" / "0_StaticEmbedding"
-    normalized = saved.read(
+    normalized = saved_modules.read(
         write(tmp_path / "unit", changed(lambda files: files["modules.json"].append(NORMALIZE), STATIC))
     )
     assert normalized is not None
@@ -200,9 +200,9 @@ def test_static_embeddings(tmp_path: Path) -> None:
     dense = changed(
         lambda files: files["modules.json"].append({**NORMALIZE, "type": "sentence_transformers.x.Dense"}), STATIC
     )
-    assert saved.read(write(tmp_path / "dense", dense)) is None
+    assert saved_modules.read(write(tmp_path / "dense", dense)) is None
 
 
 def test_no_folder(tmp_path: Path) -> None:
     """Nothing there is nothing of ours."""
-    assert saved.read(tmp_path / "none") is None
+    assert saved_modules.read(tmp_path / "none") is None

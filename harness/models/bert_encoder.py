@@ -13,11 +13,11 @@ import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import bert, catalog, lanes
+from harness.models import bert_forward, forward_threads, prompt_catalog
+from harness.models.bert_tokenizer import tokens
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
-from harness.models.identity import identity
-from harness.models.saved import Saved, longest
-from harness.models.tokens import tokens
+from harness.models.saved_modules import Saved, longest
+from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:
@@ -51,11 +51,13 @@ class BertEncoder:
         self._tokenizer, self._padding, limit = tokens(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)
-        self._copies, parameters = bert.load(model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices)
+        self._copies, parameters = bert_forward.load(
+            model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices
+        )
         self._at = dict(zip(self._devices, self._copies, strict=True))
         dimensions = self._copies[0].dimensions
-        self._budget = options.batch_tokens or lanes.budget(self._devices[0], dimensions=dimensions)
-        known = catalog.prompts(spec.name) if spec.origin == "hub" else None
+        self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions)
+        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="harness",
             device=",".join(str(device) for device in self._devices),
@@ -91,8 +93,8 @@ class BertEncoder:
         return pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=lanes.lanes(self._forward, self._devices, exact=exact),
-            is_out_of_memory=lanes.is_out_of_memory,
+            lanes=forward_threads.lanes(self._forward, self._devices, exact=exact),
+            is_out_of_memory=forward_threads.is_out_of_memory,
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.models import saved
+from harness.models import saved_modules
 
 if TYPE_CHECKING:
     import torch
@@ -63,7 +63,7 @@ class Bert:
 
         self._pooling, self._normalize = pooling, normalize
         self._heads, self._eps = int(config["num_attention_heads"]), float(config.get("layer_norm_eps", 1e-12))
-        self._padding = saved.padding(config)
+        self._padding = saved_modules.padding(config)
         found = [name for name in _PREFIXES if f"{name}embeddings.word_embeddings.weight" in weights]
         prefix = found[0] if found else ""
 
@@ -144,7 +144,7 @@ class Bert:
         return query, key, value
 
 
-def load(model: saved.Saved, *, dtype: torch.dtype, devices: list[torch.device]) -> tuple[list[Bert], int]:
+def load(model: saved_modules.Saved, *, dtype: torch.dtype, devices: list[torch.device]) -> tuple[list[Bert], int]:
     """One copy of the model for each device, and the number of its parameters.
 
     Raises:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.models.saved import Saved, read_json
+from harness.models.saved_modules import Saved, read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
