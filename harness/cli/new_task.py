@@ -14,8 +14,8 @@ from harness.cli import arguments
 from harness.errors import DataError, SpecError, UnknownName
 
 if TYPE_CHECKING:
+    from harness.data.spec_proposal import Proposal, Wanted
     from harness.data.tables import Filed, Table
-    from harness.proposal import Proposal, Wanted
 
 _MODEL = "baseline/hashing"
 
@@ -84,14 +84,14 @@ def _languages(value: str) -> tuple[str, ...]:
 
 
 def _new(args: argparse.Namespace) -> int:
-    from harness.data import local
+    from harness.data import local_tables
     from harness.tasks import registry
 
     wanted, source = _wanted(args), Path(args.source)
     written: dict[Path, str] = {}
     if args.trec_qrels or args.trec_run:
         proposal, written = _from_trec(source, args, wanted)
-    elif source.is_dir() and {"corpus", "queries"} & local.tables_in(source).keys():
+    elif source.is_dir() and {"corpus", "queries"} & local_tables.tables_in(source).keys():
         proposal = _proposed_search(_search_in(source), wanted)
     else:
         proposal = _proposed(source, wanted)
@@ -104,7 +104,7 @@ def _new(args: argparse.Namespace) -> int:
 
 
 def _wanted(args: argparse.Namespace) -> Wanted:
-    from harness.proposal import Wanted, name_from
+    from harness.data.spec_proposal import Wanted, name_from
 
     source = Path(args.source)
     if not source.exists():
@@ -147,10 +147,13 @@ def _check_name(name: str) -> None:
 
 def _proposed(source: Path, wanted: Wanted) -> Proposal:
     """The proposal for a table, or for the tables of a folder; all of it is read and checked."""
-    from harness import data, proposal
-    from harness.data import local
+    from harness import data
+    from harness.data import local_tables
+    from harness.data import spec_proposal as proposal
 
-    tables = _splits_of(local.tables_in(source), source) if source.is_dir() else {"test": local.parsed(source)}
+    tables = (
+        _splits_of(local_tables.tables_in(source), source) if source.is_dir() else {"test": local_tables.parsed(source)}
+    )
     for table in tables.values():
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: holds no rows; expected at least one")
@@ -161,8 +164,8 @@ def _proposed(source: Path, wanted: Wanted) -> Proposal:
 
 
 def _splits_of(found: dict[str, Path], folder: Path) -> dict[str, Filed]:
-    from harness.data import local
-    from harness.proposal import EXPECTED, SPLITS
+    from harness.data import local_tables
+    from harness.data.spec_proposal import EXPECTED, SPLITS
 
     if not found or not found.keys() <= {*SPLITS}:
         names = ", ".join(path.name for path in found.values()) or "no data file"
@@ -170,15 +173,15 @@ def _splits_of(found: dict[str, Path], folder: Path) -> dict[str, Filed]:
             f"{folder}: found {names}; expected files called {', '.join(SPLITS)} (.jsonl, .csv, .tsv or .parquet), "
             f"or corpus, queries and qrels; or name one file. Their columns: {EXPECTED}"
         )
-    return {name: local.parsed(found[name]) for name in SPLITS if name in found}
+    return {name: local_tables.parsed(found[name]) for name in SPLITS if name in found}
 
 
 def _search_in(folder: Path) -> _Search:
     """Corpus, queries, the judgements of every split, and candidates if there are any."""
-    from harness.data import local
+    from harness.data import local_tables
 
-    found = local.tables_in(folder)
-    below = local.tables_in(folder / "qrels") if (folder / "qrels").is_dir() else {}
+    found = local_tables.tables_in(folder)
+    below = local_tables.tables_in(folder / "qrels") if (folder / "qrels").is_dir() else {}
     judged = below or ({"test": found["qrels"]} if "qrels" in found else {})
     missing = [name for name in ("corpus", "queries") if name not in found] + ([] if judged else ["qrels"])
     if missing:
@@ -189,16 +192,16 @@ def _search_in(folder: Path) -> _Search:
     if below and "qrels" in found:
         raise DataError(f"{folder}: both {found['qrels'].name} and the folder qrels exist; keep one")
     tables: dict[str, Table] = {
-        name: local.parsed(found[name]) for name in ("corpus", "queries", "candidates") if name in found
+        name: local_tables.parsed(found[name]) for name in ("corpus", "queries", "candidates") if name in found
     }
-    qrels: dict[str, Table] = {split: local.parsed(path) for split, path in judged.items()}
+    qrels: dict[str, Table] = {split: local_tables.parsed(path) for split, path in judged.items()}
     return _Search(tables, qrels, shared_queries=bool(below))
 
 
 def _proposed_search(search: _Search, wanted: Wanted) -> Proposal:
     """The proposal, if the tables fit together."""
-    from harness import proposal
-    from harness.data import columns
+    from harness.data import rows_to_gold
+    from harness.data import spec_proposal as proposal
 
     corpus, queries, candidates = (search.tables.get(name) for name in ("corpus", "queries", "candidates"))
     assert corpus is not None
@@ -206,45 +209,47 @@ def _proposed_search(search: _Search, wanted: Wanted) -> Proposal:
     greatest = 0
     for split, qrels in search.qrels.items():
         where = f"{wanted.name} {split}"
-        judged = columns.ranked(corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries)
+        judged = rows_to_gold.ranked(
+            corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries
+        )
         if candidates is not None:
-            columns.with_candidates(judged, candidates, where=f"{where}, candidates")
+            rows_to_gold.with_candidates(judged, candidates, where=f"{where}, candidates")
         greatest = max(greatest, *(score for docs in judged.gold.qrels.values() for score in docs.values()))
     return proposal.propose_search(list(search.qrels), wanted, candidates=candidates is not None, greatest=greatest)
 
 
 def _from_trec(folder: Path, args: argparse.Namespace, wanted: Wanted) -> tuple[Proposal, dict[Path, str]]:
     """The proposal for a folder with judgements or a run in TREC's form, and the files to write: path -> text."""
-    from harness.data import local, trec
+    from harness.data import local_tables, trec_files
 
     if not folder.is_dir():
         raise UnknownName(f"--from {folder}: expected the folder with corpus and queries")
     written: dict[Path, str] = {}
     if args.trec_qrels:
-        found = local.tables_in(folder)
+        found = local_tables.tables_in(folder)
         for name in ("corpus", "queries"):
             if name not in found:
                 raise DataError(f"{folder}: no {name}.jsonl (or .csv, .tsv, .parquet); the qrels need both")
-        qrels = trec.qrels(Path(args.trec_qrels))
+        qrels = trec_files.qrels(Path(args.trec_qrels))
         target = folder / "qrels" / f"{args.split}.tsv"
         _check_free([folder / "qrels", folder / "qrels" / args.split], target)
-        written[target] = trec.as_tsv(qrels)
-        tables: dict[str, Table] = {name: local.parsed(found[name]) for name in ("corpus", "queries")}
+        written[target] = trec_files.as_tsv(qrels)
+        tables: dict[str, Table] = {name: local_tables.parsed(found[name]) for name in ("corpus", "queries")}
         search = _Search(tables, {args.split: qrels}, shared_queries=True)
     else:
         search = _search_in(folder)
     if args.trec_run:
         target = folder / "candidates.jsonl"
         _check_free([folder / "candidates"], target)
-        search.tables["candidates"] = trec.run(Path(args.trec_run))
-        written[target] = trec.as_jsonl(search.tables["candidates"])
+        search.tables["candidates"] = trec_files.run(Path(args.trec_run))
+        written[target] = trec_files.as_jsonl(search.tables["candidates"])
     return _proposed_search(search, wanted), written
 
 
 def _check_free(stems: Sequence[Path], target: Path) -> None:
-    from harness.data import local
+    from harness.data import local_tables
 
-    for path in (path for stem in stems for path in local.tables_called(stem)):
+    for path in (path for stem in stems for path in local_tables.tables_called(stem)):
         raise UnknownName(f"{path} exists, and {target} would contradict it; move it away or choose another --split")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
     """Print the plan; the exit status."""
-    from harness.data.estimate import estimate
+    from harness.data.size_estimate import estimate
 
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)

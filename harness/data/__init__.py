@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import PurePath
 
-from harness.data import columns, layouts, seen
-from harness.data.columns import Table
-from harness.data.limit import limit
+from harness.data import layouts, revision_check, rows_to_gold
+from harness.data.quick_sample import limit
+from harness.data.rows_to_gold import Table
 from harness.data.tables import Filed
 from harness.errors import DataError
 from harness.types import (
@@ -38,7 +38,7 @@ def load(task: TaskSpec, part: Part) -> Loaded:
     """
     loaded = _load(task, part)
     if task.source.kind != "local":
-        seen.check(task, part, loaded)
+        revision_check.check(task, part, loaded)
     return loaded
 
 
@@ -58,20 +58,20 @@ def _load(task: TaskSpec, part: Part) -> Loaded:
     table = _table(task, part, part.split)
     rows = {part.split: _length(table)}
     if task.type in ("STS", "PairClassification"):
-        gold = columns.pairs(table, task.columns, where=where, binary=task.type == "PairClassification")
+        gold = rows_to_gold.pairs(table, task.columns, where=where, binary=task.type == "PairClassification")
         rows = {part.split: len(gold.left)}
     elif task.type == "BitextMining":
-        gold = columns.mined(table, task.columns, where=where)
+        gold = rows_to_gold.mined(table, task.columns, where=where)
     elif isinstance(task.settings, ClassificationSettings):
         split = task.settings.train_split
         train = table if split == part.split else _table(task, part, split)
         train_where = f"{task.name} {Part(split, part.subset)}"
-        gold = columns.labelled(train, table, task.columns, where=where, train_where=train_where)
+        gold = rows_to_gold.labelled(train, table, task.columns, where=where, train_where=train_where)
         rows[split] = _length(train)
     elif isinstance(task.settings, ClusteringSettings) and task.settings.method == "legacy":
-        gold = columns.clustered_sets(table, task.columns, where=where)
+        gold = rows_to_gold.clustered_sets(table, task.columns, where=where)
     else:
-        gold = columns.clustered(layouts.joined(table, task.columns, where=where), task.columns, where=where)
+        gold = rows_to_gold.clustered(layouts.joined(table, task.columns, where=where), task.columns, where=where)
     return Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
 
 
@@ -80,7 +80,7 @@ def _search_problem(task: TaskSpec, part: Part, where: str) -> Loaded:
         tables = layouts.dpr(_table(task, part, part.split), where=where)
     else:
         tables = {name: _table(task, part, name) for name in ("corpus", "queries", "qrels")}
-    judged = columns.ranked(
+    judged = rows_to_gold.ranked(
         tables["corpus"],
         tables["queries"],
         tables["qrels"],
@@ -90,7 +90,7 @@ def _search_problem(task: TaskSpec, part: Part, where: str) -> Loaded:
     )
     if task.type == "Reranking":
         tables["candidates"] = _table(task, part, "candidates")
-        judged = columns.with_candidates(judged, tables["candidates"], where=f"{where}, candidates")
+        judged = rows_to_gold.with_candidates(judged, tables["candidates"], where=f"{where}, candidates")
     rows = {name: _length(table) for name, table in tables.items()}
     return Loaded(gold=judged.gold, rows=rows, digest=digest(judged.gold), notes=judged.notes)
 
@@ -141,11 +141,11 @@ def _flat(gold: Gold) -> Iterator[str]:
 
 def _table(task: TaskSpec, part: Part, table: str) -> Table:
     if task.source.kind == "local":
-        from harness.data.local import read
+        from harness.data.local_tables import read
     elif task.source.kind == "mteb":
         from harness.data.mteb_bridge import read
     else:
-        from harness.data.hub import read
+        from harness.data.hub_tables import read
 
     if table == "qrels" and task.source.qrels:
         task = replace(task, source=task.source.qrels)
@@ -157,7 +157,7 @@ def _table(task: TaskSpec, part: Part, table: str) -> Table:
         raise DataError(
             f"{task.name} {part}: the splits {', '.join(names)} have different columns; they cannot be merged"
         )
-    return found[0] if len(found) == 1 else columns.merged(found)
+    return found[0] if len(found) == 1 else rows_to_gold.merged(found)
 
 
 def _length(table: Table) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.data.columns import Table
+from harness.data.rows_to_gold import Table
 from harness.errors import DataError
 
 POSITIVES, NEGATIVES = "positive_ctxs", "hard_negative_ctxs"

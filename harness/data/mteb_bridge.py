@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from harness.data.columns import Table
+from harness.data.rows_to_gold import Table
 from harness.errors import DataError, UnknownName
 from harness.types import (
     TASK_TYPES,

@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from harness.data.estimate import estimate
+from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.nightly.cells import Agenda, Cell, Key
 from harness.types import Part

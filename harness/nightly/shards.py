@@ -20,7 +20,7 @@ import numpy as np
 
 from harness import models
 from harness.corpus import ShardHits
-from harness.data.estimate import estimate
+from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.fields import Counts
 from harness.files.disk import replace

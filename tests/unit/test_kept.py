@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow
 import pytest
 
-from harness.data import kept
+from harness.data import table_cache
 from harness.files import environment
 
 COLUMNS: dict[str, list[Any]] = {
@@ -31,8 +31,8 @@ def test_every_type_comes_back(tmp_path: Path) -> None:
     """Values, types and the order of columns."""
     table = pyarrow.table(COLUMNS)
     file = tmp_path / "a" / "b.arrow"
-    kept.put(file, table)
-    found = kept.get(file)
+    table_cache.put(file, table)
+    found = table_cache.get(file)
     assert found is not None
     assert found.schema.equals(table.schema)
     assert found.to_pydict() == COLUMNS
@@ -43,8 +43,8 @@ def test_chunks_and_categories_come_back(tmp_path: Path) -> None:
     """A table of several pieces, and one with a dictionary."""
     coded = pyarrow.array(["x", "y", "x"]).dictionary_encode()
     table = pyarrow.concat_tables([pyarrow.table({"a": coded}), pyarrow.table({"a": coded})])
-    kept.put(tmp_path / "t.arrow", table)
-    found = kept.get(tmp_path / "t.arrow")
+    table_cache.put(tmp_path / "t.arrow", table)
+    found = table_cache.get(tmp_path / "t.arrow")
     assert found is not None
     assert found.to_pydict() == {"a": ["x", "y", "x"] * 2}
 
@@ -60,9 +60,9 @@ def test_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             return b""
 
     own = pyarrow.ExtensionArray.from_storage(Own(), pyarrow.array([1, 2]))
-    kept.put(tmp_path / "own.arrow", pyarrow.table({"a": own}))
-    monkeypatch.setattr(kept, "MAX_BYTES", 100)
-    kept.put(tmp_path / "large.arrow", pyarrow.table({"a": ["x" * 200]}))
+    table_cache.put(tmp_path / "own.arrow", pyarrow.table({"a": own}))
+    monkeypatch.setattr(table_cache, "MAX_BYTES", 100)
+    table_cache.put(tmp_path / "large.arrow", pyarrow.table({"a": ["x" * 200]}))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,11 +70,11 @@ def test_what_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_broken_file_is_none(content: bytes | None, tmp_path: Path) -> None:
     """Whatever is left of a file after a power cut, the table is read anew."""
     file = tmp_path / "t.arrow"
-    kept.put(file, pyarrow.table(COLUMNS))
+    table_cache.put(file, pyarrow.table(COLUMNS))
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2] if content is None else content)
-    assert kept.get(file) is None
-    assert kept.get(tmp_path / "none.arrow") is None
+    assert table_cache.get(file) is None
+    assert table_cache.get(tmp_path / "none.arrow") is None
 
 
 def test_another_place_for_anything_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,7 +85,7 @@ def test_another_place_for_anything_else(tmp_path: Path, monkeypatch: pytest.Mon
     paths = [str(one), str(other)]
 
     def place(paths: list[str] = paths, how: tuple[object, ...] = ("json", "test")) -> Path:
-        return kept.place(tmp_path, paths, how=how)
+        return table_cache.place(tmp_path, paths, how=how)
 
     first = place()
     assert first == place()
@@ -106,5 +106,5 @@ def test_a_link_stands_for_its_file(tmp_path: Path) -> None:
     (tmp_path / "content").write_text("a")
     for name in ("one", "two"):
         (tmp_path / name).symlink_to(tmp_path / "content")
-    places = {kept.place(tmp_path, [str(tmp_path / name)], how=[]) for name in ("one", "two", "content")}
+    places = {table_cache.place(tmp_path, [str(tmp_path / name)], how=[]) for name in ("one", "two", "content")}
     assert len(places) == 1

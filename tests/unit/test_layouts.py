@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harness.data import columns, layouts
+from harness.data import layouts, rows_to_gold
 from harness.errors import DataError
 
 COLUMNS = {"text": "sentences", "label": "labels"}
@@ -61,7 +61,7 @@ def test_dpr_reads_passages_as_a_list_of_structs_too() -> None:
 
 def test_dpr_is_what_a_search_problem_reads() -> None:
     """The tables are those of `columns.ranked`: a document's text is title and text."""
-    gold = columns.ranked(**layouts.dpr(_table(ROWS), where="Demo test"), where="Demo test", strict=True).gold
+    gold = rows_to_gold.ranked(**layouts.dpr(_table(ROWS), where="Demo test"), where="Demo test", strict=True).gold
     assert gold.documents == [
         "Goethe Goethe wrote Faust.",
         "Schiller Schiller wrote plays.",

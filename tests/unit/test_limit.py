@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import data
-from harness.data.limit import limit
+from harness.data.quick_sample import limit
 from harness.types import (
     Clustered,
     ClusteredSets,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import data
-from harness.data import local
+from harness.data import local_tables
 from harness.errors import DataError
 from harness.files import digests
 from harness.types import (
@@ -52,7 +52,7 @@ def write(folder: Path, name: str, content: str | bytes) -> None:
 
 
 def read(folder: Path, **changes: str) -> Any:
-    return local.read(task(folder), **(LAYOUT | changes))
+    return local_tables.read(task(folder), **(LAYOUT | changes))
 
 
 # --- formats ---------------------------------------------------------------------------------------------------------
@@ -151,10 +151,10 @@ def test_subsets_lie_in_folders(tmp_path: Path) -> None:
 def test_a_single_file_serves_every_table(tmp_path: Path) -> None:
     """A source that is a file is the task's only table."""
     write(tmp_path, "all.jsonl", '{"a": "x"}\n')
-    assert local.read(task(tmp_path, "data/all.jsonl"), **LAYOUT) == {"a": ["x"]}
+    assert local_tables.read(task(tmp_path, "data/all.jsonl"), **LAYOUT) == {"a": ["x"]}
     write(tmp_path, "all.xml", "<a/>")
     with pytest.raises(DataError, match=r"all\.xml: unknown kind of file; expected \.jsonl, \.csv, \.tsv, \.parquet"):
-        local.read(task(tmp_path, "data/all.xml"), **LAYOUT)
+        local_tables.read(task(tmp_path, "data/all.xml"), **LAYOUT)
 
 
 def test_judgements_may_lie_as_in_beir(tmp_path: Path) -> None:

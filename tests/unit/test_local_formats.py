@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness import data
-from harness.data import local, trec
+from harness.data import local_tables, trec_files
 from harness.data.tables import Filed
 from harness.errors import DataError
 from harness.files import digests as local_files
@@ -185,10 +185,10 @@ def test_rows_know_their_lines(tmp_path: Path) -> None:
         ("x.csv", 'a,b\n"1\n2",x\n\ny,"3\n\n4"\nz,w\n', [2, 5, 8]),
         ("x.jsonl", '\n{"a": 1}\n\n{"a": 2}\n', [2, 4]),
     ):
-        table = local.parsed(write(tmp_path, name, content))
+        table = local_tables.parsed(write(tmp_path, name, content))
         assert table.lines == lines
         assert table.place(1) == f"{tmp_path / 'data' / name}:{lines[1]}"
-    table = local.parsed(write(tmp_path, "x.parquet", [{"a": 1}]))
+    table = local_tables.parsed(write(tmp_path, "x.parquet", [{"a": 1}]))
     assert table == {"a": [1]}
     assert table.place(0) == str(tmp_path / "data" / "x.parquet")
 
@@ -497,12 +497,12 @@ def test_trec_qrels(tmp_path: Path, judged: dict[tuple[str, str], int], gap: str
     pytrec_eval = pytest.importorskip("pytrec_eval")
     rows = [gap.join((query, "0", document, str(relevance))) for (query, document), relevance in judged.items()]
     path = write(tmp_path, "qrels.txt", end.join(rows) + end)
-    table = trec.qrels(path)
+    table = trec_files.qrels(path)
     found: dict[str, dict[str, int]] = {}
     for query, document, relevance in zip(*table.values(), strict=True):
         found.setdefault(query, {})[document] = relevance
     assert found == pytrec_eval.parse_qrel(row for row in rows)
-    again = local.parsed(write(tmp_path, "qrels/test.tsv", trec.as_tsv(table)))
+    again = local_tables.parsed(write(tmp_path, "qrels/test.tsv", trec_files.as_tsv(table)))
     assert [list(map(str, again.written.get(name, again[name]))) for name in again] == [
         list(map(str, values)) for values in table.values()
     ]
@@ -515,13 +515,13 @@ def test_trec_runs(tmp_path: Path, ranked: dict[tuple[str, str], float], gap: st
     """A query's candidates are the documents that pytrec_eval reads, by falling score whatever the rank says."""
     pytrec_eval = pytest.importorskip("pytrec_eval")
     rows = [gap.join((query, "Q0", document, "1", repr(score), "x")) for (query, document), score in ranked.items()]
-    table = trec.run(write(tmp_path, "run.txt", "\n".join(rows)))
+    table = trec_files.run(write(tmp_path, "run.txt", "\n".join(rows)))
     theirs = pytrec_eval.parse_run(row for row in rows)
     assert list(table["query-id"]) == list(theirs)
     for query, documents in zip(*table.values(), strict=True):
         assert set(documents) == set(theirs[query])
         assert [theirs[query][name] for name in documents] == sorted(theirs[query].values(), reverse=True)
-    again = local.parsed(write(tmp_path, "candidates.jsonl", trec.as_jsonl(table)))
+    again = local_tables.parsed(write(tmp_path, "candidates.jsonl", trec_files.as_jsonl(table)))
     assert again == table
 
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.described import described
+from harness.data.column_contents import described
+from harness.data.spec_proposal import MAIN_METRIC, Wanted, name_from, propose, propose_search
 from harness.errors import DataError, UnknownName
-from harness.proposal import MAIN_METRIC, Wanted, name_from, propose, propose_search
 from harness.tasks import registry
 from harness.tasks.settings import metrics_of
 from harness.tasks.task_file import SAFE_NAME

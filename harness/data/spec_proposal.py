@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from harness.data.described import Column, described
+from harness.data.column_contents import Column, described
 from harness.data.tables import NUMBER, Table
 from harness.errors import DataError, UnknownName
 from harness.tasks.settings import SETTINGS

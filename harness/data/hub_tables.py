@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness import hub
-from harness.data import kept
-from harness.data.columns import Table
+from harness.data import table_cache
+from harness.data.rows_to_gold import Table
 from harness.errors import DataError, first_line
 from harness.files import environment
 from harness.types import TaskSpec
@@ -62,11 +62,11 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         manifest = _manifest(task, config)
         name = _split(task, manifest, split, single=table != split)
         paths = [_fetched(task, file) for file in manifest.files[name]]
-        file = kept.place(_folder(task), paths, how=[asdict(manifest), name])
-        found = kept.get(file)
+        file = table_cache.place(_folder(task), paths, how=[asdict(manifest), name])
+        found = table_cache.get(file)
         if found is None:
             found = _parsed(manifest, name, paths)
-            kept.put(file, found)
+            table_cache.put(file, found)
     return {column: found.column(column).to_pylist() for column in found.column_names}
 
 
