@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import items
+from harness.results import items
 from harness.types import Labelled, Mined, Pairs, Ranked
 
 if TYPE_CHECKING:
-    from harness.items import Items
     from harness.measure import Measured
+    from harness.results.items import Items
     from harness.types import Gold, TaskSpec
 
 

@@ -11,8 +11,8 @@ import numpy as np
 
 from harness import results
 from harness.errors import RecordError, UnknownName
-from harness.items import Items, get_items, replicates
 from harness.leaderboard.board import Leaderboard, Row
+from harness.results.items import Items, get_items, replicates
 from harness.stats import multiple, paired
 from harness.stats.bootstrap import Interval, hierarchical, interval
 from harness.types import Part, Record

@@ -8,12 +8,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from harness import items, results
+from harness import results
 from harness.errors import DataError
 from harness.files import environment
-from harness.items import Items
 from harness.measure import Measured
 from harness.plan import Job
+from harness.results import items
+from harness.results.items import Items
 from harness.types import EncoderFacts, Loaded, Part, Record
 
 _PROMPTS = ("prompts", "default_prompt")

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness import records_paths, results
+from harness import results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
 from harness.cards.index import NO_REVISION
@@ -19,6 +19,7 @@ from harness.cards.names import is_score
 from harness.cards.recorded import EXTERNAL
 from harness.cards.specs import Specs
 from harness.errors import CardError, RecordError
+from harness.results import paths
 from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
@@ -109,7 +110,7 @@ def _problem(claim: Claim) -> str:
     if abs(claim.score) > 1.01 and is_score(claim.metric):
         return f"{claim.key.task}: the value {claim.text} is no score from 0 to 100"
     try:
-        records_paths.record_path(Path("results"), records_paths.Identity(claim.model, EXTERNAL), claim.key.task)
+        paths.record_path(Path("results"), paths.Identity(claim.model, EXTERNAL), claim.key.task)
     except RecordError as err:
         return str(err)
     return ""

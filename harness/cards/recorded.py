@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from harness import results
 from harness.errors import RecordError, SpecError, UnknownName
-from harness.records_paths import META
+from harness.results.paths import META
 from harness.tasks.registry import Registry
 from harness.types import Part, Record
 

@@ -19,7 +19,7 @@ from harness.errors import RecordError
 from harness.files.disk import MAX_BYTES, on_disk
 from harness.leaderboard.folders import Key
 from harness.leaderboard.summary import Facts, Summary, summarise
-from harness.records_paths import Identity
+from harness.results.paths import Identity
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

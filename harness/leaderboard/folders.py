@@ -15,9 +15,9 @@ import msgspec
 
 from harness.errors import RecordError
 from harness.files.disk import on_disk, read_text
-from harness.records_json import load_object
-from harness.records_paths import EXPERIMENTS, META, Identity, identity_of
 from harness.results import link_problem, shown
+from harness.results.json_format import load_object
+from harness.results.paths import EXPERIMENTS, META, Identity, identity_of
 from harness.types import Refused
 
 Key: TypeAlias = tuple[int, int, int]

@@ -16,9 +16,9 @@ import numpy as np
 from harness import results
 from harness.errors import RecordError
 from harness.files import environment
-from harness.items import get_items, items_path, replicates
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.columns import NONE
+from harness.results.items import get_items, items_path, replicates
 from harness.types import Part, Refused
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ import numpy as np
 
 from harness.leaderboard.columns import NONE
 from harness.leaderboard.index import Index
-from harness.records_json import NO_REVISION
+from harness.results.json_format import NO_REVISION
 
 EXTERNAL = "external"
 MAIN_REVISIONS = "main_revisions.json"

@@ -17,8 +17,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from harness.errors import RecordError
-from harness.records_json import NO_REVISION, parse
-from harness.records_paths import Identity
+from harness.results.json_format import NO_REVISION, parse
+from harness.results.paths import Identity
 from harness.types import Record
 
 RECORD_SCHEMA = 1

@@ -23,7 +23,7 @@ from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:
     from harness.comparison import Tested
-    from harness.items import Items
+    from harness.results.items import Items
 
 ALPHA = 0.05
 
@@ -197,7 +197,7 @@ def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
 
 def _items(cells: Sequence[NightCell], history: Path) -> Mapping[Part, Items]:
     """The items of one task in one night, by part."""
-    from harness.items import get_items
+    from harness.results.items import get_items
 
     first = cells[0]
     if first.items is None or len({cell.items for cell in cells}) > 1:

@@ -8,10 +8,10 @@ from pathlib import Path
 from harness import cells, models
 from harness.encoding import cache_upkeep
 from harness.errors import EncodeError, HarnessError
-from harness.items import get_items
 from harness.nightly.cells import Cell, as_job
 from harness.nightly.engine import Answer, Delivered, Searched, Shard, Work, is_passing
 from harness.plan import Environment
+from harness.results.items import get_items
 from harness.types import Encoder, Record, Searcher
 
 

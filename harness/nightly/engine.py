@@ -16,7 +16,7 @@ from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
     from harness.corpus import ShardHits
-    from harness.items import Items
+    from harness.results.items import Items
 
 Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
 """`error`: the cell itself, trying again changes nothing; `lost`: the hub or a machine could not be reached."""
@@ -65,7 +65,7 @@ class Delivered:
     """A record that was made out of reach of the results folder.
 
     Attributes:
-        items: of `harness.items`, by part; empty where the task has none.
+        items: of `harness.results.items`, by part; empty where the task has none.
     """
 
     record: Record

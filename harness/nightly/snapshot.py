@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.errors import RecordError
 from harness.files import environment
-from harness.items import items_path
 from harness.nightly.cells import Agenda, Cell, Key, Recorded
 from harness.nightly.history import Night, NightCell, World, keep_items, worlds_of
+from harness.results.items import items_path
 from harness.types import Part, Record
 
 _ENCODER = ("backend", "device", "device_name", "precision", "attention", "max_length", "similarity", "batching")

@@ -12,7 +12,7 @@ import pytest
 
 from harness import results
 from harness.nightly import cells, entries, night
-from harness.records_json import to_json
+from harness.results.json_format import to_json
 from harness.tasks import registry
 from harness.types import Record
 from tests import nights

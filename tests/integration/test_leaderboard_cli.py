@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.items import values
 from harness.recording import keep
+from harness.results.items import values
 from harness.types import Part, Record
 from tests import boards
 from tests.conftest import ROOT, environment

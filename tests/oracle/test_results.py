@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from harness import results
-from harness.records_historic import MAIN_METRICS
-from harness.records_json import meta_json
-from harness.records_paths import Identity, record_path, variant_kwargs, variant_text
+from harness.results.json_format import meta_json
+from harness.results.old_formats import MAIN_METRICS
+from harness.results.paths import Identity, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record
 
 mteb = pytest.importorskip("mteb", reason="the oracle is mteb")

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from harness import results
 from harness.errors import RecordError
-from harness.records_historic import FAMILIES
-from harness.records_paths import Identity, record_path
+from harness.results.old_formats import FAMILIES
+from harness.results.paths import Identity, record_path
 from harness.types import Record
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)

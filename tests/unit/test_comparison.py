@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import items as items_module
 from harness import recording
 from harness.comparison import compare
 from harness.errors import UnknownName
-from harness.items import Items, values
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
+from harness.results import items as items_module
+from harness.results.items import Items, values
 from harness.types import Part, Record
 from tests import boards
 

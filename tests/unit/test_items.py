@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from harness import results
 from harness.errors import RecordError
 from harness.evaluators import metrics, resampling
-from harness.items import (
+from harness.results.items import (
     FORMAT,
     Items,
     correlation,
@@ -257,7 +257,7 @@ class TestFile:
     )
     def test_broken_files(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str, reason: str) -> None:
         """Each defect is one clear error; nothing is unpickled, nothing large unpacked."""
-        monkeypatch.setattr("harness.items.MAX_BYTES", 2**20)
+        monkeypatch.setattr("harness.results.items.MAX_BYTES", 2**20)
         made = record(tmp_path, {PART: values([0.5], metric="m", unit="query")})
         path = write(Path(made.path), made, {PART: values([0.5], metric="m", unit="query")})
         about = {"split": "test", "subset": "default", "kind": "values", "metric": "m", "unit": "query"}

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from harness import results
 from harness.errors import RecordError
 from harness.leaderboard import columns, folders, index, summary, workers
-from harness.records_paths import Identity
+from harness.results.paths import Identity
 from harness.types import Record, Refused
 from tests import boards
 

@@ -21,8 +21,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from harness.errors import RecordError
-from harness.records_historic import flat, modernise
-from harness.records_paths import Identity, variant_kwargs
+from harness.results.old_formats import flat, modernise
+from harness.results.paths import Identity, variant_kwargs
 from harness.types import Record
 
 NO_REVISION = "no_revision_available"

@@ -17,16 +17,8 @@ from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import RecordError
 from harness.files.disk import MAX_BYTES, check_inside, locked, on_disk, read_text, replace, replace_if_different
-from harness.records_json import load_object, meta_json, parse, to_json
-from harness.records_paths import (
-    EXPERIMENTS,
-    META,
-    Identity,
-    identity_of,
-    record_path,
-    variant_kwargs,
-    variant_text,
-)
+from harness.results.json_format import load_object, meta_json, parse, to_json
+from harness.results.paths import EXPERIMENTS, META, Identity, identity_of, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record, Refused
 
 __all__ = ["check_writable", "from_json", "get", "main_score", "put", "scan", "to_json"]
