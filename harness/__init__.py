@@ -41,8 +41,8 @@ from harness.errors import (
 from harness.types import Record, TaskSpec
 
 if TYPE_CHECKING:
-    from harness.cells import run
     from harness.results import scan
+    from harness.runner.execution import run
     from harness.tasks.registry import tasks
 
 __version__ = "0.1.0"
@@ -63,7 +63,7 @@ __all__ = [
     "tasks",
 ]
 
-_LAZY = {"run": "harness.cells", "tasks": "harness.tasks.registry", "scan": "harness.results"}
+_LAZY = {"run": "harness.runner.execution", "tasks": "harness.tasks.registry", "scan": "harness.results"}
 
 
 def __getattr__(name: str) -> Any:

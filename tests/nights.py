@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness import recording
 from harness.nightly import plan_file
 from harness.nightly.cells import Cell
 from harness.nightly.engine import Answer, Work
 from harness.nightly.history import Night, NightCell, World
 from harness.nightly.plan_file import Plan
 from harness.results.items import Items, values
+from harness.runner import recording
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
 
 FAST = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish", "MiniSTSGerman"]

@@ -27,7 +27,7 @@ class Specs:
 
     def find(self, task: str) -> TaskSpec | str:
         """The task's spec, here or from the installed mteb, or why there is none. May import mteb."""
-        from harness import plan
+        from harness.runner import plan
 
         if task not in self._found:
             try:

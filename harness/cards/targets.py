@@ -42,7 +42,7 @@ def target_of(claim: Claim, specs: Specs, *, pinned_data: bool = False, mirror: 
         pinned_data: run on the data that the spec pins, whatever the claim names.
         mirror: run on the mirror of the spec's data, where it has one.
     """
-    from harness import plan
+    from harness.runner import plan
 
     if not claim.key.task:
         return "it names no task (`dataset.name`)"
@@ -94,7 +94,7 @@ def _part(claim: Claim, task: TaskSpec) -> Part | str:
 
 def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[TaskSpec, str] | str:
     """The task on the data that the claim names, and a note where that is not plain."""
-    from harness import plan
+    from harness.runner import plan
 
     path, revision = claim.key.dataset, claim.key.revision
     own = task.source

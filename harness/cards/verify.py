@@ -186,7 +186,7 @@ def _run(
     folder: str | os.PathLike[str] | None,
     done: _Measured,
 ) -> None:
-    from harness import cells
+    from harness.runner import execution
 
     places = {place.task: place for place, _ in wanted}
 
@@ -199,7 +199,7 @@ def _run(
         run.on_event(event)
 
     try:
-        records = cells.run(
+        records = execution.run(
             model,
             [_narrowed(targets) for _, targets in wanted],
             results=folder,

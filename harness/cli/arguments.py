@@ -78,7 +78,7 @@ def add_filters(command: argparse.ArgumentParser) -> None:
 
 def chosen(args: argparse.Namespace) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
     """The tasks and parts that the shared options name."""
-    from harness import plan
+    from harness.runner import plan
 
     filters = plan.Filters(splits=args.splits, languages=args.languages, types=args.types, domains=args.domains)
     return plan.chosen(args.tasks, suite=args.suite, filters=filters, tasks_dirs=args.tasks_dir, mirror=args.mirror)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import arguments
 
 if TYPE_CHECKING:
-    from harness.selfcheck import Change
+    from harness.runner.model_check import Change
 
 _PATIENCE_SECONDS = 120
 """Processors without half-precision arithmetic take many times longer than in fp32."""
@@ -41,7 +41,7 @@ def do(args: argparse.Namespace) -> int:
     from harness import hub, models, results
     from harness.errors import HarnessError
     from harness.files import environment
-    from harness.plan import results_folder
+    from harness.runner.plan import results_folder
     from harness.tasks import registry
 
     if args.offline:
@@ -90,7 +90,8 @@ def do(args: argparse.Namespace) -> int:
 
 
 def _check_model(args: argparse.Namespace) -> int:
-    from harness import models, selfcheck
+    from harness import models
+    from harness.runner import model_check
     from harness.types import EncodeOptions
 
     if args.offline:
@@ -99,7 +100,7 @@ def _check_model(args: argparse.Namespace) -> int:
         hub.go_offline()
     spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
     found = []
-    for difference in selfcheck.differences(spec, options):
+    for difference in model_check.differences(spec, options):
         found.append(difference)
         if not args.json:
             verdict = "rounding" if difference.fine else "MORE THAN ROUNDING"
@@ -110,7 +111,7 @@ def _check_model(args: argparse.Namespace) -> int:
             )
     half = {difference.precision: difference.suite_seconds for difference in found if difference.precision != "fp32"}
     wanted = [precision for precision, seconds in half.items() if args.full or seconds < _PATIENCE_SECONDS]
-    scores = list(selfcheck.changes(spec, options, wanted))
+    scores = list(model_check.changes(spec, options, wanted))
     if args.json:
         arguments.print_json(
             {
@@ -127,7 +128,7 @@ def _check_model(args: argparse.Namespace) -> int:
 
 
 def _said(precision: str, seconds: float, scores: list[Change], *, tried: bool) -> str:
-    from harness.selfcheck import POINTS
+    from harness.runner.model_check import POINTS
 
     if not tried:
         return f"the suite mini would take about {seconds:.0f} s in {precision} here; --full runs it"

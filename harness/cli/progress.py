@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from harness.events import Event
-    from harness.plan import Job
+    from harness.runner.events import Event
+    from harness.runner.plan import Job
 
 
 def show(events: Iterator[Event], jobs: Sequence[Job], *, quiet: bool) -> list[Event]:

@@ -90,7 +90,7 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Run, or only plan."""
     from harness import models
-    from harness.plan import Environment, plan, results_folder, shapes
+    from harness.runner.plan import Environment, plan, results_folder, shapes
     from harness.types import EncodeOptions
 
     if args.offline:
@@ -123,11 +123,11 @@ def do(args: argparse.Namespace) -> int:
         from harness.cli.run_plan import show_plan
 
         return show_plan(jobs, environment.results, as_json=args.json)
-    from harness.events import in_order, kept
+    from harness.runner.events import in_order, kept
 
     started = time.monotonic()
     if any(job.todo for job in jobs):
-        from harness.cells import execute
+        from harness.runner.execution import execute
 
         events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
     else:

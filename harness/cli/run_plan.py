@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import arguments
 
 if TYPE_CHECKING:
-    from harness.forecast import Pace
-    from harness.plan import Job
+    from harness.runner.forecast import Pace
+    from harness.runner.plan import Job
 
 
 def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
@@ -58,7 +58,7 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
 def _paces(folder: Path) -> dict[str, Pace]:
     from harness import results
     from harness.files import environment
-    from harness.forecast import paces
+    from harness.runner.forecast import paces
     from harness.types import Record
 
     if not folder.is_dir():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import arguments
 
 if TYPE_CHECKING:
-    from harness.events import Event, Failure
+    from harness.runner.events import Event, Failure
 
 
 def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:

@@ -134,7 +134,7 @@ def _print_columns(rows: list[list[str]]) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from harness import plan
+    from harness.runner import plan
     from harness.tasks import registry
 
     print(registry.render(plan.find(registry.tasks(args.tasks_dir), args.name)), end="")

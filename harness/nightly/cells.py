@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from harness import models
-from harness import plan as planning
 from harness.errors import HarnessError
 from harness.leaderboard import index
 from harness.nightly.entries import Entry
 from harness.nightly.plan_file import Plan
 from harness.nightly.recorded import File, Known, recorded_in
+from harness.runner import plan as planning
 from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec, model_label
 
 RECHECK_AFTER = 12 * 3600.0

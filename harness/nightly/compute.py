@@ -5,13 +5,14 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from harness import cells, models
+from harness import models
 from harness.encoding import cache_upkeep
 from harness.errors import EncodeError, HarnessError
 from harness.nightly.cells import Cell, as_job
 from harness.nightly.engine import Answer, Delivered, Searched, Shard, Work, is_passing
-from harness.plan import Environment
 from harness.results.items import get_items
+from harness.runner import execution
+from harness.runner.plan import Environment
 from harness.types import Encoder, Record, Searcher
 
 
@@ -45,14 +46,14 @@ class CellComputer:
         job, part = as_job(work.cell), work.cell.part
         if work.searched:
             hits = [one.hits for one in work.searched]
-            return cells.record_shards(job, part, work.searched[0].facts, hits, environment)
-        return cells.compute(job, part, self._opened(work.cell), environment)
+            return execution.record_shards(job, part, work.searched[0].facts, hits, environment)
+        return execution.compute(job, part, self._opened(work.cell), environment)
 
     def _searched(self, cell: Cell, shard: Shard) -> Searched:
         encoder = self._opened(cell)
         assert isinstance(encoder, Encoder), "only vectors are searched in shards"
         environment = Environment(results=Path(), options=cell.options)
-        hits = cells.compute_shard(as_job(cell), cell.part, encoder, environment, number=shard.number, of=shard.of)
+        hits = execution.compute_shard(as_job(cell), cell.part, encoder, environment, number=shard.number, of=shard.of)
         return Searched(shard=shard, hits=hits, facts=encoder.facts)
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:

@@ -15,8 +15,8 @@ from harness.nightly.cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
-    from harness.corpus import ShardHits
     from harness.results.items import Items
+    from harness.runner.corpus_search import ShardHits
 
 Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
 """`error`: the cell itself, trying again changes nothing; `lost`: the hub or a machine could not be reached."""

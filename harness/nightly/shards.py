@@ -19,13 +19,13 @@ from pathlib import Path
 import numpy as np
 
 from harness import models
-from harness.corpus import ShardHits
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
-from harness.fields import Counts
 from harness.files.disk import replace
 from harness.nightly.cells import Cell
 from harness.nightly.engine import Searched, Shard
+from harness.runner.corpus_search import ShardHits
+from harness.runner.text_fields import Counts
 from harness.types import EncoderFacts, Hits
 
 FORMAT = 1

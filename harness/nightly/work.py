@@ -14,7 +14,7 @@ from harness.nightly.engine import Answer, Engine, Outcome, Searched, Shard, Wor
 from harness.nightly.order import Ordered
 from harness.nightly.plan_file import Plan
 from harness.nightly.state import Journal
-from harness.recording import keep
+from harness.runner.recording import keep
 
 SHARDS = "shards"
 

@@ -9,7 +9,8 @@ import time
 from pathlib import Path
 from types import ModuleType
 
-from harness import models, plan, results
+from harness import models, results
+from harness.runner import plan
 from harness.tasks import registry
 from harness.types import EncodeOptions, Record
 from tests.conftest import ROOT

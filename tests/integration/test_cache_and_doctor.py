@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import models, selfcheck
+from harness import models
+from harness.runner import model_check
 from harness.tasks import registry
 from harness.types import EncodeOptions
 from tests.encoders import Fake
@@ -171,7 +172,7 @@ def test_what_a_run_keeps(command: Command, tasks: Tasks, tmp_path: Path) -> Non
 def two_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tasks of the suite mini stand for all."""
     known = registry.tasks()
-    monkeypatch.setattr(selfcheck, "_suite", lambda: [known.get("MiniSTSEnglish"), known.get("MiniPairsGerman")])
+    monkeypatch.setattr(model_check, "_suite", lambda: [known.get("MiniSTSEnglish"), known.get("MiniPairsGerman")])
 
 
 LINE = re.compile(r"(.+?)  +largest difference (\S+), least cosine (\S+): (rounding|MORE THAN ROUNDING)")
@@ -199,7 +200,7 @@ def test_the_scores_in_half_precision(tmp_path: Path) -> None:
     import harness
 
     folder = str(save_sentence_transformer(tmp_path / "model"))
-    found = list(selfcheck.changes(models.resolve(folder), EncodeOptions(device="cpu"), ["bf16"]))
+    found = list(model_check.changes(models.resolve(folder), EncodeOptions(device="cpu"), ["bf16"]))
     for change in found:
         full, half = (
             harness.run(folder, change.task, device="cpu", precision=precision, results=tmp_path / precision)[0]
@@ -250,6 +251,6 @@ def test_models_without_vectors_or_weights(command: Command) -> None:
 
 def test_doctor_keeps_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check neither trusts kept vectors nor leaves any."""
-    monkeypatch.setattr(selfcheck, "_suite", lambda: [])
+    monkeypatch.setattr(model_check, "_suite", lambda: [])
     command("doctor", str(save_sentence_transformer(tmp_path / "model")), "--device", "cpu")
     assert not list((tmp_path / "cache").rglob("*.safetensors"))

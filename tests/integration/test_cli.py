@@ -106,7 +106,7 @@ def test_light_commands_import_nothing_heavy(
 def test_the_name_run_is_the_function(tmp_path: Path) -> None:
     """`harness.run` is the function, however often it is used and whatever of the package was imported before."""
     program = (
-        "import harness, harness.cli, harness.cells, harness.results\n"
+        "import harness, harness.cli, harness.runner.execution, harness.results\n"
         "f = lambda texts: [[len(text), 1.0] for text in texts]\n"
         "for _ in range(2):\n    [record] = harness.run(f, 'MiniAnswersGerman', results='r')\nprint(record.task)"
     )

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.recording import keep
 from harness.results.items import values
+from harness.runner.recording import keep
 from harness.types import Part, Record
 from tests import boards
 from tests.conftest import ROOT, environment

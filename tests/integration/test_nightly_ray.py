@@ -16,7 +16,7 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 
-from harness import corpus, measure, models
+from harness import models
 from harness.data import load
 from harness.errors import HarnessError
 from harness.nightly import night, shards, work
@@ -24,6 +24,8 @@ from harness.nightly.engine import Shard
 from harness.nightly.history import last
 from harness.nightly.plan_file import EngineOptions
 from harness.nightly.ray_engine import RayEngine
+from harness.runner import corpus_search as corpus
+from harness.runner import measurement
 from harness.tasks import registry
 from harness.types import EncodeOptions, Ranked
 from tests import nights
@@ -214,8 +216,8 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
         corpus.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
     ]
     unscored = corpus.put_together(task, loaded, parts)
-    whole = measure.embed(task, task.parts[0], encoder, loaded, options=options)
-    return measure.scored(unscored), measure.scored(whole), parts
+    whole = measurement.embed(task, task.parts[0], encoder, loaded, options=options)
+    return measurement.scored(unscored), measurement.scored(whole), parts
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import harness as api
-from harness import cells, data, measure, models, results
+from harness import data, models, results
 from harness.errors import CellsFailed, DataError, ModelError
 from harness.models.baselines import Hashing
+from harness.runner import execution, measurement
 from harness.tasks import registry
 from harness.types import Part, Record
 from tests.encoders import Fake
@@ -50,9 +51,9 @@ def numbers(record: Record) -> dict[str, Any]:
     return {str(part): dict(entry) for part, entry in record.parts.items()}
 
 
-def run(folder: Path, *names: str, **options: Any) -> tuple[list[Record], list[Any], list[cells.Event]]:
+def run(folder: Path, *names: str, **options: Any) -> tuple[list[Record], list[Any], list[execution.Event]]:
     """Records, failures and events."""
-    events: list[cells.Event] = []
+    events: list[execution.Event] = []
     try:
         found = api.run(list(names) or ["baseline/hashing"], results=folder, on_event=events.append, **options)
     except CellsFailed as failed:
@@ -64,7 +65,7 @@ def test_the_same_as_one_after_the_other(five: dict[str, Any], tmp_path: Path) -
     """Every score of every task equals that of measuring the tasks one by one, and runs repeat themselves."""
     known = registry.tasks([Path(five["tasks_dirs"][0])])
     alone = {
-        name: measure.measure(known.get(name), PART, Hashing(), data.load(known.get(name), PART)).scores
+        name: measurement.measure(known.get(name), PART, Hashing(), data.load(known.get(name), PART)).scores
         for name in five["tasks"]
     }
     found, _, _ = run(tmp_path / "one", **five)
@@ -104,7 +105,7 @@ def test_records_are_in_order_whatever_is_found(five: dict[str, Any], tmp_path: 
 def test_the_stages_overlap(five: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one part is encoded, the next one is loaded and the last one is scored."""
     met = threading.Barrier(3, timeout=20)
-    load, embed, scored = data.load, cells.embed, cells.scored
+    load, embed, scored = data.load, execution.embed, execution.scored
     first, second, third = five["tasks"][:3]
 
     def loading(task: Any, part: Part) -> Any:
@@ -125,8 +126,8 @@ def test_the_stages_overlap(five: dict[str, Any], tmp_path: Path, monkeypatch: p
 
     seen: list[str] = []
     monkeypatch.setattr(data, "load", loading)
-    monkeypatch.setattr(cells, "embed", encoding)
-    monkeypatch.setattr(cells, "scored", scoring)
+    monkeypatch.setattr(execution, "embed", encoding)
+    monkeypatch.setattr(execution, "scored", scoring)
     found, failures, _ = run(tmp_path, **five)
     assert failures == []
     assert len(found) == 5
@@ -137,7 +138,7 @@ def broken(stage: str, name: str) -> Callable[[pytest.MonkeyPatch], None]:
     """Make one stage of one task fail."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        place, attribute = {"load": (data, "load"), "encode": (cells, "embed"), "record": (results, "put")}[stage]
+        place, attribute = {"load": (data, "load"), "encode": (execution, "embed"), "record": (results, "put")}[stage]
         real = getattr(place, attribute)
 
         def failing(*arguments: Any, **options: Any) -> Any:
@@ -226,7 +227,7 @@ def test_no_thread_is_left(five: dict[str, Any], tmp_path: Path, monkeypatch: py
     run(tmp_path, **five)
     assert stages() == []
 
-    def leaving(event: cells.Event) -> None:
+    def leaving(event: execution.Event) -> None:
         if event.kind == "encode":
             raise KeyboardInterrupt
 

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import data, plan
+from harness import data
 from harness.data import mteb_bridge
 from harness.errors import DataError, UnknownName
-from harness.measure import measure
 from harness.models.baselines import Hashing
+from harness.runner import plan
+from harness.runner.measurement import measure
 from harness.tasks import registry
 from harness.types import Part, TaskSpec
 from tests.encoders import one_block

@@ -203,7 +203,7 @@ CODE = """
 import json, sys, traceback
 from dataclasses import replace
 from harness import data, plan, registry
-from harness.measure import measure
+from harness.runner.measurement import measure
 from harness.models.baselines import Hashing
 from harness.types import Part
 from tests.oracle.mteb_tasks import plain

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import recording
 from harness.comparison import compare
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
@@ -17,6 +16,7 @@ from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
 from harness.results import items as items_module
 from harness.results.items import Items, values
+from harness.runner import recording
 from harness.types import Part, Record
 from tests import boards
 

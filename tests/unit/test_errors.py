@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.errors import CellsFailed, HarnessError, SpecError, UnknownName, suggest
-from harness.events import Failure
+from harness.runner.events import Failure
 
 TASKS = ["MiniSTSGerman", "MiniSTSEnglish", "SciFact", "STSBenchmark", "GermanSTSBenchmark"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.forecast import paces
+from harness.runner.forecast import paces
 from harness.types import Record
 
 

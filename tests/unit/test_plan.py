@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from harness import cells, models, results
+from harness import models, results
 from harness.errors import DataError, RecordError, UnknownName
-from harness.plan import Environment, Filters, Job, chosen, fingerprint, plan, results_folder
+from harness.runner import execution
+from harness.runner.plan import Environment, Filters, Job, chosen, fingerprint, plan, results_folder
 from harness.tasks import registry
 from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec
 
@@ -298,9 +299,9 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: py
     job = planned(tmp_path, spec)
     assert not (tmp_path / "results").exists()
     (tmp_path / "results").write_text("")
-    monkeypatch.setattr(cells.models, "open_model", lambda *given: pytest.fail("a model was opened"))
+    monkeypatch.setattr(execution.models, "open_model", lambda *given: pytest.fail("a model was opened"))
     with pytest.raises(RecordError, match="cannot be written"):
-        next(cells.execute([job], Environment(results=tmp_path / "results", options=EncodeOptions())))
+        next(execution.execute([job], Environment(results=tmp_path / "results", options=EncodeOptions())))
 
 
 def test_the_results_folder(monkeypatch: pytest.MonkeyPatch) -> None:

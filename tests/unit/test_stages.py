@@ -8,8 +8,8 @@ from concurrent.futures import wait
 
 import pytest
 
-from harness import stages
-from harness.stages import Stage
+from harness.runner import stage_threads
+from harness.runner.stage_threads import Stage
 
 
 def test_in_order_and_to_the_end() -> None:
@@ -42,7 +42,7 @@ def test_an_error_is_the_callers() -> None:
 
 def test_after_an_error_nothing_new_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     """A block that ends with an error gives work under way a little time, and drops the rest."""
-    monkeypatch.setattr(stages, "PATIENCE_SECONDS", 10)
+    monkeypatch.setattr(stage_threads, "PATIENCE_SECONDS", 10)
     begun, done = threading.Event(), []
 
     def slow() -> None:
@@ -61,7 +61,7 @@ def test_after_an_error_nothing_new_begins(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_it_waits_no_longer_than_that(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that does not end is left behind, in a thread that does not keep the interpreter."""
-    monkeypatch.setattr(stages, "PATIENCE_SECONDS", 0.05)
+    monkeypatch.setattr(stage_threads, "PATIENCE_SECONDS", 0.05)
     begun, release = threading.Event(), threading.Event()
 
     def stuck() -> None:

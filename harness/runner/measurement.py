@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from harness import corpus
-from harness.fields import Counts, Fields, Unscored
+from harness.runner import corpus_search
+from harness.runner.text_fields import Counts, Fields, Unscored
 from harness.types import (
     PLAIN,
     Answers,
@@ -74,10 +74,14 @@ def embed(
     """
     started = time.perf_counter()
     if isinstance(encoder, Searcher):
-        score, counts = corpus.ranked_by_model(task, part, encoder, loaded)
+        score, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
     else:
         fields = Fields(task, encoder, options or EncodeOptions(store="off"), shape)
-        score = corpus.searched(fields, loaded.gold) if isinstance(loaded.gold, Ranked) else _embedded(fields, loaded)
+        score = (
+            corpus_search.searched(fields, loaded.gold)
+            if isinstance(loaded.gold, Ranked)
+            else _embedded(fields, loaded)
+        )
         counts = fields.counts
     return Unscored(score, counts, time.perf_counter() - started)
 

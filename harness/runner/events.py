@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from harness.plan import Job
+    from harness.runner.plan import Job
     from harness.types import Part, Record
 
 

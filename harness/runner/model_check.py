@@ -16,7 +16,7 @@ import numpy as np
 from harness import data, encoding, models
 from harness.errors import ModelError
 from harness.evaluators import EVALUATORS
-from harness.measure import measure
+from harness.runner.measurement import measure
 from harness.tasks import registry
 from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, Ranked, TaskSpec, Texts
 

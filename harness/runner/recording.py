@@ -11,10 +11,10 @@ from typing import Any
 from harness import results
 from harness.errors import DataError
 from harness.files import environment
-from harness.measure import Measured
-from harness.plan import Job
 from harness.results import items
 from harness.results.items import Items
+from harness.runner.measurement import Measured
+from harness.runner.plan import Job
 from harness.types import EncoderFacts, Loaded, Part, Record
 
 _PROMPTS = ("prompts", "default_prompt")

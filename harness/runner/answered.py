@@ -10,8 +10,8 @@ from harness.results import items
 from harness.types import Labelled, Mined, Pairs, Ranked
 
 if TYPE_CHECKING:
-    from harness.measure import Measured
     from harness.results.items import Items
+    from harness.runner.measurement import Measured
     from harness.types import Gold, TaskSpec
 
 

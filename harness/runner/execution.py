@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from typing import Any, Literal, NamedTuple
 
-from harness import answered, memory, models, results
-from harness.corpus import ShardHits, put_together, search_shard
+from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, HarnessError
-from harness.events import Event, Failure, in_order
-from harness.fields import Unscored
-from harness.measure import embed, scored
-from harness.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
-from harness.recording import keep, record_of
-from harness.stages import Stage
+from harness.runner import allocator, answered
+from harness.runner.corpus_search import ShardHits, put_together, search_shard
+from harness.runner.events import Event, Failure, in_order
+from harness.runner.measurement import embed, scored
+from harness.runner.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
+from harness.runner.recording import keep, record_of
+from harness.runner.stage_threads import Stage
+from harness.runner.text_fields import Unscored
 from harness.types import (
     EncodeOptions,
     Encoder,
@@ -154,7 +155,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
     """
     if any(job.todo for job in jobs):
         results.check_writable(environment.results)
-        memory.keep_freed()
+        allocator.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()

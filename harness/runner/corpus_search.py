@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import DataError
-from harness.fields import NUMBERS, Counts, Fields, Unscored
+from harness.runner.text_fields import NUMBERS, Counts, Fields, Unscored
 from harness.types import (
     PLAIN,
     Answers,

@@ -1,0 +1,1 @@
+"""Request -> plan -> cells -> measured parts -> records: the straight line that joins the rooms."""
