@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.leaderboard import board, index
+from harness.leaderboard import board, file_index
 from harness.leaderboard.board import Leaderboard
-from harness.leaderboard.scope import ScopedTask
+from harness.leaderboard.counted_tasks import ScopedTask
 from harness.types import Part
 
 DEFAULT = Part("test", "default")
@@ -62,4 +62,4 @@ def scoped(*names: str, type: str = "STS") -> tuple[ScopedTask, ...]:
 
 def build(*folders: Path, tasks: tuple[ScopedTask, ...], **options: Any) -> Leaderboard:
     """The leaderboard of some folders."""
-    return board.build([index.read(folder) for folder in folders], tasks, title="Test", **options)
+    return board.build([file_index.read(folder) for folder in folders], tasks, title="Test", **options)

@@ -10,8 +10,8 @@ from harness.cli import arguments, leaderboard
 from harness.errors import HarnessError, UnknownName
 
 if TYPE_CHECKING:
-    from harness.comparison import Comparison, PartItems
     from harness.leaderboard.board import Leaderboard, Row
+    from harness.leaderboard.comparison import Comparison, PartItems
     from harness.types import Loaded
 
 
@@ -38,7 +38,7 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Read, compare, print."""
-    from harness.comparison import compare
+    from harness.leaderboard.comparison import compare
     from harness.outputs import comparison_text
 
     by_revision = "@" in args.a or "@" in args.b

@@ -15,8 +15,8 @@ from harness.errors import HarnessError
 
 if TYPE_CHECKING:
     from harness.leaderboard.board import Leaderboard
-    from harness.leaderboard.index import Index
-    from harness.leaderboard.scope import ScopedTask
+    from harness.leaderboard.counted_tasks import ScopedTask
+    from harness.leaderboard.file_index import Index
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
 """Those of `outputs.leaderboard_text`, named here because `harness --help` must not load numpy; a test compares."""
@@ -115,8 +115,8 @@ def ranked(
 
 def _indices(folders: Sequence[str] | None) -> list[Index]:
     from harness.files.environment import results_folder
-    from harness.leaderboard import folders as places
-    from harness.leaderboard import index
+    from harness.leaderboard import file_index as index
+    from harness.leaderboard import model_folders as places
 
     named = [results_folder(folder) for folder in folders or (None,)]
     for folder in named:
@@ -126,13 +126,13 @@ def _indices(folders: Sequence[str] | None) -> list[Index]:
 
 
 def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[ScopedTask, ...], str]:
-    from harness.leaderboard import board, scope
+    from harness.leaderboard import board, counted_tasks
     from harness.tasks import registry
 
     known = registry.tasks(args.tasks_dir)
     tasks: list[ScopedTask] = []
     if args.suite:
-        tasks += scope.of_suite(known, args.suite)
+        tasks += counted_tasks.of_suite(known, args.suite)
     if args.tasks or not args.suite:
         recorded = board.recorded_tasks(indices)
         names = args.tasks or list(recorded)
@@ -142,11 +142,13 @@ def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[Sc
         types = _types(recorded)
         tasks += [
             task
-            for task in scope.of_names(known, names, recorded=recorded, type_of=types.get)
+            for task in counted_tasks.of_names(known, names, recorded=recorded, type_of=types.get)
             if task.name not in {member.name for member in tasks}
         ]
-    filters = scope.Filters(types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude)
-    return scope.filtered(tasks, filters), args.suite or "All recorded tasks"
+    filters = counted_tasks.Filters(
+        types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude
+    )
+    return counted_tasks.filtered(tasks, filters), args.suite or "All recorded tasks"
 
 
 def _types(recorded: dict[str, str | None]) -> dict[str, str]:

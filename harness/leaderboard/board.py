@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import UnknownName
-from harness.leaderboard import known_of
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.folders import ModelFacts
-from harness.leaderboard.index import Index
-from harness.leaderboard.matrix import NOT_RECORDED, matrix, refusals
+from harness.leaderboard import model_facts
+from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.file_index import Index
+from harness.leaderboard.index_columns import NONE
+from harness.leaderboard.model_folders import ModelFacts
 from harness.leaderboard.ranking import rank
-from harness.leaderboard.scope import ScopedTask
-from harness.leaderboard.selection import Cell, Who, select
+from harness.leaderboard.record_choice import Cell, Who, select
+from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
 from harness.types import TASK_TYPES, Part, Refused, model_label
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Row:
     missing: Mapping[str, str]
     cells: Mapping[str, Cell]
     facts: ModelFacts = field(default_factory=ModelFacts)
-    measured: known_of.Measured = field(default_factory=known_of.Measured)
+    measured: model_facts.Measured = field(default_factory=model_facts.Measured)
     zero_shot: float | None = None
     interval: Span | None = None
     score_intervals: Mapping[str, Span] = field(default_factory=dict)
@@ -150,17 +150,17 @@ def build(
     whos = [everyone[at] for at in ranked]
     labels = _labels(whos)
     refused = refusals(indices, revisions=revisions)
-    sources = [known_of.Source.of(index) for index in indices]
+    sources = [model_facts.Source.of(index) for index in indices]
     rows = []
     for at, who in enumerate(whos):
         cells = selected[who]
         means = dict(zip(type_order, map(_number, ranking.by_type[at].tolist()), strict=True))
-        facts = known_of.facts(sources, cells)
+        facts = model_facts.facts(sources, cells)
         rows.append(
             Row(
                 who=who,
                 label=labels[who],
-                revisions=known_of.revisions(sources, cells),
+                revisions=model_facts.revisions(sources, cells),
                 rank=int(ranking.rank[at]),
                 points=float(ranking.points[at]),
                 mean_task=_number(float(ranking.mean_task[at])),
@@ -170,8 +170,8 @@ def build(
                 missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
                 cells=cells,
                 facts=facts,
-                measured=known_of.measured(sources, cells),
-                zero_shot=known_of.zero_shot(facts, tasks),
+                measured=model_facts.measured(sources, cells),
+                zero_shot=model_facts.zero_shot(facts, tasks),
             )
         )
     rows.sort(key=lambda row: (row.rank, -(row.mean_task if row.mean_task is not None else -1.0), row.label))

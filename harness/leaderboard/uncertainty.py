@@ -67,9 +67,9 @@ def _items(board: Leaderboard, resamples: int) -> tuple[Mapping[tuple[int, str],
     """Nothing where no record is our own: then the machinery of items is not even imported."""
     if not any(index.columns.facts for index in board.indices):
         return {}, ()
-    from harness.leaderboard import item_draws
+    from harness.leaderboard import resampled_scores
 
-    return item_draws.drawn(board, resamples=resamples)
+    return resampled_scores.drawn(board, resamples=resamples)
 
 
 def _two_levels(

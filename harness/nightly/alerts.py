@@ -22,7 +22,7 @@ from harness.nightly.plan_file import AlertRules
 from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:
-    from harness.comparison import Tested
+    from harness.leaderboard.comparison import Tested
     from harness.results.items import Items
 
 ALPHA = 0.05
@@ -175,7 +175,7 @@ class _Test(NamedTuple):
 
 def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
     """The paired test of a task, or why there is none."""
-    from harness.comparison import PartItems, same_items, tested
+    from harness.leaderboard.comparison import PartItems, same_items, tested
 
     if any(pair.before.data != pair.after.data for pair in pairs):
         return "the data changed: the items are not the same"

@@ -15,7 +15,7 @@ from typing import NamedTuple, cast
 
 from harness import models
 from harness.errors import HarnessError
-from harness.leaderboard import index
+from harness.leaderboard import file_index
 from harness.nightly.entries import Entry
 from harness.nightly.plan_file import Plan
 from harness.nightly.recorded import File, Known, recorded_in
@@ -131,7 +131,7 @@ def agenda(
     Raises:
         HarnessError: the files of a local task cannot be read.
     """
-    own = index.read(plan.results) if plan.results.is_dir() else None
+    own = file_index.read(plan.results) if plan.results.is_dir() else None
     known = recorded_in(own) if own is not None else Known({}, {}, {}, {})
     contents = {task.name: planning.task_content(task) for task, _ in tasks}
     todo: list[Cell] = []

@@ -25,8 +25,9 @@ def site(plan: Plan, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
     Raises:
         HarnessError: nothing is recorded, or the folder cannot be written.
     """
-    from harness.leaderboard import board, index
-    from harness.leaderboard.scope import ScopedTask
+    from harness.leaderboard import board
+    from harness.leaderboard import file_index as index
+    from harness.leaderboard.counted_tasks import ScopedTask
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import site as pages
 

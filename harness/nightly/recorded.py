@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.index import Index
+from harness.leaderboard.file_index import Index
+from harness.leaderboard.index_columns import NONE
 from harness.types import Part
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.comparison import ALPHA, Comparison, Overall, TaskDifference
+from harness.leaderboard.comparison import ALPHA, Comparison, Overall, TaskDifference
 
 NOTHING = "–"
 

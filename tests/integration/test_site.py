@@ -17,7 +17,7 @@ import pytest
 
 from harness.errors import HarnessError
 from harness.leaderboard.board import Leaderboard
-from harness.leaderboard.scope import ScopedTask
+from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import site
 from tests import boards
@@ -401,7 +401,7 @@ def test_a_large_board(browser: Any, tmp_path: Path) -> None:
 def synthetic(*, models: int, tasks: int) -> Leaderboard:
     """A board without files behind it."""
     from harness.leaderboard.board import Row, Span
-    from harness.leaderboard.selection import Who
+    from harness.leaderboard.record_choice import Who
 
     generator = np.random.default_rng(0)
     scores = np.clip(generator.uniform(0.3, 0.7, (models, 1)) + generator.normal(0, 0.1, (models, tasks)), 0, 1)

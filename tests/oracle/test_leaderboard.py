@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.leaderboard import board, index, scope, selection
+from harness.leaderboard import board, counted_tasks, file_index, record_choice
 from harness.tasks import registry
 
 pytest.importorskip("mteb")
@@ -42,7 +42,7 @@ def test_the_table(name: str, results: Path) -> None:
         tasks=mteb.get_benchmark(name), require_model_meta=False, include_remote=False
     )
     theirs = {row["Model"]: row for row in loaded.get_benchmark_result().to_dict("records")}
-    found = board.build([index.read(results)], scope.of_suite(registry.tasks(), name), title=name)
+    found = board.build([file_index.read(results)], counted_tasks.of_suite(registry.tasks(), name), title=name)
     ours = {row.label: row for row in found.rows}
     assert len(theirs) > 60
     assert set(theirs) <= set(ours)  # mteb leaves out models that its registry does not know
@@ -66,7 +66,7 @@ def test_main_revisions() -> None:
     from mteb.models.get_model_meta import get_model_metas
 
     theirs = {meta.name: meta.revision for meta in get_model_metas() if meta.name and meta.revision}
-    file = resources.files("harness.leaderboard") / selection.MAIN_REVISIONS
+    file = resources.files("harness.leaderboard") / record_choice.MAIN_REVISIONS
     ours = json.loads(file.read_text(encoding="utf-8"))
     differing = sorted(name for name in {*theirs, *ours} if theirs.get(name) != ours.get(name))
     assert not differing, "write {name: revision} of mteb.models.get_model_meta.get_model_metas() to the file again"
@@ -84,5 +84,5 @@ def test_the_suites_are_the_benchmarks(name: str) -> None:
         )
         for task in mteb.get_benchmark(name).tasks
     }
-    ours = {task.name: (task.type, set(task.parts or ())) for task in scope.of_suite(registry.tasks(), name)}
+    ours = {task.name: (task.type, set(task.parts or ())) for task in counted_tasks.of_suite(registry.tasks(), name)}
     assert ours == theirs

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.comparison import compare
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.comparison import compare
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
 from harness.results import items as items_module
@@ -118,7 +118,7 @@ def test_draws_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
         calls.append(options["task"])
         return plain(own, **options)
 
-    monkeypatch.setattr("harness.leaderboard.item_draws.replicates", spy)
+    monkeypatch.setattr("harness.leaderboard.resampled_scores.replicates", spy)
     scope = boards.scoped("T1", "T2", "T3")
     first = with_uncertainty(boards.build(tmp_path, tasks=scope))
     assert calls == ["T1", "T2", "T3"]

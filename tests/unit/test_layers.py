@@ -33,7 +33,7 @@ OWNERS = {
     "pandas": (),
     "ray": ("nightly/ray_engine.py",),
     "jinja2": ("outputs/site/pages.py",),
-    "packaging": ("leaderboard/selection.py",),
+    "packaging": ("leaderboard/record_choice.py",),
 }
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from harness.errors import SpecError, UnknownName
-from harness.leaderboard import ranking, scope
+from harness.leaderboard import counted_tasks, ranking
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.tasks import registry
@@ -144,7 +144,7 @@ class TestGaps:
         boards.put(tmp_path, "org/a", "STSBenchmark", 0.5)
         boards.put(tmp_path, "org/b", "STSBenchmark", 0.5)
         boards.put(tmp_path, "org/b", "SummEvalSummarization.v2", 0.3)
-        found = boards.build(tmp_path, tasks=scope.of_suite(registry.tasks(), "MTEB(eng, v2)"))
+        found = boards.build(tmp_path, tasks=counted_tasks.of_suite(registry.tasks(), "MTEB(eng, v2)"))
         assert found.types == ("STS", "Summarization")
         assert row(found, "org/b").mean_task == pytest.approx(0.4)
         assert row(found, "org/a").missing == {"SummEvalSummarization.v2": "not recorded, and cannot be run here"}
@@ -161,39 +161,39 @@ class TestGaps:
 class TestScope:
     def test_filters(self) -> None:
         """Types, languages and exclusions narrow the tasks; a language narrows the parts."""
-        tasks = scope.of_suite(registry.tasks(), "MTEB(deu, v1)")
-        kept = scope.filtered(tasks, scope.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
+        tasks = counted_tasks.of_suite(registry.tasks(), "MTEB(deu, v1)")
+        kept = counted_tasks.filtered(tasks, counted_tasks.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
         assert {task.type for task in kept} == {"STS"}
         assert "GermanSTSBenchmark" not in {task.name for task in kept}
-        spanish = scope.of_names(registry.tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
-        (narrowed,) = scope.filtered(spanish, scope.Filters(languages=["es"]))
+        spanish = counted_tasks.of_names(registry.tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
+        (narrowed,) = counted_tasks.filtered(spanish, counted_tasks.Filters(languages=["es"]))
         assert {part.subset for part in narrowed.parts or ()} == {"spa_Latn"}
         assert narrowed.languages == ("spa-Latn",)
 
     @pytest.mark.parametrize(
         ("filters", "message"),
         [
-            (scope.Filters(types=["Sts"]), "did you mean STS"),
-            (scope.Filters(exclude=["Banking"]), "no task to exclude"),
-            (scope.Filters(languages=["klingon"]), "no language or subset"),
-            (scope.Filters(languages=["fr"]), "no task fits"),
+            (counted_tasks.Filters(types=["Sts"]), "did you mean STS"),
+            (counted_tasks.Filters(exclude=["Banking"]), "no task to exclude"),
+            (counted_tasks.Filters(languages=["klingon"]), "no language or subset"),
+            (counted_tasks.Filters(languages=["fr"]), "no task fits"),
         ],
     )
-    def test_filters_that_fit_nothing(self, filters: scope.Filters, message: str) -> None:
+    def test_filters_that_fit_nothing(self, filters: counted_tasks.Filters, message: str) -> None:
         """A filter that names nothing, or leaves nothing, is an error."""
         with pytest.raises(UnknownName, match=message):
-            scope.filtered(scope.of_suite(registry.tasks(), "mini"), filters)
+            counted_tasks.filtered(counted_tasks.of_suite(registry.tasks(), "mini"), filters)
 
     def test_splits(self, tmp_path: Path) -> None:
         """Only the chosen splits count."""
         boards.put(tmp_path, "org/a", "T", {Part("test", "x"): 0.5, Part("validation", "x"): 0.9})
-        (task,) = scope.filtered(boards.scoped("T"), scope.Filters(splits=["test"]))
+        (task,) = counted_tasks.filtered(boards.scoped("T"), counted_tasks.Filters(splits=["test"]))
         assert boards.build(tmp_path, tasks=(task,)).rows[0].scores == {"T": 0.5}
 
     def test_unknown_task(self) -> None:
         """A task that is neither declared nor recorded is an error with the nearest names."""
         with pytest.raises(UnknownName, match="STSBenchmark"):
-            scope.of_names(registry.tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
+            counted_tasks.of_names(registry.tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
 
     def test_a_suite_file_with_a_task_twice(self, tmp_path: Path) -> None:
         """A task cannot be both run and only recorded; the error names the line."""
@@ -222,7 +222,7 @@ class TestUncertainty:
 
     def test_minilm_and_hashing_on_mini(self) -> None:
         """The committed reference run separates all-MiniLM-L6-v2 from hashing on the suite mini."""
-        tasks = scope.of_suite(registry.tasks(), "mini")
+        tasks = counted_tasks.of_suite(registry.tasks(), "mini")
         found = with_uncertainty(boards.build(ROOT / "results", tasks=tasks))
         best, hashing = row(found, "bundled/all-MiniLM-L6-v2"), row(found, "baseline/hashing")
         assert (best.rank, best.tie_group, best.rank_span) == (1, 1, (1, 1))

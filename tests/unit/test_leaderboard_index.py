@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from harness import results
 from harness.errors import RecordError
-from harness.leaderboard import columns, folders, index, summary, workers
+from harness.leaderboard import file_index, file_summary, index_columns, model_folders, reader_processes
 from harness.results.paths import Identity
 from harness.types import Record, Refused
 from tests import boards
@@ -33,17 +33,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The files that are read from here on."""
     found: list[str] = []
-    plain = columns._bytes
+    plain = index_columns._bytes
 
-    def spy(job: columns.Job) -> bytes:
+    def spy(job: index_columns.Job) -> bytes:
         found.append(Path(job.path).name)
         return plain(job)
 
-    monkeypatch.setattr(columns, "_bytes", spy)
+    monkeypatch.setattr(index_columns, "_bytes", spy)
     return found
 
 
-def scores_of(found: index.Index) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
+def scores_of(found: file_index.Index) -> dict[tuple[str, str], dict[tuple[str, str], float]]:
     """(model, task) -> part -> main score."""
     own, strings = found.columns, found.columns.strings
     return {
@@ -52,7 +52,7 @@ def scores_of(found: index.Index) -> dict[tuple[str, str], dict[tuple[str, str],
             for score in own.scores[file["first"] : file["first"] + file["count"]]
         }
         for file in own.files
-        if file["problem"] == columns.NONE
+        if file["problem"] == index_columns.NONE
     }
 
 
@@ -63,23 +63,23 @@ class TestSummary:
         files = sorted(path for path in (shared / "public-results").rglob("*.json") if path.name != "model_meta.json")
         for path in files[::3]:
             data = path.read_bytes()
-            found = summary._fast(data, path)
+            found = file_summary._fast(data, path)
             slow += found is None
             if found is not None:
-                assert found == summary._strict(data, path, WHO), path
+                assert found == file_summary._strict(data, path, WHO), path
         assert slow < len(files[::3]) / 20
 
     def test_bare_nan_is_none(self) -> None:
         """Python's NaN stands for no score, in a main score and in a metric."""
         text = json.dumps(boards.document("T", {boards.Part("a", "x"): float("nan"), boards.Part("b", "x"): 0.5}))
         assert "NaN" in text
-        found = summary.summarise(text.encode(), path="f", identity=WHO)
+        found = file_summary.summarise(text.encode(), path="f", identity=WHO)
         assert [score.value for score in found.scores] == [None, 0.5]
 
     def test_a_name_that_looks_like_nan_survives(self) -> None:
         """A subset called `: NaN` keeps its name."""
         text = json.dumps(boards.document("T", {boards.Part("a", "x: NaN"): float("nan")}))
-        assert summary.summarise(text.encode(), path="f", identity=WHO).scores[0].subset == "x: NaN"
+        assert file_summary.summarise(text.encode(), path="f", identity=WHO).scores[0].subset == "x: NaN"
 
     @pytest.mark.parametrize(
         ("change", "reason"),
@@ -102,19 +102,19 @@ class TestSummary:
     def test_what_is_refused(self, change: Any, reason: str) -> None:
         """Every defect is refused with its reason, whichever way reads it."""
         text = json.dumps(boards.document("T", 0.5))
-        summary.summarise(text.encode(), path="f", identity=WHO)
+        file_summary.summarise(text.encode(), path="f", identity=WHO)
         with pytest.raises(RecordError, match=reason):
-            summary.summarise(change(text).encode(), path="f", identity=WHO)
+            file_summary.summarise(change(text).encode(), path="f", identity=WHO)
 
     def test_an_overflowing_score_is_none(self) -> None:
         """A number beyond float64 is no score, as for the strict reader."""
         text = json.dumps(boards.document("T", 0.5)).replace("0.5", "1e999")
-        assert summary.summarise(text.encode(), path="f", identity=WHO).scores[0].value is None
+        assert file_summary.summarise(text.encode(), path="f", identity=WHO).scores[0].value is None
 
     def test_a_foreign_harness_key_is_not_ours(self) -> None:
         """Somebody else's key `harness` is no reason to refuse a file."""
         text = json.dumps(boards.document("T", 0.5, harness={"parts": "many"}))
-        assert summary.summarise(text.encode(), path="f", identity=WHO).facts is None
+        assert file_summary.summarise(text.encode(), path="f", identity=WHO).facts is None
 
     @settings(max_examples=60)
     @given(st.binary(max_size=40), st.integers(0, 300), st.integers(0, 40))
@@ -123,11 +123,11 @@ class TestSummary:
         data = json.dumps(boards.document("T", {boards.Part("a", "x"): 0.25, boards.Part("b", "y"): 0.5})).encode()
         damaged = data[:at] + junk + data[at + cut :]
         try:
-            found = summary.summarise(damaged, path="f", identity=WHO)
+            found = file_summary.summarise(damaged, path="f", identity=WHO)
         except RecordError:
             return
         with contextlib.suppress(RecordError):  # of a defect in what the fast way skips
-            assert found == summary._strict(damaged, "f", WHO)
+            assert found == file_summary._strict(damaged, "f", WHO)
 
 
 class TestFolders:
@@ -149,7 +149,7 @@ class TestFolders:
         (root / "org__f").symlink_to(root / "org__a")
         os.mkfifo(root / "org__a" / "r1" / "Pipe.json")
         scanned = list(results.scan(root))
-        found = index.read(root)
+        found = file_index.read(root)
         assert {refusal.path for refusal in found.refused()} == {
             item.path for item in scanned if isinstance(item, Refused)
         }
@@ -159,7 +159,7 @@ class TestFolders:
     def test_public_results(self, shared: Path) -> None:
         """Every file of the public slice is read, or refused by name with a reason; nothing is passed over."""
         root = shared / "public-results"
-        found = index.read(root)
+        found = file_index.read(root)
         files = {path for path in root.rglob("*.json") if path.name != "model_meta.json"}
         assert len(found.columns.files) == len(files) > 3_000
         assert [Path(refusal.path).name for refusal in found.refused()] == ["GermanSTSBenchmark.json"]
@@ -178,25 +178,25 @@ class TestFolders:
             "open_weights": True,
         }
         boards.write(tmp_path / "org__x" / "r" / "model_meta.json", json.dumps(meta))
-        owner = folders.owner_of(tmp_path / "org__x" / "r")
+        owner = model_folders.owner_of(tmp_path / "org__x" / "r")
         assert owner.identity == Identity("org/Real Name", "abc")
-        assert owner.facts == folders.ModelFacts(
+        assert owner.facts == model_folders.ModelFacts(
             parameters=22_700_000, dimensions=384, open_weights=True, trained_on=("A", "B")
         )
-        assert folders.owner_of(tmp_path / "org__y__z" / "r").identity == Identity("org/y__z", "r")
+        assert model_folders.owner_of(tmp_path / "org__y__z" / "r").identity == Identity("org/y__z", "r")
 
     def test_a_clone_of_the_public_repository(self, tmp_path: Path) -> None:
         """Its records lie in `results`; a folder that holds records itself is taken as it is."""
         (tmp_path / "clone" / "results" / "org__a").mkdir(parents=True)
-        assert folders.results_root(tmp_path / "clone") == tmp_path / "clone" / "results"
+        assert model_folders.results_root(tmp_path / "clone") == tmp_path / "clone" / "results"
         (tmp_path / "own" / "org__a").mkdir(parents=True)
         (tmp_path / "own" / "results").mkdir()
-        assert folders.results_root(tmp_path / "own") == tmp_path / "own"
+        assert model_folders.results_root(tmp_path / "own") == tmp_path / "own"
 
     def test_no_folder(self, tmp_path: Path) -> None:
         """A folder that is not there is an error, not an empty leaderboard."""
         with pytest.raises(RecordError, match="no such folder"):
-            index.read(tmp_path / "nothing")
+            file_index.read(tmp_path / "nothing")
 
 
 class TestUpdates:
@@ -205,10 +205,10 @@ class TestUpdates:
         root = tmp_path / "results"
         for task in ("T1", "T2"):
             boards.put(root, "org/a", task, 0.5)
-        first = index.read(root)
+        first = file_index.read(root)
         assert sorted(reads) == ["T1.json", "T2.json"]
         reads.clear()
-        again = index.read(root)
+        again = file_index.read(root)
         assert reads == []
         assert scores_of(again) == scores_of(first)
 
@@ -217,12 +217,12 @@ class TestUpdates:
         root = tmp_path / "results"
         for task in ("T1", "T2", "T3"):
             boards.put(root, "org/b", task, 0.5, harness={"task_type": "STS", "encoder": {"device": task}})
-        index.read(root)
+        file_index.read(root)
         reads.clear()
         boards.put(root, "org/b", "T2", 0.75, harness={"task_type": "STS", "encoder": {"device": "new"}})
         boards.put(root, "org/a", "T9", 0.125)
         (root / "org__b" / "r1" / "T1.json").unlink()
-        found = index.read(root)
+        found = file_index.read(root)
         assert sorted(reads) == ["T2.json", "T9.json"]
         assert scores_of(found) == {
             ("org/a", "T9"): {("test", "default"): 0.125},
@@ -232,7 +232,7 @@ class TestUpdates:
         devices = {
             found.columns.strings[file["task"]]: found.columns.facts[file["facts"]].device
             for file in found.columns.files
-            if file["facts"] != columns.NONE
+            if file["facts"] != index_columns.NONE
         }
         assert devices == {"T2": "new", "T3": "T3"}
 
@@ -240,17 +240,17 @@ class TestUpdates:
         """When `model_meta.json` changes, the files beside it belong to the new name."""
         root = tmp_path / "results"
         boards.put(root, "org/a", "T1", 0.5)
-        index.read(root)
+        file_index.read(root)
         boards.write(root / "org__a" / "r1" / "model_meta.json", '{"name": "org/new", "revision": "r1"}', age=50)
-        assert set(scores_of(index.read(root))) == {("org/new", "T1")}
+        assert set(scores_of(file_index.read(root))) == {("org/new", "T1")}
 
     def test_a_young_file_is_read_again(self, tmp_path: Path, reads: list[str]) -> None:
         """A file written this moment may change within a tick of the clock, so its key is not trusted."""
         root = tmp_path / "results"
         path = boards.put(root, "org/a", "T1", 0.5)
         boards.write(path, path.read_text(), age=0)
-        index.read(root)
-        index.read(root)
+        file_index.read(root)
+        file_index.read(root)
         assert reads == ["T1.json", "T1.json"]
 
     @pytest.mark.parametrize("damage", [b"", b"junk", b"\0" * 100])
@@ -258,12 +258,12 @@ class TestUpdates:
         """An index that was cut or overwritten costs time, and nothing else; so does one that was deleted."""
         root = tmp_path / "results"
         boards.put(root, "org/a", "T1", 0.5)
-        index.read(root)
+        file_index.read(root)
         (kept,) = (cache / "index").iterdir()
         kept.write_bytes(kept.read_bytes()[:50] + damage)
-        assert set(scores_of(index.read(root))) == {("org/a", "T1")}
+        assert set(scores_of(file_index.read(root))) == {("org/a", "T1")}
         kept.unlink()
-        assert set(scores_of(index.read(root))) == {("org/a", "T1")}
+        assert set(scores_of(file_index.read(root))) == {("org/a", "T1")}
 
     def test_a_cache_that_cannot_be_written(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         """No place for the index costs time, and nothing else."""
@@ -271,7 +271,7 @@ class TestUpdates:
         boards.put(root, "org/a", "T1", 0.5)
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file"))
-        assert set(scores_of(index.read(root))) == {("org/a", "T1")}
+        assert set(scores_of(file_index.read(root))) == {("org/a", "T1")}
 
     def test_a_huge_file_is_not_opened(self, tmp_path: Path, reads: list[str]) -> None:
         """100 MB are refused by size alone."""
@@ -279,7 +279,7 @@ class TestUpdates:
         path = boards.put(root, "org/a", "T1", 0.5)
         with path.open("r+b") as file:
             file.truncate(100 * 2**20)
-        (refusal,) = index.read(root).refused()
+        (refusal,) = file_index.read(root).refused()
         assert "more than" in refusal.reason
         assert reads == []
 
@@ -290,13 +290,16 @@ class TestUpdates:
             for task in ("T1", "T2", "T3"):
                 boards.put(root, model, task, 0.5, harness={"task_type": "STS"})
         boards.write(root / "org__b" / "r1" / "Bad.json", "{")
-        listed = [found for found in folders.walk(root) if isinstance(found, folders.Listing)]
+        listed = [found for found in model_folders.walk(root) if isinstance(found, model_folders.Listing)]
         jobs = [
-            columns.Job(number, WHO, None, f"{root / found.path}/{name}", name, key[0], key)
+            index_columns.Job(number, WHO, None, f"{root / found.path}/{name}", name, key[0], key)
             for number, found in enumerate(listed)
             for name, key in found.files.items()
         ]
-        one, many = columns.joined([columns.read(jobs)]), columns.joined(workers.read(jobs, worth_it=1))
+        one, many = (
+            index_columns.joined([index_columns.read(jobs)]),
+            index_columns.joined(reader_processes.read(jobs, worth_it=1)),
+        )
         assert len(one.files) == 7
         assert {field.name: str(getattr(one, field.name)) for field in dataclasses.fields(one)} == {
             field.name: str(getattr(many, field.name)) for field in dataclasses.fields(many)

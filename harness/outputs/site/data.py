@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.board import Leaderboard, Row
-from harness.leaderboard.scope import ScopedTask
+from harness.leaderboard.counted_tasks import ScopedTask
 from harness.types import Part
 
 if TYPE_CHECKING:

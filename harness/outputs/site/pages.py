@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from harness.leaderboard.board import Leaderboard, Row
-from harness.leaderboard.matrix import matrix
-from harness.leaderboard.scope import ScopedTask
-from harness.leaderboard.selection import Who, select
+from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.record_choice import Who, select
+from harness.leaderboard.score_matrix import matrix
 from harness.outputs.site import data
 from harness.types import Refused
 

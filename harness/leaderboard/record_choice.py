@@ -22,8 +22,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.index import Index
+from harness.leaderboard.file_index import Index
+from harness.leaderboard.index_columns import NONE
 from harness.results.json_format import NO_REVISION
 
 EXTERNAL = "external"

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.folders import ModelFacts
-from harness.leaderboard.index import Folder, Index
-from harness.leaderboard.scope import ScopedTask
-from harness.leaderboard.selection import Cell
-from harness.leaderboard.summary import Facts
+from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.file_index import Folder, Index
+from harness.leaderboard.file_summary import Facts
+from harness.leaderboard.index_columns import NONE
+from harness.leaderboard.model_folders import ModelFacts
+from harness.leaderboard.record_choice import Cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

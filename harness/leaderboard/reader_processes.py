@@ -1,4 +1,4 @@
-"""Many result files read by a process for each processor: `python -m harness.leaderboard.workers`.
+"""Many result files read by a process for each processor: `python -m harness.leaderboard.reader_processes`.
 
 A worker is a command of its own, fed and read through pipes. The pools of `multiprocessing` would run the caller's
 script once more (spawn) or copy whatever threads and locks it has (fork).
@@ -16,9 +16,9 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from harness.leaderboard import columns
-from harness.leaderboard.columns import FILES, SCORES, Columns, Job
-from harness.leaderboard.summary import Facts
+from harness.leaderboard import index_columns
+from harness.leaderboard.file_summary import Facts
+from harness.leaderboard.index_columns import FILES, SCORES, Columns, Job
 
 WORTH_IT = 10_000
 """Starting a worker takes as long as reading two thousand files."""
@@ -36,7 +36,7 @@ def read(jobs: Sequence[Job], *, worth_it: int = WORTH_IT) -> list[Columns]:
     """The files in columns, in pieces that are in order; in this process where there are fewer than `worth_it`."""
     processors = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
     if len(jobs) < worth_it or processors < 2:
-        return [columns.read(jobs)]
+        return [index_columns.read(jobs)]
     size = -(-len(jobs) // processors)
     pieces = [jobs[start : start + size] for start in range(0, len(jobs), size)]
     with ThreadPoolExecutor(processors) as pool:
@@ -58,7 +58,7 @@ def _ask(jobs: Sequence[Job]) -> Columns:
         )
         answer = msgspec.msgpack.decode(done.stdout, type=_Answer)
     except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
-        return columns.read(jobs)
+        return index_columns.read(jobs)
     return Columns(
         strings=answer.strings,
         files=np.frombuffer(answer.files, FILES),
@@ -68,7 +68,7 @@ def _ask(jobs: Sequence[Job]) -> Columns:
 
 
 def _work() -> None:
-    found = columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Job]))
+    found = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Job]))
     answer = _Answer(found.strings, found.files.tobytes(), found.scores.tobytes(), found.facts)
     sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
 

@@ -17,8 +17,8 @@ import numpy as np
 
 from harness.errors import RecordError
 from harness.files.disk import MAX_BYTES, on_disk
-from harness.leaderboard.folders import Key
-from harness.leaderboard.summary import Facts, Summary, summarise
+from harness.leaderboard.file_summary import Facts, Summary, summarise
+from harness.leaderboard.model_folders import Key
 from harness.results.paths import Identity
 
 if TYPE_CHECKING:

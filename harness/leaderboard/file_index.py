@@ -18,10 +18,11 @@ import msgspec
 import numpy as np
 
 from harness.files import environment
-from harness.leaderboard import columns, workers
-from harness.leaderboard.columns import FILES, NONE, SCORES, Columns, Job
-from harness.leaderboard.folders import NO_KEY, Key, Owner, owner_of, walk
-from harness.leaderboard.summary import Facts
+from harness.leaderboard import index_columns as columns
+from harness.leaderboard import reader_processes
+from harness.leaderboard.file_summary import Facts
+from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, Job
+from harness.leaderboard.model_folders import NO_KEY, Key, Owner, owner_of, walk
 from harness.types import Refused
 
 VERSION = 1
@@ -115,7 +116,7 @@ def _updated(root: Path, old: Index) -> Index:
         folders.append(folder)
     own = old.columns
     if jobs or rows != list(range(len(own.files))) or folder_of != own.files["folder"].tolist():
-        pieces = workers.read(jobs) if jobs else []
+        pieces = reader_processes.read(jobs) if jobs else []
         own = columns.taken(columns.joined([own, *pieces]), np.array(rows, np.int64))
         own.files["folder"] = folder_of
     return Index(root=root, folders=tuple(folders), columns=own, misplaced=tuple(misplaced))

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.leaderboard.columns import NONE
-from harness.leaderboard.index import Index
-from harness.leaderboard.scope import ScopedTask
-from harness.leaderboard.selection import Cell, Who
+from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.file_index import Index
+from harness.leaderboard.index_columns import NONE
+from harness.leaderboard.record_choice import Cell, Who
 from harness.types import Part
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from harness import results
 from harness.errors import RecordError
 from harness.files import environment
 from harness.leaderboard.board import Leaderboard
-from harness.leaderboard.columns import NONE
+from harness.leaderboard.index_columns import NONE
 from harness.results.items import get_items, items_path, replicates
 from harness.types import Part, Refused
 
