@@ -12,8 +12,8 @@ from typing import Literal, NamedTuple
 from harness.cards.card_file import Card
 from harness.cards.layout import Result
 from harness.errors import CardError
-from harness.outputs import table
-from harness.outputs.similarity import CORRELATIONS, LINES
+from harness.outputs import score_table
+from harness.outputs.trainer_report import CORRELATIONS, LINES
 
 Kind = Literal["scores", "similarity"]
 KINDS: tuple[Kind, ...] = ("scores", "similarity")
@@ -46,8 +46,8 @@ def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
             for task, keys in wanted.items()
             if all(key in found for key in keys)
         }
-    comparison = table.Comparison(models=list(rows), tasks=list(wanted), scores=rows)
-    return table.render(comparison, format="markdown", digits=digits)
+    comparison = score_table.Comparison(models=list(rows), tasks=list(wanted), scores=rows)
+    return score_table.render(comparison, format="markdown", digits=digits)
 
 
 def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
@@ -65,7 +65,7 @@ def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
         title = f"{part.task} {part.config} {part.split}"
         header = [title, *(f"{model}: {kind.capitalize()}" for model, _ in models for kind in CORRELATIONS)]
         rows = [[label, *_similarity_cells(columns, family, digits)] for label, family in LINES]
-        blocks.append(table.markdown(header, rows))
+        blocks.append(score_table.markdown(header, rows))
     return "\n".join(blocks)
 
 

@@ -99,7 +99,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
 
 
 def _say_what_it_took(events: list[Event]) -> None:
-    from harness.outputs import telemetry
+    from harness.outputs import run_costs
 
     by_model: dict[str, list[dict[str, Any]]] = {}
     for event in events:
@@ -108,11 +108,11 @@ def _say_what_it_took(events: list[Event]) -> None:
     if by_model:
         print()
     for model, parts in by_model.items():
-        print(f"{model}: {telemetry.line(parts)}")
+        print(f"{model}: {run_costs.line(parts)}")
 
 
 def _report_similarity(events: list[Event]) -> None:
-    from harness.outputs import similarity
+    from harness.outputs import trainer_report as similarity
 
     columns: dict[str, list[similarity.Column]] = {}
     for event in events:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import arguments
 from harness.errors import UnknownName
-from harness.outputs import table
+from harness.outputs import score_table
 
 if TYPE_CHECKING:
     from harness.tasks.registry import Registry
@@ -28,7 +28,7 @@ def add(commands: Any) -> None:
     arguments.add_tasks(command)
     command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
     command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
-    command.add_argument("--format", choices=table.FORMATS, default="table")
+    command.add_argument("--format", choices=score_table.FORMATS, default="table")
     command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
     arguments.add_results(command)
     command.set_defaults(do=do)
@@ -55,7 +55,7 @@ def do(args: argparse.Namespace) -> int:
         elif not wanted or item.task in wanted:
             found.append(item)
     comparison = _comparison(found, args, wanted=wanted, parts=parts, known=known)
-    print(table.render(comparison, format=args.format, digits=args.digits), end="")
+    print(score_table.render(comparison, format=args.format, digits=args.digits), end="")
     return 0
 
 
@@ -66,7 +66,7 @@ def _comparison(
     wanted: list[str],
     parts: Mapping[str, tuple[Part, ...]],
     known: Registry,
-) -> table.Comparison:
+) -> score_table.Comparison:
     labels = _labels(found)
     names = sorted({record.model for record in found})
     for name in args.models:
@@ -94,7 +94,7 @@ def _comparison(
     missing = [task for task in dict.fromkeys(wanted) if task not in present]
     if missing:
         print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
-    return table.Comparison(models=list(scores), tasks=tasks, scores=scores)
+    return score_table.Comparison(models=list(scores), tasks=tasks, scores=scores)
 
 
 def _identity(record: Record) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from harness.nightly.alerts import NO_ALERTS, Alert, Alerts
 from harness.nightly.changes import Diff
 from harness.nightly.history import Night
-from harness.outputs.table import escape_markdown, markdown
+from harness.outputs.score_table import escape_markdown, markdown
 
 MOST = 50
 """Rows of one table of the summary; the JSON has all."""

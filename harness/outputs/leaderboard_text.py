@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
-from harness.outputs.table import escape_markdown
+from harness.outputs.score_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.outputs.table import FORMATS, Comparison, Format, render
+from harness.outputs.score_table import FORMATS, Comparison, Format, render
 
 FOLDER = Path(__file__).parent / "table"
 SUFFIX = {"table": "txt", "markdown": "md", "csv": "csv", "json": "json", "latex": "tex"}

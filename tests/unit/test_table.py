@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli, results
-from harness.outputs.table import FORMATS, Comparison, render
+from harness.outputs.score_table import FORMATS, Comparison, render
 from harness.types import Record
 
 SCORES = st.floats(-1, 1, allow_nan=False)

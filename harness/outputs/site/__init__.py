@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.files import output_files
 from harness.leaderboard.board import Leaderboard
 from harness.outputs import leaderboard_text
-from harness.outputs.site import data, pages
+from harness.outputs.site import board_script, pages
 
 MANIFEST = "site.json"
 
@@ -59,7 +59,7 @@ def render(board: Leaderboard) -> Iterator[tuple[str, str | bytes]]:
     for name, content in _assets(resources.files("harness.outputs.site") / "assets"):
         yield f"assets/{name}", content
     urls = pages.Urls(board)
-    yield "data/board.js", data.script(board, urls)
+    yield "data/board.js", board_script.script(board, urls)
     yield "board.csv", leaderboard_text.render(board, format="csv")
     yield "board.json", leaderboard_text.render(board, format="json")
     yield "board.parquet", leaderboard_text.parquet(board)

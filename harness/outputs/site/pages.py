@@ -15,7 +15,7 @@ from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix
-from harness.outputs.site import data
+from harness.outputs.site import board_script
 from harness.types import Refused
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ class _History:
                     max(dates, default=-math.inf),
                     Entry(
                         revision=who.revision,
-                        date=(data.day(max(dates)) if dates else None) or MISSING,
+                        date=(board_script.day(max(dates)) if dates else None) or MISSING,
                         tasks=len(known),
                         mean=float(values.mean()) if len(known) == len(values) else None,
                         shared=float(values[common].mean()) if count else None,
