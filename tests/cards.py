@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from harness import results
-from harness.cards.layout import Result
+from harness.cards.edit.yaml_layout import Result
 from harness.types import Record
 from tests.conftest import SHARED
 

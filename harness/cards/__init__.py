@@ -25,13 +25,13 @@ Importing this package imports nothing heavy. `harness card` is a thin layer ove
 from __future__ import annotations
 
 from harness.cards.card_file import Card, decode, encode, load, parse
+from harness.cards.card_writing import Options, Written, collected, merged, show, write
 from harness.cards.claims import Claim, claims_of
-from harness.cards.finding import Finding
-from harness.cards.index import Collected
-from harness.cards.layout import Result
-from harness.cards.merge import Changes, Merged, merge
+from harness.cards.edit.merge import Changes, Merged, merge
+from harness.cards.edit.yaml_layout import Result
+from harness.cards.lint.findings import Finding
+from harness.cards.model_index import Collected
 from harness.cards.verify import Run, Verified
-from harness.cards.writing import Options, Written, collected, merged, show, write
 
 __all__ = [
     "Card",

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.cards import nodes
-from harness.cards.nodes import Node, Tree
+from harness.cards.edit import yaml_nodes
+from harness.cards.edit.yaml_nodes import Node, Tree
 from harness.errors import CardError
 
 MAX_BYTES = 8 * 2**20
@@ -89,7 +89,7 @@ class Card:
         Raises:
             CardError: a value that is no plain data.
         """
-        return nodes.data(self.tree.root, path=str(self.path))
+        return yaml_nodes.data(self.tree.root, path=str(self.path))
 
     def with_text(self, text: str) -> Card:
         """The same file with another text, read anew.
@@ -109,7 +109,7 @@ def parse(text: str, *, path: Path | str, raw: bytes | None = None, bom: bool = 
     path = Path(path)
     start, end = _front_matter(text, path)
     line = 1 + len(_BREAK.findall(text, 0, max(start, 0)))
-    tree = nodes.parse(text[start:end] if start >= 0 else "", path=str(path), start=max(start, 0), line=line)
+    tree = yaml_nodes.parse(text[start:end] if start >= 0 else "", path=str(path), start=max(start, 0), line=line)
     card = Card(path=path, raw=raw, bom=bom, text=text, start=start, end=end, newline=_newline(text), tree=tree)
     if card.root is not None and card.root.kind != "mapping":
         raise CardError(

@@ -13,8 +13,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Literal, NamedTuple
 
 from harness.cards.card_file import Card
-from harness.cards.names import fraction, read_name, to_v2
-from harness.cards.nodes import Node
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.metric_names import fraction, read_name, to_v2
 from harness.types import TASK_TYPES
 
 Scale = Literal["percent", "fraction"]

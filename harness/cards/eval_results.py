@@ -17,12 +17,12 @@ from typing import Any
 import yaml
 
 from harness import results
-from harness.cards import index
-from harness.cards.index import LeftOut
-from harness.cards.names import percent_text
-from harness.cards.recorded import chosen_parts, narrowed, records_of
-from harness.cards.template import PROJECT
-from harness.cards.writing import Options
+from harness.cards import model_index
+from harness.cards.card_writing import Options
+from harness.cards.metric_names import percent_text
+from harness.cards.model_index import LeftOut
+from harness.cards.model_records import chosen_parts, narrowed, records_of
+from harness.cards.new_card import PROJECT
 from harness.errors import CardError, RecordError, UnknownName
 from harness.files import disk
 from harness.tasks.registry import Registry
@@ -99,7 +99,7 @@ class _CannotStandError(Exception):
 def _entries(record: Record, known: Registry, *, parts: Sequence[Part] | None, digits: int | None) -> list[Any]:
     from huggingface_hub import EvalResultEntry
 
-    task = index.spec_of(record.task, known)
+    task = model_index.spec_of(record.task, known)
     source = record.harness.get("source")
     kind = source.get("kind") if isinstance(source, Mapping) else task.source.kind if task is not None else None
     if kind == "local":
@@ -107,12 +107,12 @@ def _entries(record: Record, known: Registry, *, parts: Sequence[Part] | None, d
     if not SAFE_NAME.fullmatch(record.task):
         raise _CannotStandError("its name cannot be a file's")
     try:
-        dataset = index.dataset_of(record, task)
+        dataset = model_index.dataset_of(record, task)
     except CardError as err:
         raise _CannotStandError(str(err)) from err
     common: dict[str, Any] = {
         "dataset_id": dataset,
-        "dataset_revision": None if record.dataset_revision == index.NO_REVISION else record.dataset_revision,
+        "dataset_revision": None if record.dataset_revision == model_index.NO_REVISION else record.dataset_revision,
         "date": None if record.date is None else _date(record.date),
         "notes": f"Measured with {PROJECT}" if record.fingerprint else None,
     }

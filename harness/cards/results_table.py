@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from harness.cards.card_file import Card
-from harness.cards.layout import Result
+from harness.cards.edit.yaml_layout import Result
 from harness.errors import CardError
 from harness.outputs import score_table
 from harness.outputs.trainer_report import CORRELATIONS, LINES

@@ -13,7 +13,7 @@ from harness.errors import CardError
 
 if TYPE_CHECKING:
     from harness.cards import Finding, Verified
-    from harness.cards.names import Names
+    from harness.cards.metric_names import Names
 
 
 def add(kinds: Any) -> None:
@@ -42,14 +42,14 @@ def _add_read(kinds: Any) -> None:
 
 
 def _read(args: argparse.Namespace) -> int:
-    from harness.cards import published
+    from harness.cards import published_records
 
-    found = published.read(args.card, model=args.model, tasks_dirs=args.tasks_dir)
+    found = published_records.read(args.card, model=args.model, tasks_dirs=args.tasks_dir)
     for note in found.notes:
         print(f"harness: {note}", file=sys.stderr)
     if not found.records:
         raise CardError(f"{args.card}: no results to read: its front matter has no `model-index` with values")
-    files = published.put(found, args.to) if args.to else []
+    files = published_records.put(found, args.to) if args.to else []
     if args.json:
         arguments.print_json(
             [
@@ -201,7 +201,7 @@ def _say(event: Any) -> None:
 def _report(found: list[Verified], names: Names | None) -> None:
     from tabulate import tabulate
 
-    from harness.cards.names import named
+    from harness.cards.metric_names import named
 
     rows = []
     reasons: dict[str, int] = {}

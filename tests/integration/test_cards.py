@@ -19,8 +19,8 @@ import yaml
 from huggingface_hub import HfApi, parse_eval_result_entries
 
 from harness import cards
+from harness.cards.card_writing import Options
 from harness.cards.verify import Run, verify
-from harness.cards.writing import Options
 from harness.hub import commits as push
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
 

@@ -9,10 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.cards import card_file, nodes
-from harness.cards.layout import Result, scalar
-from harness.cards.merge import merge
-from harness.cards.names import fraction, percent_text
+from harness.cards import card_file
+from harness.cards.edit import yaml_nodes
+from harness.cards.edit.merge import merge
+from harness.cards.edit.yaml_layout import Result, scalar
+from harness.cards.metric_names import fraction, percent_text
 from tests.cards import NEW
 
 words = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), min_size=1, max_size=12)
@@ -139,12 +140,12 @@ def test_a_text_stays_a_text(text: str) -> None:
 def test_places_are_right(front: dict[str, Any], flow: bool | None, wide: bool) -> None:
     """Cut out of the text, every value parses to itself; the whole tree gives PyYAML's data; both parsers agree."""
     text = shaped(front, flow=flow, indent=2, wide=wide)
-    tree = nodes.parse(text, path="x")
-    assert nodes.data(tree.root, path="x") == yaml.safe_load(text)
+    tree = yaml_nodes.parse(text, path="x")
+    assert yaml_nodes.data(tree.root, path="x") == yaml.safe_load(text)
     slow = [(event.start_mark.index, event.end_mark.index) for event in yaml.parse(text, Loader=yaml.SafeLoader)]
     fast = [(event.start_mark.index, event.end_mark.index) for event in yaml.parse(text, Loader=yaml.CSafeLoader)]
     assert slow == fast
     assert tree.root is not None
     for key, value in tree.root.pairs:
         if value.kind == "scalar" and value.style is not None:
-            assert yaml.safe_load(text[value.start : value.end]) == yaml.safe_load(text)[nodes.data(key, path="x")]
+            assert yaml.safe_load(text[value.start : value.end]) == yaml.safe_load(text)[yaml_nodes.data(key, path="x")]

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cards import card_file, claims_of, intervals, names, published, results_table
+from harness.cards import card_file, claims_of, metric_names, published_records, results_table
 from harness.cards.claims import Claim, Key
-from harness.cards.verify import judge, model_beside
+from harness.cards.verify import equal_run_interval, judge, model_beside
 from harness.errors import CardError
 from harness.types import Part, Record
 
@@ -31,16 +31,20 @@ def result(name: str, type_: str, /, **metrics: Any) -> dict[str, Any]:
 
 def test_metric_names_go_both_ways() -> None:
     """Each name of mteb 1 has one of mteb 2 and back; a name in neither table is the same in both."""
-    for task_type, table in names.RENAMED.items():
+    for task_type, table in metric_names.RENAMED.items():
         assert len(set(table.values())) == len(table)
         for old, new in table.items():
-            assert names.to_v2(old, task_type) == new
-            assert names.to_v1(new, task_type) == old
-            assert names.to_v2(new, task_type) == new
-    assert names.to_v2("accuracy", "Classification") == names.to_v1("accuracy", "Classification") == "accuracy"
-    assert names.to_v2("ap", "Classification") == "ap"
-    assert names.to_v2("ap", "PairClassification") == "max_ap"
-    assert names.to_v2("cos_sim_spearman", "") == "cosine_spearman"
+            assert metric_names.to_v2(old, task_type) == new
+            assert metric_names.to_v1(new, task_type) == old
+            assert metric_names.to_v2(new, task_type) == new
+    assert (
+        metric_names.to_v2("accuracy", "Classification")
+        == metric_names.to_v1("accuracy", "Classification")
+        == "accuracy"
+    )
+    assert metric_names.to_v2("ap", "Classification") == "ap"
+    assert metric_names.to_v2("ap", "PairClassification") == "max_ap"
+    assert metric_names.to_v2("cos_sim_spearman", "") == "cosine_spearman"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +62,7 @@ def test_metric_names_go_both_ways() -> None:
 )
 def test_percent(score: float, digits: int | None, text: str) -> None:
     """The decimal point moves two places; no exponent, no digits out of nothing; half rounds to even."""
-    assert names.percent_text(score, digits) == text
+    assert metric_names.percent_text(score, digits) == text
 
 
 def test_the_first_era() -> None:
@@ -109,7 +113,7 @@ def test_read_tells_what_it_leaves_out(tmp_path: Path) -> None:
     path = tmp_path / "README.md"
     odd = result("MTEB ../../x", "STS", cos_sim_spearman=50.0)
     path.write_text(card(result("MTEB STS22", "STS", a="high", b=8000, c=50.0), odd, name="o/m").text, encoding="utf-8")
-    found = published.read(path)
+    found = published_records.read(path)
     assert [(record.model, record.task, len(record.parts)) for record in found.records] == [("o/m", "STS22", 1)]
     assert len(found.notes) == 3
     assert all(note.startswith(f"{path}:") for note in found.notes)
@@ -165,20 +169,20 @@ def test_the_interval_of_draws() -> None:
     """Draws with standard deviation sqrt(0.02 / 3): the mean of others lies within 5.841 * sqrt(2 / 4) times that."""
     values = [0.4, 0.5, 0.6, 0.5]
     part = Part("test", "default")
-    found = intervals.of_record(record(v_measures={"Level 0": values}), part, "v_measure")
+    found = equal_run_interval.of_record(record(v_measures={"Level 0": values}), part, "v_measure")
     assert found == pytest.approx((0.5 - 0.337230, 0.5 + 0.337230), abs=1e-6)
-    assert intervals.of_record(record(v_measures={"Level 0": values}), part, "ami") is None
-    assert intervals.of_record(record(v_measures=values), part, "v_measure") is None
-    assert intervals.of_record(record(), part, "v_measure") is None
+    assert equal_run_interval.of_record(record(v_measures={"Level 0": values}), part, "ami") is None
+    assert equal_run_interval.of_record(record(v_measures=values), part, "v_measure") is None
+    assert equal_run_interval.of_record(record(), part, "v_measure") is None
 
 
 def test_the_interval_of_rounding() -> None:
     """Average precisions of unit vectors differ by rounding alone; where they differ more, there is no interval."""
     near = {"cosine_ap": 0.47251, "dot_ap": 0.4801, "euclidean_ap": 0.47642, "similarity_ap": 0.4717}
     part = Part("test", "default")
-    assert intervals.of_record(record(**near), part, "max_ap") == (0.4717, 0.4801)
-    assert intervals.of_record(record(**near), part, "max_f1") is None
-    assert intervals.of_record(record(**{**near, "dot_ap": 0.6}), part, "max_ap") is None
+    assert equal_run_interval.of_record(record(**near), part, "max_ap") == (0.4717, 0.4801)
+    assert equal_run_interval.of_record(record(**near), part, "max_f1") is None
+    assert equal_run_interval.of_record(record(**{**near, "dot_ap": 0.6}), part, "max_ap") is None
 
 
 def test_the_model_beside_a_card(tmp_path: Path) -> None:

@@ -10,9 +10,11 @@ import yaml
 from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from harness.cards import card_file, layout, lint_shape
-from harness.cards.layout import Result
-from harness.cards.merge import merge
+from harness.cards import card_file
+from harness.cards.edit import yaml_layout
+from harness.cards.edit.merge import merge
+from harness.cards.edit.yaml_layout import Result
+from harness.cards.lint import hub_schema
 from tests.cards import NEW
 from tests.front_matters import CORPUS
 
@@ -68,14 +70,14 @@ def test_the_schema_holds(names: Any, digits: int | None) -> None:
             task="'q' \"r\" #", type="STS", dataset="~", config="null", split="1.0", revision="12e4", metrics={"f": 1}
         ),
     ]
-    text = layout.render("a: [b]", [*TWO_TASKS, NEW, *awkward], names=names, digits=digits)
+    text = yaml_layout.render("a: [b]", [*TWO_TASKS, NEW, *awkward], names=names, digits=digits)
     front = yaml.safe_load(text)
     assert [result["dataset"]["config"] for result in front["model-index"][0]["results"][-3:]] == ["no", "123", "null"]
     assert front["model-index"][0]["results"][-3]["dataset"]["revision"] == "0123"
     check_schema(front["model-index"])
     again = merge(card_file.parse(f"---\n{text}---\n", path="x"), awkward, name="a: [b]", names=names, digits=digits)
     assert again.changes == (0, 0, 3, 0)
-    assert list(lint_shape.check(card_file.parse(f"---\n{text}---\n", path="x"))) == []
+    assert list(hub_schema.check(card_file.parse(f"---\n{text}---\n", path="x"))) == []
 
 
 def results_of(card: ModelCard) -> list[tuple[Any, ...]]:

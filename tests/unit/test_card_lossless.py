@@ -12,8 +12,8 @@ import yaml
 from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
 from harness.cards import card_file
-from harness.cards.layout import Result
-from harness.cards.merge import merge
+from harness.cards.edit.merge import merge
+from harness.cards.edit.yaml_layout import Result
 from harness.errors import CardError
 from tests.cards import NEW
 from tests.front_matters import CORPUS

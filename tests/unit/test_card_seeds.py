@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from harness import cards, results
-from harness.cards import lint, published
-from harness.cards.writing import Options
+from harness.cards import lint, published_records
+from harness.cards.card_writing import Options
 from harness.types import Record
 from tests.cards import (
     GERMAN,
@@ -189,7 +189,7 @@ def test_the_german_cards_table(recorded: Path, tmp_path: Path) -> None:
 
 def test_read_gives_the_cards_numbers(tmp_path: Path) -> None:
     """The card becomes 16 records of 24 scores (0-1) under `external`; a repetition is told, and the later counts."""
-    found = published.read(GERMAN, model=GERMAN_MODEL)
+    found = published_records.read(GERMAN, model=GERMAN_MODEL)
     assert {record.revision for record in found.records} == {"external"}
     assert len(found.records) == 16
     assert sum(len(record.parts) for record in found.records) == 24
@@ -200,7 +200,7 @@ def test_read_gives_the_cards_numbers(tmp_path: Path) -> None:
     paws = next(record for record in found.records if record.task == "PawsX")
     assert paws.scores["test"][0]["max_ap"] == paws.scores["test"][0]["main_score"] == 0.5747670853851811
     assert paws.dataset_revision == "8a04d940a42cd40658986fdd8e3da561533a3646"
-    published.put(found, tmp_path)
+    published_records.put(found, tmp_path)
     text, left_out = cards.show(GERMAN_MODEL, Options(results=tmp_path, suite="german-card", names="v1"))
     assert len(yaml.safe_load(text)["model-index"][0]["results"]) == 24
     assert left_out == []

@@ -10,9 +10,9 @@ import pytest
 
 import harness
 from harness.cards import card_file, claims_of
-from harness.cards.specs import Specs
-from harness.cards.targets import Target, target_of
+from harness.cards.task_lookup import Specs
 from harness.cards.verify import Run, verify
+from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, UnknownName
 from harness.tasks import registry
 from harness.types import Record, TaskSpec

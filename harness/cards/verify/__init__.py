@@ -17,9 +17,9 @@ from typing import Any, Literal, NamedTuple
 
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
-from harness.cards.intervals import Interval, Intervals, of_record
-from harness.cards.specs import Specs
-from harness.cards.targets import Target, target_of
+from harness.cards.task_lookup import Specs
+from harness.cards.verify.equal_run_interval import Interval, Intervals, of_record
+from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
 from harness.types import Part, Record, Source, TaskSpec
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from harness.cards import claims, edits
+from harness.cards import claims
 from harness.cards.claims import Key
-from harness.cards.index import at_revision
-from harness.cards.index_writer import INDEX, IndexWriter
-from harness.cards.names import read_name
-from harness.cards.nodes import Node
-from harness.cards.specs import Specs
-from harness.cards.targets import computed
+from harness.cards.edit import text_edits
+from harness.cards.edit.index_writer import INDEX, IndexWriter
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.metric_names import read_name
+from harness.cards.model_index import at_revision
+from harness.cards.task_lookup import Specs
+from harness.cards.verify.targets import computed
 from harness.errors import CardError
 
 
@@ -74,4 +75,4 @@ def _remove(write: IndexWriter, mapping: Node, key: str, indices: Collection[int
             "write them out"
         )
     node = next(one for one, value in mapping.pairs if value is sequence)
-    write.plan.edits += edits.remove(write.card, write.own(sequence, f"`{key}`"), indices, key=node)
+    write.plan.edits += text_edits.remove(write.card, write.own(sequence, f"`{key}`"), indices, key=node)

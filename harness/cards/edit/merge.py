@@ -11,14 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeAlias
 
-from harness.cards import claims, edits, pruning, template
+from harness.cards import claims, new_card
 from harness.cards.card_file import Card
 from harness.cards.claims import Key
-from harness.cards.data_check import check
-from harness.cards.index_writer import INDEX, IndexWriter, Plan
-from harness.cards.layout import Result
-from harness.cards.names import Names
-from harness.cards.nodes import Node
+from harness.cards.edit import pruning, text_edits
+from harness.cards.edit.change_check import check
+from harness.cards.edit.index_writer import INDEX, IndexWriter, Plan
+from harness.cards.edit.yaml_layout import Result
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.metric_names import Names
 from harness.errors import CardError
 
 IsOurs: TypeAlias = Callable[[Node, Key], bool]
@@ -69,7 +70,7 @@ def merge(
     """
     if not card.text:
         added = sum(len(result.metrics) for result in results)
-        return Merged(template.new_card(name, results, names=names or "v2", digits=digits), Changes(added, 0, 0, 0))
+        return Merged(new_card.new_card(name, results, names=names or "v2", digits=digits), Changes(added, 0, 0, 0))
     plan = Plan()
     write = IndexWriter(card=card, plan=plan, names=names or "v2", digits=digits, rename=names is not None)
     entry = _entry(card, name)
@@ -77,7 +78,7 @@ def merge(
         write.into(*entry, results)
     elif results:
         write.new_entry(name, results)
-    text = edits.apply(card, plan.edits)
+    text = text_edits.apply(card, plan.edits)
     check(card, text, plan.changes)
     pruned = 0
     if prune is not None and entry is not None:
@@ -103,7 +104,7 @@ def _pruned(card: Card, name: str, gone: IsOurs) -> tuple[str, int]:
     assert entry is not None
     plan = Plan()
     count = pruning.prune(IndexWriter(card=card, plan=plan, names="v2", digits=None, rename=False), *entry, gone=gone)
-    text = edits.apply(card, plan.edits)
+    text = text_edits.apply(card, plan.edits)
     check(card, text, plan.changes)
     return text, count
 

@@ -11,15 +11,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from harness.cards import claims, edits
+from harness.cards import claims
 from harness.cards.card_file import Card
 from harness.cards.claims import Key, MetricNodes, number
-from harness.cards.edits import Edit
-from harness.cards.finding import Finding
-from harness.cards.layout import scalar
-from harness.cards.names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
-from harness.cards.nodes import Node
-from harness.cards.specs import Specs
+from harness.cards.edit import text_edits
+from harness.cards.edit.text_edits import Edit
+from harness.cards.edit.yaml_layout import scalar
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.lint.findings import Finding
+from harness.cards.metric_names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
+from harness.cards.task_lookup import Specs
 from harness.errors import UnknownName
 from harness.tasks.registry import Registry
 from harness.tasks.settings import SETTINGS, metrics_of
@@ -128,7 +129,7 @@ def _none_texts(card: Card, result: Node) -> Iterator[Finding]:
 
 def _line_removed(card: Card, key: Node, value: Node) -> Edit:
     """The line of a pair that has it for itself; a dash before the key stays, with the next key behind it."""
-    begin = edits.line_start(card.text, key.start)
+    begin = text_edits.line_start(card.text, key.start)
     if card.text[begin : key.start].strip():
         begin = key.start
         following = re.compile(r"[^\r\n]*(\r\n|\r|\n)\s*").match(card.text, value.end)
@@ -270,7 +271,7 @@ def _removal(card: Card, entry: Node, place: _Place) -> tuple[Edit, ...]:
     ):
         return ()
     key = next(one for one, value in entry.pairs if value is results)
-    return tuple(edits.remove(card, results, [place.nodes.place[1]], key=key))
+    return tuple(text_edits.remove(card, results, [place.nodes.place[1]], key=key))
 
 
 def _anchors(node: Node) -> Iterator[str]:

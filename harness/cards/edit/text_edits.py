@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from harness.cards.card_file import Card
-from harness.cards.nodes import Node
+from harness.cards.edit.yaml_nodes import Node
 from harness.errors import CardError
 
 _REST_OF_LINE = re.compile(r"[^\r\n]*")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.cards.edits import Edit
+from harness.cards.edit.text_edits import Edit
 
 
 class Finding(NamedTuple):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
-from harness.cards import claims, layout
+from harness.cards import claims
 from harness.cards.card_file import Card
-from harness.cards.edits import Edit
-from harness.cards.finding import Finding
-from harness.cards.nodes import Node
+from harness.cards.edit import yaml_layout
+from harness.cards.edit.text_edits import Edit
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.lint.findings import Finding
 from harness.errors import suggest
 
 Kind = Literal["text", "texts", "list", "mapping", "flag", "url", "any"]
@@ -158,14 +159,14 @@ def _text(name: str, node: Node, field: Field) -> Iterator[Finding]:
         kind = real.tag.rpartition(":")[2]
         code = "numeric-revision" if name == "revision" and kind in ("int", "float") else "not-text"
         named = {"bool": "true or false", "int": "a number", "float": "a number", "timestamp": "a date"}.get(kind, kind)
-        edits = () if node.kind == "alias" else (Edit(real.start, real.end, layout.quoted(real.text)),)
+        edits = () if node.kind == "alias" else (Edit(real.start, real.end, yaml_layout.quoted(real.text)),)
         if real.anchor:
             edits = ()
         yield Finding(
             node.line,
             code,
             f"`{name}: {real.text}` is read as {named} by YAML 1.1 (huggingface_hub, Python), expected text",
-            f"quote it: {layout.quoted(real.text)}",
+            f"quote it: {yaml_layout.quoted(real.text)}",
             edits,
         )
     elif field.kind == "url" and not real.text.startswith(("http://", "https://")):

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
-from harness.cards.index import NO_REVISION
-from harness.cards.names import is_score
-from harness.cards.recorded import EXTERNAL
-from harness.cards.specs import Specs
+from harness.cards.metric_names import is_score
+from harness.cards.model_index import NO_REVISION
+from harness.cards.model_records import EXTERNAL
+from harness.cards.task_lookup import Specs
 from harness.errors import CardError, RecordError
 from harness.results import paths
 from harness.tasks import registry

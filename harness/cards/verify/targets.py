@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.cards.claims import Claim
-from harness.cards.specs import Specs
+from harness.cards.task_lookup import Specs
 from harness.tasks.settings import metrics_of
 from harness.types import Part, Source, TaskSpec
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 
-from harness.cards import layout
-from harness.cards.layout import Result
-from harness.cards.names import Names
+from harness.cards.edit import yaml_layout
+from harness.cards.edit.yaml_layout import Result
+from harness.cards.metric_names import Names
 
 PROJECT = "embedding-harness"
 
 
 def new_card(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:
     """The text of a card that says what is known: the model's name and its results."""
-    front = layout.render(name, results, names=names, digits=digits) if results else ""
+    front = yaml_layout.render(name, results, names=names, digits=digits) if results else ""
     title = html.escape(" ".join(name.split()), quote=False)
     tags = "- mteb\n- sentence-similarity\n- feature-extraction\n"
     return (

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
-from harness.cards.layout import Result
-from harness.cards.names import to_v2
-from harness.cards.recorded import usual_order
+from harness.cards.edit.yaml_layout import Result
+from harness.cards.metric_names import to_v2
+from harness.cards.model_records import usual_order
 from harness.errors import CardError, SpecError, UnknownName
 from harness.tasks.registry import Registry
 from harness.types import Part, Record, Source, TaskSpec

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.cards import card_file, index, layout, pruning, results_table
+from harness.cards import card_file, model_index, results_table
 from harness.cards.card_file import Card
-from harness.cards.index import Collected, LeftOut, Metrics
-from harness.cards.merge import Changes, IsOurs, merge, model_name
-from harness.cards.names import Names
-from harness.cards.recorded import Recorded, chosen_parts, narrowed, records_of
-from harness.cards.specs import Specs
+from harness.cards.edit import pruning, yaml_layout
+from harness.cards.edit.merge import Changes, IsOurs, merge, model_name
+from harness.cards.metric_names import Names
+from harness.cards.model_index import Collected, LeftOut, Metrics
+from harness.cards.model_records import Recorded, chosen_parts, narrowed, records_of
+from harness.cards.task_lookup import Specs
 from harness.errors import UnknownName
 from harness.tasks import registry
 from harness.tasks.registry import Registry
@@ -76,7 +77,7 @@ def collected(model: str, options: Options) -> tuple[Recorded, Collected]:
     known = options.known
     recorded = records_of(Path(options.results), model)
     parts = chosen_parts(known, options.tasks, options.suite, recorded.records)
-    found = index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=options.metrics)
+    found = model_index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=options.metrics)
     unread = [LeftOut(Path(reason.partition(": ")[0]).stem, reason) for reason in recorded.refused]
     found = Collected(found.results, [*found.left_out, *unread])
     if not found.results:
@@ -93,7 +94,7 @@ def show(model: str, options: Options) -> tuple[str, list[LeftOut]]:
     """
     recorded, found = collected(model, options)
     name = model_name(recorded.model)
-    text = layout.render(name, found.results, names=options.names or "v2", digits=options.digits)
+    text = yaml_layout.render(name, found.results, names=options.names or "v2", digits=options.digits)
     return text, found.left_out
 
 
@@ -181,7 +182,7 @@ def _table(names: Sequence[str], options: Options, *, kind: results_table.Kind) 
         recorded = records_of(Path(options.results), name)
         parts = chosen_parts(known, options.tasks, options.suite, recorded.records)
         metrics: Metrics = "main" if kind == "scores" else "all"
-        found = index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=metrics)
+        found = model_index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=metrics)
         models.append(results_table.Compared(name, found.results))
     made = results_table.scores(models) if kind == "scores" else results_table.similarity(models)
     if not made:

@@ -9,14 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness.cards import claims, edits
+from harness.cards import claims
 from harness.cards.card_file import Card
 from harness.cards.claims import Key, MetricNodes
-from harness.cards.data_check import Change
-from harness.cards.edits import Edit, Item
-from harness.cards.layout import Result, metric_item, model_item
-from harness.cards.names import Names, fraction, named, percent_text, to_v2, value_of
-from harness.cards.nodes import Node
+from harness.cards.edit import text_edits as edits
+from harness.cards.edit.change_check import Change
+from harness.cards.edit.text_edits import Edit, Item
+from harness.cards.edit.yaml_layout import Result, metric_item, model_item
+from harness.cards.edit.yaml_nodes import Node
+from harness.cards.metric_names import Names, fraction, named, percent_text, to_v2, value_of
 from harness.errors import CardError
 
 INDEX = "model-index"

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.cards.claims import Key
-from harness.cards.edits import Item
-from harness.cards.names import PREFIX, Names, named, percent_text, value_of
-from harness.cards.nodes import tag_of
+from harness.cards.edit.text_edits import Item
+from harness.cards.edit.yaml_nodes import tag_of
+from harness.cards.metric_names import PREFIX, Names, named, percent_text, value_of
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@(/][A-Za-z0-9_.@()/+ -]*(?<! )")
 _NUMBER_ANYWHERE = re.compile(r"[-+]?(0x[0-9a-fA-F]+|0o[0-7]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")

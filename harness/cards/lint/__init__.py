@@ -11,10 +11,12 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.cards import card_file, edits, lint_shape, lint_values
+from harness.cards import card_file
 from harness.cards.card_file import Card
-from harness.cards.finding import Finding
-from harness.cards.names import Names
+from harness.cards.edit import text_edits
+from harness.cards.lint import hub_schema, result_values
+from harness.cards.lint.findings import Finding
+from harness.cards.metric_names import Names
 from harness.errors import CardError
 from harness.tasks import registry
 from harness.tasks.registry import Registry
@@ -49,7 +51,7 @@ def lint(
 
 def findings(card: Card, known: Registry, *, names: Names | None = None) -> list[Finding]:
     """As `lint`, for a card that was read."""
-    found = [*_size(card), *lint_shape.check(card), *lint_values.check(card, known, names=names)]
+    found = [*_size(card), *hub_schema.check(card), *result_values.check(card, known, names=names)]
     return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.code, finding.what))
 
 
@@ -71,7 +73,7 @@ def fix(
         todo = _apart([finding for finding in found if finding.edits])
         if not todo:
             break
-        card = card.with_text(edits.apply(card, [edit for finding in todo for edit in finding.edits]))
+        card = card.with_text(text_edits.apply(card, [edit for finding in todo for edit in finding.edits]))
         fixed += len(todo)
     card_file.save(original, card.text)
     return fixed, findings(card, known, names=names)

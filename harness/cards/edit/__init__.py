@@ -1,0 +1,1 @@
+"""Edits of a card's front matter that change nothing but what was meant."""
