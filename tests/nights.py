@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import yaml
 
-from harness.nightly import plan_file
-from harness.nightly.cells import Cell
-from harness.nightly.engine import Answer, Work
-from harness.nightly.history import Night, NightCell, World
-from harness.nightly.plan_file import Plan
+from harness.nightly.engines.protocol import Answer, Work
+from harness.nightly.history.snapshot_files import Night, NightCell, World
+from harness.nightly.schedule import schedule_file
+from harness.nightly.schedule.night_cells import Cell
+from harness.nightly.schedule.schedule_file import Plan
 from harness.results.items import Items, values
 from harness.runner import recording
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
@@ -37,7 +37,7 @@ def write_plan(folder: Path, **keys: Any) -> Path:
 
 def plan_of(folder: Path, **keys: Any) -> Plan:
     """The plan that `write_plan` writes, read."""
-    return plan_file.read(write_plan(folder, **keys))
+    return schedule_file.read(write_plan(folder, **keys))
 
 
 def save_bag_of_words(folder: Path, *, dimensions: int, words: Sequence[str], seed: int = 0) -> Path:

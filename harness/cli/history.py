@@ -11,7 +11,7 @@ from harness.cli import arguments
 from harness.errors import HarnessError, UnknownName
 
 if TYPE_CHECKING:
-    from harness.nightly.history import Night, NightCell
+    from harness.nightly.history.snapshot_files import Night, NightCell
 
 
 def add(commands: Any) -> None:
@@ -48,9 +48,9 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
 
 def do_history(args: argparse.Namespace) -> int:
     """A row for every night."""
-    from harness.nightly import history
+    from harness.nightly.history import snapshot_files
 
-    nights = [history.read(path) for path in history.nights(_folder(args)).values()]
+    nights = [snapshot_files.read(path) for path in snapshot_files.nights(_folder(args)).values()]
     cells = [(night, _cells(night, args.model)) for night in nights]
     if not any(own for _, own in cells):
         known = dict.fromkeys(cell.label for night in reversed(nights) for cell in night.cells)
@@ -83,10 +83,10 @@ def do_history(args: argparse.Namespace) -> int:
 
 def do_diff(args: argparse.Namespace) -> int:
     """Markdown, or JSON."""
-    from harness.nightly import changes, history, report
+    from harness.nightly.history import changes, report, snapshot_files
 
     folder = _folder(args)
-    found = changes.diff(history.find(folder, args.before), history.find(folder, args.after))
+    found = changes.diff(snapshot_files.find(folder, args.before), snapshot_files.find(folder, args.after))
     if args.json:
         arguments.print_json(report.diff_json(found))
     else:
@@ -113,7 +113,7 @@ def _by_variant(cells: list[NightCell]) -> dict[str, list[NightCell]]:
 
 
 def _row(night: Night, variant: str, cells: list[NightCell], tasks: list[str]) -> dict[str, Any]:
-    from harness.nightly.history import day
+    from harness.nightly.history.snapshot_files import day
 
     by_task: dict[str, list[float]] = {}
     for cell in cells:

@@ -13,11 +13,11 @@ from harness.cli import arguments
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.nightly.cell_work import News
+    from harness.nightly.history.report import Report
     from harness.nightly.night import Planned
-    from harness.nightly.plan_file import Plan
-    from harness.nightly.report import Report
-    from harness.nightly.state import Status
-    from harness.nightly.work import News
+    from harness.nightly.night_state import Status
+    from harness.nightly.schedule.schedule_file import Plan
 
 DEFAULT = "nightly.yaml"
 
@@ -75,11 +75,11 @@ def do(args: argparse.Namespace) -> int:
 def _read(file: Path, args: argparse.Namespace) -> Plan:
     from dataclasses import replace
 
-    from harness.nightly import plan_file
+    from harness.nightly.schedule import schedule_file
 
     if not file.is_file():
         raise HarnessError(f"{file}: no such plan; `harness nightly init {file}` writes one to start from")
-    plan = plan_file.read(file)
+    plan = schedule_file.read(file)
     engine = plan.engine
     if args.engine:
         engine = replace(engine, kind=args.engine)
@@ -94,7 +94,8 @@ def _read(file: Path, args: argparse.Namespace) -> Plan:
 
 
 def _run(plan: Plan, args: argparse.Namespace) -> int:
-    from harness.nightly import night, report
+    from harness.nightly import night
+    from harness.nightly.history import report
 
     until = _seconds_until(args.until) if args.until else None
     quiet = args.quiet or args.json
@@ -118,7 +119,7 @@ def _tell(news: News) -> None:
 
 
 def _print(made: Report, plan: Plan) -> None:
-    from harness.nightly import report
+    from harness.nightly.history import report
 
     print(f"{report.sentence(made)} in {made.seconds:.1f} s")
     if made.nothing_to_do or made.night is None:
@@ -138,7 +139,7 @@ def _print(made: Report, plan: Plan) -> None:
 
 def _to_job_page(made: Report) -> None:
     """The summary where GitHub Actions shows it."""
-    from harness.nightly import report
+    from harness.nightly.history import report
 
     page = os.environ.get("GITHUB_STEP_SUMMARY")
     if page and not made.nothing_to_do:
@@ -166,21 +167,21 @@ def _seconds_until(clock: str) -> float:
 
 
 def _check(plan: Plan) -> int:
-    from harness.nightly import check
+    from harness.nightly.schedule import schedule_check
 
-    problems = check.problems(plan)
+    problems = schedule_check.problems(plan)
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
         print(f"harness: {plan.file.name}: {len(problems)} problems", file=sys.stderr)
         return 2
-    print(f"{plan.file.name}: {check.summary(plan)}")
+    print(f"{plan.file.name}: {schedule_check.summary(plan)}")
     return 0
 
 
 def _plan(plan: Plan, *, as_json: bool) -> int:
     from harness.nightly import night
-    from harness.nightly.order import ordered
+    from harness.nightly.schedule.cell_order import ordered
     from harness.types import model_label
 
     found = night.planned(plan)
@@ -230,10 +231,11 @@ def _cut(text: str, *, most: int = 80) -> str:
 
 
 def _status(plan: Plan, *, as_json: bool) -> int:
-    from harness.nightly import history, state
+    from harness.nightly import night_state
+    from harness.nightly.history import snapshot_files
 
-    status, running = state.read_status(plan.history), state.is_running(plan.history)
-    night = history.last(plan.history)
+    status, running = night_state.read_status(plan.history), night_state.is_running(plan.history)
+    night = snapshot_files.last(plan.history)
     if as_json:
         from msgspec import to_builtins
 
@@ -272,9 +274,9 @@ def _print_status(status: Status, *, running: bool) -> None:
 
 
 def _init(file: Path, *, force: bool) -> int:
-    from harness.nightly import starter
+    from harness.nightly.schedule import init_files
 
-    for path in starter.write(file, force=force):
+    for path in init_files.write(file, force=force):
         print(f"wrote {path}")
     print(f"next: edit {file}, then `harness nightly {file} --check` and `harness nightly {file} --plan`")
     return 0

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from harness import results
-from harness.nightly import closing, entries, history, snapshot, state
-from harness.nightly import report as reports
-from harness.nightly.cells import Agenda, agenda, selection
-from harness.nightly.engine import Engine
-from harness.nightly.order import ordered
-from harness.nightly.plan_file import Plan
-from harness.nightly.report import Report
-from harness.nightly.state import Journal
-from harness.nightly.work import News, OnNews, Ran, compute
+from harness.nightly import night_state
+from harness.nightly.cell_work import News, OnNews, Ran, compute
+from harness.nightly.engines.protocol import Engine
+from harness.nightly.history import new_snapshot, snapshot_files
+from harness.nightly.history import report as reports
+from harness.nightly.history.report import Report
+from harness.nightly.night_state import Journal
+from harness.nightly.publish import closing_steps
+from harness.nightly.schedule import schedule_models
+from harness.nightly.schedule.cell_order import ordered
+from harness.nightly.schedule.night_cells import Agenda, agenda, selection
+from harness.nightly.schedule.schedule_file import Plan
 from harness.types import Part, TaskSpec
 
 _GRACE = 5.0
@@ -28,7 +31,7 @@ class Planned(NamedTuple):
 
     tasks: list[tuple[TaskSpec, tuple[Part, ...]]]
     agenda: Agenda
-    before: history.Night | None
+    before: snapshot_files.Night | None
 
 
 def planned(plan: Plan) -> Planned:
@@ -38,8 +41,8 @@ def planned(plan: Plan) -> Planned:
         HarnessError: a task, a suite or the last snapshot cannot be read.
     """
     tasks = selection(plan)
-    found = agenda(plan, entries.resolve(plan), tasks, now=time.time())
-    return Planned(tasks, found, history.last(plan.history))
+    found = agenda(plan, schedule_models.resolve(plan), tasks, now=time.time())
+    return Planned(tasks, found, snapshot_files.last(plan.history))
 
 
 def run(
@@ -64,9 +67,9 @@ def run(
     started, clock = time.time(), time.monotonic()
     limits = [limit for limit in (plan.budget, until) if limit is not None]
     deadline = clock + min(limits) if limits else None
-    with state.only_one(plan):
+    with night_state.only_one(plan):
         tasks, todo, before = planned(plan)
-        if before is not None and snapshot.is_the_same(todo, before) and closing.is_complete(plan, before):
+        if before is not None and new_snapshot.is_the_same(todo, before) and closing_steps.is_complete(plan, before):
             return Report(night=before, nothing_to_do=True, seconds=time.monotonic() - clock)
         journal = Journal(plan, number=before.number + 1 if before else 1, started=started)
         try:
@@ -86,12 +89,12 @@ def engine_of(plan: Plan) -> Engine:
     Raises:
         HarnessError: Ray is not installed, or there is no cluster.
     """
-    logs = plan.history / state.LOGS
+    logs = plan.history / night_state.LOGS
     if plan.engine.kind == "ray":
-        from harness.nightly.ray_engine import RayEngine
+        from harness.nightly.engines.ray_cluster import RayEngine
 
         return RayEngine(plan.engine)
-    from harness.nightly.local import LocalEngine
+    from harness.nightly.engines.local import LocalEngine
 
     return LocalEngine(plan.engine, logs=logs)
 
@@ -117,20 +120,22 @@ def _night(
         finally:
             own.close()
         problems += ran.problems
-        todo = agenda(plan, entries.resolve(plan), found.tasks, now=time.time())
+        todo = agenda(plan, schedule_models.resolve(plan), found.tasks, now=time.time())
     journal.status.phase = "closing"
     journal.show()
-    if before is None or not snapshot.is_the_same(todo, before):
+    if before is None or not new_snapshot.is_the_same(todo, before):
         before = _snapshot(plan, todo, before, journal, ran)
-    report = closing.close(
+    report = closing_steps.close(
         plan, before, found.tasks, problems=problems, on_step=lambda name: on_news(News(f"closing: {name}"))
     )
     if plan.keep:
-        history.prune(plan.history, keep=plan.keep)
+        snapshot_files.prune(plan.history, keep=plan.keep)
     return report
 
 
-def _snapshot(plan: Plan, todo: Agenda, before: history.Night | None, journal: Journal, ran: Ran) -> history.Night:
+def _snapshot(
+    plan: Plan, todo: Agenda, before: snapshot_files.Night | None, journal: Journal, ran: Ran
+) -> snapshot_files.Night:
     started = journal.status.started
     notes = []
     if before is not None and before.finished > time.time() + _GRACE:
@@ -138,7 +143,7 @@ def _snapshot(plan: Plan, todo: Agenda, before: history.Night | None, journal: J
             f"the clock is {before.finished - time.time():,.0f} s behind the end of night {before.number}; "
             "nights are in the order of their numbers"
         )
-    done = snapshot.Done(
+    done = new_snapshot.Done(
         number=before.number + 1 if before else 1,
         started=started,
         finished=time.time(),
@@ -148,6 +153,6 @@ def _snapshot(plan: Plan, todo: Agenda, before: history.Night | None, journal: J
         left=ran.left,
         notes=tuple(notes),
     )
-    night = snapshot.build(todo, before, done, history=plan.history)
-    history.write(plan.history, night)
+    night = new_snapshot.build(todo, before, done, history=plan.history)
+    snapshot_files.write(plan.history, night)
     return night

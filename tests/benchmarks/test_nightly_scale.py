@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from harness import results
-from harness.nightly import cells, entries, night
+from harness.nightly import night
+from harness.nightly.schedule import night_cells, schedule_models
 from harness.results.json_format import to_json
 from harness.tasks import registry
 from harness.types import Record
@@ -31,7 +32,10 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = [name for name in known.names() if len(known.get(name).parts) == 1][:TASKS]
     assert len(tasks) == TASKS
     made = nights.plan_of(tmp_path, models=[{"glob": "models/*"}], baselines=None, tasks=tasks)
-    record_all(made.results, cells.agenda(made, entries.resolve(made), cells.selection(made), now=time.time()))
+    record_all(
+        made.results,
+        night_cells.agenda(made, schedule_models.resolve(made), night_cells.selection(made), now=time.time()),
+    )
     assert night.run(made).status == 0
     times = []
     for _ in range(3):
@@ -50,7 +54,7 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert min(times) < 5
 
 
-def record_all(folder: Path, agenda: cells.Agenda) -> None:
+def record_all(folder: Path, agenda: night_cells.Agenda) -> None:
     """A record for every cell; most written without the store's care, which would take minutes."""
     places: dict[str, Path] = {}
     assert len(agenda.todo) == MODELS * TASKS

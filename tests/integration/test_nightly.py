@@ -21,7 +21,8 @@ from typing import Any, ClassVar
 import pytest
 
 import harness as api
-from harness.nightly import history, notify
+from harness.nightly.history import snapshot_files
+from harness.nightly.publish import hooks as notify
 from harness.types import Record, Refused
 from tests import nights
 from tests.conftest import ROOT, environment
@@ -91,7 +92,7 @@ def test_a_night_and_the_next(command: Callable[..., Said], home: Path) -> None:
     again = command("nightly", str(plan))
     assert (again.status, again.err) == (0, "")
     assert again.out.startswith("nothing to do: all 6 cells stand as in night 1")
-    assert list(history.nights(home / "history")) == [1]
+    assert list(snapshot_files.nights(home / "history")) == [1]
     status = command("nightly", "status", str(plan))
     assert "no night runs; the last run ended" in status.out
     told = json.loads(command("nightly", str(plan), "--json").out)
@@ -204,7 +205,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
     last = shell(plan, home)
     assert last.returncode == 0, last.stderr
     assert facts(home / "results") == expected
-    done = history.last(home / "history")
+    done = snapshot_files.last(home / "history")
     assert done is not None
     assert len(done.cells) == len(expected)
     assert not [cell for cell in done.cells if cell.stale]
@@ -289,9 +290,10 @@ def test_nothing_is_computed_twice(home: Path) -> None:
 def test_two_nights_at_once(command: Callable[..., Said], home: Path) -> None:
     """The second one leaves with a message, whatever plan it has, and disturbs nothing."""
     plan = nights.write_plan(home)
-    from harness.nightly import plan_file, state
+    from harness.nightly import night_state
+    from harness.nightly.schedule import schedule_file
 
-    with state.only_one(plan_file.read(plan)):
+    with night_state.only_one(schedule_file.read(plan)):
         other = command("nightly", str(plan))
         status = command("nightly", "status", str(plan))
     assert other.status == 2
@@ -341,7 +343,7 @@ def test_a_failed_model_keeps_its_last_scores(command: Callable[..., Said], home
     tokenizer.write_text("{broken")
     night = command("nightly", str(plan))
     assert night.status == 1
-    told = history.last(home / "history")
+    told = snapshot_files.last(home / "history")
     assert told is not None
     stale = {cell.label: cell.stale for cell in told.cells}
     assert stale["local/mine"]
@@ -454,7 +456,7 @@ def test_a_clock_that_was_set_back(command: Callable[..., Said], home: Path, mon
     night = command("nightly", str(nights.write_plan(home, tasks=["MiniSTSGerman"], baselines=None)))
     monkeypatch.setattr(time, "time", real)
     assert night.status == 0
-    last = history.last(home / "history")
+    last = snapshot_files.last(home / "history")
     assert last is not None
     assert last.number == 2
     assert "s behind the end of night 1" in last.notes[0]
@@ -502,7 +504,7 @@ def test_a_hub_that_is_lost_while_publishing(command: Callable[..., Said], home:
     again = command("nightly", str(plan))
     assert again.status == 1
     assert "PROBLEM dataset" in again.out
-    assert list(history.nights(home / "history")) == [1]
+    assert list(snapshot_files.nights(home / "history")) == [1]
 
 
 def test_publishing_to_the_hub(command: Callable[..., Said], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,11 +19,12 @@ pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 from harness import models
 from harness.data import load
 from harness.errors import HarnessError
-from harness.nightly import night, shards, work
-from harness.nightly.engine import Shard
-from harness.nightly.history import last
-from harness.nightly.plan_file import EngineOptions
-from harness.nightly.ray_engine import RayEngine
+from harness.nightly import cell_work, night
+from harness.nightly.engines import corpus_shards
+from harness.nightly.engines.protocol import Shard
+from harness.nightly.engines.ray_cluster import RayEngine
+from harness.nightly.history.snapshot_files import last
+from harness.nightly.schedule.schedule_file import EngineOptions
 from harness.runner import corpus_search as corpus
 from harness.runner import measurement
 from harness.tasks import registry
@@ -86,7 +87,7 @@ def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
     assert [path.name for path in sorted(there.results.rglob("*.items.npz"))] == [
         path.name for path in sorted(here.results.rglob("*.items.npz"))
     ]
-    assert not list((there.history / work.SHARDS).glob("*"))
+    assert not list((there.history / cell_work.SHARDS).glob("*"))
     mine, theirs = last(here.history), last(there.history)
     assert mine is not None
     assert theirs is not None
@@ -240,20 +241,20 @@ def test_shards_on_disk(home: Path) -> None:
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     loaded = load(task, task.parts[0])
     found = corpus.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
-    from harness.nightly.engine import Searched
+    from harness.nightly.engines.protocol import Searched
 
     kept = Searched(shard=Shard(1, 2), hits=found, facts=encoder.facts)
     cell = dataclasses.replace(nights.cell(), task=task)
-    file = shards.path(home, cell, kept.shard)
-    shards.save(file, kept)
-    again = shards.load(file, kept.shard)
+    file = corpus_shards.path(home, cell, kept.shard)
+    corpus_shards.save(file, kept)
+    again = corpus_shards.load(file, kept.shard)
     assert again is not None
     np.testing.assert_array_equal(again.hits.hits.indices, found.hits.indices)
     np.testing.assert_array_equal(again.hits.hits.scores, found.hits.scores)
     assert (again.facts, again.hits.counts) == (kept.facts, found.counts)
     file.write_bytes(file.read_bytes()[:100])
-    assert shards.load(file, kept.shard) is None
-    assert shards.path(home, cell, Shard(0, 2)) != file
+    assert corpus_shards.load(file, kept.shard) is None
+    assert corpus_shards.path(home, cell, Shard(0, 2)) != file
     with pytest.raises(HarnessError, match="the shards end at"):
         corpus.put_together(task, loaded, [found])
 
@@ -270,8 +271,8 @@ def test_scifact_in_shards(shared: Path, home: Path) -> None:
     assert pieces.scores == whole.scores
     bm25 = dataclasses.replace(nights.cell(), task=task, model=models.resolve("baseline/bm25"), part=task.parts[0])
     hashing = dataclasses.replace(bm25, model=models.resolve("baseline/hashing"))
-    assert shards.cut(bm25, 1000) == ()
-    assert [shard.number for shard in shards.cut(hashing, 2000)] == [0, 1, 2]
+    assert corpus_shards.cut(bm25, 1000) == ()
+    assert [shard.number for shard in corpus_shards.cut(hashing, 2000)] == [0, 1, 2]
 
 
 def scifact(folder: Path) -> Ranked:

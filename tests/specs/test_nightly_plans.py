@@ -10,8 +10,8 @@ import pytest
 
 from harness import models
 from harness.errors import SpecError
-from harness.nightly import check, entries, plan_file, starter
-from harness.nightly.cells import selection
+from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
+from harness.nightly.schedule.night_cells import selection
 from tests import nights
 
 PLAN = """\
@@ -57,7 +57,7 @@ def test_one_defect(tmp_path: Path, name: str) -> None:
     file = tmp_path / "nightly.yaml"
     file.write_text(text)
     with pytest.raises(SpecError) as raised:
-        plan_file.read(file)
+        schedule_file.read(file)
     assert message in str(raised.value)
     assert len(raised.value.problems) == 1
 
@@ -67,7 +67,7 @@ def test_all_defects_at_once(tmp_path: Path) -> None:
     file = tmp_path / "nightly.yaml"
     file.write_text("models: []\nsuite: [mini]\nbudget: soon\n")
     with pytest.raises(SpecError) as raised:
-        plan_file.read(file)
+        schedule_file.read(file)
     assert [problem.split(":")[1] for problem in raised.value.problems] == ["1", "1", "2", "3"]
 
 
@@ -77,7 +77,7 @@ def test_all_defects_at_once(tmp_path: Path) -> None:
 )
 def test_times(text: str, seconds: float | None) -> None:
     """Hours, minutes and seconds, in this order."""
-    assert plan_file.seconds(text) == seconds
+    assert schedule_file.seconds(text) == seconds
 
 
 def test_a_whole_plan(tmp_path: Path) -> None:
@@ -104,21 +104,21 @@ def test_a_whole_plan(tmp_path: Path) -> None:
         ("true", "", "always"),
         ("", "$URL", "alert"),
     ]
-    assert plan.publish == plan_file.Publishing(branch="b", push="origin", dataset="a/b", space="a/c", private=True)
+    assert plan.publish == schedule_file.Publishing(branch="b", push="origin", dataset="a/b", space="a/c", private=True)
 
 
 def test_the_starter_is_a_plan(tmp_path: Path) -> None:
     """What `init` writes can be carried out as it is, and nothing is replaced without --force."""
-    written = starter.write(tmp_path / "mine.yaml", force=False)
-    plan = plan_file.read(written[0])
+    written = init_files.write(tmp_path / "mine.yaml", force=False)
+    plan = schedule_file.read(written[0])
     assert plan.suites == ("mini",)
     assert len(plan.wanted) == 3
     for path in written[1:]:
         assert "mine" in path.read_text()
         assert "$plan" not in path.read_text()
     with pytest.raises(Exception, match="exists already"):
-        starter.write(tmp_path / "mine.yaml", force=False)
-    assert starter.write(tmp_path / "mine.yaml", force=True) == written
+        init_files.write(tmp_path / "mine.yaml", force=False)
+    assert init_files.write(tmp_path / "mine.yaml", force=True) == written
 
 
 def test_suites_and_tasks_together(tmp_path: Path) -> None:
@@ -137,11 +137,11 @@ def test_globs(tmp_path: Path) -> None:
         if name != "notes":
             nights.save_bag_of_words(tmp_path / "runs" / name, dimensions=4, words=[name])
     plan = nights.plan_of(tmp_path, models=[{"glob": "runs/*"}], baselines=None)
-    found = entries.resolve(plan)
+    found = schedule_models.resolve(plan)
     assert [entry.label for entry in found] == ["local/step-20", "local/step-100"]
     assert all(entry.model and entry.model.origin == "folder" for entry in found)
     empty = nights.plan_of(tmp_path, models=[{"glob": "none/*"}], baselines=None)
-    [problem] = [entry.problem for entry in entries.resolve(empty)]
+    [problem] = [entry.problem for entry in schedule_models.resolve(empty)]
     assert "no saved model fits the glob 'none/*'" in problem
 
 
@@ -153,13 +153,13 @@ def test_folders_are_digested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for path in folder.rglob("*"):
         os.utime(path, (old, old))
     plan = nights.plan_of(tmp_path, models=["./m"], baselines=None)
-    [first] = entries.resolve(plan)
+    [first] = schedule_models.resolve(plan)
     with monkeypatch.context() as patched:
         patched.setattr(models, "resolve", lambda *args, **options: pytest.fail("the folder was digested again"))
-        [again] = entries.resolve(plan)
+        [again] = schedule_models.resolve(plan)
     assert again.model == first.model
     nights.save_bag_of_words(folder, dimensions=4, words=["a"], seed=1)
-    [changed] = entries.resolve(plan)
+    [changed] = schedule_models.resolve(plan)
     assert changed.model is not None
     assert first.model is not None
     assert (changed.model.name, changed.model.revision != first.model.revision) == (first.model.name, True)
@@ -170,7 +170,7 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
     for run in ("a", "b"):
         nights.save_bag_of_words(tmp_path / run / "last", dimensions=4, words=[run])
     plan = nights.plan_of(tmp_path, models=["./a/last", "./b/last"], baselines=None)
-    labels = [entry.label for entry in entries.resolve(plan)]
+    labels = [entry.label for entry in schedule_models.resolve(plan)]
     assert labels == [str(tmp_path / "a/last"), str(tmp_path / "b/last")]
 
 
@@ -182,7 +182,7 @@ def test_check_says_everything(tmp_path: Path) -> None:
         tasks=["MiniSTSEnglisch"],
         notify=[{"webhook": "$NOT_SET_ANYWHERE"}],
     )
-    found = check.problems(plan)
+    found = schedule_check.problems(plan)
     assert len(found) == 3
     assert "did you mean baseline/hashing or" in found[0]
     assert "did you mean MiniSTSEnglish" in found[1]

@@ -31,7 +31,7 @@ OWNERS = {
     "rich": ("cli/progress.py",),
     "mteb": ("data/mteb_bridge.py",),
     "pandas": (),
-    "ray": ("nightly/ray_engine.py",),
+    "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),
     "packaging": ("leaderboard/record_choice.py",),
 }

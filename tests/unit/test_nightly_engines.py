@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from harness.nightly import local
-from harness.nightly.engine import Outcome, Work
-from harness.nightly.local import LocalEngine, placements
-from harness.nightly.plan_file import EngineOptions
-from harness.nightly.ray_engine import shares
-from harness.nightly.supervisor import Supervisor
+from harness.nightly.engines import local
+from harness.nightly.engines.local import LocalEngine, placements
+from harness.nightly.engines.protocol import Outcome, Work
+from harness.nightly.engines.ray_cluster import shares
+from harness.nightly.engines.supervisor import Supervisor
+from harness.nightly.schedule.schedule_file import EngineOptions
 from tests.conftest import ROOT
 from tests.nights import work
 
@@ -96,7 +96,7 @@ def test_an_orphan_ends(tmp_path: Path) -> None:
     import sys
 
     program = (
-        "import sys; from pathlib import Path; from harness.nightly.supervisor import Supervisor;"
+        "import sys; from pathlib import Path; from harness.nightly.engines.supervisor import Supervisor;"
         "from tests.nights import work; import threading, time;"
         f"own = Supervisor(Path({str(tmp_path / 'log')!r}), computer={SLEEPER!r});"
         "threading.Thread(target=own.compute, args=(work(task='hang', timeout=600),), daemon=True).start();"

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import RecordError, UnknownName
-from harness.nightly import alerts, changes, history, report
-from harness.nightly.alerts import found
-from harness.nightly.changes import Cause, diff
-from harness.nightly.history import Night, World, items_place, keep_items
-from harness.nightly.plan_file import AlertRules
-from harness.nightly.report import Report
+from harness.nightly.history import alerts, changes, report, snapshot_files
+from harness.nightly.history.alerts import found
+from harness.nightly.history.changes import Cause, diff
+from harness.nightly.history.report import Report
+from harness.nightly.history.snapshot_files import Night, World, items_place, keep_items
+from harness.nightly.schedule.schedule_file import AlertRules
 from tests import nights
 from tests.nights import night, queries
 
@@ -30,34 +30,34 @@ RULES = AlertRules()
 def test_a_snapshot_comes_back_as_it_was(tmp_path: Path) -> None:
     """Written once, read-only, equal when read; a second of the same number is refused."""
     made = night(1, {("org/a", "T1"): 0.5}, world=World(versions={"torch": "2"}))
-    path = history.write(tmp_path, made)
-    assert history.read(path) == made
+    path = snapshot_files.write(tmp_path, made)
+    assert snapshot_files.read(path) == made
     assert path.stat().st_mode & 0o222 == 0
     with pytest.raises(RecordError, match="night 1 is written already; a snapshot is never changed"):
-        history.write(tmp_path, made)
+        snapshot_files.write(tmp_path, made)
 
 
 def test_nights_by_name(tmp_path: Path) -> None:
     """Number, date, from the end; what does not exist says what does."""
     for number in (1, 2, 3):
-        history.write(tmp_path, night(number, {("org/a", "T1"): number / 10}))
-    date = history.day(night(2, {}).started)
+        snapshot_files.write(tmp_path, night(number, {("org/a", "T1"): number / 10}))
+    date = snapshot_files.day(night(2, {}).started)
     names = {"1": 1, "latest": 3, "previous": 2, "-3": 1, date: 2}
-    assert {name: history.find(tmp_path, name).number for name in names} == names
+    assert {name: snapshot_files.find(tmp_path, name).number for name in names} == names
     for name in ("4", "-4", "2020-01-01", "soon"):
         with pytest.raises(UnknownName, match="there are 3, from 00001-"):
-            history.find(tmp_path, name)
+            snapshot_files.find(tmp_path, name)
     with pytest.raises(UnknownName, match="no night in"):
-        history.find(tmp_path / "none", "latest")
+        snapshot_files.find(tmp_path / "none", "latest")
 
 
 def test_a_clock_that_was_set_back(tmp_path: Path) -> None:
     """The order of nights is that of their numbers, whatever their dates."""
     from msgspec import structs
 
-    history.write(tmp_path, night(1, {("org/a", "T1"): 0.1}))
-    history.write(tmp_path, structs.replace(night(2, {("org/a", "T1"): 0.2}), started=1e8, finished=1e8 + 5))
-    last = history.last(tmp_path)
+    snapshot_files.write(tmp_path, night(1, {("org/a", "T1"): 0.1}))
+    snapshot_files.write(tmp_path, structs.replace(night(2, {("org/a", "T1"): 0.2}), started=1e8, finished=1e8 + 5))
+    last = snapshot_files.last(tmp_path)
     assert last is not None
     assert last.number == 2
 
@@ -68,16 +68,16 @@ def test_a_broken_snapshot(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "00001-2026-01-01.night"
     path.write_bytes(content)
     with pytest.raises(RecordError, match=r"not a snapshot of a night .*; move it away"):
-        history.read(path)
+        snapshot_files.read(path)
 
 
 def test_a_later_format(tmp_path: Path) -> None:
     """A snapshot of a newer version is not guessed at."""
     from msgspec import structs
 
-    path = history.write(tmp_path, structs.replace(night(1, {}), format=history.FORMAT + 1))
+    path = snapshot_files.write(tmp_path, structs.replace(night(1, {}), format=snapshot_files.FORMAT + 1))
     with pytest.raises(RecordError, match="update embedding-harness"):
-        history.read(path)
+        snapshot_files.read(path)
 
 
 def test_retention(tmp_path: Path) -> None:
@@ -88,11 +88,11 @@ def test_retention(tmp_path: Path) -> None:
         digest = keep_items(tmp_path, file.with_name("T1.items.npz"))
         assert digest
         digests.append(digest)
-        history.write(tmp_path, night(number, {("org/a", "T1"): 0.5}, items=digest))
-    assert history.prune(tmp_path, keep=0) == []
-    gone = history.prune(tmp_path, keep=2)
+        snapshot_files.write(tmp_path, night(number, {("org/a", "T1"): 0.5}, items=digest))
+    assert snapshot_files.prune(tmp_path, keep=0) == []
+    gone = snapshot_files.prune(tmp_path, keep=2)
     assert [path.name[:5] for path in gone[:1]] == ["00001"]
-    assert list(history.nights(tmp_path)) == [2, 3]
+    assert list(snapshot_files.nights(tmp_path)) == [2, 3]
     assert [items_place(tmp_path, digest).exists() for digest in digests] == [False, True, True]
 
 

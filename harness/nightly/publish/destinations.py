@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.nightly.plan_file import Plan
+from harness.nightly.schedule.schedule_file import Plan
 from harness.types import Part, TaskSpec
 
 GIT_SECONDS = 300.0

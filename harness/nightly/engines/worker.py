@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import IO, Any
 
 from harness.errors import HarnessError
-from harness.nightly.engine import Answer, Trouble, Work, is_passing
+from harness.nightly.engines.protocol import Answer, Trouble, Work, is_passing
 
 READY = "ready"
 _FULL = ("No space left", "Disk quota", "File too large")

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, first_line
-from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
-from harness.nightly.plan_file import EngineOptions
-from harness.nightly.supervisor import Supervisor
+from harness.nightly.engines.protocol import AGAIN, COMPUTER, Answer, Outcome, Work
+from harness.nightly.engines.supervisor import Supervisor
+from harness.nightly.schedule.schedule_file import EngineOptions
 
 _CONTROL = "control"
 """The concurrency group of calls that must not wait for the cell at work."""

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from harness.nightly.cells import Key
-from harness.nightly.history import Night, NightCell, World
+from harness.nightly.history.snapshot_files import Night, NightCell, World
+from harness.nightly.schedule.night_cells import Key
 
 NOTHING = "-"
 

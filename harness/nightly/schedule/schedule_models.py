@@ -20,7 +20,7 @@ import msgspec
 from harness import models
 from harness.errors import HarnessError, ModelError
 from harness.files import environment
-from harness.nightly.plan_file import Plan, Wanted
+from harness.nightly.schedule.schedule_file import Plan, Wanted
 from harness.types import ModelSpec
 
 _AT_ONCE = 8

@@ -22,8 +22,8 @@ from harness import models
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.files.disk import replace
-from harness.nightly.cells import Cell
-from harness.nightly.engine import Searched, Shard
+from harness.nightly.engines.protocol import Searched, Shard
+from harness.nightly.schedule.night_cells import Cell
 from harness.runner.corpus_search import ShardHits
 from harness.runner.text_fields import Counts
 from harness.types import EncoderFacts, Hits

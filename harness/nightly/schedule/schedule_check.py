@@ -7,14 +7,15 @@ import os
 
 from harness import results
 from harness.errors import HarnessError
-from harness.nightly import entries, publish
-from harness.nightly.cells import agenda, selection
-from harness.nightly.plan_file import Plan
+from harness.nightly.publish import destinations
+from harness.nightly.schedule import schedule_models
+from harness.nightly.schedule.night_cells import agenda, selection
+from harness.nightly.schedule.schedule_file import Plan
 
 
 def problems(plan: Plan) -> list[str]:
     """Everything that would go wrong: names, models, folders, tools. Opens no model and computes nothing."""
-    found = [f"{entry.label}: {entry.problem}" for entry in entries.resolve(plan) if entry.problem]
+    found = [f"{entry.label}: {entry.problem}" for entry in schedule_models.resolve(plan) if entry.problem]
     for look in (_tasks, _folders, _tools):
         try:
             found += look(plan)
@@ -25,7 +26,7 @@ def problems(plan: Plan) -> list[str]:
 
 def summary(plan: Plan) -> str:
     """What the plan comes to, in one line."""
-    models, tasks = entries.resolve(plan), selection(plan)
+    models, tasks = schedule_models.resolve(plan), selection(plan)
     whole = agenda(plan, models, tasks, now=0.0)
     count = len(whole.todo) + len(whole.recorded)
     return f"{len(models)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
@@ -50,5 +51,5 @@ def _tools(plan: Plan) -> list[str]:
     unset = [name for name in secrets if not os.environ.get(name)]
     found += [f"notify: the environment variable {name} of a webhook is not set" for name in unset]
     if plan.publish.branch:
-        publish.git_root(plan)
+        destinations.git_root(plan)
     return found

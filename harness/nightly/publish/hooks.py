@@ -19,9 +19,9 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.nightly import report as reports
-from harness.nightly.plan_file import Hook, Plan
-from harness.nightly.report import Report
+from harness.nightly.history import report as reports
+from harness.nightly.history.report import Report
+from harness.nightly.schedule.schedule_file import Hook, Plan
 
 
 class Files(NamedTuple):

@@ -16,9 +16,9 @@ from typing import NamedTuple, cast
 from harness import models
 from harness.errors import HarnessError
 from harness.leaderboard import file_index
-from harness.nightly.entries import Entry
-from harness.nightly.plan_file import Plan
-from harness.nightly.recorded import File, Known, recorded_in
+from harness.nightly.history.recorded_cells import File, Known, recorded_in
+from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_models import Entry
 from harness.runner import plan as planning
 from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec, model_label
 

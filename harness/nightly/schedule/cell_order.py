@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
-from harness.nightly.cells import Agenda, Cell, Key
+from harness.nightly.schedule.night_cells import Agenda, Cell, Key
 from harness.types import Part
 
 _PACE = 1e-4

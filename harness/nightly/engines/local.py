@@ -15,9 +15,9 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.nightly.engine import AGAIN, COMPUTER, Answer, Outcome, Work
-from harness.nightly.plan_file import EngineOptions
-from harness.nightly.supervisor import Supervisor
+from harness.nightly.engines.protocol import AGAIN, COMPUTER, Answer, Outcome, Work
+from harness.nightly.engines.supervisor import Supervisor
+from harness.nightly.schedule.schedule_file import EngineOptions
 
 _TICK = 0.2
 """Seconds between two looks at whether to stop, while nothing happens."""

@@ -16,9 +16,9 @@ from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import RecordError
-from harness.nightly.changes import Cause, causes, same_settings
-from harness.nightly.history import Night, NightCell, World, items_place
-from harness.nightly.plan_file import AlertRules
+from harness.nightly.history.changes import Cause, causes, same_settings
+from harness.nightly.history.snapshot_files import Night, NightCell, World, items_place
+from harness.nightly.schedule.schedule_file import AlertRules
 from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.errors import RecordError
 from harness.files import environment
-from harness.nightly.cells import Agenda, Cell, Key, Recorded
-from harness.nightly.history import Night, NightCell, World, keep_items, worlds_of
+from harness.nightly.history.snapshot_files import Night, NightCell, World, keep_items, worlds_of
+from harness.nightly.schedule.night_cells import Agenda, Cell, Key, Recorded
 from harness.results.items import items_path
 from harness.types import Part, Record
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from harness.nightly.cells import Cell
+from harness.nightly.schedule.night_cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class Computer(Protocol):
         ...
 
 
-COMPUTER = "harness.nightly.compute:CellComputer"
+COMPUTER = "harness.nightly.engines.cell_computer:CellComputer"
 
 
 _UNREACHABLE = ("could not be asked", "could not be fetched", "ConnectionError", "ReadTimeout", "ConnectTimeout")

@@ -26,7 +26,7 @@ import msgspec
 
 from harness.errors import RecordError, UnknownName
 from harness.files.disk import on_disk, replace
-from harness.nightly.cells import Key
+from harness.nightly.schedule.night_cells import Key
 from harness.types import Part
 
 SUFFIX = ".night"

@@ -14,8 +14,8 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.files.disk import on_disk, replace
-from harness.nightly.engine import Outcome
-from harness.nightly.plan_file import Plan
+from harness.nightly.engines.protocol import Outcome
+from harness.nightly.schedule.schedule_file import Plan
 
 LOCK = ".nightly.lock"
 STATUS = "status.json"

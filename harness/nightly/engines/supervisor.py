@@ -19,8 +19,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from harness.nightly.engine import COMPUTER, Answer, Work
-from harness.nightly.worker import READY
+from harness.nightly.engines.protocol import COMPUTER, Answer, Work
+from harness.nightly.engines.worker import READY
 
 START_SECONDS = 120.0
 """A process that has not said that it is ready by then never will."""
@@ -92,7 +92,7 @@ class Supervisor:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "harness.nightly.worker", self._computer],
+                [sys.executable, "-m", "harness.nightly.engines.worker", self._computer],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

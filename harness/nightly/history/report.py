@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from harness.nightly.alerts import NO_ALERTS, Alert, Alerts
-from harness.nightly.changes import Diff
-from harness.nightly.history import Night
+from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
+from harness.nightly.history.changes import Diff
+from harness.nightly.history.snapshot_files import Night
 from harness.outputs.score_table import escape_markdown, markdown
 
 MOST = 50

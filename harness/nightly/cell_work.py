@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from harness.errors import RecordError
-from harness.nightly import shards
-from harness.nightly.cells import Cell
-from harness.nightly.engine import Answer, Engine, Outcome, Searched, Shard, Work
-from harness.nightly.order import Ordered
-from harness.nightly.plan_file import Plan
-from harness.nightly.state import Journal
+from harness.nightly.engines import corpus_shards
+from harness.nightly.engines.protocol import Answer, Engine, Outcome, Searched, Shard, Work
+from harness.nightly.night_state import Journal
+from harness.nightly.schedule.cell_order import Ordered
+from harness.nightly.schedule.night_cells import Cell
+from harness.nightly.schedule.schedule_file import Plan
 from harness.runner.recording import keep
 
 SHARDS = "shards"
@@ -107,12 +107,12 @@ class _Cut:
 
     def __init__(self, plan: Plan, cells: Sequence[Cell]) -> None:
         self._folder = plan.history / SHARDS
-        self._shards = {cell.key: shards.cut(cell, plan.engine.shard_documents) for cell in cells}
+        self._shards = {cell.key: corpus_shards.cut(cell, plan.engine.shard_documents) for cell in cells}
         self._cells = {cell.key: cell for cell in cells if self._shards[cell.key]}
         self._done: dict[tuple[object, Shard], Searched] = {}
         for key, cell in self._cells.items():
             for shard in self._shards[key]:
-                if (known := shards.load(shards.path(self._folder, cell, shard), shard)) is not None:
+                if (known := corpus_shards.load(corpus_shards.path(self._folder, cell, shard), shard)) is not None:
                     self._done[key, shard] = known
 
     def missing(self, cell: Cell) -> Sequence[Shard | None]:
@@ -127,7 +127,7 @@ class _Cut:
             OSError: the disk refuses.
         """
         self._done[cell.key, searched.shard] = searched
-        shards.save(shards.path(self._folder, cell, searched.shard), searched)
+        corpus_shards.save(corpus_shards.path(self._folder, cell, searched.shard), searched)
 
     def complete(self) -> list[tuple[Cell, tuple[Searched, ...]]]:
         """The cells all of whose shards are searched."""
@@ -139,7 +139,7 @@ class _Cut:
 
     def forget(self, cell: Cell) -> None:
         """The cell is recorded."""
-        shards.forget(self._folder, cell, self._shards[cell.key])
+        corpus_shards.forget(self._folder, cell, self._shards[cell.key])
 
 
 def _taken(outcome: Outcome, plan: Plan, cut: _Cut) -> Outcome:

@@ -16,12 +16,13 @@ import msgspec
 from harness.errors import HarnessError
 from harness.files import output_files
 from harness.files.disk import on_disk, replace
-from harness.nightly import alerts, history, notify, publish
-from harness.nightly import report as reports
-from harness.nightly.changes import diff
-from harness.nightly.history import Night
-from harness.nightly.plan_file import Plan
-from harness.nightly.report import Report
+from harness.nightly.history import alerts, snapshot_files
+from harness.nightly.history import report as reports
+from harness.nightly.history.changes import diff
+from harness.nightly.history.report import Report
+from harness.nightly.history.snapshot_files import Night
+from harness.nightly.publish import destinations, hooks
+from harness.nightly.schedule.schedule_file import Plan
 from harness.types import Part, TaskSpec
 
 FILE = "closing.json"
@@ -103,15 +104,15 @@ def close(
     return report
 
 
-def write(plan: Plan, report: Report) -> notify.Files:
+def write(plan: Plan, report: Report) -> hooks.Files:
     """Write the report beside the snapshots.
 
     Raises:
         HarnessError: the disk refuses.
     """
     assert report.night is not None
-    folder = plan.history / history.REPORTS
-    made = notify.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
+    folder = plan.history / snapshot_files.REPORTS
+    made = hooks.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
     with on_disk(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
     output_files.write(made.json, reports.as_json(report))
@@ -124,24 +125,24 @@ def _step(
     plan: Plan,
     report: Report,
     tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
-    place: notify.Files,
+    place: hooks.Files,
 ) -> tuple[str, str]:
     """What was published, and what went wrong; either may be empty."""
     assert report.night is not None
     message = f"Nightly {report.night.number}: {reports.sentence(report).partition(': ')[2]}"
     if name == "site":
-        return f"site {publish.site(plan, tasks)}", ""
+        return f"site {destinations.site(plan, tasks)}", ""
     if name == "git":
-        return publish.branch(plan, message), ""
+        return destinations.branch(plan, message), ""
     if name in ("dataset", "space"):
-        return publish.to_hub(plan, space=name == "space", message=message), ""
+        return destinations.to_hub(plan, space=name == "space", message=message), ""
     hook = plan.notify[int(name.rpartition(" ")[2])]
-    return "", notify.tell(hook, report, plan=plan, files=place) if notify.is_wanted(hook, report) else ""
+    return "", hooks.tell(hook, report, plan=plan, files=place) if hooks.is_wanted(hook, report) else ""
 
 
 def _before(folder: Path, number: int) -> Night | None:
-    earlier = [path for at, path in history.nights(folder).items() if at < number]
-    return history.read(earlier[-1]) if earlier else None
+    earlier = [path for at, path in snapshot_files.nights(folder).items() if at < number]
+    return snapshot_files.read(earlier[-1]) if earlier else None
 
 
 def _read(folder: Path) -> Steps:

@@ -8,8 +8,8 @@ from pathlib import Path
 from harness import models
 from harness.encoding import cache_upkeep
 from harness.errors import EncodeError, HarnessError
-from harness.nightly.cells import Cell, as_job
-from harness.nightly.engine import Answer, Delivered, Searched, Shard, Work, is_passing
+from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work, is_passing
+from harness.nightly.schedule.night_cells import Cell, as_job
 from harness.results.items import get_items
 from harness.runner import execution
 from harness.runner.plan import Environment

@@ -1,0 +1,1 @@
+"""What nights left: snapshots, what changed between two of them, alerts, reports."""

@@ -1,0 +1,1 @@
+"""Where a night goes: site, branch, hub, hooks."""
