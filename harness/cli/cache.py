@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 
 
 def add(commands: Any) -> None:
@@ -21,12 +21,12 @@ def add(commands: Any) -> None:
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
     info = actions.add_parser("info", help="what is kept, by model and way of encoding")
-    arguments.add_json(info)
+    shared_options.add_json(info)
     info.set_defaults(do=_info)
     clear = actions.add_parser("clear", help="delete kept embeddings")
     clear.add_argument("models", nargs="*", metavar="MODEL", help="only those of these models")
     clear.add_argument(
-        "--to", type=arguments.size, metavar="GIB", help="only the least recently used, down to this size"
+        "--to", type=shared_options.size, metavar="GIB", help="only the least recently used, down to this size"
     )
     clear.set_defaults(do=_clear)
     verify = actions.add_parser("verify", help="check every block against its digest; broken ones are deleted")
@@ -39,7 +39,7 @@ def _info(args: argparse.Namespace) -> int:
     found = cache_upkeep.usage()
     total = sum(one.bytes for one in found)
     if args.json:
-        arguments.print_json(
+        shared_options.print_json(
             {
                 "folder": str(vector_files.folder()),
                 "bytes": total,

@@ -8,7 +8,7 @@ import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import CardError
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def _add_read(kinds: Any) -> None:
     command.add_argument("card", metavar="README.md")
     command.add_argument("--to", metavar="DIR", help="write the records to this results folder")
     command.add_argument("--model", metavar="ORG/NAME", help="whose card it is (default: as its index says)")
-    arguments.add_tasks_dir(command)
-    arguments.add_json(command)
+    shared_options.add_tasks_dir(command)
+    shared_options.add_json(command)
     command.set_defaults(do=_read)
 
 
@@ -51,7 +51,7 @@ def _read(args: argparse.Namespace) -> int:
         raise CardError(f"{args.card}: no results to read: its front matter has no `model-index` with values")
     files = published_records.put(found, args.to) if args.to else []
     if args.json:
-        arguments.print_json(
+        shared_options.print_json(
             [
                 {"model": record.model, "task": record.task, "revision": record.revision, "scores": dict(record.scores)}
                 for record in found.records
@@ -89,8 +89,8 @@ def _add_lint(kinds: Any) -> None:
     command.add_argument("cards", nargs="+", metavar="README.md")
     command.add_argument("--fix", action="store_true", help="mend what is safe to mend")
     command.add_argument("--names", choices=("v1", "v2"), help="the metric names to use (default: one kind, whichever)")
-    arguments.add_tasks_dir(command)
-    arguments.add_json(command)
+    shared_options.add_tasks_dir(command)
+    shared_options.add_json(command)
     command.set_defaults(do=_lint)
 
 
@@ -108,7 +108,7 @@ def _lint(args: argparse.Namespace) -> int:
         found += [(path, finding) for finding in left]
     if args.json:
         keys = ("line", "code", "what", "fix")
-        arguments.print_json(
+        shared_options.print_json(
             [
                 {"file": path, **{key: getattr(finding, key) for key in keys}, "fixable": bool(finding.edits)}
                 for path, finding in found
@@ -137,7 +137,12 @@ def _add_verify(kinds: Any) -> None:
     command.add_argument("card", metavar="README.md")
     command.add_argument("--model", metavar="NAME_OR_PATH", help="whose card it is (default: the model beside it)")
     command.add_argument(
-        "-t", "--tasks", type=arguments.names, action="extend", metavar="TASK,...", help="only claims about these tasks"
+        "-t",
+        "--tasks",
+        type=shared_options.names,
+        action="extend",
+        metavar="TASK,...",
+        help="only claims about these tasks",
     )
     command.add_argument(
         "--metrics", choices=("all", "main"), default="all", help="main: only claims about the main metric of a task"
@@ -150,15 +155,15 @@ def _add_verify(kinds: Any) -> None:
     command.add_argument(
         "--mirror", action="store_true", help="take data from a task's mirror where its spec names one"
     )
-    arguments.add_tasks_dir(command)
-    arguments.add_results(command)
+    shared_options.add_tasks_dir(command)
+    shared_options.add_results(command)
     command.add_argument("--names", choices=("v1", "v2"), help="metric names to show (default: the card's)")
     command.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where the model runs")
     command.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto")
     command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
     command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
-    arguments.add_json(command)
+    shared_options.add_json(command)
     command.set_defaults(do=_verify)
 
 
@@ -185,7 +190,7 @@ def _verify(args: argparse.Namespace) -> int:
     )
     count = Counter(one.verdict for one in found)
     if args.json:
-        arguments.print_json([_as_json(one) for one in found])
+        shared_options.print_json([_as_json(one) for one in found])
     else:
         _report(found, args.names)
         print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in count.most_common()))

@@ -7,14 +7,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import UnknownName
 
 
 def add_selection(command: argparse.ArgumentParser) -> None:
     """The options of every subcommand that reads records."""
-    arguments.add_tasks(command)
-    arguments.add_results(command)
+    shared_options.add_tasks(command)
+    shared_options.add_results(command)
     command.add_argument(
         "--names",
         choices=("v1", "v2"),
@@ -71,7 +71,11 @@ def add_card(command: argparse.ArgumentParser) -> None:
         help="keep a table in the card's text, too: main scores, or the similarity report of STS tasks",
     )
     command.add_argument(
-        "--compare", type=arguments.names, default=[], metavar="MODEL,...", help="further recorded models of the table"
+        "--compare",
+        type=shared_options.names,
+        default=[],
+        metavar="MODEL,...",
+        help="further recorded models of the table",
     )
     command.add_argument(
         "--prune",
@@ -88,7 +92,7 @@ def card_arguments(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _metrics(value: str) -> str | list[str]:
-    return value if value in ("main", "all") else arguments.names(value)
+    return value if value in ("main", "all") else shared_options.names(value)
 
 
 def _digits(value: str) -> int | None:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from harness.cli import arguments, card_options
+from harness.cli import card_options, shared_options
 from harness.errors import CardError
 
 
@@ -24,7 +24,9 @@ def add(kinds: Any) -> None:
     command.add_argument("model", metavar="MODEL[@REVISION]", help="a recorded model")
     command.add_argument("folder", metavar="DIR", help="a clone of the model's repository")
     card_options.add_selection(command)
-    command.add_argument("--digits", type=arguments.positive, metavar="N", help="decimals of the values (default: 5)")
+    command.add_argument(
+        "--digits", type=shared_options.positive, metavar="N", help="decimals of the values (default: 5)"
+    )
     command.set_defaults(do=_eval_results)
 
     command = kinds.add_parser(

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.cli import arguments, leaderboard
+from harness.cli import leaderboard, shared_options
 from harness.errors import HarnessError, UnknownName
 
 if TYPE_CHECKING:
@@ -28,10 +28,13 @@ def add(commands: Any) -> None:
     command.add_argument("b", metavar="B", help="another")
     leaderboard.add_scope(command)
     command.add_argument(
-        "--items", type=arguments.positive, metavar="N", help="show the N items each is better at, with their texts"
+        "--items",
+        type=shared_options.positive,
+        metavar="N",
+        help="show the N items each is better at, with their texts",
     )
-    command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
-    arguments.add_json(command)
+    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
+    shared_options.add_json(command)
     leaderboard.add_results(command)
     command.set_defaults(do=do)
 
@@ -45,7 +48,7 @@ def do(args: argparse.Namespace) -> int:
     board = leaderboard.ranked(args, variants=True, revisions=by_revision)
     found = compare(board, _row(board, args.a), _row(board, args.b))
     if args.json:
-        arguments.print_json(comparison_text.as_json(found))
+        shared_options.print_json(comparison_text.as_json(found))
         return 0
     print(comparison_text.render(found, digits=args.digits), end="")
     if args.items:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 
 if TYPE_CHECKING:
     from harness.runner.model_check import Change
@@ -28,9 +28,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--full", action="store_true", help="score the suite mini in half precision however long that takes"
     )
-    arguments.add_results(command)
+    shared_options.add_results(command)
     command.add_argument("--offline", action="store_true", help="do not ask the hub")
-    arguments.add_json(command)
+    shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
@@ -83,7 +83,7 @@ def do(args: argparse.Namespace) -> int:
         "problems": problems,
     }
     if args.json:
-        arguments.print_json(report)
+        shared_options.print_json(report)
     else:
         _print(report)
     return 1 if problems else 0
@@ -113,7 +113,7 @@ def _check_model(args: argparse.Namespace) -> int:
     wanted = [precision for precision, seconds in half.items() if args.full or seconds < _PATIENCE_SECONDS]
     scores = list(model_check.changes(spec, options, wanted))
     if args.json:
-        arguments.print_json(
+        shared_options.print_json(
             {
                 "model": spec.name,
                 "differences": [difference._asdict() for difference in found],

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import HarnessError, UnknownName
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ def add(commands: Any) -> None:
         description="What a model scored in every night of `harness nightly`, and at which commit.",
     )
     command.add_argument("model", metavar="MODEL", help="as nights name it; see harness nightly --plan")
-    command.add_argument("-t", "--tasks", type=arguments.names, action="extend", metavar="TASK,...", help="these only")
+    command.add_argument(
+        "-t", "--tasks", type=shared_options.names, action="extend", metavar="TASK,...", help="these only"
+    )
     _add_folder(command)
     command.set_defaults(do=do_history)
 
@@ -43,7 +45,7 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--history", metavar="DIR", help="the nights' folder (default: $HARNESS_HISTORY, else ./history)"
     )
-    arguments.add_json(command)
+    shared_options.add_json(command)
 
 
 def do_history(args: argparse.Namespace) -> int:
@@ -62,7 +64,7 @@ def do_history(args: argparse.Namespace) -> int:
     wanted = args.tasks or tasks
     rows = [_row(night, variant, own, wanted) for night, every in cells for variant, own in _by_variant(every).items()]
     if args.json:
-        arguments.print_json(rows)
+        shared_options.print_json(rows)
         return 0
     from tabulate import tabulate
 
@@ -88,7 +90,7 @@ def do_diff(args: argparse.Namespace) -> int:
     folder = _folder(args)
     found = changes.diff(snapshot_files.find(folder, args.before), snapshot_files.find(folder, args.after))
     if args.json:
-        arguments.print_json(report.diff_json(found))
+        shared_options.print_json(report.diff_json(found))
     else:
         print(report.render_diff(found), end="")
     return 0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     command.add_argument("--sort", metavar="COLUMN", help="a column or a task (default: Rank (Borda))")
     command.add_argument("--show-tasks", action="store_true", help="a column for every task")
     command.add_argument("--format", choices=FORMATS, default="table")
-    command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
+    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
     command.add_argument("--output", metavar="FILE", help="write there instead of printing")
     command.add_argument("--site", metavar="DIR", help="write a site of static pages there, and print nothing else")
     add_results(command)
@@ -48,13 +48,16 @@ def add(commands: Any) -> None:
 
 def add_scope(command: argparse.ArgumentParser) -> None:
     """`-t`, `--suite`, `--tasks-dir`, `--types`, `--languages`, `--splits`, `--exclude`."""
-    arguments.add_tasks(command)
-    command.add_argument("--types", type=arguments.names, metavar="TYPE,...", help="only tasks of these types")
+    shared_options.add_tasks(command)
+    command.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only tasks of these types")
     command.add_argument(
-        "--languages", type=arguments.names, metavar="LANG,...", help="only parts in these languages (de, deu-Latn)"
+        "--languages",
+        type=shared_options.names,
+        metavar="LANG,...",
+        help="only parts in these languages (de, deu-Latn)",
     )
-    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
-    command.add_argument("--exclude", type=arguments.names, metavar="TASK,...", help="leave these tasks out")
+    command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
+    command.add_argument("--exclude", type=shared_options.names, metavar="TASK,...", help="leave these tasks out")
 
 
 def add_results(command: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
     command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
     command.add_argument("--quiet", action="store_true", help="tell nothing while it runs")
     command.add_argument("--force", action="store_true", help="init: replace files that exist")
-    arguments.add_json(command)
+    shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
@@ -198,7 +198,7 @@ def _plan(plan: Plan, *, as_json: bool) -> int:
     ]
     if as_json:
         failed = {entry.label: entry.problem for entry in found.agenda.problems}
-        arguments.print_json({"cells": rows, "recorded": len(found.agenda.recorded), "unresolved": failed})
+        shared_options.print_json({"cells": rows, "recorded": len(found.agenda.recorded), "unresolved": failed})
         return 0
     _print_plan(rows, found, plan)
     return 0
@@ -241,7 +241,7 @@ def _status(plan: Plan, *, as_json: bool) -> int:
 
         told = None if status is None else to_builtins(status)
         summary = None if night is None else {"night": night.number, "cells": len(night.cells)}
-        arguments.print_json({"running": running, "status": told, "last": summary})
+        shared_options.print_json({"running": running, "status": told, "last": summary})
         return 0
     if status is None:
         print(f"no night in {plan.history} yet; run: harness nightly {plan.file.name}")

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 
 
 def add(commands: Any) -> None:
@@ -17,8 +17,8 @@ def add(commands: Any) -> None:
         description="Fetch models and data, so that `harness run --offline` with the same names needs no network.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL")
-    arguments.add_tasks(command)
-    arguments.add_filters(command)
+    shared_options.add_tasks(command)
+    shared_options.add_filters(command)
     command.set_defaults(do=do)
 
 
@@ -28,7 +28,7 @@ def do(args: argparse.Namespace) -> int:
     from harness.errors import HarnessError
 
     specs = [models.resolve(name, allow_pickle=True) for name in args.models]
-    selection = arguments.chosen(args) if args.tasks or args.suite or not args.models else []
+    selection = shared_options.chosen(args) if args.tasks or args.suite or not args.models else []
     failures = 0
     for spec in specs:
         if spec.origin == "hub":

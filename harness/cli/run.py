@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from harness.cli import arguments, run_report
+from harness.cli import report_text, shared_options
 from harness.cli.progress import show
 
 
@@ -20,11 +20,11 @@ def add(commands: Any) -> None:
         "baseline/bm25. Exit status: 0 all done, 1 some cell failed, 2 the request was wrong.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="default: bundled/all-MiniLM-L6-v2")
-    arguments.add_tasks(command)
-    arguments.add_filters(command)
+    shared_options.add_tasks(command)
+    shared_options.add_filters(command)
     command.add_argument(
         "--max-texts",
-        type=arguments.positive,
+        type=shared_options.positive,
         metavar="N",
         help="quick mode: score a sample; recorded apart from full runs",
     )
@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--batch-tokens",
-        type=arguments.positive,
+        type=shared_options.positive,
         metavar="N",
         help="tokens a batch, padding included; default: what suits the device",
     )
@@ -55,14 +55,14 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--dims",
-        type=arguments.positives,
+        type=shared_options.positives,
         default=(),
         metavar="N,N",
         help="score the first N dimensions of the same vectors too (Matryoshka); recorded apart",
     )
     command.add_argument(
         "--quantize",
-        type=arguments.quantizations,
+        type=shared_options.quantizations,
         default=(),
         metavar="int8,binary",
         help="score the same vectors quantized too, also in each of --dims; recorded apart",
@@ -73,17 +73,17 @@ def add(commands: Any) -> None:
         default="float32",
         help="how vectors are kept for the next run (see harness cache); float16 is recorded apart",
     )
-    command.add_argument("--max-length", type=arguments.positive, metavar="N", help="cut texts at N tokens")
+    command.add_argument("--max-length", type=shared_options.positive, metavar="N", help="cut texts at N tokens")
     command.add_argument(
         "--report", choices=("similarity",), help="similarity: Pearson and Spearman of four similarities per STS task"
     )
-    arguments.add_results(command)
+    shared_options.add_results(command)
     command.add_argument("--overwrite", action="store_true", help="compute again what is recorded")
     command.add_argument("--plan", action="store_true", help="print what would run, and stop")
     command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
     command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
-    arguments.add_json(command)
+    shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
@@ -111,7 +111,7 @@ def do(args: argparse.Namespace) -> int:
         max_texts=args.max_texts,
         shapes=shapes(args.dims, args.quantize),
     )
-    selection = arguments.chosen(args)
+    selection = shared_options.chosen(args)
     jobs = plan(
         args.models or [models.BUNDLED],
         selection,
@@ -120,7 +120,7 @@ def do(args: argparse.Namespace) -> int:
         allow_pickle=args.allow_pickle,
     )
     if args.plan:
-        from harness.cli.run_plan import show_plan
+        from harness.cli.plan_text import show_plan
 
         return show_plan(jobs, environment.results, as_json=args.json)
     from harness.runner.events import in_order, kept
@@ -132,7 +132,7 @@ def do(args: argparse.Namespace) -> int:
         events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
     else:
         events = show(kept(jobs), jobs, quiet=args.json)
-    run_report.tell(
+    report_text.tell(
         events,
         environment.results,
         seconds=time.monotonic() - started,

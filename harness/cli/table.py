@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import UnknownName
 from harness.outputs import score_table
 
@@ -25,12 +25,12 @@ def add(commands: Any) -> None:
         "where the format has it.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="default: every recorded model")
-    arguments.add_tasks(command)
-    command.add_argument("--splits", type=arguments.names, metavar="SPLIT,...", help="only these splits")
+    shared_options.add_tasks(command)
+    command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
     command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
     command.add_argument("--format", choices=score_table.FORMATS, default="table")
-    command.add_argument("--digits", type=arguments.positive, default=4, metavar="N", help="decimals (default 4)")
-    arguments.add_results(command)
+    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
+    shared_options.add_results(command)
     command.set_defaults(do=do)
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments, new_task
+from harness.cli import shared_options, tasks_new
 from harness.errors import HarnessError, SpecError, UnknownName
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ def add(commands: Any) -> None:
         title="commands", metavar="COMMAND", required=True
     )
     listing = group.add_parser("list", help="every task by name")
-    listing.add_argument("--types", type=arguments.names, metavar="TYPE,...", help="only these types")
-    listing.add_argument("--languages", type=arguments.names, metavar="LANG,...", help="only these languages")
-    listing.add_argument("--domains", type=arguments.names, metavar="DOMAIN,...", help="only these domains")
+    listing.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only these types")
+    listing.add_argument("--languages", type=shared_options.names, metavar="LANG,...", help="only these languages")
+    listing.add_argument("--domains", type=shared_options.names, metavar="DOMAIN,...", help="only these domains")
     listing.add_argument("--mteb", action="store_true", help="also the names of mteb's tasks that have no spec here")
-    arguments.add_tasks_dir(listing)
-    arguments.add_json(listing)
+    shared_options.add_tasks_dir(listing)
+    shared_options.add_json(listing)
     listing.set_defaults(do=_list)
     showing = group.add_parser("show", help="one task as a spec, mteb's own tasks included")
     showing.add_argument("name", metavar="NAME")
-    arguments.add_tasks_dir(showing)
+    shared_options.add_tasks_dir(showing)
     showing.set_defaults(do=_show)
     checking = group.add_parser("check", help="find every defect in spec files")
     checking.add_argument("files", nargs="*", metavar="FILE", help="default: every task and suite")
-    arguments.add_tasks_dir(checking)
+    shared_options.add_tasks_dir(checking)
     checking.set_defaults(do=_check)
-    new_task.add(group)
+    tasks_new.add(group)
 
     suites = commands.add_parser("suites", help="list suites, or show one")
     suites.add_argument("show", nargs="?", metavar="show", help="may stand before the name")
     suites.add_argument("name", nargs="?", metavar="NAME", help="default: list all suites")
-    arguments.add_tasks_dir(suites)
-    arguments.add_json(suites)
+    shared_options.add_tasks_dir(suites)
+    shared_options.add_json(suites)
     suites.set_defaults(do=_suites)
 
 
@@ -79,7 +79,7 @@ def _list(args: argparse.Namespace) -> int:
             raise UnknownName.of("domain", domain, sorted(domains))
     theirs = _only_in_mteb(known.names(), args.types) if args.mteb else {}
     if args.json:
-        arguments.print_json(
+        shared_options.print_json(
             [
                 {
                     "name": task.name,
@@ -171,7 +171,7 @@ def _suites(args: argparse.Namespace) -> int:
     known = registry.tasks(args.tasks_dir)
     found = [known.suite(args.name)] if args.name else list(known.suites())
     if args.json:
-        arguments.print_json(
+        shared_options.print_json(
             [
                 {
                     "name": suite.name,

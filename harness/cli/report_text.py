@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 
 if TYPE_CHECKING:
     from harness.runner.events import Event, Failure
@@ -18,7 +18,7 @@ def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, s
     """Print what came of a run that took `seconds`; tracebacks go to a file of their own."""
     log = _log([event.failure for event in events if event.failure])
     if as_json:
-        arguments.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
+        shared_options.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
         return
     _report(events, results, seconds, log)
     if similarity:

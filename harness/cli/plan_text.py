@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import arguments
+from harness.cli import shared_options
 
 if TYPE_CHECKING:
     from harness.runner.forecast import Pace
@@ -33,7 +33,7 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
                 }
             )
     if as_json:
-        arguments.print_json(rows)
+        shared_options.print_json(rows)
         return 0
     from tabulate import tabulate
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.cli import arguments
+from harness.cli import shared_options
 from harness.errors import DataError, SpecError, UnknownName
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class _Search(NamedTuple):
 
 
 def _columns(value: str) -> dict[str, str]:
-    pairs = [pair.partition("=") for pair in arguments.names(value)]
+    pairs = [pair.partition("=") for pair in shared_options.names(value)]
     if not all(field and sign and column for field, sign, column in pairs):
         raise argparse.ArgumentTypeError(
             f"found {value!r}; expected FIELD=COLUMN,... such as left=a,right=b,gold=score"
@@ -76,7 +76,7 @@ def _columns(value: str) -> dict[str, str]:
 def _languages(value: str) -> tuple[str, ...]:
     from harness.tasks.languages import LANGUAGE
 
-    found = arguments.names(value)
+    found = shared_options.names(value)
     for name in found:
         if not LANGUAGE.fullmatch(name):
             raise argparse.ArgumentTypeError(f"found {name!r}; expected language and script, such as deu-Latn")
