@@ -16,7 +16,7 @@ from harness import results
 from harness.errors import RecordError
 from harness.types import Part, Record, Refused
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PUBLIC = ROOT.parent / "shared" / "public-results"
 INFINITY = float("inf")
 

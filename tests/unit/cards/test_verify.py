@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-import harness
 from harness.cards import card_file, claims_of
 from harness.cards.task_lookup import Specs
 from harness.cards.verify import Run, verify
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, UnknownName
+from harness.runner import execution
 from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
@@ -83,7 +83,7 @@ def test_another_split() -> None:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str | None, list[TaskSpec]]]:
-    """The calls of `harness.run`: folder and specs. Every part of revision `f...` scores 0.25, any other 0.5."""
+    """The calls of `execution.run`: folder and specs. Every part of revision `f...` scores 0.25, any other 0.5."""
     calls: list[tuple[str | None, list[TaskSpec]]] = []
 
     def run(model: str, specs: Sequence[TaskSpec], *, results: Any, **options: Any) -> list[Record]:
@@ -111,7 +111,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str | Non
             for spec in specs
         ]
 
-    monkeypatch.setattr(harness, "run", run, raising=False)
+    monkeypatch.setattr(execution, "run", run)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     return calls
 
