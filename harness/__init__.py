@@ -43,7 +43,7 @@ from harness.types import Record, TaskSpec
 if TYPE_CHECKING:
     from harness.results import scan
     from harness.runner.execution import run
-    from harness.tasks.registry import tasks
+    from harness.tasks.registry import get_task, get_tasks
 
 __version__ = "0.1.0"
 __all__ = [
@@ -58,12 +58,18 @@ __all__ = [
     "SpecError",
     "TaskSpec",
     "UnknownName",
+    "get_task",
+    "get_tasks",
     "run",
     "scan",
-    "tasks",
 ]
 
-_LAZY = {"run": "harness.runner.execution", "tasks": "harness.tasks.registry", "scan": "harness.results"}
+_LAZY = {
+    "run": "harness.runner.execution",
+    "get_task": "harness.tasks.registry",
+    "get_tasks": "harness.tasks.registry",
+    "scan": "harness.results",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ class Options:
     @property
     def known(self) -> Registry:
         """The tasks."""
-        return registry.tasks([Path(folder) for folder in self.tasks_dirs])
+        return registry.get_tasks([Path(folder) for folder in self.tasks_dirs])
 
 
 class Written(NamedTuple):

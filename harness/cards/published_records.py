@@ -67,7 +67,7 @@ def read(
         raise CardError(
             f"{path}: its index has {len(names)} models ({', '.join(names)}); one name cannot be theirs all"
         )
-    specs = Specs(registry.tasks([Path(folder) for folder in tasks_dirs]))
+    specs = Specs(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
     notes: list[str] = []
     by_record: dict[tuple[str, str], list[Claim]] = {}
     for claim in found:

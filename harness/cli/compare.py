@@ -103,7 +103,7 @@ def _load(own: PartItems, args: argparse.Namespace) -> Loaded | str:
     from harness import data
     from harness.tasks import registry
 
-    known = registry.tasks(args.tasks_dir)
+    known = registry.get_tasks(args.tasks_dir)
     if own.task not in known.task_files:
         return "(the task has no spec here, so its texts cannot be shown)"
     try:

@@ -68,7 +68,7 @@ def do(args: argparse.Namespace) -> int:
     except HarnessError as err:
         writable = "not writable"
         problems.append(str(err))
-    known = registry.tasks()
+    known = registry.get_tasks()
     problems += [str(err) for err in known.check()]
     report = {
         "versions": environment.versions(),

@@ -132,7 +132,7 @@ def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[Sc
     from harness.leaderboard import board, counted_tasks
     from harness.tasks import registry
 
-    known = registry.tasks(args.tasks_dir)
+    known = registry.get_tasks(args.tasks_dir)
     tasks: list[ScopedTask] = []
     if args.suite:
         tasks += counted_tasks.of_suite(known, args.suite)

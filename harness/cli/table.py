@@ -44,7 +44,7 @@ def do(args: argparse.Namespace) -> int:
     folder = results_folder(args.results)
     if not folder.is_dir():
         raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
-    known = registry.tasks(args.tasks_dir)
+    known = registry.get_tasks(args.tasks_dir)
     suite = known.suite(args.suite) if args.suite else None
     wanted = [known.get(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
     parts = suite.parts if suite else {}

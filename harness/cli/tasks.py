@@ -54,7 +54,7 @@ def _list(args: argparse.Namespace) -> int:
             raise UnknownName.of("task type", name, TASK_TYPES)
     if args.mteb and (args.languages or args.domains):
         raise HarnessError("--mteb adds names, of which languages and domains are not known; leave out one of them")
-    known, rows = registry.tasks(args.tasks_dir), []
+    known, rows = registry.get_tasks(args.tasks_dir), []
     broken, domains = 0, set[str]()
     for name in known.names():
         try:
@@ -137,7 +137,7 @@ def _show(args: argparse.Namespace) -> int:
     from harness.runner import plan
     from harness.tasks import registry
 
-    print(registry.render(plan.find(registry.tasks(args.tasks_dir), args.name)), end="")
+    print(registry.render(plan.find(registry.get_tasks(args.tasks_dir), args.name)), end="")
     return 0
 
 
@@ -153,7 +153,7 @@ def _check(args: argparse.Namespace) -> int:
                 problems.append(err)
         count = len(args.files)
     else:
-        known = registry.tasks(args.tasks_dir)
+        known = registry.get_tasks(args.tasks_dir)
         problems = list(known.check())
         count = len(known.names()) + len(known.suite_names())
     for problem in problems:
@@ -168,7 +168,7 @@ def _suites(args: argparse.Namespace) -> int:
     args.name = args.name or args.show
     from harness.tasks import registry
 
-    known = registry.tasks(args.tasks_dir)
+    known = registry.get_tasks(args.tasks_dir)
     found = [known.suite(args.name)] if args.name else list(known.suites())
     if args.json:
         shared_options.print_json(

@@ -140,7 +140,7 @@ def _check_name(name: str) -> None:
 
     if not SAFE_NAME.fullmatch(name):
         raise UnknownName(f"--name {name!r}: expected letters, digits and . _ + - (at most 100, no dot at the end)")
-    for owner, names in (("the harness", registry.tasks().names()), ("mteb", mteb_bridge.listed())):
+    for owner, names in (("the harness", registry.get_tasks().names()), ("mteb", mteb_bridge.listed())):
         if name in names:
             raise UnknownName(f"{owner} has a task named {name!r}; choose another --name")
 

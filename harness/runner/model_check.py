@@ -118,7 +118,7 @@ def changes(spec: ModelSpec, options: EncodeOptions, precisions: Sequence[Precis
 
 
 def _suite() -> list[TaskSpec]:
-    known = registry.tasks()
+    known = registry.get_tasks()
     return [known.get(name) for name in known.suite("mini").tasks]
 
 
@@ -155,7 +155,7 @@ def _halves(spec: ModelSpec) -> tuple[Precision, ...]:
 def _probe() -> list[str]:
     texts: list[str] = []
     for name in PROBE_TASKS:
-        task = registry.tasks().get(name)
+        task = registry.get_tasks().get(name)
         gold = data.load(task, task.parts[0]).gold
         own = gold.documents if isinstance(gold, Ranked) else gold.left  # type: ignore[union-attr]
         texts += own[:PROBE_TEXTS]

@@ -119,7 +119,7 @@ def chosen(
         SpecError: one of the tasks' files is broken.
         DataError: mteb's task of that name is not one that can be scored here.
     """
-    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    known = registry.get_tasks([Path(folder) for folder in tasks_dirs])
     named: list[tuple[TaskSpec, tuple[Part, ...] | None]] = []
     if tasks is not None:
         wanted_tasks = [tasks] if isinstance(tasks, str) else tasks

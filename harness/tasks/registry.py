@@ -32,7 +32,7 @@ from harness.tasks.strict_yaml import Value
 from harness.tasks.task_file import file_name, load_file, plain, render
 from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
 
-__all__ = ["Registry", "fingerprint_of", "load_file", "render", "select_parts", "tasks"]
+__all__ = ["Registry", "fingerprint_of", "get_task", "get_tasks", "load_file", "render", "select_parts"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ class Registry:
         return tuple(found.values())
 
 
-def tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
+def get_tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
     """The bundled tasks and those of further folders.
 
     Raises:
@@ -121,6 +121,15 @@ def tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
             files = suite_files if file.parent.name == "suites" else task_files
             files[file.stem] = (*files.get(file.stem, ()), file)
     return Registry(task_files=task_files, suite_files=suite_files)
+
+
+def get_task(name: str) -> TaskSpec:
+    """The bundled task of this name; tasks of folders of your own come from `get_tasks([folder]).get(name)`.
+
+    Raises:
+        UnknownName, SpecError: as for `Registry.get`.
+    """
+    return get_tasks().get(name)
 
 
 def select_parts(

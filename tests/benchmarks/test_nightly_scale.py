@@ -28,7 +28,7 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
     for number in range(MODELS):
         nights.save_bag_of_words(tmp_path / "models" / f"m{number}", dimensions=4, words=["a", "b"], seed=number)
-    known = registry.tasks()
+    known = registry.get_tasks()
     tasks = [name for name in known.names() if len(known.get(name).parts) == 1][:TASKS]
     assert len(tasks) == TASKS
     made = nights.plan_of(tmp_path, models=[{"glob": "models/*"}], baselines=None, tasks=tasks)

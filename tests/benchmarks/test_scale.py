@@ -18,7 +18,7 @@ from tests.conftest import ROOT
 SEARCH = """
 import resource, sys
 import numpy as np
-from harness import search
+from harness.evaluators import search
 
 DOCUMENTS, QUERIES, DIMENSIONS, DEPTH, BLOCK = 1_000_000, 1_000, 384, 1_000, 50_000
 
@@ -63,7 +63,7 @@ def test_a_million_documents() -> None:
 
 def test_nothing_to_do(tmp_path: Path) -> None:
     """A run whose 500 cells are all recorded takes less than a second from the shell."""
-    known = registry.tasks()
+    known = registry.get_tasks()
     names, cells = [], 0
     for name in known.names():
         if cells < 500 and len(known.get(name).parts) <= 12:

@@ -171,7 +171,7 @@ def test_what_a_run_keeps(command: Command, tasks: Tasks, tmp_path: Path) -> Non
 @pytest.fixture
 def two_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tasks of the suite mini stand for all."""
-    known = registry.tasks()
+    known = registry.get_tasks()
     monkeypatch.setattr(model_check, "_suite", lambda: [known.get("MiniSTSEnglish"), known.get("MiniPairsGerman")])
 
 

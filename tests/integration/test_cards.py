@@ -21,7 +21,7 @@ from huggingface_hub import HfApi, parse_eval_result_entries
 from harness import cards
 from harness.cards.card_writing import Options
 from harness.cards.verify import Run, verify
-from harness.hub import commits as push
+from harness.hub import commits
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
@@ -164,10 +164,10 @@ def remote(monkeypatch: pytest.MonkeyPatch) -> dict[str, bytes]:
     """A repository with the files that a test puts into it."""
     files: dict[str, bytes] = {}
 
-    def fetch(repo: str, *, prefix: str = push.CARD) -> push.Remote:
-        return push.Remote(repo, "c" * 40, {name: raw for name, raw in files.items() if name.startswith(prefix)})
+    def fetch(repo: str, *, prefix: str = commits.CARD) -> commits.Remote:
+        return commits.Remote(repo, "c" * 40, {name: raw for name, raw in files.items() if name.startswith(prefix)})
 
-    monkeypatch.setattr(push, "fetch", fetch)
+    monkeypatch.setattr(commits, "fetch", fetch)
     return files
 
 
@@ -214,10 +214,10 @@ def test_push_eval_results(command: Callable[..., Any], committed: Committed, re
 def test_fetch_from_a_hub(hub: Any, tmp_path: Path) -> None:
     """A model's card and commit come from the hub through its own client."""
     script = (
-        "from harness.cards import push\n"
-        f"found = push.fetch({HUB_MODEL!r})\n"
+        "from harness.hub import commits\n"
+        f"found = commits.fetch({HUB_MODEL!r})\n"
         "print(found.repo, len(found.commit), sorted(found.files))\n"
-        f"print(sorted(push.fetch({HUB_MODEL!r}, prefix='.eval_results/').files))\n"
+        f"print(sorted(commits.fetch({HUB_MODEL!r}, prefix='.eval_results/').files))\n"
     )
     env = environment(tmp_path, HF_ENDPOINT=hub.endpoint)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=120)
@@ -299,11 +299,11 @@ def test_commit_through_the_client(status: int, pull_request: bool, said: str, t
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     Thread(target=server.serve_forever, daemon=True).start()
     script = (
-        "from harness.cards import push\nfrom harness.errors import CardError\n"
-        "remote = push.Remote('me/mine', 'c' * 40, {})\n"
+        "from harness.hub import commits\nfrom harness.errors import CardError\n"
+        "remote = commits.Remote('me/mine', 'c' * 40, {})\n"
         "try:\n"
         "    files = {'README.md': b'---\\na: b\\n---\\n'}\n"
-        f"    print(push.commit(remote, files, message='M', as_pull_request={pull_request}))\n"
+        f"    print(commits.commit(remote, files, message='M', as_pull_request={pull_request}))\n"
         "except CardError as err:\n    print(err)\n"
     )
     env = environment(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}", HF_TOKEN="hf_test")

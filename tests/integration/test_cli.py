@@ -533,7 +533,7 @@ def test_a_callable_is_always_run(tasks: Tasks, tmp_path: Path) -> None:
 
 def test_run_takes_what_the_command_takes(three: list[str], tmp_path: Path) -> None:
     """Several models and languages; a TaskSpec for a task; events of each cell in order; found records come too."""
-    known = api.tasks([three[-1]])
+    known = api.get_tasks([three[-1]])
     events: list[Any] = []
     options: dict[str, Any] = {"results": tmp_path / "results", "on_event": events.append}
     models = ["baseline/hashing", "baseline/bm25"]

@@ -178,12 +178,13 @@ def test_offline_and_not_cached(name: str, harness: Harness) -> None:
 
 LOAD = """
 import json, os, sys
-from harness import data, errors, registry
+from harness import data, errors
+from harness.tasks import registry
 from harness.types import Part
 folders, parts = json.loads(sys.argv[1])
 for name, split, subset in parts:
     try:
-        print(data.load(registry.tasks(folders).get(name), Part(split, subset)).digest)
+        print(data.load(registry.get_tasks(folders).get(name), Part(split, subset)).digest)
     except errors.DataError as err:
         print(err)
 assert sys.modules.keys().isdisjoint(os.environ.get("WITHOUT", "").split())
@@ -231,7 +232,7 @@ def test_data_is_asked_for_at_its_revision_only(hub: Any, tmp_path: Path) -> Non
     digests = loaded(tmp_path, HF_ENDPOINT=hub.endpoint)
     assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in digests), digests
     assert len(digests) == len(PARTS)
-    known = registry.tasks()
+    known = registry.get_tasks()
     pinned = {known.get(name).source.path: known.get(name).source.revision for name, _, _ in PARTS}
     asked = [entry["path"] for entry in hub.requests if "/datasets/" in entry["path"]]
     pattern = re.compile(r"/datasets/([^/]+/[^/]+)/(?:resolve|tree|revision|paths-info)/([^/?]+)")

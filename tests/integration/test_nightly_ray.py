@@ -224,7 +224,7 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
 def test_shards_are_exact(home: Path, count: int) -> None:
     """Any number of shards gives the scores of the whole corpus to the bit, and counts its texts once."""
-    task = registry.tasks().get("MiniAnswersEnglish")
+    task = registry.get_tasks().get("MiniAnswersEnglish")
     gold = load(task, task.parts[0]).gold
     assert isinstance(gold, Ranked)
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
@@ -237,7 +237,7 @@ def test_shards_are_exact(home: Path, count: int) -> None:
 
 def test_shards_on_disk(home: Path) -> None:
     """A shard that was kept comes back as it was; one that is broken, or of another cell, does not."""
-    task = registry.tasks().get("MiniAnswersEnglish")
+    task = registry.get_tasks().get("MiniAnswersEnglish")
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     loaded = load(task, task.parts[0])
     found = corpus.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
@@ -264,7 +264,7 @@ def test_scifact_in_shards(shared: Path, home: Path) -> None:
     """SciFact in four shards has the scores of the whole corpus, ties and all; BM25 is never cut."""
     folder = shared / "hub" / "datasets" / "mteb" / "scifact"
     gold = scifact(folder)
-    task = registry.tasks().get("SciFact")
+    task = registry.get_tasks().get("SciFact")
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     pieces, whole, parts = merged(gold, task, encoder, 4, EncodeOptions())
     assert [part.stop for part in parts] == [1295, 2591, 3887, 5183]

@@ -480,7 +480,8 @@ def test_import_says_what_is_wrong_with_a_spec(command: Command) -> None:
 
 _SAME_DATA = """
 import contextlib, io, pathlib, sys
-from harness import cli, data, registry
+from harness import cli, data
+from harness.tasks import registry
 from harness.data import mteb_bridge
 for name in sys.argv[1:]:
     file = pathlib.Path(f"{name}.yaml")
@@ -549,7 +550,7 @@ def test_lists_do_not_import_mteb(tmp_path: Path) -> None:
 def test_list_by_domain(command: Command) -> None:
     """`--domains` keeps the tasks of any of the domains, and refuses one that no task has."""
     rows = json.loads(command("tasks", "list", "--domains", "Medical,News", "--json").out)
-    found = {row["name"]: set(registry.tasks().get(row["name"]).domains) for row in rows}
+    found = {row["name"]: set(registry.get_tasks().get(row["name"]).domains) for row in rows}
     assert "SciFact" in found
     assert all(domains & {"Medical", "News"} for domains in found.values())
     said = command("tasks", "list", "--domains", "Newz")

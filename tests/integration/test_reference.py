@@ -29,7 +29,7 @@ def main_scores(record: Record) -> dict[str, Any]:
 
 def test_every_cell_of_mini_is_there() -> None:
     """Fifteen tasks of the bundled model and of hashing, the three retrieval tasks of BM25, and nothing else."""
-    tasks = registry.tasks().suite("mini").tasks
+    tasks = registry.get_tasks().suite("mini").tasks
     answers = [task for task in tasks if task.startswith("MiniAnswers")]
     expected = {(model, task) for model in ("bundled/all-MiniLM-L6-v2", "baseline/hashing") for task in tasks}
     assert set(committed()) == expected | {("baseline/bm25", task) for task in answers}

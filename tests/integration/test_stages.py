@@ -63,7 +63,7 @@ def run(folder: Path, *names: str, **options: Any) -> tuple[list[Record], list[A
 
 def test_the_same_as_one_after_the_other(five: dict[str, Any], tmp_path: Path) -> None:
     """Every score of every task equals that of measuring the tasks one by one, and runs repeat themselves."""
-    known = registry.tasks([Path(five["tasks_dirs"][0])])
+    known = registry.get_tasks([Path(five["tasks_dirs"][0])])
     alone = {
         name: measurement.measure(known.get(name), PART, Hashing(), data.load(known.get(name), PART)).scores
         for name in five["tasks"]

@@ -127,4 +127,4 @@ def test_names_are_known_without_importing_mteb() -> None:
     assert len(listed) > 1000
     assert "SciFact" in listed
     with pytest.raises(UnknownName, match="SICK-R"):
-        plan.find(registry.tasks(), "SICKR")
+        plan.find(registry.get_tasks(), "SICKR")

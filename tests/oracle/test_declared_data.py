@@ -124,7 +124,7 @@ def shown(gold):
 
 found = {}
 for name, part in json.loads(sys.argv[1]).items():
-    ours = registry.tasks().get(name)
+    ours = registry.get_tasks().get(name)
     theirs = mteb_bridge.spec(name)
     assert (ours.source.kind, theirs.source.kind) == ("hub", "mteb")
     found[name] = [shown(data.load(task, Part(*part)).gold) for task in (ours, theirs)]

@@ -60,7 +60,7 @@ def encode(
     encoder: Encoder, texts: Sequence[str], *, role: Role | None = None, batching: Batching = "tokens"
 ) -> encoding.Embedded:
     """As a run does it: the prompt is the one that the encoder has for the role in some task."""
-    task = registry.tasks().get("MiniSTSGerman")
+    task = registry.get_tasks().get("MiniSTSGerman")
     asked = Texts(items=texts, role=role)
     return encoding.encode(encoder, asked, prompt=encoding.prompt_for(encoder, task, asked), batching=batching)
 
@@ -104,7 +104,7 @@ def test_the_same_bits_of_a_real_model() -> None:
     from harness import data
     from harness.types import Part
 
-    gold = data.load(registry.tasks().get("MiniSTSGerman"), Part("test", "default")).gold
+    gold = data.load(registry.get_tasks().get("MiniSTSGerman"), Part("test", "default")).gold
     texts = [*gold.left, *gold.right][:100]  # type: ignore[union-attr]
     encoder, expected = opened(models.BUNDLED), theirs(bundled_folder()).encode(texts)
     assert encoder.facts.backend == "harness"

@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 
 def mini(name: str) -> Problem:
     """A task of the suite `mini`."""
-    task = registry.tasks().get(name)
+    task = registry.get_tasks().get(name)
     return Problem(data.load(task, TEST).gold, task.settings)
 
 
@@ -309,7 +309,7 @@ def test_from_texts_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     for record, result in zip(records, found, strict=True):
         mine = {key: value for key, value in record.parts[TEST].items() if key not in NOT_METRICS}
         other = {key: plain(value) for key, value in result.scores["test"][0].items() if key not in NOT_METRICS}
-        main = registry.tasks().get(record.task).main_metric
+        main = registry.get_tasks().get(record.task).main_metric
         assert record.parts[TEST]["main_score"] == mine[main]
         assert abs(mine[main] - other[main]) <= 1e-6
         assert_same(mine, other, tolerance=1e-5)

@@ -26,7 +26,7 @@ from tests.oracle.test_spec_drift import THEIR_NAME
 
 pytest.importorskip("mteb", reason="the oracle is mteb")
 
-KNOWN = registry.tasks()
+KNOWN = registry.get_tasks()
 SUITES = [KNOWN.suite(name) for name in ("german-card", "spanish-sts")]
 CELLS = [
     (name, part) for suite in SUITES for name in suite.tasks for part in suite.parts.get(name, KNOWN.get(name).parts)
@@ -202,7 +202,9 @@ SERVED: dict[str, Callable[[str], Served]] = {
 CODE = """
 import json, sys, traceback
 from dataclasses import replace
-from harness import data, plan, registry
+from harness import data
+from harness.runner import plan
+from harness.tasks import registry
 from harness.runner.measurement import measure
 from harness.models.baselines import Hashing
 from harness.types import Part
@@ -212,7 +214,7 @@ from tests.oracle.test_bridge import expected
 def ours(task, part):
     return plain(measure(task, part, Hashing(), data.load(task, part)).scores)
 
-known, found = registry.tasks(), []
+known, found = registry.get_tasks(), []
 for name, theirs, part in json.loads(sys.argv[1]):
     task, part, row = known.get(name), Part(*part), {}
     sides = {"source": (ours, task), "mteb": (expected, replace(task, name=theirs))}

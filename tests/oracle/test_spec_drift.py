@@ -14,7 +14,7 @@ from harness.types import TaskSpec
 
 mteb = pytest.importorskip("mteb")
 
-KNOWN = registry.tasks()
+KNOWN = registry.get_tasks()
 TASKS = {task.name: task for task in KNOWN if task.source.kind != "local"}
 
 THEIR_NAME = {"PawsX": "PawsXPairClassification", "stsb_multi_mt": "STSBenchmarkMultilingualSTS"}

@@ -151,7 +151,7 @@ def test_render_and_load_are_inverse(folder: Path, task: TaskSpec) -> None:
     path.unlink()
 
 
-_valid = [registry.render(task) for task in registry.tasks() if len(task.subsets) < 100]
+_valid = [registry.render(task) for task in registry.get_tasks() if len(task.subsets) < 100]
 _marks = [
     b"\n",
     b": ",

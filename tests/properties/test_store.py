@@ -212,18 +212,18 @@ WRITER = """
 import sys, time
 from pathlib import Path
 import numpy as np
-from harness.encoding import store
+from harness.encoding import vector_cache
 from tests.encoders import vector_of
 
 root, model, first = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
-namespace = store.Namespace({"model": model}, root=root)
+namespace = vector_cache.Namespace({"model": model}, root=root)
 (root / f"ready-{model}-{first}").touch()
 while not (root / "go").exists():
     time.sleep(0.001)
 for block in range(first, first + 60):
     texts = [f"text {i}" for i in range(10 * block, 10 * block + 15)]
     rows = np.array([vector_of(text, model) for text in texts])
-    namespace.put([store.key(text) for text in texts], rows, tokens=None, truncated=None)
+    namespace.put([vector_cache.key(text) for text in texts], rows, tokens=None, truncated=None)
 """
 
 

@@ -82,7 +82,7 @@ def test_the_card_has_26_results() -> None:
 @pytest.mark.parametrize("result", RESULTS, ids=str)
 def test_a_result_of_the_german_card_is_a_cell_of_ours(result: Result) -> None:
     """Its task has the card's type, data set, commit, config and split, and computes the card's metric."""
-    task = registry.tasks().get(result.task)
+    task = registry.get_tasks().get(result.task)
     assert task.type == result.type
     assert (task.source.kind, task.source.path, task.source.revision) == ("hub", result.path, result.revision)
     (subset,) = [subset for subset in task.subsets if _config_of(task, subset) == result.config]
@@ -94,7 +94,7 @@ def test_a_result_of_the_german_card_is_a_cell_of_ours(result: Result) -> None:
 
 def test_the_suite_german_card_is_the_card() -> None:
     """The suite holds the card's cells and no others, in the card's order of tasks."""
-    known = registry.tasks()
+    known = registry.get_tasks()
     suite = known.suite("german-card")
     cells = {(name, *part) for name in suite.tasks for part in suite.parts.get(name, known.get(name).parts)}
     assert cells == {(result.task, result.split, result.config) for result in RESULTS}
@@ -104,12 +104,12 @@ def test_the_suite_german_card_is_the_card() -> None:
 def test_the_spanish_card() -> None:
     """Its data set is the task stsb_multi_mt, in Spanish, German, English and more, with the metrics of its report."""
     card = front_matter(SPANISH)
-    task = registry.tasks().get("stsb_multi_mt")
+    task = registry.get_tasks().get("stsb_multi_mt")
     assert card["datasets"] == [task.name]
     assert task.source.path == f"PhilipMay/{task.name}"
     assert {"es", "de", "en"} < set(task.subsets)
     assert set(task.splits) == {"test", "dev"}
     reported = {f"{similarity}_{kind}" for similarity in SIMILARITIES for kind in ("pearson", "spearman")}
     assert reported <= set(settings.metrics_of(task.type, task.settings))
-    suite = registry.tasks().suite("spanish-sts")
+    suite = registry.get_tasks().suite("spanish-sts")
     assert suite.parts[task.name] == (Part("test", card["language"]),)

@@ -295,7 +295,7 @@ def _suite(folder: Path, text: str) -> registry.Registry:
     """A registry with the task Demo and a suite of this text."""
     _written(folder, STS)
     _written(folder / "suites", text, "pack.yaml")
-    return registry.tasks([folder])
+    return registry.get_tasks([folder])
 
 
 @pytest.mark.parametrize(("text", "message"), ONE_DEFECT.values(), ids=list(ONE_DEFECT))
@@ -370,7 +370,7 @@ def test_a_yml_file_is_reported_not_overlooked(tmp_path: Path) -> None:
     """A spec with the other customary ending is found and its owner told to rename it."""
     _written(tmp_path, STS, "Demo.yml")
     with pytest.raises(SpecError, match=r"Demo\.yml:1: name: the file must be called Demo\.yaml"):
-        registry.tasks([tmp_path]).get("Demo")
+        registry.get_tasks([tmp_path]).get("Demo")
 
 
 def test_defaults_are_filled_in(tmp_path: Path) -> None:
@@ -397,7 +397,7 @@ def test_every_setting_can_be_read() -> None:
 
 def test_unknown_names_come_with_suggestions() -> None:
     """A misspelt task or suite is answered with the nearest names."""
-    tasks = registry.tasks()
+    tasks = registry.get_tasks()
     with pytest.raises(UnknownName, match="no task named 'STSBenchmrk'; did you mean STSBenchmark"):
         tasks.get("STSBenchmrk")
     with pytest.raises(UnknownName, match="no suite named 'minni'; did you mean mini"):
@@ -408,7 +408,7 @@ def test_a_broken_file_does_not_break_the_others(tmp_path: Path) -> None:
     """Another task still loads; `check` reports the broken one, by its file."""
     _written(tmp_path, STS)
     broken = _written(tmp_path / "deep" / "down", "name: [\n", "Broken.yaml")
-    tasks = registry.tasks([tmp_path])
+    tasks = registry.get_tasks([tmp_path])
     assert tasks.get("Demo").type == "STS"
     assert "Broken" in tasks.names()
     assert [error.file for error in tasks.check()] == [str(broken)]
@@ -417,7 +417,7 @@ def test_a_broken_file_does_not_break_the_others(tmp_path: Path) -> None:
 def test_one_name_in_two_places_names_both_files(tmp_path: Path) -> None:
     """A name that two files declare is refused when used, and by `check`; the message names both."""
     first, second = _written(tmp_path / "a", STS), _written(tmp_path / "b", STS)
-    tasks = registry.tasks([tmp_path])
+    tasks = registry.get_tasks([tmp_path])
     with pytest.raises(SpecError) as caught:
         tasks.get("Demo")
     assert str(caught.value) == f"{first}: the task 'Demo' is also declared by {second}; rename one of them"
@@ -427,7 +427,7 @@ def test_one_name_in_two_places_names_both_files(tmp_path: Path) -> None:
 def test_a_folder_given_twice_is_read_once(tmp_path: Path) -> None:
     """Naming the same folder twice, or the bundled one again, makes no duplicates."""
     _written(tmp_path, STS)
-    tasks = registry.tasks([tmp_path, tmp_path / ".", ROOT / "tasks"])
+    tasks = registry.get_tasks([tmp_path, tmp_path / ".", ROOT / "tasks"])
     assert tasks.check() == ()
 
 
@@ -435,18 +435,18 @@ def test_data_and_hidden_folders_are_not_read(tmp_path: Path) -> None:
     """A YAML file among the data or in a hidden folder is no task."""
     _written(tmp_path / "data", "x: 1\n", "notes.yaml")
     _written(tmp_path / ".git", "x: 1\n", "config.yaml")
-    assert registry.tasks([tmp_path]).names() == registry.tasks().names()
+    assert registry.get_tasks([tmp_path]).names() == registry.get_tasks().names()
 
 
 def test_a_folder_that_does_not_exist_is_an_error(tmp_path: Path) -> None:
     """A misspelt --tasks-dir is not an empty one."""
     with pytest.raises(SpecError, match="nowhere: expected a folder of task files"):
-        registry.tasks([tmp_path / "nowhere"])
+        registry.get_tasks([tmp_path / "nowhere"])
 
 
 def test_names_and_iteration_are_sorted() -> None:
     """The order of tasks does not depend on the file system."""
-    tasks = registry.tasks()
+    tasks = registry.get_tasks()
     assert list(tasks.names()) == sorted(tasks.names())
     assert tuple(task.name for task in tasks) == tasks.names()
 
@@ -515,7 +515,7 @@ def test_defects_of_a_suite_have_lines(tmp_path: Path, member: str, message: str
 )
 def test_languages_choose_subsets(languages: list[str] | None, subsets: list[str]) -> None:
     """Two letters, three letters, a full code and a subset name all choose, in the task's own order."""
-    task = registry.tasks().get("AmazonCounterfactualClassification")
+    task = registry.get_tasks().get("AmazonCounterfactualClassification")
     parts = registry.select_parts(task, splits=["test"], languages=languages)
     assert parts == tuple(Part("test", subset) for subset in subsets)
 
@@ -533,7 +533,7 @@ def test_languages_choose_subsets(languages: list[str] | None, subsets: list[str
 )
 def test_a_group_of_languages_means_its_standard_members(asked: str, found: set[str]) -> None:
     """`no` finds Bokmål and Nynorsk, `ar` Standard Arabic but no dialect; a code of its own means itself alone."""
-    task = registry.tasks().get("SIB200Classification")
+    task = registry.get_tasks().get("SIB200Classification")
     assert {part.subset for part in registry.select_parts(task, languages=[asked])} == found
 
 
@@ -549,7 +549,7 @@ def test_a_group_of_languages_means_its_standard_members(asked: str, found: set[
 def test_a_choice_that_cannot_be_met_is_an_error(chosen: dict[str, list[str]], message: str) -> None:
     """Nothing is silently empty: an unknown split or subset, or a language the task lacks, is told."""
     with pytest.raises(UnknownName) as caught:
-        registry.select_parts(registry.tasks().get("GermanSTSBenchmark"), **chosen)
+        registry.select_parts(registry.get_tasks().get("GermanSTSBenchmark"), **chosen)
     assert str(caught.value) == message
 
 
@@ -572,7 +572,7 @@ def test_an_installed_package_finds_its_own_tasks(tmp_path: Path) -> None:
     package = shutil.copytree(ROOT / "harness", tmp_path / "harness", ignore=shutil.ignore_patterns("__pycache__"))
     _written(package / "_tasks" / "sts", STS)
     _written(tmp_path / "tasks", STS, "Stranger.yaml")
-    code = "from harness import registry; print(*registry.tasks().names())"
+    code = "from harness.tasks import registry; print(*registry.get_tasks().names())"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     assert result.stdout.split() == ["Demo"]
 
@@ -580,9 +580,9 @@ def test_an_installed_package_finds_its_own_tasks(tmp_path: Path) -> None:
 def test_the_registry_is_light() -> None:
     """Listing all tasks imports nothing heavy, not even numpy, so `harness tasks list` stays quick."""
     code = (
-        "import sys; from harness import registry; names = [task.name for task in registry.tasks()];"
+        "import sys; from harness.tasks import registry; names = [task.name for task in registry.get_tasks()];"
         "heavy = {'numpy', 'torch', 'mteb', 'datasets', 'sklearn', 'scipy', 'rich', 'huggingface_hub'};"
         "print(len(names), sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert result.stdout.split(" ", 1) == [str(len(registry.tasks().names())), "[]\n"]
+    assert result.stdout.split(" ", 1) == [str(len(registry.get_tasks().names())), "[]\n"]

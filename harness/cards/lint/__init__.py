@@ -41,7 +41,7 @@ def lint(
     Raises:
         CardError: there is no such file, or it cannot be opened.
     """
-    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    known = registry.get_tasks([Path(folder) for folder in tasks_dirs])
     try:
         card = card_file.load(path)
     except CardError as err:
@@ -63,7 +63,7 @@ def fix(
     Raises:
         CardError: as `card_file.load` and `save`.
     """
-    known = registry.tasks([Path(folder) for folder in tasks_dirs])
+    known = registry.get_tasks([Path(folder) for folder in tasks_dirs])
     original = card = card_file.load(path, to_change=True)
     if card.raw is None:
         raise CardError(f"{path}: no such file; expected a model card")

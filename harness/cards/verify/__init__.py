@@ -97,7 +97,7 @@ def verify(
     run, card = run or Run(), card_file.load(path)
     claims = _chosen(claims_of(card), tasks, path)
     model = model or model_beside(Path(path))
-    specs = Specs(registry.tasks([Path(folder) for folder in run.tasks_dirs]))
+    specs = Specs(registry.get_tasks([Path(folder) for folder in run.tasks_dirs]))
     targets = {claim: target_of(claim, specs, pinned_data=run.pinned_data, mirror=run.mirror) for claim in claims}
     if metrics == "main":
         claims = [claim for claim in claims if _is_main(targets[claim])]

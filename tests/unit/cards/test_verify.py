@@ -17,7 +17,7 @@ from harness.runner import execution
 from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
-OWN = registry.tasks().get("GermanSTSBenchmark")
+OWN = registry.get_tasks().get("GermanSTSBenchmark")
 PATH, REVISION = OWN.source.path, OWN.source.revision
 
 
@@ -38,7 +38,7 @@ def write(folder: Path, *results: str) -> Path:
 
 def target(text: str, **options: Any) -> Target | str:
     (claim,) = claims_of(card_file.parse(f"---\nmodel-index:\n- name: m\n  results:\n{text}---\n", path="x"))
-    return target_of(claim, Specs(registry.tasks()), **options)
+    return target_of(claim, Specs(registry.get_tasks()), **options)
 
 
 def test_the_specs_own_data() -> None:

@@ -233,7 +233,7 @@ def test_search_problems() -> None:
 @pytest.mark.parametrize("type_", TASK_TYPES)
 def test_every_type_has_a_main_metric_of_its_own(type_: Any) -> None:
     """The proposed metric is one that a spec of the type may name."""
-    assert MAIN_METRIC[type_] in metrics_of(type_, registry.tasks().get(EXAMPLES[type_]).settings)
+    assert MAIN_METRIC[type_] in metrics_of(type_, registry.get_tasks().get(EXAMPLES[type_]).settings)
 
 
 EXAMPLES = {

@@ -144,7 +144,7 @@ class TestGaps:
         boards.put(tmp_path, "org/a", "STSBenchmark", 0.5)
         boards.put(tmp_path, "org/b", "STSBenchmark", 0.5)
         boards.put(tmp_path, "org/b", "SummEvalSummarization.v2", 0.3)
-        found = boards.build(tmp_path, tasks=counted_tasks.of_suite(registry.tasks(), "MTEB(eng, v2)"))
+        found = boards.build(tmp_path, tasks=counted_tasks.of_suite(registry.get_tasks(), "MTEB(eng, v2)"))
         assert found.types == ("STS", "Summarization")
         assert row(found, "org/b").mean_task == pytest.approx(0.4)
         assert row(found, "org/a").missing == {"SummEvalSummarization.v2": "not recorded, and cannot be run here"}
@@ -161,11 +161,11 @@ class TestGaps:
 class TestScope:
     def test_filters(self) -> None:
         """Types, languages and exclusions narrow the tasks; a language narrows the parts."""
-        tasks = counted_tasks.of_suite(registry.tasks(), "MTEB(deu, v1)")
+        tasks = counted_tasks.of_suite(registry.get_tasks(), "MTEB(deu, v1)")
         kept = counted_tasks.filtered(tasks, counted_tasks.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
         assert {task.type for task in kept} == {"STS"}
         assert "GermanSTSBenchmark" not in {task.name for task in kept}
-        spanish = counted_tasks.of_names(registry.tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
+        spanish = counted_tasks.of_names(registry.get_tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
         (narrowed,) = counted_tasks.filtered(spanish, counted_tasks.Filters(languages=["es"]))
         assert {part.subset for part in narrowed.parts or ()} == {"spa_Latn"}
         assert narrowed.languages == ("spa-Latn",)
@@ -182,7 +182,7 @@ class TestScope:
     def test_filters_that_fit_nothing(self, filters: counted_tasks.Filters, message: str) -> None:
         """A filter that names nothing, or leaves nothing, is an error."""
         with pytest.raises(UnknownName, match=message):
-            counted_tasks.filtered(counted_tasks.of_suite(registry.tasks(), "mini"), filters)
+            counted_tasks.filtered(counted_tasks.of_suite(registry.get_tasks(), "mini"), filters)
 
     def test_splits(self, tmp_path: Path) -> None:
         """Only the chosen splits count."""
@@ -193,7 +193,7 @@ class TestScope:
     def test_unknown_task(self) -> None:
         """A task that is neither declared nor recorded is an error with the nearest names."""
         with pytest.raises(UnknownName, match="STSBenchmark"):
-            counted_tasks.of_names(registry.tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
+            counted_tasks.of_names(registry.get_tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
 
     def test_a_suite_file_with_a_task_twice(self, tmp_path: Path) -> None:
         """A task cannot be both run and only recorded; the error names the line."""
@@ -203,7 +203,7 @@ class TestScope:
             "- {task: STSBenchmark, type: STS, splits: [test], subsets: {default: [eng-Latn]}}\n"
         )
         with pytest.raises(SpecError, match=r"odd\.yaml:5: .*listed among the tasks too"):
-            registry.tasks([tmp_path]).suite("odd")
+            registry.get_tasks([tmp_path]).suite("odd")
 
 
 class TestUncertainty:
@@ -222,7 +222,7 @@ class TestUncertainty:
 
     def test_minilm_and_hashing_on_mini(self) -> None:
         """The committed reference run separates all-MiniLM-L6-v2 from hashing on the suite mini."""
-        tasks = counted_tasks.of_suite(registry.tasks(), "mini")
+        tasks = counted_tasks.of_suite(registry.get_tasks(), "mini")
         found = with_uncertainty(boards.build(ROOT / "results", tasks=tasks))
         best, hashing = row(found, "bundled/all-MiniLM-L6-v2"), row(found, "baseline/hashing")
         assert (best.rank, best.tie_group, best.rank_span) == (1, 1, (1, 1))

@@ -47,13 +47,13 @@ def parts(text: str) -> list[Part]:
 def test_the_default_is_the_suite_mini() -> None:
     """Neither tasks nor a suite means `mini`, whole, in its order."""
     found = chosen(None)
-    assert [spec.name for spec, _ in found] == list(registry.tasks().suite("mini").tasks)
+    assert [spec.name for spec, _ in found] == list(registry.get_tasks().suite("mini").tasks)
     assert all(wanted == spec.parts for spec, wanted in found)
 
 
 def test_names_and_specs_mix() -> None:
     """A task is a name or a spec, one or several; one given twice counts once."""
-    spec = registry.tasks().get("MiniSTSGerman")
+    spec = registry.get_tasks().get("MiniSTSGerman")
     assert [name for name, _ in ((found.name, None) for found, _ in chosen("SciFact"))] == ["SciFact"]
     found = chosen([spec, "SciFact", "MiniSTSGerman"])
     assert [found_spec.name for found_spec, _ in found] == ["MiniSTSGerman", "SciFact"]
