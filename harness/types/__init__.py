@@ -1,9 +1,32 @@
 """The vocabulary: what flows from one step to the next. Read this first.
 
-    TaskSpec --data.load--> gold --evaluators.texts--> Texts --encoder--> embeddings --score--> Scores --> Record
+    TaskSpec --load--> gold --texts--> encoder --> vectors --score--> scores and items --> measured part --put--> record
 
-`tasks` says what is asked, `gold` what a task's data holds, `models` who answers, `records` what came out. All arrays
+`tasks` defines what is asked, `gold` what a part's data hold, `models` who answers, `records` what came out. All arrays
 are numpy, in the order of the texts they stand for.
+
+Glossary. Each word has this one meaning in code, messages, JSON and documentation:
+
+    task, split, subset     as in mteb
+    part                    one (split, subset) of a task
+    task type, task kind    the type's name (`STS`); everything particular to it, one file in `evaluators`
+    kind of model           how a model is recognised, opened and asked, one file in `models`
+    cell                    (model, task, part, settings): what one measurement is about
+    request                 everything that a caller asks of a run
+    plan                    the cells to compute, each with the reason
+    gold                    the data of a part: texts, and what is right about them
+    vectors                 (n, dim) float32, row i for text i
+    scores                  the metrics of a part, under mteb's names
+    items                   the score of each item behind the main metric: what intervals and tests resample
+    measured part           the outcome of a cell: scores, items, counts of texts and tokens, seconds
+    record                  one task of one model at one revision, on disk
+    variant                 what sets a record apart from the plain one (`precision=fp16`)
+    run environment         what a number was measured with: versions, platform, device
+    vector cache            vectors kept on disk, found again by everything that made them
+    row, board              one model on a leaderboard; the leaderboard
+    schedule                the file that says what runs every night
+    night, snapshot         one run of the schedule; what it left
+    pending edits           the changes of a card that are not written yet
 """
 
 from __future__ import annotations
