@@ -20,6 +20,7 @@ from harness.cards.model_records import EXTERNAL
 from harness.cards.task_lookup import Specs
 from harness.errors import CardError, RecordError
 from harness.results import paths
+from harness.results.schema import SCHEMA
 from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
@@ -156,7 +157,7 @@ def _record(
         dataset_revision=revision or NO_REVISION,
         scores=scores,
         harness={
-            "schema": 1,
+            "schema": SCHEMA,
             "card": path.name,
             **({"task_type": spec.type if spec else claims[0].type} if spec or claims[0].type else {}),
             **({"main_metric": main} if main else {}),

@@ -22,26 +22,26 @@ if TYPE_CHECKING:
     from harness.types import Float32, Int64
 
 
-class Embedded(NamedTuple):
-    """Embeddings of a list of texts and what they took.
+class EncodedTexts(NamedTuple):
+    """The vectors of a list of n texts, and what they took. A count is None where the model does not give it.
 
     Attributes:
-        embeddings: (n, dim) float32, one row per text, in order.
-        encoded: texts that went through the model now.
-        cached: distinct texts that the store had.
-        tokens: tokens of all n texts; None where the model cannot tell.
-        truncated: how many of the n texts were cut at the maximum length; None where the model cannot tell.
-        fed: tokens of the texts that went through the model now; None where it cannot tell.
-        computed: the same with padding.
+        vectors: (n, dim) float32, row i for text i.
+        texts_encoded: texts that went through the model now.
+        texts_cached: distinct texts that the vector cache had.
+        texts_truncated: how many of the n texts were cut at the maximum length.
+        tokens: tokens of all n texts.
+        tokens_encoded: tokens of the texts that went through the model now.
+        tokens_padded: the same with padding.
     """
 
-    embeddings: Float32
-    encoded: int
-    cached: int
+    vectors: Float32
+    texts_encoded: int
+    texts_cached: int
+    texts_truncated: int | None
     tokens: int | None
-    truncated: int | None
-    fed: int | None
-    computed: int | None
+    tokens_encoded: int | None
+    tokens_padded: int | None
 
 
 def prompt_for(encoder: Encoder, task: TaskSpec, texts: Texts) -> Prompt:
@@ -59,8 +59,8 @@ def encode(
     prompt: Prompt,
     batching: Batching = "tokens",
     keep: Literal["float32", "float16", "off"] = "off",
-) -> Embedded:
-    """Embeddings of `texts`: what the store has, and the rest from the encoder.
+) -> EncodedTexts:
+    """The vectors of `texts`: what the store has, and the rest from the encoder.
 
     How texts are grouped into blocks depends on the whole list, not on what the store has: a run that was killed and
     started again gives the same vectors to the bit.
@@ -87,11 +87,11 @@ def encode(
     if held is not None and held.found.any():
         rows = held.rows
         tokens, truncated = held.tokens, held.truncated
-    fed: list[int | None] = []
-    computed: list[int | None] = []
+    tokens_encoded: list[int | None] = []
+    tokens_padded: list[int | None] = []
     for block, encoded in zip(todo, answers, strict=True):
         items = [distinct.texts[i] for i in block]
-        vectors = checked(encoded.embeddings, items)
+        vectors = checked(encoded.vectors, items)
         if namespace is not None:
             vectors = namespace.as_stored(vectors)
             if not np.isfinite(vectors).all():
@@ -102,8 +102,8 @@ def encode(
         elif rows.shape[1] != vectors.shape[1]:
             raise EncodeError(f"the model returned vectors of {vectors.shape[1]} and of {rows.shape[1]} dimensions")
         rows[block] = vectors
-        fed.append(None if encoded.tokens is None else int(encoded.tokens.sum()))
-        computed.append(encoded.computed)
+        tokens_encoded.append(None if encoded.tokens is None else int(encoded.tokens.sum()))
+        tokens_padded.append(encoded.tokens_padded)
         if encoded.tokens is not None:
             tokens[block] = encoded.tokens
         if encoded.truncated is not None:
@@ -112,14 +112,14 @@ def encode(
         rows = np.empty((0, 0), dtype=np.float32)
     count = sum(len(block) for block in todo)
     every = distinct.positions
-    return Embedded(
-        embeddings=rows if batching == "mteb" or len(every) == total else rows[every],
-        encoded=count,
-        cached=total - count,
+    return EncodedTexts(
+        vectors=rows if batching == "mteb" or len(every) == total else rows[every],
+        texts_encoded=count,
+        texts_cached=total - count,
+        texts_truncated=None if (truncated < 0).any() else int(truncated[every].sum()),
         tokens=None if (tokens < 0).any() else int(tokens[every].sum()),
-        truncated=None if (truncated < 0).any() else int(truncated[every].sum()),
-        fed=known_sum(fed),
-        computed=known_sum(computed),
+        tokens_encoded=known_sum(tokens_encoded),
+        tokens_padded=known_sum(tokens_padded),
     )
 
 

@@ -35,13 +35,13 @@ class Batch(NamedTuple):
     Attributes:
         positions: where its rows go in the block.
         inputs: what `launch` takes; the pipeline only passes it on.
-        computed: tokens it costs, padding included; None where that is not known.
+        tokens_padded: tokens it costs, padding included; None where that is not known.
         halves: makes two batches of it, for when it does not fit in memory; None when it is a single text.
     """
 
     positions: Int64
     inputs: Any
-    computed: int | None
+    tokens_padded: int | None
     halves: Callable[[], tuple[Batch, Batch]] | None
 
 
@@ -80,8 +80,8 @@ class _Block:
 
     def encoded(self) -> Encoded:
         rows = np.empty((0, 0), dtype=np.float32) if self.rows is None else self.rows
-        computed = known_sum(batch.computed for batch in self.prepared.batches)
-        return Encoded(rows, self.prepared.tokens, self.prepared.truncated, computed)
+        padded = known_sum(batch.tokens_padded for batch in self.prepared.batches)
+        return Encoded(rows, self.prepared.tokens, self.prepared.truncated, tokens_padded=padded)
 
 
 def known_sum(terms: Iterable[int | None]) -> int | None:

@@ -19,10 +19,8 @@ import msgspec
 from harness.errors import RecordError
 from harness.results.json_format import NO_REVISION, parse
 from harness.results.paths import Identity
+from harness.results.schema import SCHEMA, upgraded
 from harness.types import Record
-
-RECORD_SCHEMA = 1
-"""The newest `harness.schema` that is understood; a file of a later one may mean something else by the same keys."""
 
 
 class Score(NamedTuple):
@@ -57,7 +55,6 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     tokens: int | None = None
     encode_seconds: float | None = None
     fingerprint: str | None = None
-    truncated: int | None = None
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,12 +88,11 @@ class _Part(msgspec.Struct):
     seconds: dict[str, float] = {}
     texts: int | None = None
     tokens: int | None = None
-    truncated: int | None = None
-    cached: int = 0
+    texts_cached: int = 0
 
 
 class _Harness(msgspec.Struct):
-    schema: int = RECORD_SCHEMA
+    schema: int = SCHEMA
     task_type: str | None = None
     main_metric: str | None = None
     fingerprint: str | None = None
@@ -205,16 +201,18 @@ def _facts(data: bytes, path: str | Path) -> Facts | None:
     """The facts in the key `harness`; None where somebody else uses the key for something else."""
     try:
         found = msgspec.json.decode(data, type=_Harness)
+        if found.schema < SCHEMA:
+            found = msgspec.convert(upgraded(msgspec.json.decode(data)), _Harness)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if found.schema > RECORD_SCHEMA:
+    if found.schema > SCHEMA:
         raise RecordError(
-            f"{path}: written with schema {found.schema} of a newer harness, expected {RECORD_SCHEMA} at most; "
+            f"{path}: written with schema {found.schema} of a newer harness, expected {SCHEMA} at most; "
             "update embedding-harness"
         )
     parts, encoder = list(found.parts.values()), found.encoder
     # A part whose vectors were kept from an earlier run says nothing about the speed of the model.
-    seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds and not part.cached]
+    seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds and not part.texts_cached]
     return Facts(
         task_type=found.task_type,
         main_metric=found.main_metric,
@@ -225,7 +223,6 @@ def _facts(data: bytes, path: str | Path) -> Facts | None:
         max_length=encoder.max_length,
         texts=_sum(part.texts for part in parts),
         tokens=_sum(part.tokens for part in parts),
-        truncated=_sum(part.truncated for part in parts),
         encode_seconds=math.fsum(seconds) if seconds and len(seconds) == len(parts) else None,
         fingerprint=found.fingerprint,
     )

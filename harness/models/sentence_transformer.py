@@ -146,8 +146,8 @@ class SentenceTransformerEncoder:
             )
 
         ids = features.get("input_ids")
-        computed = None if ids is None else int(ids.numel())
-        return pipeline.Batch(positions, features, computed, halves if len(positions) > 1 else None)
+        padded = None if ids is None else int(ids.numel())
+        return pipeline.Batch(positions, features, padded, halves if len(positions) > 1 else None)
 
     def _token_counts(self, texts: list[str], prompt: Prompt) -> Int64 | None:
         """Tokens of each text with its prompt, uncut; None where the tokenizer cannot say."""

@@ -13,12 +13,13 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
         return ""
     said = []
     encode = _total(known, lambda part: part.get("seconds", {}).get("encode"))
-    fed, computed = _total(known, lambda part: part.get("fed")), _total(known, lambda part: part.get("computed"))
-    if fed and encode:
-        padding = f", {1 - fed / computed:.1%} padding" if computed else ""
-        said.append(f"{fed:,.0f} tokens at {fed / encode:,.0f}/s{padding}")
-    texts, cached = _total(known, lambda part: part.get("texts")), _total(known, lambda part: part.get("cached"))
-    truncated = _total(known, lambda part: part.get("truncated"))
+    tokens = _total(known, lambda part: part.get("tokens_encoded"))
+    padded = _total(known, lambda part: part.get("tokens_padded"))
+    if tokens and encode:
+        padding = f", {1 - tokens / padded:.1%} padding" if padded else ""
+        said.append(f"{tokens:,.0f} tokens at {tokens / encode:,.0f}/s{padding}")
+    texts, cached = _total(known, lambda part: part.get("texts")), _total(known, lambda part: part.get("texts_cached"))
+    truncated = _total(known, lambda part: part.get("texts_truncated"))
     if texts is not None:
         said.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
     if cached:

@@ -5,8 +5,8 @@ is strict JSON at full precision and depends on nothing but the record: splits, 
 read may be any file of the public results repository; the oracle tests compare with `TaskResult.from_disk`.
 
 Read and made uniform: bare NaN and Infinity (None), `"pearson": [r, p]` (r), metrics nested by similarity (flat), the
-schema from before mteb 1.11. Refused where mteb is silent: two entries for one subset (mteb averages them), a file with
-no scores, an object with a key twice. Dropped: mteb's `evaluation_phases`.
+schema from before mteb 1.11, older versions of the key `harness`. Refused where mteb is silent: two entries for one
+subset (mteb averages them), a file with no scores, an object with a key twice. Dropped: mteb's `evaluation_phases`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from typing import Any
 from harness.errors import RecordError
 from harness.results.old_formats import flat, modernise
 from harness.results.paths import Identity, variant_kwargs
+from harness.results.schema import upgraded
 from harness.types import Record
 
 NO_REVISION = "no_revision_available"
@@ -115,7 +116,7 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
         date=_timestamp(data.get("date"), f"{path}: `date`"),
         mteb_version=_text(data.get("mteb_version"), f"{path}: `mteb_version`"),
         kg_co2_emissions=_number(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
-        harness=_object(data.get("harness", {}), f"{path}: `harness`"),
+        harness=upgraded(_object(data.get("harness", {}), f"{path}: `harness`")),
         variant=identity.variant,
         path=path,
     )

@@ -53,7 +53,9 @@ def ranked_by_model(
     assert isinstance(loaded.gold, Ranked)
     count = len(loaded.gold.queries) + len(loaded.gold.documents)
     hits = encoder.search(loaded.gold, k=max(task.settings.k_values), languages=task.subsets.get(part.subset, ()))
-    counts = Counts(texts=count, encoded=count, tokens=None, truncated=None, fed=None, computed=None)
+    counts = Counts(
+        texts=count, texts_encoded=count, texts_truncated=None, tokens=None, tokens_encoded=None, tokens_padded=None
+    )
     return _of_hits(task, loaded.gold, hits), counts
 
 
@@ -88,7 +90,7 @@ def search_shard(
         counts = fields.counts
         counts.texts = 0
         counts.tokens = None if counts.tokens is None else 0
-        counts.truncated = None if counts.truncated is None else 0
+        counts.texts_truncated = None if counts.texts_truncated is None else 0
     hits = _hits(fields, loaded.gold, queries, texts["documents"], first=start, end=stop)
     return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
 

@@ -14,7 +14,7 @@ class Pace:
     """What a model has taken so far.
 
     Attributes:
-        seconds_per_token: wall time of all phases over tokens fed.
+        seconds_per_token: wall time of all phases over the tokens of all texts.
         peak_memory_mib: the most that a run of it has held.
         parts: recorded parts that this rests on.
     """
@@ -32,7 +32,7 @@ def paces(records: Iterable[Record], *, machine: str) -> dict[str, Pace]:
             continue
         parts = (record.harness.get("parts") or {}).values()
         found.setdefault(record.model, []).extend(
-            part for part in parts if part.get("tokens") and not part.get("cached")
+            part for part in parts if part.get("tokens") and not part.get("texts_cached")
         )
     return {model: _pace(parts) for model, parts in found.items() if parts}
 

@@ -165,7 +165,7 @@ def _probe() -> list[str]:
 def _vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Float32:
     """Rows of unit length."""
     embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None), batching=batching)
-    rows = embedded.embeddings
+    rows = embedded.vectors
     unit: Float32 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     return unit
 

@@ -13,6 +13,7 @@ from harness.errors import DataError
 from harness.files import environment
 from harness.results import items
 from harness.results.items import Items
+from harness.results.schema import SCHEMA
 from harness.runner.measurement import Measured
 from harness.runner.plan import Job
 from harness.types import EncoderFacts, Loaded, Part, Record
@@ -65,7 +66,7 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
         evaluation_time=sum(measured.seconds.values()),
         date=time.time(),
         harness={
-            "schema": 1,
+            "schema": SCHEMA,
             "fingerprint": job.fingerprint,
             "task_type": task.type,
             "main_metric": task.main_metric,
@@ -82,7 +83,7 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
                     "sha256": loaded.digest,
                     "notes": list(loaded.notes),
                     **asdict(counts),
-                    "tokens_per_second": _rate(counts.fed, measured.seconds.get("encode")),
+                    "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds.get("encode")),
                     "peak_memory_mib": environment.peak_memory_mib(),
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
                 }

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from harness.types import Float32
 
 
-NUMBERS = ("texts", "encoded", "cached", "tokens", "truncated", "fed", "computed")
+NUMBERS = (
+    *("texts", "texts_encoded", "texts_cached", "texts_truncated"),
+    *("tokens", "tokens_encoded", "tokens_padded"),
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,23 +26,23 @@ class Counts:
 
     Attributes:
         texts: texts that the part needs, repeated ones too.
-        encoded: texts that went through the model; the others were repeated, or in the store.
-        cached: distinct texts that the store had.
+        texts_encoded: texts that went through the model; the others were repeated, or in the vector cache.
+        texts_cached: distinct texts that the vector cache had.
+        texts_truncated: texts cut at the maximum length.
         tokens: tokens of all texts.
-        truncated: texts cut at the maximum length.
-        fed: tokens that went through the model.
-        computed: the same with padding.
+        tokens_encoded: tokens that went through the model.
+        tokens_padded: the same with padding.
         batching: how batches were made; None where nothing was encoded in batches.
         prompts: field -> the prompt put before its texts.
     """
 
     texts: int = 0
-    encoded: int = 0
-    cached: int = 0
+    texts_encoded: int = 0
+    texts_cached: int = 0
+    texts_truncated: int | None = 0
     tokens: int | None = 0
-    truncated: int | None = 0
-    fed: int | None = 0
-    computed: int | None = 0
+    tokens_encoded: int | None = 0
+    tokens_padded: int | None = 0
     batching: Batching | None = None
     prompts: dict[str, str | None] = field(default_factory=dict)
 
@@ -84,17 +87,17 @@ class Fields:
         counts = self.counts
         prompt = encoding.prompt_for(self.encoder, self.task, texts)
         assert counts.batching is not None
-        embedded = encoding.encode(
+        encoded = encoding.encode(
             self.encoder, texts, prompt=prompt, batching=counts.batching, keep=self._options.store
         )
         counts.add(
             texts=len(texts.items),
-            encoded=embedded.encoded,
-            cached=embedded.cached,
-            tokens=embedded.tokens,
-            truncated=embedded.truncated,
-            fed=embedded.fed,
-            computed=embedded.computed,
+            texts_encoded=encoded.texts_encoded,
+            texts_cached=encoded.texts_cached,
+            texts_truncated=encoded.texts_truncated,
+            tokens=encoded.tokens,
+            tokens_encoded=encoded.tokens_encoded,
+            tokens_padded=encoded.tokens_padded,
         )
         counts.prompts[name] = prompt.text or None
-        return transforms.shaped(embedded.embeddings, self._shape)
+        return transforms.shaped(encoded.vectors, self._shape)

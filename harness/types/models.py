@@ -109,16 +109,16 @@ class Encoded(NamedTuple):
     """What came out of an encoder for n texts.
 
     Attributes:
-        embeddings: (n, dim) float32.
+        vectors: (n, dim) float32, row i for text i.
         tokens: (n,) int32, tokens of each text, the prompt included; None where the backend cannot tell.
         truncated: (n,) bool, texts cut at the maximum length; None where the backend cannot tell.
-        computed: tokens that went through the model, padding included; None where the backend cannot tell.
+        tokens_padded: tokens that went through the model, padding included; None where the backend cannot tell.
     """
 
-    embeddings: Float32
+    vectors: Float32
     tokens: NDArray[np.int32] | None
     truncated: NDArray[np.bool_] | None
-    computed: int | None = None
+    tokens_padded: int | None = None
 
 
 @runtime_checkable

@@ -132,7 +132,7 @@ def measure(shape: Shape, texts: list[str], device: str, top: float) -> dict[str
             ours[precision], found = seconds(
                 lambda e=encoder: encoding.encode(e, Texts(items=texts), prompt=Prompt(None, None)), device
             )
-            rows[precision] = found.embeddings / np.linalg.norm(found.embeddings, axis=1, keepdims=True)
+            rows[precision] = found.vectors / np.linalg.norm(found.vectors, axis=1, keepdims=True)
             encoder.close()
     return {
         "model": shape.name,
@@ -150,13 +150,13 @@ def out_of_memory(texts: list[str]) -> str:
     with tempfile.TemporaryDirectory() as folder:
         path = str(save(Path(folder), SHAPES[1]))
         plain: Any = models.open_model(models.resolve(path), EncodeOptions(device="cuda", precision="fp16"))
-        expected = encoding.encode(plain, Texts(items=texts), prompt=Prompt(None, None)).embeddings
+        expected = encoding.encode(plain, Texts(items=texts), prompt=Prompt(None, None)).vectors
         plain.close()
         torch.cuda.set_per_process_memory_fraction(3 * 2**30 / torch.cuda.get_device_properties(0).total_memory)
         tight: Any = models.open_model(
             models.resolve(path), EncodeOptions(device="cuda", precision="fp16", batch_tokens=2_000_000)
         )
-        found = encoding.encode(tight, Texts(items=texts), prompt=Prompt(None, None)).embeddings
+        found = encoding.encode(tight, Texts(items=texts), prompt=Prompt(None, None)).vectors
         tight.close()
         torch.cuda.set_per_process_memory_fraction(1.0)
     difference = abs(found - expected).max()

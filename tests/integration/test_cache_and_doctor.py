@@ -80,7 +80,7 @@ def test_the_next_run_finds_them(encoded: list[str], command: Command) -> None:
     assert [cell["scores"] for cell in again] == [cell["scores"] for cell in first]
     for cell in again:
         counts = json.loads(Path(cell["record"]).read_text())["harness"]["parts"]["test"]
-        assert (counts["encoded"], counts["cached"]) == (0, 8)
+        assert (counts["texts_encoded"], counts["texts_cached"]) == (0, 8)
         assert counts["tokens"] > 0
 
 

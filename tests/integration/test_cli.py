@@ -428,7 +428,7 @@ def test_experiments_stand_beside_the_plain_record(
     plain = (folder / "Mine.json").read_text()
     content = json.loads(plain)
     assert content["harness"]["encoder"]["precision"] == "fp32"
-    assert content["harness"]["parts"]["test"]["truncated"] == 0
+    assert content["harness"]["parts"]["test"]["texts_truncated"] == 0
     for options, variant in {
         ("--precision", "fp16"): "precision=fp16",
         ("--max-length", "4"): "max_length=4",
@@ -444,7 +444,7 @@ def test_experiments_stand_beside_the_plain_record(
         assert "1 already recorded" in command(*arguments, *options).out
     assert content["harness"]["encoder"]["max_length"] == 4
     # 8 texts of 3 to 5 words: with the two special tokens every one is longer than 4 tokens
-    assert content["harness"]["parts"]["test"]["truncated"] == 8
+    assert content["harness"]["parts"]["test"]["texts_truncated"] == 8
     assert "1 already recorded" in command(*arguments).out
     labels = [row["model"] for row in json.loads(command("table", "--format", "json").out)]
     assert labels == [

@@ -96,7 +96,7 @@ def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
 
 def without_effort(told: dict[str, Any]) -> dict[str, Any]:
     """Facts of records without what went through the model: queries do so once for each shard."""
-    effort = {"encoded", "fed", "computed"}
+    effort = {"texts_encoded", "tokens_encoded", "tokens_padded"}
     return {
         name: (
             scores,

@@ -101,8 +101,8 @@ def test_kill_in_the_middle_of_a_corpus(
     distinct = COUNT + 2  # and two queries
     assert 0 <= first + sum(seen) - distinct <= 2 * BLOCK
     counts = part_of(resumed)
-    assert counts["encoded"] == sum(seen)
-    assert counts["encoded"] + counts["cached"] == distinct
+    assert counts["texts_encoded"] == sum(seen)
+    assert counts["texts_encoded"] + counts["texts_cached"] == distinct
     found = dict(kept())
 
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "other"))

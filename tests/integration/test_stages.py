@@ -262,7 +262,7 @@ def test_one_encoding_for_all_shapes(tasks: Tasks, tmp_path: Path, monkeypatch: 
     texts = [row[side] for row in GOOD["STS"]["test.jsonl"] for side in ("sentence1", "sentence2")]
     assert sorted(model.texts) == sorted(set(texts))
     counts = [record.harness["parts"]["test"] for record in found]
-    assert [(one["encoded"], one["cached"]) for one in counts] == [(12, 0)] + [(0, 12)] * 5
+    assert [(one["texts_encoded"], one["texts_cached"]) for one in counts] == [(12, 0)] + [(0, 12)] * 5
     assert len({str(numbers(record)) for record in found}) == 6
 
 

@@ -49,7 +49,7 @@ class Theirs:
 
     def encode(self, inputs: Any, **_: Any) -> np.ndarray:
         texts = [text for batch in inputs for text in batch["text"]]
-        return one_block(Hashing(), texts).embeddings
+        return one_block(Hashing(), texts).vectors
 
     def similarity(self, left: Any, right: Any) -> np.ndarray:
         return np.asarray(left) @ np.asarray(right).T

@@ -55,8 +55,8 @@ def test_the_vectors(shape: tuple[str, str, bool], saved: Mapping[tuple[str, str
     assert encoder.facts.backend == "harness"
     for texts in (some_texts(100), ODD):
         expected = reference.encode(texts)
-        assert np.array_equal(encode(encoder, texts, batching="mteb").embeddings, expected)
-        np.testing.assert_allclose(unit(encode(encoder, texts).embeddings), unit(expected), atol=1e-6)
+        assert np.array_equal(encode(encoder, texts, batching="mteb").vectors, expected)
+        np.testing.assert_allclose(unit(encode(encoder, texts).vectors), unit(expected), atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16"])
@@ -66,7 +66,7 @@ def test_half_precision(kind: str, precision: Precision, saved: Mapping[tuple[st
     folder, texts = saved[kind, "mean", True], some_texts(60)
     encoder = half(folder, precision)
     assert (encoder.facts.backend, encoder.facts.precision) == ("harness", precision)
-    found, full = encode(encoder, texts).embeddings, encode(opened(folder), texts).embeddings
+    found, full = encode(encoder, texts).vectors, encode(opened(folder), texts).vectors
     assert found.dtype == np.float32
     assert 0.999 < least_cosine(found, full) < 0.9999999
 
@@ -104,7 +104,7 @@ def test_the_facts(kind: str, settings: dict[str, Any], options: dict[str, Any],
     texts = some_texts(40)
     for role, method in ((None, reference.encode), ("query", reference.encode_query)):
         found = encode(encoder, texts, role=role, batching="mteb")  # type: ignore[arg-type]
-        assert np.array_equal(found.embeddings, method(texts))
+        assert np.array_equal(found.vectors, method(texts))
 
 
 @pytest.mark.parametrize("similarity", ["cosine", "dot", "euclidean", "manhattan"])
@@ -112,7 +112,7 @@ def test_the_similarity_of_pairs(similarity: str, tmp_path: Path) -> None:
     """Each similarity that a model may name gives the same bits as the model's own."""
     folder = save_sentence_transformer(tmp_path / "model", similarity=similarity)
     encoder, reference = opened(folder), theirs(folder)
-    rows = encode(encoder, some_texts(60)).embeddings
+    rows = encode(encoder, some_texts(60)).vectors
     found = encoder.similarity_pairwise(rows[:30], rows[30:])
     assert np.array_equal(found, reference.similarity_pairwise(rows[:30], rows[30:]).numpy())
 
@@ -125,10 +125,10 @@ def test_a_checkpoint_of_a_larger_model(saved: Mapping[tuple[str, str, bool], Pa
     weights = load_file(folder / "model.safetensors")
     save_file({f"bert.{name}": tensor for name, tensor in weights.items()}, folder / "model.safetensors")
     texts = some_texts(30)
-    plain = encode(opened(saved["bert", "mean", False]), texts).embeddings
+    plain = encode(opened(saved["bert", "mean", False]), texts).vectors
     encoder = opened(folder)
     assert encoder.facts.backend == "harness"
-    assert np.array_equal(encode(encoder, texts).embeddings, plain)
+    assert np.array_equal(encode(encoder, texts).vectors, plain)
 
 
 def test_a_checkpoint_that_lacks_a_tensor(tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_other_shapes_go_through_sentence_transformers(tmp_path: Path) -> None:
     ):
         encoder = opened(folder)
         assert encoder.facts.backend == "sentence-transformers"
-        assert np.array_equal(encode(encoder, texts, batching="mteb").embeddings, theirs(folder).encode(texts))
+        assert np.array_equal(encode(encoder, texts, batching="mteb").vectors, theirs(folder).encode(texts))
     folder = save_sentence_transformer(tmp_path / "trusted")
     assert opened(folder, trust=True).facts.backend == "sentence-transformers"
 
@@ -173,7 +173,7 @@ def test_a_tokenizer_that_pads_on_the_left(tmp_path: Path) -> None:
     file.write_text(json.dumps({**json.loads(file.read_text()), "padding_side": "left"}))
     encoder, texts = opened(folder), some_texts(40)
     assert encoder.facts.backend == "sentence-transformers"
-    assert np.array_equal(encode(encoder, texts, batching="mteb").embeddings, theirs(folder).encode(texts))
+    assert np.array_equal(encode(encoder, texts, batching="mteb").vectors, theirs(folder).encode(texts))
 
 
 # --- static embeddings -----------------------------------------------------------------------------------------------
@@ -219,8 +219,8 @@ def test_static_embeddings(layout: str, normalize: bool, tmp_path: Path) -> None
     tolerance = 5e-3 if layout == "float16" else 1e-6  # there, sentence-transformers adds up in float16
     for batching in ("tokens", "mteb"):
         found = encode(encoder, texts, batching=batching)  # type: ignore[arg-type]
-        np.testing.assert_allclose(found.embeddings, expected, atol=tolerance)
-    assert found.truncated == 0
+        np.testing.assert_allclose(found.vectors, expected, atol=tolerance)
+    assert found.texts_truncated == 0
     facts = encoder.facts
     assert (facts.similarity, facts.max_length) == (reference.similarity_fn_name, None)
     assert dict(facts.prompts) == reference.prompts
@@ -232,7 +232,7 @@ def test_static_embeddings_with_prompts(tmp_path: Path) -> None:
     folder = save_static(tmp_path / "static", prompts={"query": "query: ", "document": ""})
     encoder, texts = opened(folder), ["ein hund", "zwei katzen"]
     found = encode(encoder, texts, role="query")
-    np.testing.assert_allclose(found.embeddings, theirs(folder).encode_query(texts), atol=1e-6)
+    np.testing.assert_allclose(found.vectors, theirs(folder).encode_query(texts), atol=1e-6)
     assert found.tokens == encode(encoder, texts).tokens + 2 * len("query:")  # type: ignore[operator]
 
 
@@ -240,9 +240,9 @@ def test_a_text_without_tokens(tmp_path: Path) -> None:
     """A mean over nothing is zeros, as in sentence-transformers; scoring refuses it with the text."""
     folder = save_static(tmp_path / "static")
     found = one_block(opened(folder), ["", "a"], prompt=NO_PROMPT)
-    assert np.array_equal(found.embeddings[0], theirs(folder).encode([""])[0])
-    assert not found.embeddings[0].any()
-    assert found.embeddings[1].any()
+    assert np.array_equal(found.vectors[0], theirs(folder).encode([""])[0])
+    assert not found.vectors[0].any()
+    assert found.vectors[1].any()
 
 
 def test_static_embeddings_otherwise(tmp_path: Path) -> None:

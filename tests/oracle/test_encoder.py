@@ -58,7 +58,7 @@ def some_texts(n: int, *, seed: int = 0) -> list[str]:
 
 def encode(
     encoder: Encoder, texts: Sequence[str], *, role: Role | None = None, batching: Batching = "tokens"
-) -> encoding.Embedded:
+) -> encoding.EncodedTexts:
     """As a run does it: the prompt is the one that the encoder has for the role in some task."""
     task = registry.get_tasks().get("MiniSTSGerman")
     asked = Texts(items=texts, role=role)
@@ -85,17 +85,17 @@ def test_the_same_bits(model: str, role: Role | None, request: pytest.FixtureReq
     reference, texts = theirs(folder), some_texts(150)
     method = {None: reference.encode, "query": reference.encode_query, "document": reference.encode_document}[role]
     encoder, expected = opened(folder), method(texts)
-    found = encode(encoder, texts, role=role, batching="mteb").embeddings
+    found = encode(encoder, texts, role=role, batching="mteb").vectors
     assert found.dtype == np.float32
     assert np.array_equal(found, expected)
-    by_tokens = encode(encoder, texts, role=role).embeddings
+    by_tokens = encode(encoder, texts, role=role).vectors
     np.testing.assert_allclose(unit(by_tokens), unit(expected), atol=1e-6)
 
 
 def test_the_roles_differ(prompted: Path) -> None:
     """The prompts reach the model: the same texts get other vectors in another role."""
     encoder, texts = opened(prompted), some_texts(20)
-    rows = [encode(encoder, texts, role=role).embeddings for role in (None, "query", "document")]
+    rows = [encode(encoder, texts, role=role).vectors for role in (None, "query", "document")]
     assert not any(np.allclose(rows[a], rows[b], atol=1e-3) for a, b in ((0, 1), (0, 2), (1, 2)))
 
 
@@ -108,8 +108,8 @@ def test_the_same_bits_of_a_real_model() -> None:
     texts = [*gold.left, *gold.right][:100]  # type: ignore[union-attr]
     encoder, expected = opened(models.BUNDLED), theirs(bundled_folder()).encode(texts)
     assert encoder.facts.backend == "harness"
-    assert np.array_equal(encode(encoder, texts, batching="mteb").embeddings, expected)
-    np.testing.assert_allclose(encode(encoder, texts).embeddings, expected, atol=1e-6)
+    assert np.array_equal(encode(encoder, texts, batching="mteb").vectors, expected)
+    np.testing.assert_allclose(encode(encoder, texts).vectors, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("batch_tokens", [1, 100, 5000])
@@ -118,18 +118,18 @@ def test_batches_by_tokens(batch_tokens: int, prompted: Path) -> None:
     texts = some_texts(70)
     expected = encode(opened(prompted), texts, role="query")
     found = encode(opened(prompted, batch_tokens=batch_tokens), texts, role="query")
-    assert least_cosine(found.embeddings, expected.embeddings) > 0.99999
-    assert np.array_equal(found.embeddings[:7], found.embeddings[-7:])  # the same texts
+    assert least_cosine(found.vectors, expected.vectors) > 0.99999
+    assert np.array_equal(found.vectors[:7], found.vectors[-7:])  # the same texts
 
 
 @pytest.mark.parametrize("batch_tokens", [None, 100])
 def test_no_texts(batch_tokens: int | None, unprompted: Path) -> None:
     """Nothing in, nothing out."""
     encoder = opened(unprompted, batch_tokens=batch_tokens)
-    assert encode(encoder, []).embeddings.shape[0] == 0
+    assert encode(encoder, []).vectors.shape[0] == 0
     assert list(encoder.encode([], prompt=NO_PROMPT, role=None)) == []
     empty = one_block(encoder, [])
-    assert empty.embeddings.shape[0] == len(empty.tokens) == len(empty.truncated) == 0
+    assert empty.vectors.shape[0] == len(empty.tokens) == len(empty.truncated) == 0
 
 
 # --- counts --------------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def test_counts_at_a_maximum_length(batch_tokens: int | None, unprompted: Path) 
     """A text that just fits is whole; a longer one is cut and counted, and only its first tokens are fed."""
     encoder = opened(unprompted, max_length=10, batch_tokens=batch_tokens)
     encoded = encode(encoder, WORDS)
-    assert encoded.truncated == 2
+    assert encoded.texts_truncated == 2
     assert encoded.tokens == 9 + 10 + 10 + 10 + 3
     assert encoder.facts.max_length == 10
 
@@ -151,14 +151,14 @@ def test_counts_at_a_maximum_length(batch_tokens: int | None, unprompted: Path) 
 def test_counts_with_a_prompt(prompted: Path) -> None:
     """The prompt takes its share of the length: `query:` is six tokens."""
     encoded = encode(opened(prompted, max_length=10), ["ab", "abc", "a" * 30], role="query")
-    assert encoded.truncated == 2
+    assert encoded.texts_truncated == 2
     assert encoded.tokens == 10 + 10 + 10
 
 
 def test_counts_at_the_models_own_length(unprompted: Path) -> None:
     """Without an option the model's own maximum length counts."""
     encoded = encode(opened(unprompted), ["a" * (MAX_LENGTH - 2), "a" * (MAX_LENGTH - 1)])
-    assert (encoded.tokens, encoded.truncated) == (2 * MAX_LENGTH, 1)
+    assert (encoded.tokens, encoded.texts_truncated) == (2 * MAX_LENGTH, 1)
 
 
 def test_counts_of_a_text_that_comes_twice(unprompted: Path) -> None:
@@ -166,9 +166,9 @@ def test_counts_of_a_text_that_comes_twice(unprompted: Path) -> None:
     texts = ["a" * 30, "b", "a" * 30, "a" * 30]
     encoder = opened(unprompted, max_length=10)
     by_tokens, as_mteb = encode(encoder, texts), encode(encoder, texts, batching="mteb")
-    assert (by_tokens.tokens, by_tokens.truncated, by_tokens.fed) == (3 * 10 + 3, 3, 10 + 3)
-    assert (as_mteb.tokens, as_mteb.truncated, as_mteb.fed) == (3 * 10 + 3, 3, 3 * 10 + 3)
-    assert (by_tokens.computed, as_mteb.computed) == (2 * 10, 4 * 10)  # "b" is padded to ten
+    assert (by_tokens.tokens, by_tokens.texts_truncated, by_tokens.tokens_encoded) == (3 * 10 + 3, 3, 10 + 3)
+    assert (as_mteb.tokens, as_mteb.texts_truncated, as_mteb.tokens_encoded) == (3 * 10 + 3, 3, 3 * 10 + 3)
+    assert (by_tokens.tokens_padded, as_mteb.tokens_padded) == (2 * 10, 4 * 10)  # "b" is padded to ten
 
 
 def test_too_long_a_maximum_length(unprompted: Path) -> None:
@@ -209,9 +209,9 @@ def test_out_of_memory(batching: Batching, model: str, request: pytest.FixtureRe
     cramped(encoder, room=4, sizes=sizes)
     found = encode(encoder, texts, batching=batching)
     assert max(sizes) > 4 >= min(sizes)
-    assert least_cosine(found.embeddings, expected.embeddings) > 0.99999
-    assert found.truncated == expected.truncated > 0
-    assert found._replace(embeddings=None) == expected._replace(embeddings=None)
+    assert least_cosine(found.vectors, expected.vectors) > 0.99999
+    assert found.texts_truncated == expected.texts_truncated > 0
+    assert found._replace(vectors=None) == expected._replace(vectors=None)
 
 
 @pytest.mark.parametrize("model", ["prompted", "unprompted"])
@@ -241,7 +241,7 @@ def test_a_plain_transformers_model(tmp_path: Path) -> None:
         states = AutoModel.from_pretrained(folder)(**features).last_hidden_state
     counted = features["attention_mask"][:, :, None]
     expected = ((states * counted).sum(dim=1) / counted.sum(dim=1)).numpy()
-    found = encode(opened(folder), texts, batching="mteb").embeddings
+    found = encode(opened(folder), texts, batching="mteb").vectors
     np.testing.assert_allclose(found, expected, atol=1e-5)
     assert np.array_equal(found, theirs(folder).encode(texts))
 
@@ -252,8 +252,8 @@ def test_static_embeddings(tmp_path: Path) -> None:
     texts = [text for text in some_texts(60) if text.strip()]
     for options in ({}, {"batch_tokens": 100}):
         encoded = encode(opened(folder, **options), texts)
-        np.testing.assert_allclose(encoded.embeddings, theirs(folder).encode(texts), atol=1e-6)
-        assert encoded.truncated == 0
+        np.testing.assert_allclose(encoded.vectors, theirs(folder).encode(texts), atol=1e-6)
+        assert encoded.texts_truncated == 0
     (record,) = harness.run(str(folder), "MiniSTSGerman", device="cpu", results=tmp_path / "results")
     assert record.harness["encoder"]["max_length"] is None
     with pytest.raises(ModelError, match="--max-length 9: this model reads texts whole"):
@@ -267,12 +267,12 @@ def test_pickled_weights(tmp_path: Path) -> None:
 
     folder = save_transformer(tmp_path / "pickled")
     texts = some_texts(20)
-    expected = encode(opened(folder), texts).embeddings
+    expected = encode(opened(folder), texts).vectors
     torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(ModelError, match=r"pickles \(pytorch_model\.bin\).*--allow-pickle"):
         models.resolve(str(folder))
-    assert np.array_equal(encode(opened(folder, allow_pickle=True), texts).embeddings, expected)
+    assert np.array_equal(encode(opened(folder, allow_pickle=True), texts).vectors, expected)
 
 
 DOUBLED = """
@@ -301,12 +301,12 @@ def test_a_module_of_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("HF_MODULES_CACHE", str(tmp_path / "modules"))
     folder, mark = save_sentence_transformer(tmp_path / "own"), tmp_path / "ran"
     texts = some_texts(20)
-    plain = encode(opened(folder), texts).embeddings
+    plain = encode(opened(folder), texts).vectors
     add_module(folder, code=DOUBLED.replace("__MARK__", repr(str(mark))), type_="doubled.Doubled")
     with pytest.raises(ModelError, match=r"model local/own: cannot be loaded.*--trust-remote-code"):
         opened(folder)
     assert not mark.exists()
-    assert np.array_equal(encode(opened(folder, trust=True), texts).embeddings, 2 * plain)
+    assert np.array_equal(encode(opened(folder, trust=True), texts).vectors, 2 * plain)
     assert mark.exists()
 
 

@@ -172,7 +172,7 @@ def vectors(problems: Iterable[Problem]) -> dict[str, np.ndarray]:
     encoder = models.open_model(models.resolve(models.BUNDLED), CPU)
     embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None))  # type: ignore[arg-type]
     encoder.close()
-    return dict(zip(texts, embedded.embeddings, strict=True))
+    return dict(zip(texts, embedded.vectors, strict=True))
 
 
 def texts_of(gold: Gold) -> Iterator[str]:

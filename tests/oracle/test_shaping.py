@@ -76,7 +76,7 @@ def test_fewer_dimensions(dims: int, normalize: bool, tmp_path: Path) -> None:
     folder = save_sentence_transformer(tmp_path / "model", normalize=normalize)
     texts = some_texts(60)
     expected = SentenceTransformer(str(folder), device="cpu", truncate_dim=dims).encode(texts)
-    found = shaped(encode(opened(folder), texts, batching="mteb").embeddings, Shape(dims, None))
+    found = shaped(encode(opened(folder), texts, batching="mteb").vectors, Shape(dims, None))
     assert np.array_equal(found, expected)
 
 

@@ -154,9 +154,9 @@ def test_whatever_was_stored_before(calls: list[Any]) -> None:
             expected = fake.vectors(texts, prompt=prompt)
             if keep == "float16":
                 expected = expected.astype(np.float16).astype(np.float32)
-            assert np.array_equal(found.embeddings.reshape(expected.shape), expected)
+            assert np.array_equal(found.vectors.reshape(expected.shape), expected)
             assert found.tokens == sum(map(len, texts))
-            assert found.encoded + found.cached == (len(set(texts)) if batching == "tokens" else len(texts))
+            assert found.texts_encoded + found.texts_cached == (len(set(texts)) if batching == "tokens" else len(texts))
 
 
 # --- any broken byte -------------------------------------------------------------------------------------------------

@@ -31,8 +31,8 @@ def test_a_good_answer_passes_unchanged() -> None:
     fake = Fake(rows=lambda texts: rows(*(len(text) for text in texts)))
     prompt = Prompt("query", "q: ")
     embedded = encoding.encode(fake, Texts(items=["ab", "a longer text", "abc"], role="query"), prompt=prompt)
-    assert embedded.embeddings.tolist() == [[2, 1], [13, 1], [3, 1]]
-    assert embedded._replace(embeddings=None) == (None, 3, 0, 18, 1, 18, 18)
+    assert embedded.vectors.tolist() == [[2, 1], [13, 1], [3, 1]]
+    assert embedded._replace(vectors=None) == (None, 3, 0, 1, 18, 18, 18)
     assert fake.asked == [(["a longer text", "abc", "ab"], prompt, "query", "tokens")]
 
 
@@ -41,8 +41,13 @@ def test_a_repeated_text_is_encoded_once() -> None:
     fake = Fake()
     embedded = encoding.encode(fake, Texts(items=["ab", "much too long", "ab", "much too long"]), prompt=NO_PROMPT)
     assert fake.texts == ["much too long", "ab"]
-    assert embedded.embeddings[[0, 1]].tolist() == embedded.embeddings[[2, 3]].tolist()
-    assert (embedded.encoded, embedded.tokens, embedded.fed, embedded.truncated) == (2, 30, 15, 2)
+    assert embedded.vectors[[0, 1]].tolist() == embedded.vectors[[2, 3]].tolist()
+    assert (embedded.texts_encoded, embedded.tokens, embedded.tokens_encoded, embedded.texts_truncated) == (
+        2,
+        30,
+        15,
+        2,
+    )
 
 
 def test_batches_of_mteb_take_every_text() -> None:
@@ -51,7 +56,7 @@ def test_batches_of_mteb_take_every_text() -> None:
     embedded = encoding.encode(fake, Texts(items=texts), prompt=NO_PROMPT, batching="mteb")
     assert [len(text) for text in fake.texts] == [4, 3, 2, 2]
     assert {batching for *_, batching in fake.asked} == {"mteb"}
-    assert np.array_equal(embedded.embeddings, fake.vectors(texts))
+    assert np.array_equal(embedded.vectors, fake.vectors(texts))
 
 
 def test_counts_that_are_not_known() -> None:
@@ -64,7 +69,7 @@ def test_no_texts() -> None:
     """Nothing in, nothing out: the model is not asked."""
     fake = Fake({"model": "m"})
     embedded = encoding.encode(fake, Texts(items=[]), prompt=NO_PROMPT, keep="float32")
-    assert embedded.embeddings.shape[0] == 0
+    assert embedded.vectors.shape[0] == 0
     assert embedded[1:] == (0, 0, 0, 0, 0, 0)
     assert fake.asked == []
 

@@ -82,13 +82,13 @@ def test_rows_come_back_in_order(
     found = list(encode(blocks, *[lane() for _ in range(lanes)], size=size, backwards=backwards))
     assert len(found) == len(blocks)
     for encoded, texts in zip(found, blocks, strict=True):
-        assert encoded.embeddings.dtype == np.float32
-        assert encoded.embeddings.tolist() == rows_of(texts).tolist()
+        assert encoded.vectors.dtype == np.float32
+        assert encoded.vectors.tolist() == rows_of(texts).tolist()
         assert encoded.tokens is not None
         assert encoded.truncated is not None
         assert encoded.tokens.tolist() == [len(text) for text in texts]
         assert encoded.truncated.tolist() == [len(text) > 3 for text in texts]
-        assert encoded.computed == 10 * len(texts)
+        assert encoded.tokens_padded == 10 * len(texts)
 
 
 def test_a_slow_lane_changes_nothing() -> None:
@@ -100,7 +100,7 @@ def test_a_slow_lane_changes_nothing() -> None:
 
     blocks = [[str(100 * block + i) for i in range(12)] for block in range(4)]
     found = list(encode(blocks, at_once(slowly), at_once(), later()))
-    assert [encoded.embeddings.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
+    assert [encoded.vectors.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
 
 
 def test_every_lane_works() -> None:
@@ -112,7 +112,7 @@ def test_every_lane_works() -> None:
         return rows_of(texts)
 
     (encoded,) = encode([["1", "2"]], at_once(together), at_once(together), size=1)
-    assert encoded.embeddings[:, 0].tolist() == [1, 2]
+    assert encoded.vectors[:, 0].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("lane", [at_once, later])
@@ -127,8 +127,8 @@ def test_out_of_memory_halves_the_batch(lane: Callable[[Any], Launch]) -> None:
         return rows_of(texts)
 
     (encoded,) = encode([[str(i) for i in range(10)]], lane(forward), size=5)
-    assert encoded.embeddings[:, 0].tolist() == list(range(10))
-    assert encoded.computed == 100
+    assert encoded.vectors[:, 0].tolist() == list(range(10))
+    assert encoded.tokens_padded == 100
     # 5 -> 2 and 3; 3 -> 1 and 2; the same again
     assert sorted(sizes) == sorted([5, 2, 3, 1, 2] * 2)
 
@@ -146,7 +146,7 @@ def test_out_of_memory_loses_no_text(
         return rows_of(texts)
 
     found = list(encode(blocks, *[lane(cramped) for _ in range(lanes)], size=size))
-    assert [encoded.embeddings.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
+    assert [encoded.vectors.tolist() for encoded in found] == [rows_of(texts).tolist() for texts in blocks]
 
 
 @pytest.mark.parametrize("lane", [at_once, later])
@@ -159,7 +159,7 @@ def test_a_single_text_that_does_not_fit_is_an_error(lane: Callable[[Any], Launc
         return rows_of(texts)
 
     answers = encode([["1", "2"], ["4", "3"], ["5"]], lane(forward))
-    assert next(answers).embeddings[:, 0].tolist() == [1, 2]
+    assert next(answers).vectors[:, 0].tolist() == [1, 2]
     with pytest.raises(MemoryError, match="too long"):
         next(answers)
     assert lane_threads() == []
@@ -227,7 +227,7 @@ def test_blocks_are_taken_as_they_are_needed() -> None:
 
     answers = pipeline.encode(blocks(), prepare=prepared(1), lanes=[at_once()], is_out_of_memory=is_memory)
     for place, encoded in enumerate(answers):
-        assert encoded.embeddings[0, 0] == place
+        assert encoded.vectors[0, 0] == place
         assert len(taken) <= place + 4
 
 
@@ -239,5 +239,5 @@ def test_no_texts() -> None:
 
     assert list(encode([], at_once(forward))) == []
     first, second = encode([[], []], at_once(forward))
-    assert first.embeddings.shape[0] == second.embeddings.shape[0] == 0
-    assert first.computed == 0
+    assert first.vectors.shape[0] == second.vectors.shape[0] == 0
+    assert first.tokens_padded == 0

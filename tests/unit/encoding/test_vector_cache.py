@@ -199,7 +199,9 @@ def test_what_is_no_block(tmp_path: Path) -> None:
 TEXTS = [f"text number {i}" for i in range(50)]
 
 
-def encode(fake: Fake, texts: list[str] = TEXTS, *, prompt: Prompt = NO_PROMPT, **options: object) -> encoding.Embedded:
+def encode(
+    fake: Fake, texts: list[str] = TEXTS, *, prompt: Prompt = NO_PROMPT, **options: object
+) -> encoding.EncodedTexts:
     return encoding.encode(fake, Texts(items=texts), prompt=prompt, **{"keep": "float32", **options})  # type: ignore[arg-type]
 
 
@@ -208,9 +210,9 @@ def test_the_second_time_nothing_is_encoded() -> None:
     first, fake = encode(Fake(IDENTITY)), Fake(IDENTITY)
     again = encode(fake, TEXTS[::-1])
     assert fake.asked == []
-    assert np.array_equal(again.embeddings, first.embeddings[::-1])
-    assert (again.encoded, again.cached, again.fed, again.computed) == (0, 50, 0, 0)
-    assert (again.tokens, again.truncated) == (first.tokens, first.truncated)
+    assert np.array_equal(again.vectors, first.vectors[::-1])
+    assert (again.texts_encoded, again.texts_cached, again.tokens_encoded, again.tokens_padded) == (0, 50, 0, 0)
+    assert (again.tokens, again.texts_truncated) == (first.tokens, first.texts_truncated)
     assert first.tokens == sum(map(len, TEXTS))
 
 
@@ -220,8 +222,8 @@ def test_only_what_is_new_is_encoded() -> None:
     fake = Fake(IDENTITY)
     found = encode(fake, [*TEXTS[10:20], "new", "newer"])
     assert sorted(fake.texts) == ["new", "newer"]
-    assert (found.encoded, found.cached) == (2, 10)
-    assert np.array_equal(found.embeddings[10:], fake.vectors(["new", "newer"]))
+    assert (found.texts_encoded, found.texts_cached) == (2, 10)
+    assert np.array_equal(found.vectors[10:], fake.vectors(["new", "newer"]))
 
 
 def test_nothing_is_kept_when_that_is_asked_for() -> None:
@@ -235,10 +237,10 @@ def test_float16_gives_the_same_numbers_twice() -> None:
     """Vectors kept as float16 are rounded before they are scored the first time, so the second run is no different."""
     first = encode(Fake(IDENTITY), keep="float16")
     again = encode(Fake(IDENTITY), keep="float16")
-    assert (again.encoded, again.cached) == (0, 50)
-    assert np.array_equal(first.embeddings, again.embeddings)
-    assert np.array_equal(first.embeddings, first.embeddings.astype(np.float16).astype(np.float32))
-    assert not np.array_equal(first.embeddings, encode(Fake(IDENTITY)).embeddings)
+    assert (again.texts_encoded, again.texts_cached) == (0, 50)
+    assert np.array_equal(first.vectors, again.vectors)
+    assert np.array_equal(first.vectors, first.vectors.astype(np.float16).astype(np.float32))
+    assert not np.array_equal(first.vectors, encode(Fake(IDENTITY)).vectors)
 
 
 def test_numbers_that_float16_cannot_hold() -> None:
@@ -247,7 +249,7 @@ def test_numbers_that_float16_cannot_hold() -> None:
     with pytest.raises(encoding.EncodeError, match="use --store float32"):
         encode(fake, keep="float16")
     assert cache_upkeep.usage() == []
-    assert encode(fake).embeddings.max() == 70_000
+    assert encode(fake).vectors.max() == 70_000
 
 
 def test_batches_of_mteb_go_by_the_whole_list() -> None:
@@ -259,10 +261,10 @@ def test_batches_of_mteb_go_by_the_whole_list() -> None:
         (Fake(IDENTITY), TEXTS[:-1], "mteb"),
         (Fake(IDENTITY), TEXTS[::-1], "mteb"),
     ):
-        assert encode(fake, texts, batching=batching).cached == 0
+        assert encode(fake, texts, batching=batching).texts_cached == 0
         assert len(fake.texts) == len(texts)
     again = Fake(IDENTITY)
-    assert encode(again, batching="mteb").cached == 50
+    assert encode(again, batching="mteb").texts_cached == 50
     assert again.asked == []
 
 
@@ -285,9 +287,9 @@ def test_a_run_that_broke_off_goes_on(batching: str) -> None:
     rest = Fake(IDENTITY)
     found = encode(rest, texts, batching=batching)
     assert done == [2048] * 3
-    assert (found.encoded, found.cached) == (7000 - 4096, 4096)
+    assert (found.texts_encoded, found.texts_cached) == (7000 - 4096, 4096)
     assert len(rest.texts) == 7000 - 4096
-    assert np.array_equal(found.embeddings, undisturbed.embeddings)
+    assert np.array_equal(found.vectors, undisturbed.vectors)
 
 
 def test_a_bad_vector_is_not_kept() -> None:
@@ -298,7 +300,7 @@ def test_a_bad_vector_is_not_kept() -> None:
         encode(fake, texts)
     (kept,) = cache_upkeep.usage()
     assert kept.blocks == 1
-    assert encode(Fake(IDENTITY), texts).encoded == 3000 - 2048
+    assert encode(Fake(IDENTITY), texts).texts_encoded == 3000 - 2048
 
 
 def test_a_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,8 +308,8 @@ def test_a_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monk
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file"))
     first, again = encode(Fake(IDENTITY)), encode(Fake(IDENTITY))
-    assert (again.encoded, again.cached) == (50, 0)
-    assert np.array_equal(first.embeddings, again.embeddings)
+    assert (again.texts_encoded, again.texts_cached) == (50, 0)
+    assert np.array_equal(first.vectors, again.vectors)
     assert (cache_upkeep.usage(), cache_upkeep.verify(), cache_upkeep.clear(), cache_upkeep.evict(0)) == (
         [],
         (0, []),
@@ -323,7 +325,7 @@ def test_a_full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    assert encode(Fake(IDENTITY)).encoded == 50
+    assert encode(Fake(IDENTITY)).texts_encoded == 50
     assert [path for path in vector_files.folder().rglob("*") if path.is_file() and path.name != "namespace.json"] == []
 
 

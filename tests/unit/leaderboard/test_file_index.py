@@ -96,7 +96,7 @@ class TestSummary:
             (lambda text: "{}", "scores"),
             (lambda text: '{"task_name": "T", "scores": {"test": []}}', "holds no scores"),
             (lambda text: "[" * 5000, "nested too deeply"),
-            (lambda text: text.replace('"mteb_version"', '"harness": {"schema": 2}, "mteb_version"'), "newer harness"),
+            (lambda text: text.replace('"mteb_version"', '"harness": {"schema": 3}, "mteb_version"'), "newer harness"),
         ],
     )
     def test_what_is_refused(self, change: Any, reason: str) -> None:

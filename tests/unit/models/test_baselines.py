@@ -16,7 +16,7 @@ from tests.encoders import one_block
 
 
 def encode(*texts: str) -> np.ndarray:
-    return one_block(Hashing(), texts).embeddings
+    return one_block(Hashing(), texts).vectors
 
 
 # --- hashing ---------------------------------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_hashing_counts_words_as_tokens() -> None:
     assert encoded.truncated is not None
     assert encoded.tokens.tolist() == [2, 0, 3]
     assert encoded.truncated.tolist() == [False] * 3
-    assert encoded.computed == 5
+    assert encoded.tokens_padded == 5
 
 
 def test_what_the_baselines_are() -> None:

@@ -137,8 +137,8 @@ def test_a_callable_gets_a_list_and_nothing_else() -> None:
     encoder = FunctionEncoder(function)
     first, second = encoder.encode([texts, ["c"]], prompt=Prompt("query", "q: "), role="query")
     assert seen == [["a", "b"], ["c"]]
-    assert first.embeddings.tolist() == [[1, 2], [1, 2]]
-    assert second.embeddings.tolist() == [[1, 2]]
+    assert first.vectors.tolist() == [[1, 2], [1, 2]]
+    assert second.vectors.tolist() == [[1, 2]]
     assert first[1:] == (None, None, None)
     assert encoder.identity(prompt=Prompt("query", "q: "), role="query") is None
 
@@ -156,7 +156,7 @@ def test_a_callable_may_return_a_tensor() -> None:
             return np.array([[3.0]], dtype=np.float32)
 
     encoded = one_block(FunctionEncoder(lambda texts: Tensor()), ["a"])
-    assert encoded.embeddings.tolist() == [[3]]
+    assert encoded.vectors.tolist() == [[3]]
 
 
 # --- what a record says ----------------------------------------------------------------------------------------------

@@ -12,6 +12,10 @@ import pytest
 
 from harness import results
 from harness.errors import RecordError
+from harness.leaderboard.file_summary import summarise
+from harness.outputs import run_costs
+from harness.results.paths import Identity
+from harness.runner.forecast import paces
 from harness.types import Part, Record
 
 NAN, INFINITY = float("nan"), float("inf")
@@ -232,6 +236,62 @@ def test_dates_are_seconds_since_1970(date: object, expected: float | None, monk
         found = read(document(date=date)).date
     time.tzset()
     assert found == expected
+
+
+# --- versions of the key `harness` -------------------------------------------------------------------------------------
+
+TWINS = (
+    {
+        "schema": 1,
+        "fingerprint": "f1",
+        "parts": {
+            "test": {
+                **{"texts": 9, "encoded": 5, "cached": 2, "tokens": 40, "truncated": 1, "fed": 30, "computed": 36},
+                "seconds": {"encode": 2.0},
+            }
+        },
+    },
+    {
+        "schema": 2,
+        "fingerprint": "f1",
+        "parts": {
+            "test": {
+                **{"texts": 9, "texts_encoded": 5, "texts_cached": 2, "texts_truncated": 1},
+                **{"tokens": 40, "tokens_encoded": 30, "tokens_padded": 36},
+                "seconds": {"encode": 2.0},
+            }
+        },
+    },
+)
+"""The same facts as schema 1 and as schema 2 hold them."""
+
+
+def test_schema_1_reads_equal_to_its_twin():
+    """A record of schema 1 is read as the record of schema 2 with the same content, and is written as that one."""
+    older, newer = (read(document(harness=harness)) for harness in TWINS)
+    assert older == newer
+    assert newer.harness == TWINS[1]
+    assert results.to_json(older) == results.to_json(newer)
+
+
+@pytest.mark.parametrize("harness", [TWINS[0], TWINS[1]], ids=["schema 1", "schema 2"])
+def test_what_is_told_of_either_schema_is_the_same(harness: dict[str, object]):
+    """The line about a run, the forecast and the leaderboard's facts read the same from either schema."""
+    text = document(harness={**harness, "machine": "here"})
+    found = read(text)
+    assert run_costs.line(found.harness["parts"].values()) == (
+        "30 tokens at 15/s, 16.7% padding; 9 texts, 1 cut at the maximum length; 2 vectors from the store; encode 2.0 s"
+    )
+    assert paces([found], machine="here") == {}  # vectors from the cache say nothing about the model's pace
+    summary = summarise(text.encode(), path="f", identity=Identity("org/model", "abc123"))
+    assert summary.facts is not None
+    assert (summary.facts.tokens, summary.facts.encode_seconds) == (40, None)
+
+
+@pytest.mark.parametrize("harness", [{"schema": 1, "parts": "many"}, {"schema": 1, "parts": {"test": 3}}, {"fed": 1}])
+def test_a_key_harness_of_another_program_is_left_alone(harness: dict[str, object]):
+    """What does not look like our key is read without an error, and its names stay."""
+    assert read(document(harness=harness)).harness == {**harness, **({"schema": 2} if "schema" in harness else {})}
 
 
 # --- the schema from before mteb 1.11 --------------------------------------------------------------------------------
