@@ -238,7 +238,7 @@ def test_dates_are_seconds_since_1970(date: object, expected: float | None, monk
     assert found == expected
 
 
-# --- versions of the key `harness` -------------------------------------------------------------------------------------
+# --- versions of the key `harness` ----------------------------------------------------------------------------------
 
 TWINS = (
     {
