@@ -38,14 +38,16 @@ def do(args: argparse.Namespace) -> int:
     """Look at everything; exit 1 when something does not work."""
     if args.model:
         return _check_model(args)
-    from harness import hub, models, results
+    from harness import models, results
     from harness.errors import HarnessError
     from harness.files import environment
+    from harness.hub import repositories
+    from harness.hub.offline import go_offline
     from harness.runner.plan import results_folder
     from harness.tasks import registry
 
     if args.offline:
-        hub.go_offline()
+        go_offline()
     problems = []
     try:
         from harness.models.devices import probe
@@ -60,7 +62,7 @@ def do(args: argparse.Namespace) -> int:
     except HarnessError as err:
         bundled = str(err)
         problems.append(f"bundled model: {err}")
-    endpoint, reachable = hub.reachable()
+    endpoint, reachable = repositories.reachable()
     folder = results_folder(args.results)
     try:
         results.check_writable(folder)
@@ -91,13 +93,12 @@ def do(args: argparse.Namespace) -> int:
 
 def _check_model(args: argparse.Namespace) -> int:
     from harness import models
+    from harness.hub.offline import go_offline
     from harness.runner import model_check
     from harness.types import EncodeOptions
 
     if args.offline:
-        from harness import hub
-
-        hub.go_offline()
+        go_offline()
     spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
     found = []
     for difference in model_check.differences(spec, options):

@@ -59,9 +59,9 @@ def do(args: argparse.Namespace) -> int:
     if mode == "init":
         return _init(file, force=args.force)
     if args.offline:
-        from harness import hub
+        from harness.hub.offline import go_offline
 
-        hub.go_offline()
+        go_offline()
     plan = _read(file, args)
     if mode == "status":
         return _status(plan, as_json=args.json)

@@ -24,15 +24,16 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Fetch, telling each step; exit 1 when something could not be had."""
-    from harness import data, hub, models
+    from harness import data, models
     from harness.errors import HarnessError
+    from harness.hub.downloads import download_model
 
     specs = [models.resolve(name, allow_pickle=True) for name in args.models]
     selection = shared_options.chosen(args) if args.tasks or args.suite or not args.models else []
     failures = 0
     for spec in specs:
         if spec.origin == "hub":
-            hub.fetch(spec.name, spec.revision)
+            download_model(spec.name, spec.revision)
         print(f"model {spec.name} at {spec.revision}", flush=True)
     for task, parts in selection:
         for part in parts:

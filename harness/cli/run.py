@@ -94,9 +94,9 @@ def do(args: argparse.Namespace) -> int:
     from harness.types import EncodeOptions
 
     if args.offline:
-        from harness import hub
+        from harness.hub.offline import go_offline
 
-        hub.go_offline()
+        go_offline()
     environment = Environment(
         results=results_folder(args.results),
         options=EncodeOptions(

@@ -16,11 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from harness import hub
 from harness.data import table_cache
 from harness.data.rows_to_gold import Table
 from harness.errors import DataError, first_line
 from harness.files import environment
+from harness.hub.downloads import dataset_file
+from harness.hub.offline import is_offline
+from harness.hub.retries import retry_requests
 from harness.types import TaskSpec
 
 if TYPE_CHECKING:
@@ -55,7 +57,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         DataError: the data set, revision, config or split does not exist, or the hub cannot be reached.
     """
     with _explained(task):
-        hub.steady()
+        retry_requests()
         config = task.configs.get(subset, subset)
         if table in ("corpus", "queries", "qrels", "candidates"):
             config = _config(task, table, config)
@@ -138,7 +140,7 @@ def _path(task: TaskSpec, url: str) -> str:
 
 
 def _fetched(task: TaskSpec, file: str) -> str:
-    return hub.data_file(task.source.path, file, revision=task.source.revision or "main")
+    return dataset_file(task.source.path, file, revision=task.source.revision or "main")
 
 
 def _parsed(manifest: Manifest, split: str, paths: list[str]) -> pyarrow.Table:
@@ -212,6 +214,6 @@ def _source(task: TaskSpec) -> str:
 
 
 def _unreachable(source: str, err: BaseException) -> str:
-    if hub.is_offline():
+    if is_offline():
         return f"{source}: not in the local cache, and --offline forbids asking the hub; run `harness prefetch` first"
     return f"{source}: the hub could not be asked ({first_line(err)}); try again"

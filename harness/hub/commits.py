@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from harness import hub
 from harness.errors import CardError
+from harness.hub.offline import is_offline
+from harness.hub.repositories import find_model
+from harness.hub.uploads import why_refused
 
 CARD = "README.md"
 
@@ -29,17 +31,17 @@ def fetch(repo: str, *, prefix: str = CARD) -> Remote:
     """
     from huggingface_hub import hf_hub_download
 
-    if hub.is_offline():
+    if is_offline():
         raise CardError(f"{repo}: --offline forbids asking the hub")
-    found = hub.model(repo)
+    repository = find_model(repo)
     files: dict[str, bytes] = {}
-    for name in found.files:
+    for name in repository.files:
         if name == prefix or (prefix.endswith("/") and name.startswith(prefix)):
             try:
-                files[name] = Path(hf_hub_download(repo, name, revision=found.commit)).read_bytes()
+                files[name] = Path(hf_hub_download(repo, name, revision=repository.commit)).read_bytes()
             except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
                 raise CardError(f"{repo}: {name} could not be fetched ({type(err).__name__}); try again") from err
-    return Remote(repo, found.commit, files)
+    return Remote(repo, repository.commit, files)
 
 
 def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pull_request: bool) -> str:
@@ -66,7 +68,7 @@ def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pul
             403: "the token may not write there; use --pr, or another token",
             412: "somebody else changed the repository in between; run again",
         }
-        raise CardError(f"{remote.repo}: the hub refused the commit {hub.why_refused(err, advice)}") from err
+        raise CardError(f"{remote.repo}: the hub refused the commit {why_refused(err, advice)}") from err
     except Exception as err:  # an invalid card, or transport errors, whose classes change with the client's version
         raise CardError(
             f"{remote.repo}: the commit failed, or its answer could not be read ({type(err).__name__}: {err}); "

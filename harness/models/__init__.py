@@ -15,9 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from harness import hub
 from harness.errors import ModelError, UnknownName
 from harness.files.digests import sha256
+from harness.hub.downloads import has_model_file, settings_folder
+from harness.hub.offline import is_offline
+from harness.hub.repositories import find_model, remember_ref
 from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, Shape
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
@@ -75,8 +77,8 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         from harness.models.sentence_transformer import SentenceTransformerEncoder
 
         encoder = SentenceTransformerEncoder(spec, options)
-    if spec.ref is not None and not hub.is_offline():
-        hub.remember(spec.location, ref=spec.ref, commit=spec.revision)
+    if spec.ref is not None and not is_offline():
+        remember_ref(spec.location, ref=spec.ref, commit=spec.revision)
     return encoder
 
 
@@ -86,12 +88,12 @@ def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
 
     if spec.trust_remote_code:
         return None
-    folder = hub.settings(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
+    folder = settings_folder(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
     model = None if folder is None else saved_modules.read(folder)
     if folder is None or model is None:
         return None
     weights = (model.module / "model.safetensors").relative_to(folder).as_posix()
-    if spec.origin == "hub" and not hub.has_file(spec.location, weights, revision=spec.revision):
+    if spec.origin == "hub" and not has_model_file(spec.location, weights, revision=spec.revision):
         return None
     plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
     try:
@@ -248,9 +250,9 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
 
 def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_pickle: bool) -> ModelSpec:
     try:
-        repo = hub.model(name, revision=revision)
+        repo = find_model(name, revision=revision)
     except ModelError:
-        if not (hub.is_offline() and name == _BUNDLED_ORIGINAL and revision is None and bundled_present()):
+        if not (is_offline() and name == _BUNDLED_ORIGINAL and revision is None and bundled_present()):
             raise
         return _bundled(
             name,

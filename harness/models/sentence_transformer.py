@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness import hub
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError, first_line
+from harness.hub.offline import is_offline
 from harness.models import forward_threads, prompt_catalog
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
 from harness.models.vector_identity import identity
@@ -183,7 +183,7 @@ def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
                 revision=spec.revision if spec.origin == "hub" else None,
                 device=str(device),
                 trust_remote_code=spec.trust_remote_code,
-                local_files_only=hub.is_offline() or spec.origin != "hub",
+                local_files_only=is_offline() or spec.origin != "hub",
                 model_kwargs={"dtype": getattr(torch, DTYPES[precision])},
             )
         except Exception as err:

@@ -101,9 +101,9 @@ def run(
         HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
     """
     if offline:
-        from harness import hub
+        from harness.hub.offline import go_offline
 
-        hub.go_offline()
+        go_offline()
     environment = Environment(
         results=results_folder(results),
         options=EncodeOptions(

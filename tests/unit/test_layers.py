@@ -24,7 +24,7 @@ OWNERS = {
     "transformers": ("models/sentence_transformer.py", "models/bert_tokenizer.py"),
     "datasets": ("data/hub_tables.py",),
     "pyarrow": ("data/local_tables.py", "data/table_cache.py", "outputs/leaderboard_text.py"),
-    "huggingface_hub": ("hub/__init__.py", "cards/eval_results.py", "hub/commits.py"),
+    "huggingface_hub": ("hub/", "cards/eval_results.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
     "scipy": (),

@@ -106,12 +106,12 @@ def to_hub(plan: Plan, *, space: bool, message: str) -> str:
     Raises:
         ModelError: the hub refuses or cannot be asked.
     """
-    from harness import hub
+    from harness.hub.uploads import upload_folder
 
     name = plan.publish.space if space else plan.publish.dataset
     folder = plan.site if space else plan.results
     assert folder is not None
-    return hub.send_folder(
+    return upload_folder(
         name,
         folder,
         kind="space" if space else "dataset",

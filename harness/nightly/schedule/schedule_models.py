@@ -86,9 +86,9 @@ def _named(wanted: Wanted, plan: Plan) -> list[Entry]:
             if not names:
                 raise ModelError(f"models: no saved model fits the glob {wanted.glob!r} in {folder}")
         elif wanted.collection:
-            from harness import hub
+            from harness.hub.repositories import collection_models
 
-            names = list(hub.collection(wanted.collection))
+            names = list(collection_models(wanted.collection))
             if not names:
                 raise ModelError(f"models: the collection {wanted.collection!r} holds no model")
         else:

@@ -1,0 +1,76 @@
+"""Files of models and data sets, brought into the hub client's cache."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.errors import ModelError
+from harness.hub.offline import is_offline
+from harness.hub.repositories import find_model
+from harness.hub.retries import retry_requests
+
+
+def download_model(name: str, commit: str) -> None:
+    """Bring every file that loading the model `name` at `commit` can need into the client's cache.
+
+    Other formats of the same weights (ONNX, OpenVINO, TensorFlow, and pickles where there are safetensors) stay away.
+
+    Raises:
+        ModelError: the hub could not be asked.
+    """
+    from huggingface_hub import snapshot_download
+
+    retry_requests()
+    files = find_model(name, revision=commit).files
+    skipped = ["*.onnx", "*.onnx_data", "onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite"]
+    if any(file.endswith(".safetensors") for file in files):
+        skipped += ["*.bin", "*.pt", "*.pth", "*.ckpt"]
+    try:
+        snapshot_download(name, revision=commit, ignore_patterns=skipped)
+    except Exception as err:
+        raise ModelError(f"model {name}: could not be fetched ({type(err).__name__}); run the command again") from err
+
+
+def settings_folder(name: str, commit: str) -> Path | None:
+    """The folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
+
+    retry_requests()
+    patterns = ["*.json", "*.txt", "*.model"]
+    shown = not are_progress_bars_disabled()
+    disable_progress_bars()
+    try:
+        return Path(snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline()))
+    except Exception:  # whoever loads the model next says what is wrong
+        return None
+    finally:
+        if shown:
+            enable_progress_bars()
+
+
+def has_model_file(name: str, file: str, *, revision: str) -> bool:
+    """Whether one file of the model `name` is in the client's cache, or could be brought there."""
+    from huggingface_hub import hf_hub_download
+
+    retry_requests()
+    try:
+        hf_hub_download(name, file, revision=revision, local_files_only=is_offline())
+    except Exception:  # as above
+        return False
+    return True
+
+
+def dataset_file(name: str, file: str, *, revision: str) -> str:
+    """The local path of one file of the data set `name`; downloaded, or resumed, when the cache lacks it.
+
+    Raises:
+        ConnectionError: it is not cached and could not be had.
+    """
+    from huggingface_hub import hf_hub_download
+
+    retry_requests()
+    try:
+        return hf_hub_download(name, file, repo_type="dataset", revision=revision, local_files_only=is_offline())
+    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
+        raise ConnectionError(f"{file}: {type(err).__name__}") from err

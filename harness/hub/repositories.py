@@ -1,0 +1,126 @@
+"""What the hub knows: the commit and files of a model, the models of a collection, and whether it answers at all."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import ModelError
+from harness.hub.offline import is_offline
+from harness.hub.retries import retry_requests
+
+
+class ModelRepository(NamedTuple):
+    """A model repository at one commit."""
+
+    commit: str
+    files: tuple[str, ...]
+
+
+class Reachability(NamedTuple):
+    """The hub's address, and `yes` or the reason why it does not answer."""
+
+    endpoint: str
+    answer: str
+
+
+def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
+    """The commit that `revision` (default: main) of the model `name` stands for, and its files.
+
+    Offline, the answer comes from the local cache.
+
+    Raises:
+        ModelError: the repository or revision does not exist, is private or gated, or cannot be reached.
+    """
+    from huggingface_hub import HfApi, errors
+
+    retry_requests()
+    shown = name if revision is None else f"{name}@{revision}"
+    if is_offline():
+        return _cached(name, revision, shown)
+    try:
+        info = HfApi().model_info(name, revision=revision)
+    except errors.GatedRepoError as err:
+        raise ModelError(
+            f"model {shown}: access is gated; accept its terms on the hub and set HF_TOKEN to a token with access"
+        ) from err
+    except errors.RevisionNotFoundError as err:
+        raise ModelError(f"model {name}: the hub has no revision {revision!r}; name a branch, tag or commit") from err
+    except errors.RepositoryNotFoundError as err:
+        raise ModelError(
+            f"model {shown}: not on the hub, or private and no token with access is set (HF_TOKEN); "
+            "expected ORG/NAME, a folder, bundled/..., or baseline/..."
+        ) from err
+    except errors.HFValidationError as err:
+        raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
+    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
+        raise ModelError(
+            f"model {shown}: the hub could not be asked ({type(err).__name__}); "
+            "try again, or use --offline for what is cached"
+        ) from err
+    return ModelRepository(str(info.sha), tuple(sibling.rfilename for sibling in info.siblings or ()))
+
+
+def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
+    from huggingface_hub import errors, snapshot_download
+
+    try:
+        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+    except errors.HFValidationError as err:
+        raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
+    except (errors.LocalEntryNotFoundError, OSError, ValueError) as err:
+        raise ModelError(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
+    return ModelRepository(
+        folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    )
+
+
+def collection_models(slug: str) -> tuple[str, ...]:
+    """The models of a collection, in its order.
+
+    Raises:
+        ModelError: there is none of this name, or the hub cannot be asked.
+    """
+    from huggingface_hub import HfApi, errors
+
+    retry_requests()
+    if is_offline():
+        raise ModelError(f"collection {slug}: --offline forbids asking the hub")
+    try:
+        collection = HfApi().get_collection(slug)
+    except errors.HfHubHTTPError as err:
+        status = err.response.status_code if err.response is not None else "?"
+        raise ModelError(f"collection {slug}: the hub answered with status {status}; expected ORG/NAME-ID") from err
+    except Exception as err:  # transport errors, whose classes change with the client's version
+        raise ModelError(f"collection {slug}: the hub could not be asked ({type(err).__name__}); try again") from err
+    return tuple(item.item_id for item in collection.items if item.item_type == "model")
+
+
+def remember_ref(name: str, *, ref: str, commit: str) -> None:
+    """Note in the client's cache that the branch or tag `ref` of the model `name` is `commit`.
+
+    The client does so itself when it loads by branch. Models are loaded by commit here, so that they cannot change
+    between resolving and loading; without the note, `--offline` would not find them under the name that worked online.
+    """
+    from huggingface_hub import constants
+
+    file = Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "refs" / ref
+    with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(commit, encoding="utf-8")
+
+
+def reachable(*, seconds: float = 5.0) -> Reachability:
+    """Whether the hub answers within `seconds`."""
+    from huggingface_hub import constants, get_session
+
+    if is_offline():
+        return Reachability(constants.ENDPOINT, "not asked (offline)")
+    try:
+        response = get_session().get(f"{constants.ENDPOINT}/api/models?limit=1", timeout=seconds)
+    except Exception as err:
+        return Reachability(constants.ENDPOINT, f"no ({type(err).__name__})")
+    return Reachability(
+        constants.ENDPOINT, "yes" if response.status_code < 500 else f"no (status {response.status_code})"
+    )

@@ -1,0 +1,66 @@
+"""Requests of the hub's client are repeated when the hub is busy or fails for a moment."""
+
+from __future__ import annotations
+
+import functools
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from harness.hub.offline import is_offline
+
+RETRIED = frozenset({408, 429, 500, 502, 503, 504})
+ATTEMPTS = 8
+LONGEST_WAIT = 60.0
+_lock = threading.Lock()
+
+
+def retry_requests() -> None:
+    """Make the client of this process repeat requests that are answered with status 408, 429 or 5xx.
+
+    A `Retry-After` is waited for; else the wait doubles from half a second, with a little noise so that many workers
+    do not come back together. Bodies that were cut are resumed by the client itself. Call it before asking the hub:
+    the client replaces its session now and then, and a session that repeats its requests already is left as it is.
+    """
+    from huggingface_hub import get_session
+
+    if is_offline():
+        return
+    session = get_session()
+    with _lock:
+        if not hasattr(session.send, "repeats"):
+            session.send = _repeated(session.send)  # type: ignore[method-assign]
+
+
+def _repeated(send: Any, *, sleep: Callable[[float], None] = time.sleep) -> Any:
+    @functools.wraps(send)
+    def send_repeatedly(request: Any, **options: Any) -> Any:
+        for attempt in range(ATTEMPTS):
+            last = attempt == ATTEMPTS - 1
+            try:
+                response = send(request, **options)
+            except Exception as err:
+                # Refused connections are left to the caller: where nobody listens, waiting only delays the error.
+                if last or type(err).__name__ not in ("ReadError", "RemoteProtocolError", "ReadTimeout"):
+                    raise
+                sleep(_wait(attempt, None))
+                continue
+            if last or response.status_code not in RETRIED:
+                return response
+            response.close()
+            sleep(_wait(attempt, response.headers.get("Retry-After")))
+        raise AssertionError("unreachable")
+
+    send_repeatedly.repeats = True  # type: ignore[attr-defined]
+    return send_repeatedly
+
+
+def _wait(attempt: int, retry_after: str | None) -> float:
+    if retry_after is not None:
+        try:
+            return min(LONGEST_WAIT, max(0.0, float(retry_after)))
+        except ValueError:  # a date: rare, and the doubling below is as good
+            pass
+    return min(LONGEST_WAIT, 0.5 * 2**attempt) * random.uniform(0.75, 1.25)
