@@ -90,7 +90,7 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Run, or only plan."""
     from harness import models
-    from harness.runner.plan import Environment, plan, results_folder, shapes
+    from harness.runner.plan import Environment, plan, results_folder, transforms
     from harness.types import EncodeOptions
 
     if args.offline:
@@ -109,7 +109,7 @@ def do(args: argparse.Namespace) -> int:
         ),
         overwrite=args.overwrite,
         max_texts=args.max_texts,
-        shapes=shapes(args.dims, args.quantize),
+        transforms=transforms(args.dims, args.quantize),
     )
     selection = shared_options.chosen(args)
     jobs = plan(

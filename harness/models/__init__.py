@@ -20,7 +20,7 @@ from harness.files.digests import sha256
 from harness.hub.downloads import has_model_file, settings_folder
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model, remember_ref
-from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, Shape
+from harness.types import PLAIN, EncodeOptions, Encoder, EncoderFacts, ModelSpec, Searcher, VectorTransform
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
 BASELINES = ("baseline/hashing", "baseline/bm25")
@@ -162,7 +162,9 @@ def precision(spec: ModelSpec, options: EncodeOptions) -> str:
     return pick_precision("auto", pick_device(options.device))
 
 
-def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None, shape: Shape = PLAIN) -> str:
+def variant(
+    spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None, transform: VectorTransform = PLAIN
+) -> str:
     """What sets records made with `options` apart from the model's plain ones; empty for the plain ones.
 
     Quick mode, half precision, a shorter maximum length, vectors kept as float16, fewer dimensions and quantization
@@ -172,7 +174,7 @@ def variant(spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = 
     asked: dict[str, str] = {}
     if max_texts is not None:
         asked["max_texts"] = str(max_texts)
-    asked |= {key: str(value) for key, value in shape._asdict().items() if value is not None}
+    asked |= {key: str(value) for key, value in transform._asdict().items() if value is not None}
     if spec.origin not in ("baseline", "python"):
         if options.max_length is not None:
             asked["max_length"] = str(options.max_length)

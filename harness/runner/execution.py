@@ -22,7 +22,7 @@ from harness.runner import allocator, answered
 from harness.runner.corpus_search import ShardHits, put_together, search_shard
 from harness.runner.events import Event, Failure, in_order
 from harness.runner.measurement import embed, scored
-from harness.runner.plan import Environment, Filters, Job, chosen, plan, results_folder, shapes
+from harness.runner.plan import Environment, Filters, Job, chosen, plan, results_folder, transforms
 from harness.runner.recording import keep, record_of
 from harness.runner.stage_threads import Stage
 from harness.runner.text_fields import Unscored
@@ -116,7 +116,7 @@ def run(
         ),
         overwrite=overwrite,
         max_texts=max_texts,
-        shapes=shapes(dims, quantize),
+        transforms=transforms(dims, quantize),
     )
     jobs = plan(
         [models] if isinstance(models, str) or callable(models) else models,
@@ -192,7 +192,7 @@ def compute(job: Job, part: Part, encoder: Encoder | Searcher, environment: Envi
         HarnessError: it cannot be computed or recorded.
     """
     data = _load(job, part, environment)
-    unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, shape=job.shape)
+    unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, transform=job.transform)
     return _score(job, part, encoder.facts, data, unscored, environment)
 
 
@@ -295,7 +295,7 @@ def _encode(
     try:
         encoder = opened.encoder()
         data = ahead.result()
-        unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, shape=job.shape)
+        unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, transform=job.transform)
     except Exception as err:  # the boundary: a cell's error is the cell's
         broken: Future[Record] = Future()
         broken.set_exception(err)

@@ -21,8 +21,8 @@ from harness.types import (
     Ranked,
     Scores,
     Searcher,
-    Shape,
     TaskSpec,
+    VectorTransform,
 )
 
 
@@ -49,10 +49,10 @@ def measure(
     loaded: Loaded,
     *,
     options: EncodeOptions | None = None,
-    shape: Shape = PLAIN,
+    transform: VectorTransform = PLAIN,
 ) -> Measured:
     """Encode what `part` needs and score it; see `embed` and `scored`."""
-    return scored(embed(task, part, encoder, loaded, options=options, shape=shape))
+    return scored(embed(task, part, encoder, loaded, options=options, transform=transform))
 
 
 def embed(
@@ -62,7 +62,7 @@ def embed(
     loaded: Loaded,
     *,
     options: EncodeOptions | None = None,
-    shape: Shape = PLAIN,
+    transform: VectorTransform = PLAIN,
 ) -> Unscored:
     """Encode what `part` needs, and search where it is about searching.
 
@@ -76,7 +76,7 @@ def embed(
     if isinstance(encoder, Searcher):
         score, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
     else:
-        fields = Fields(task, encoder, options or EncodeOptions(store="off"), shape)
+        fields = Fields(task, encoder, options or EncodeOptions(store="off"), transform)
         score = (
             corpus_search.searched(fields, loaded.gold)
             if isinstance(loaded.gold, Ranked)

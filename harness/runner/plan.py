@@ -23,9 +23,9 @@ from harness.types import (
     ModelSpec,
     Part,
     Record,
-    Shape,
     Source,
     TaskSpec,
+    VectorTransform,
     model_label,
 )
 
@@ -42,7 +42,7 @@ class Job:
         done: parts found recorded under the same fingerprint.
         why: why `todo` is not empty.
         record: the record found, when all or some of it is still valid.
-        shape: what is made of the model's vectors.
+        transform: what is made of the model's vectors.
     """
 
     model: ModelSpec
@@ -53,7 +53,7 @@ class Job:
     variant: str
     why: str
     record: Record | None
-    shape: Shape = PLAIN
+    transform: VectorTransform = PLAIN
 
     @property
     def label(self) -> str:
@@ -71,14 +71,14 @@ class Environment(NamedTuple):
 
     Attributes:
         max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
-        shapes: what is made of the vectors; each shape but the plain one is a variant with records of its own.
+        transforms: what is made of the vectors; each transform but the plain one is a variant with records of its own.
     """
 
     results: Path
     options: EncodeOptions
     overwrite: bool = False
     max_texts: int | None = None
-    shapes: tuple[Shape, ...] = (PLAIN,)
+    transforms: tuple[VectorTransform, ...] = (PLAIN,)
 
 
 class Filters(NamedTuple):
@@ -97,9 +97,11 @@ class Filters(NamedTuple):
 EVERYTHING = Filters()
 
 
-def shapes(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[Shape, ...]:
-    """The plain shape and every combination: all dimensions and each of `dims`, as floats and as each of `quantize`."""
-    return tuple(Shape(some, how) for some in (None, *dict.fromkeys(dims)) for how in (None, *dict.fromkeys(quantize)))
+def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:
+    """Every pair of a `dims` (or all dimensions) and a `quantize` (or floats); the first leaves vectors as they are."""
+    return tuple(
+        VectorTransform(some, how) for some in (None, *dict.fromkeys(dims)) for how in (None, *dict.fromkeys(quantize))
+    )
 
 
 def chosen(
@@ -226,18 +228,20 @@ def plan(
         for name in dict.fromkeys(names)
     ]
     return [
-        _job(spec, task, parts, environment, shape)
+        _job(spec, task, parts, environment, transform)
         for spec in specs
         for task, parts in tasks
-        for shape in (environment.shapes if not models.only_searches(spec) else (PLAIN,))
+        for transform in (environment.transforms if not models.only_searches(spec) else (PLAIN,))
     ]
 
 
-def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment, shape: Shape) -> Job:
+def _job(
+    model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment: Environment, transform: VectorTransform
+) -> Job:
     options = environment.options
-    variant = models.variant(model, options, max_texts=environment.max_texts, shape=shape)
+    variant = models.variant(model, options, max_texts=environment.max_texts, transform=transform)
     own = fingerprint(
-        model, task, precision=models.precision(model, options), max_length=options.max_length, shape=shape
+        model, task, precision=models.precision(model, options), max_length=options.max_length, transform=transform
     )
     record: Record | None = None
     why = "not recorded yet"
@@ -265,7 +269,7 @@ def _job(model: ModelSpec, task: TaskSpec, parts: tuple[Part, ...], environment:
         variant=variant,
         why=why if not recorded else "some parts are not recorded yet",
         record=record,
-        shape=shape,
+        transform=transform,
     )
 
 
@@ -283,10 +287,10 @@ def fingerprint(
     *,
     precision: str,
     max_length: int | None,
-    shape: Shape = PLAIN,
+    transform: VectorTransform = PLAIN,
     of_task: Mapping[str, Any] | None = None,
 ) -> str:
-    """What decides whether a record is still valid: model, task content, precision, length, shape, protocol.
+    """What decides whether a record is still valid: model, task content, precision, length, transform, protocol.
 
     `of_task` is the task's `task_content`, for callers that have it already.
     """
@@ -298,6 +302,6 @@ def fingerprint(
         "max_length": max_length,
         **(task_content(task) if of_task is None else of_task),
     }
-    if shape != PLAIN:
-        content["shape"] = shape._asdict()
+    if transform != PLAIN:
+        content["shape"] = transform._asdict()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

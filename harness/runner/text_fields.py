@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from harness.encoding import transforms
 from harness.encoding.pipeline import known_sum
-from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, Shape, TaskSpec, Texts
+from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -76,12 +76,12 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
 class Fields:
     """The fields of a part through one encoder."""
 
-    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, shape: Shape) -> None:
-        self.task, self.encoder, self._options, self._shape = task, encoder, options, shape
+    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, transform: VectorTransform) -> None:
+        self.task, self.encoder, self._options, self._transform = task, encoder, options, transform
         self.counts = Counts(batching=batching_for(task, encoder, options))
 
     def encode(self, name: str, texts: Texts) -> Float32:
-        """Vectors of `texts` in the shape asked for, counted under the field `name`."""
+        """The transformed vectors of `texts`, counted under the field `name`."""
         from harness import encoding
 
         counts = self.counts
@@ -100,4 +100,4 @@ class Fields:
             tokens_padded=encoded.tokens_padded,
         )
         counts.prompts[name] = prompt.text or None
-        return transforms.shaped(encoded.vectors, self._shape)
+        return transforms.transformed(encoded.vectors, self._transform)

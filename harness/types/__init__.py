@@ -57,7 +57,7 @@ from harness.types.models import (
     Precision,
     Prompt,
     Searcher,
-    Shape,
+    VectorTransform,
 )
 from harness.types.records import (
     Answers,
@@ -126,11 +126,11 @@ __all__ = [
     "Scores",
     "Searcher",
     "Settings",
-    "Shape",
     "Source",
     "Suite",
     "TaskSpec",
     "TaskType",
     "Texts",
+    "VectorTransform",
     "model_label",
 ]

@@ -59,8 +59,8 @@ class EncodeOptions:
     store: Literal["float32", "float16", "off"] = "float32"
 
 
-class Shape(NamedTuple):
-    """What is made of a model's vectors before they are scored.
+class VectorTransform(NamedTuple):
+    """How a model's vectors are changed before they are scored.
 
     Attributes:
         dims: only the first so many dimensions (Matryoshka truncation), not normalized again; None for all.
@@ -71,8 +71,8 @@ class Shape(NamedTuple):
     quantize: Literal["int8", "binary"] | None = None
 
 
-PLAIN = Shape()
-"""The model's vectors as they are."""
+PLAIN = VectorTransform()
+"""Leaves the model's vectors as they are."""
 
 
 Batching = Literal["tokens", "mteb"]

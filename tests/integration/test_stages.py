@@ -243,15 +243,15 @@ def stages() -> list[str]:
     return [thread.name for thread in threading.enumerate() if thread.name in ("load", "score")]
 
 
-# --- shapes ----------------------------------------------------------------------------------------------------------
+# --- transforms ------------------------------------------------------------------------------------------------------
 
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("My*.json")}
 
 
-def test_one_encoding_for_all_shapes(tasks: Tasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model sees each text once, however many shapes are scored from its vectors."""
+def test_one_encoding_for_all_transforms(tasks: Tasks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model sees each text once, however many transforms are scored from its vectors."""
     tasks.write("MySTS")
     model = Fake({"model": "m"})
     monkeypatch.setattr(models, "open_model", lambda spec, options: model)
@@ -266,7 +266,7 @@ def test_one_encoding_for_all_shapes(tasks: Tasks, tmp_path: Path, monkeypatch: 
     assert len({str(numbers(record)) for record in found}) == 6
 
 
-def test_shapes_are_variants(five: dict[str, Any], tmp_path: Path) -> None:
+def test_transforms_are_variants(five: dict[str, Any], tmp_path: Path) -> None:
     """--dims and --quantize add records of their own; the plain ones keep their bytes."""
     plain, _, _ = run(tmp_path, **five)
     before = files(tmp_path)

@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from harness.encoding.transforms import shaped
+from harness.encoding.transforms import transformed
 from harness.errors import EncodeError
-from harness.types import PLAIN, Shape
+from harness.types import PLAIN, VectorTransform
 from tests.oracle.test_encoder import encode, opened, some_texts
 from tests.tiny import save_sentence_transformer
 
@@ -49,7 +49,7 @@ def compressed(rows: np.ndarray, how: Literal["int8", "binary"]) -> np.ndarray:
 def test_quantization(how: Literal["int8", "binary"], scale: float) -> None:
     """The same numbers as mteb's wrapper makes, for vectors of any length."""
     rows = (ROWS * scale).astype(np.float32)
-    found = shaped(rows, Shape(None, how))
+    found = transformed(rows, VectorTransform(None, how))
     assert found.dtype == np.float32
     assert np.array_equal(found, compressed(rows, how))
     allowed = set(range(-128, 128)) if how == "int8" else {0, 1}
@@ -60,7 +60,7 @@ def test_quantization(how: Literal["int8", "binary"], scale: float) -> None:
 @given(arrays.arrays(np.float32, (6, 3), elements=st.floats(-8, 8, width=16)), st.sampled_from(["int8", "binary"]))
 def test_quantization_of_anything(rows: np.ndarray, how: Literal["int8", "binary"]) -> None:
     """Also of numbers that repeat; a dimension that does not vary is -128, where mteb divides by zero."""
-    found, theirs = shaped(rows, Shape(None, how)), compressed(rows, how)
+    found, theirs = transformed(rows, VectorTransform(None, how)), compressed(rows, how)
     varied = rows.min(axis=0) < rows.max(axis=0) if how == "int8" else np.ones(3, dtype=bool)
     assert np.array_equal(found[:, varied], theirs[:, varied])
     assert (found[:, ~varied] == -128).all()
@@ -76,32 +76,36 @@ def test_fewer_dimensions(dims: int, normalize: bool, tmp_path: Path) -> None:
     folder = save_sentence_transformer(tmp_path / "model", normalize=normalize)
     texts = some_texts(60)
     expected = SentenceTransformer(str(folder), device="cpu", truncate_dim=dims).encode(texts)
-    found = shaped(encode(opened(folder), texts, batching="mteb").vectors, Shape(dims, None))
+    found = transformed(encode(opened(folder), texts, batching="mteb").vectors, VectorTransform(dims, None))
     assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("how", ["int8", "binary"])
 def test_both(how: Literal["int8", "binary"]) -> None:
     """Cut first, then quantized."""
-    assert np.array_equal(shaped(ROWS, Shape(8, how)), compressed(np.ascontiguousarray(ROWS[:, :8]), how))
+    assert np.array_equal(
+        transformed(ROWS, VectorTransform(8, how)), compressed(np.ascontiguousarray(ROWS[:, :8]), how)
+    )
 
 
 def test_the_plain_shape() -> None:
     """Nothing is touched, and nothing is copied."""
-    assert shaped(ROWS, PLAIN) is ROWS
+    assert transformed(ROWS, PLAIN) is ROWS
     before = ROWS.copy()
-    shaped(ROWS, Shape(4, "int8"))
+    transformed(ROWS, VectorTransform(4, "int8"))
     assert np.array_equal(ROWS, before)
 
 
 def test_too_many_dimensions() -> None:
     """More dimensions than there are is an error that says how many there are."""
     with pytest.raises(EncodeError, match=r"dims 25: the model's vectors have 24 dimensions"):
-        shaped(ROWS, Shape(25, None))
-    assert shaped(ROWS, Shape(24, None)).shape == (300, 24)
+        transformed(ROWS, VectorTransform(25, None))
+    assert transformed(ROWS, VectorTransform(24, None)).shape == (300, 24)
 
 
-@pytest.mark.parametrize("shape", [Shape(8, None), Shape(None, "int8"), Shape(8, "binary")])
-def test_no_vectors(shape: Shape) -> None:
+@pytest.mark.parametrize(
+    "transform", [VectorTransform(8, None), VectorTransform(None, "int8"), VectorTransform(8, "binary")]
+)
+def test_no_vectors(transform: VectorTransform) -> None:
     """Nothing in, nothing out."""
-    assert len(shaped(np.empty((0, 0), np.float32), shape)) == 0
+    assert len(transformed(np.empty((0, 0), np.float32), transform)) == 0

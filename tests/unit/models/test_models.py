@@ -12,7 +12,7 @@ import pytest
 from harness import models
 from harness.errors import ModelError, UnknownName
 from harness.models.python_callable import FunctionEncoder
-from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, Shape
+from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, VectorTransform
 from tests.encoders import one_block
 
 
@@ -186,18 +186,18 @@ def test_variants(options: dict[str, Any], variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "variant"),
+    ("transform", "variant"),
     [
-        (Shape(64, None), "dims=64"),
-        (Shape(None, "int8"), "quantize=int8"),
-        (Shape(64, "binary"), "dims=64, quantize=binary"),
+        (VectorTransform(64, None), "dims=64"),
+        (VectorTransform(None, "int8"), "quantize=int8"),
+        (VectorTransform(64, "binary"), "dims=64, quantize=binary"),
     ],
 )
-def test_variants_of_a_shape(shape: Shape, variant: str) -> None:
+def test_variants_of_a_transform(transform: VectorTransform, variant: str) -> None:
     """Fewer dimensions and fewer bits set a record apart, that of a baseline too."""
-    assert models.variant(HUB, EncodeOptions(), shape=shape) == variant
-    assert models.variant(models.resolve("baseline/hashing"), EncodeOptions(), shape=shape) == variant
-    both = models.variant(HUB, EncodeOptions(precision="bf16"), max_texts=50, shape=shape)
+    assert models.variant(HUB, EncodeOptions(), transform=transform) == variant
+    assert models.variant(models.resolve("baseline/hashing"), EncodeOptions(), transform=transform) == variant
+    both = models.variant(HUB, EncodeOptions(precision="bf16"), max_texts=50, transform=transform)
     assert both.split(", ") == sorted(["max_texts=50", "precision=bf16", *variant.split(", ")])
 
 
