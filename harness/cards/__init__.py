@@ -27,7 +27,7 @@ from __future__ import annotations
 from harness.cards.card_file import Card, decode, encode, load, parse
 from harness.cards.card_writing import Options, Written, collected, merged, show, write
 from harness.cards.claims import Claim, claims_of
-from harness.cards.edit.merge import Changes, Merged, merge
+from harness.cards.edit.merge import Merged, ValueCounts, merge
 from harness.cards.edit.yaml_layout import Result
 from harness.cards.lint.findings import Finding
 from harness.cards.model_index import Collected
@@ -35,7 +35,6 @@ from harness.cards.verify import Run, Verified
 
 __all__ = [
     "Card",
-    "Changes",
     "Claim",
     "Collected",
     "Finding",
@@ -43,6 +42,7 @@ __all__ = [
     "Options",
     "Result",
     "Run",
+    "ValueCounts",
     "Verified",
     "Written",
     "claims_of",

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from harness.cards import card_file, model_index, results_table
 from harness.cards.card_file import Card
 from harness.cards.edit import pruning, yaml_layout
-from harness.cards.edit.merge import Changes, IsOurs, merge, model_name
+from harness.cards.edit.merge import IsOurs, ValueCounts, merge, model_name
 from harness.cards.metric_names import Names
 from harness.cards.model_index import Collected, LeftOut, Metrics
 from harness.cards.model_records import Recorded, chosen_parts, narrowed, records_of
@@ -56,16 +56,16 @@ class Written(NamedTuple):
     Attributes:
         text: the card's text.
         diff: a unified diff of it; empty where nothing changes.
-        changes: how many values were added, changed, kept and pruned.
+        counts: how many values were added, changed, left unchanged and pruned.
         left_out: recorded tasks that are not on the card, and why.
-        beside: other models of the index, which were left alone.
+        other_models: other models of the index, which were left alone.
     """
 
     text: str
     diff: str
-    changes: Changes
+    counts: ValueCounts
     left_out: list[LeftOut]
-    beside: tuple[str, ...]
+    other_models: tuple[str, ...]
 
 
 def collected(model: str, options: Options) -> tuple[Recorded, Collected]:
@@ -158,7 +158,7 @@ def merged(
     text = done.text
     if table is not None:
         text = results_table.put(card, text, _table((model, *compare), options, kind=table))
-    return Written(text, diff(card, text), done.changes, found.left_out, done.beside)
+    return Written(text, diff(card, text), done.counts, found.left_out, done.other_models)
 
 
 def diff(card: Card, text: str) -> str:

@@ -24,7 +24,7 @@ _WEAK = 0.1
 """A best value of a result that is below this on a card of percentages: a very weak score, not one between 0 and 1."""
 
 
-class Key(NamedTuple):
+class ClaimKey(NamedTuple):
     """What makes two results the same: everything but the value. `metric` is the name since mteb 2."""
 
     task: str
@@ -52,7 +52,7 @@ class Claim:
     """
 
     model: str
-    key: Key
+    key: ClaimKey
     type: str
     subset: str
     metric: str
@@ -116,10 +116,10 @@ def type_of(result: Node) -> str:
     return next((name for name in named if name in known), "")
 
 
-def key_of(result: Node, metric: str) -> Key:
+def key_of(result: Node, metric: str) -> ClaimKey:
     """The identity of a metric of a result."""
     dataset = result.real.get("dataset") if result.real.kind == "mapping" else None
-    return Key(
+    return ClaimKey(
         task=read_name(text(dataset, "name") or "").task,
         dataset=text(dataset, "type"),
         config=text(dataset, "config"),

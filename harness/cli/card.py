@@ -76,15 +76,18 @@ def _write(args: argparse.Namespace) -> int:
         **card_options.card_arguments(args),
     )
     card_options.say_left_out(written.left_out)
-    if written.beside:
-        print(f"harness: left alone in the index: {', '.join(written.beside)} (see --entry)", file=sys.stderr)
+    if written.other_models:
+        print(f"harness: left alone in the index: {', '.join(written.other_models)} (see --entry)", file=sys.stderr)
     if args.dry_run:
         print(written.diff, end="")
         return 0
     if args.eval_results:
         _write_eval_results(args)
-    added, changed, kept, pruned = written.changes
-    print(f"{args.card}: {added} added, {changed} changed, {kept} unchanged" + (f", {pruned} pruned" if pruned else ""))
+    added, changed, unchanged, pruned = written.counts
+    print(
+        f"{args.card}: {added} added, {changed} changed, {unchanged} unchanged"
+        + (f", {pruned} pruned" if pruned else "")
+    )
     return 0
 
 

@@ -119,7 +119,7 @@ def test_a_value_is_found_again(value: float, digits: int | None) -> None:
     result = Result(task="T", type="STS", dataset="a/b", config="c", split="s", revision="r", metrics={"m": value})
     first = merge(card_file.parse("---\na: b\n---\n", path="x"), [result], name="n", digits=digits)
     again = merge(card_file.parse(first.text, path="x"), [result], name="n", digits=digits)
-    assert again.changes == (0, 0, 1, 0)
+    assert again.counts == (0, 0, 1, 0)
 
 
 @settings(max_examples=300, deadline=None)

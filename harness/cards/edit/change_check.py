@@ -1,4 +1,4 @@
-"""Did an edit of a front matter change what it was meant to, and nothing else? (pure)"""
+"""The check that an edit of a front matter changed what it was meant to change and nothing else (pure)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from typing import Any, TypeAlias
 from harness.cards.card_file import Card
 from harness.errors import CardError
 
-Change: TypeAlias = Callable[[Any], None]
-"""What an edit of the text does to the data, in place."""
+DataChange: TypeAlias = Callable[[Any], None]
+"""What an edit of the text does to the data of the front matter, in place."""
 
 
-def check(card: Card, text: str, changes: Sequence[Change]) -> None:
-    """Whether the new text's data are the old text's with the changes that were meant, and nothing else.
+def check(card: Card, text: str, changes: Sequence[DataChange]) -> None:
+    """Check that the data of the new text are the card's data with these changes applied.
 
     Raises:
-        CardError: they are not.
+        CardError: the data differ in anything else, or the new text cannot be parsed.
     """
     expected = card.data()
     if expected is None:
@@ -24,23 +24,23 @@ def check(card: Card, text: str, changes: Sequence[Change]) -> None:
     for change in changes:
         change(expected)
     try:
-        found = card.with_text(text).data()
+        edited = card.with_text(text).data()
     except CardError as err:
-        raise CardError(f"{card.path}: the results cannot be put in without breaking the card ({err})") from err
-    if not _equal(expected, found if changes else found or {}):
+        raise CardError(f"{card.path}: the results cannot be added without breaking the front matter ({err})") from err
+    if not _equal(expected, edited if changes else edited or {}):
         raise CardError(
-            f"{card.path}: the results cannot be put in without changing something else of the front matter; "
-            "nothing written; write out its anchors and multi-line texts around the results"
+            f"{card.path}: the results cannot be added without changing something else in the front matter; nothing "
+            "was written; expand the anchors and rewrite the multi-line texts around the results on single lines"
         )
 
 
-def _equal(one: Any, other: Any) -> bool:
-    """Equal with types and order: 1 is not True, and not-a-number equals itself."""
-    if type(one) is not type(other):
+def _equal(left: Any, right: Any) -> bool:
+    """Whether values are equal in type and content: 1 differs from True, and not-a-number equals itself."""
+    if type(left) is not type(right):
         return False
-    if isinstance(one, dict):
-        keys = {(type(key), key) for key in one}
-        return keys == {(type(key), key) for key in other} and all(_equal(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(_equal(a, b) for a, b in zip(one, other, strict=True))
-    return bool(one == other or (one != one and other != other))
+    if isinstance(left, dict):
+        keys = {(type(key), key) for key in left}
+        return keys == {(type(key), key) for key in right} and all(_equal(left[key], right[key]) for key in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(_equal(a, b) for a, b in zip(left, right, strict=True))
+    return bool(left == right or (left != left and right != right))

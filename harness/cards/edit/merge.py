@@ -1,9 +1,8 @@
-"""Results into a card's text, without losing anything that is in it (pure).
+"""Results merged into a card's text, with everything else in the text kept byte for byte (pure).
 
-A value is replaced where it stands when the card has a result of the same task, data set, config, split, revision and
-metric; a metric that such a result lacks is added to it; anything else becomes a new result at the end. Whatever the
-card holds beyond that keeps its bytes. The text is parsed again: unless its data differ from the old in exactly the
-changes that were meant, nothing is written.
+A value is replaced in place when the card has a result of the same task, data set, config, split, revision and metric.
+A metric that such a result lacks is added to it. Anything else becomes a new result at the end. The edited text is
+parsed again and refused unless its data differ from the old data in exactly the intended changes.
 """
 
 from __future__ import annotations
@@ -13,37 +12,40 @@ from typing import NamedTuple, TypeAlias
 
 from harness.cards import claims, new_card
 from harness.cards.card_file import Card
-from harness.cards.claims import Key
+from harness.cards.claims import ClaimKey
 from harness.cards.edit import pruning, text_edits
 from harness.cards.edit.change_check import check
-from harness.cards.edit.index_writer import INDEX, IndexWriter, Plan
+from harness.cards.edit.index_writer import INDEX, IndexWriter, PendingEdits
 from harness.cards.edit.yaml_layout import Result
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.metric_names import Names
 from harness.errors import CardError
 
-IsOurs: TypeAlias = Callable[[Node, Key], bool]
-"""Whether a metric of a card, given its result and key, is one that was written here."""
+IsOurs: TypeAlias = Callable[[Node, ClaimKey], bool]
+"""Whether this program wrote a metric of a card, given the metric's result and key."""
 
 
-class Changes(NamedTuple):
-    """How many values were added, changed, found as they were, and taken out."""
+class ValueCounts(NamedTuple):
+    """How many values of a card were added, changed, left unchanged, and removed."""
 
     added: int
     changed: int
-    kept: int
+    unchanged: int
     pruned: int
 
 
 class Merged(NamedTuple):
-    """A card's new text, and what is new in it.
+    """A card's new text, and what changed in it.
 
-    `beside` names the other entries of the index, which were left alone.
+    Attributes:
+        text: the whole card.
+        counts: of the values in the model's entry.
+        other_models: names of the other entries of the index, which were not touched.
     """
 
     text: str
-    changes: Changes
-    beside: tuple[str, ...] = ()
+    counts: ValueCounts
+    other_models: tuple[str, ...] = ()
 
 
 def merge(
@@ -55,43 +57,43 @@ def merge(
     digits: int | None = None,
     prune: IsOurs | None = None,
 ) -> Merged:
-    """The card's text with these results.
+    """Merge the results of one model into a card.
 
     Args:
-        card: as read; one that does not exist or is empty gets a whole card from the template.
+        card: the card as read; one that is missing or empty becomes a whole new card.
         results: of one model.
-        name: of the model in the index. An entry of the same name but for case, `-` and `_` is taken for it.
-        names: of metrics. None writes mteb 2's and leaves those of results that the card has as they are.
+        name: the model's name in the index. An entry whose name differs only in case, `-` and `_` counts as its entry.
+        names: the vocabulary of metric names. None writes mteb 2's, and keeps the names that the card already has.
         digits: decimals of the values; None for all.
-        prune: which metrics of this model's entry go unless they are among `results`; None for none.
+        prune: selects metrics of this model's entry to remove if they are not among `results`; None removes nothing.
 
     Raises:
-        CardError: the card's index is not what it should be, or cannot be changed without changing something else.
+        CardError: the card's index is malformed, or cannot be changed without changing something else.
     """
     if not card.text:
         added = sum(len(result.metrics) for result in results)
-        return Merged(new_card.new_card(name, results, names=names or "v2", digits=digits), Changes(added, 0, 0, 0))
-    plan = Plan()
-    write = IndexWriter(card=card, plan=plan, names=names or "v2", digits=digits, rename=names is not None)
+        text = new_card.new_card(name, results, names=names or "v2", digits=digits)
+        return Merged(text, ValueCounts(added, 0, 0, 0))
+    pending = PendingEdits()
+    writer = IndexWriter(card=card, pending=pending, names=names or "v2", digits=digits, rename=names is not None)
     entry = _entry(card, name)
     if entry is not None:
-        write.into(*entry, results)
+        writer.update_model(*entry, results)
     elif results:
-        write.new_entry(name, results)
-    text = text_edits.apply(card, plan.edits)
-    check(card, text, plan.changes)
+        writer.add_model(name, results)
+    text = _applied(card, pending)
     pruned = 0
     if prune is not None and entry is not None:
         written = {result.key(metric) for result in results for metric in result.metrics}
         text, pruned = _pruned(
             card.with_text(text), name, lambda result, key: key not in written and prune(result, key)
         )
-    beside = [
+    other_models = [
         claims.text(node, "name") or "?"
         for number, node in enumerate(_entries(card))
         if not entry or number != entry[0]
     ]
-    return Merged(text, Changes(plan.added, plan.changed, plan.kept, pruned), tuple(beside))
+    return Merged(text, ValueCounts(pending.added, pending.changed, pending.unchanged, pruned), tuple(other_models))
 
 
 def model_name(model: str) -> str:
@@ -99,25 +101,30 @@ def model_name(model: str) -> str:
     return model.rstrip("/").rpartition("/")[2] or model
 
 
-def _pruned(card: Card, name: str, gone: IsOurs) -> tuple[str, int]:
+def _applied(card: Card, pending: PendingEdits) -> str:
+    text = text_edits.apply(card, pending.text)
+    check(card, text, pending.data)
+    return text
+
+
+def _pruned(card: Card, name: str, removable: IsOurs) -> tuple[str, int]:
     entry = _entry(card, name)
     assert entry is not None
-    plan = Plan()
-    count = pruning.prune(IndexWriter(card=card, plan=plan, names="v2", digits=None, rename=False), *entry, gone=gone)
-    text = text_edits.apply(card, plan.edits)
-    check(card, text, plan.changes)
-    return text, count
+    pending = PendingEdits()
+    writer = IndexWriter(card=card, pending=pending, names="v2", digits=None, rename=False)
+    count = pruning.prune(writer, *entry, removable=removable)
+    return _applied(card, pending), count
 
 
 def _entry(card: Card, name: str) -> tuple[int, Node] | None:
-    """The position of the model's own entry in the index, and the entry."""
-    found = [
+    """The position of the model's entry in the index, and the entry."""
+    candidates = [
         (number, node)
         for number, node in enumerate(_entries(card))
         if node.real.kind == "mapping" and _same_name(claims.text(node, "name") or "", name)
     ]
-    exact = [pair for pair in found if claims.text(pair[1], "name") == name]
-    return next(iter([*exact, *found]), None)
+    exact = [pair for pair in candidates if claims.text(pair[1], "name") == name]
+    return next(iter([*exact, *candidates]), None)
 
 
 def _entries(card: Card) -> list[Node]:
@@ -127,12 +134,12 @@ def _entries(card: Card) -> list[Node]:
         return []
     keys = [key for key, _ in root.pairs if key.text == INDEX]
     if len(keys) > 1:
-        raise CardError(f"{card.path}:{keys[1].line}: `{INDEX}` stands here a second time; make one of them")
+        raise CardError(f"{card.path}:{keys[1].line}: a second `{INDEX}`; merge it into the first")
     if index.real.kind != "sequence":
         raise CardError(f"{card.path}:{index.line}: `{INDEX}` is a {index.real.kind}, expected a list of models")
     return list(index.real.items)
 
 
-def _same_name(one: str, other: str) -> bool:
-    one, other = (model_name(name).casefold().replace("_", "-") for name in (one, other))
-    return one == other
+def _same_name(left: str, right: str) -> bool:
+    left, right = (model_name(name).casefold().replace("_", "-") for name in (left, right))
+    return left == right

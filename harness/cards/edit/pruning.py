@@ -1,4 +1,4 @@
-"""Results out of a card's index: those that were written here and are gone."""
+"""Removing results from a card's index: those that this program wrote and that are no longer recorded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from harness.cards import claims
-from harness.cards.claims import Key
+from harness.cards.claims import ClaimKey
 from harness.cards.edit import text_edits
 from harness.cards.edit.index_writer import INDEX, IndexWriter
 from harness.cards.edit.yaml_nodes import Node
@@ -17,42 +17,42 @@ from harness.cards.verify.targets import computed
 from harness.errors import CardError
 
 
-def prune(write: IndexWriter, number: int, entry: Node, *, gone: Callable[[Node, Key], bool]) -> int:
-    """Take out the metrics of an entry that are `gone`, and results that have none left; how many metrics that were.
+def prune(writer: IndexWriter, number: int, entry: Node, *, removable: Callable[[Node, ClaimKey], bool]) -> int:
+    """Remove the `removable` metrics of an entry, and results that have no metric left; the number of metrics removed.
 
     Raises:
-        CardError: they are shared with another place through an anchor.
+        CardError: an anchor shares them with another place.
     """
-    taken: dict[int, list[int]] = {}
+    removed: dict[int, list[int]] = {}
     for nodes in claims.metric_nodes(entry, number):
         metric = nodes.type.real.text if nodes.type is not None else ""
-        if gone(nodes.result, claims.key_of(nodes.result, metric)):
-            taken.setdefault(nodes.place[1], []).append(nodes.place[2])
-    if not taken:
+        if removable(nodes.result, claims.key_of(nodes.result, metric)):
+            removed.setdefault(nodes.place[1], []).append(nodes.place[2])
+    if not removed:
         return 0
     results = claims.items(entry, "results")
-    whole = [i for i, metrics in taken.items() if len(metrics) == len(claims.items(results[i], "metrics"))]
-    for i, metrics in taken.items():
+    whole = [i for i, metrics in removed.items() if len(metrics) == len(claims.items(results[i], "metrics"))]
+    for i, metrics in removed.items():
         if i not in whole:
-            _remove(write, results[i], "metrics", metrics)
+            _remove(writer, results[i], "metrics", metrics)
     if whole:
-        _remove(write, entry, "results", whole)
+        _remove(writer, entry, "results", whole)
 
     def change(front: Any) -> None:
         listed = front[INDEX][number]["results"]
-        for i, metrics in taken.items():
-            listed[i]["metrics"] = [one for j, one in enumerate(listed[i]["metrics"]) if j not in metrics]
-        front[INDEX][number]["results"] = [one for i, one in enumerate(listed) if i not in whole]
+        for i, metrics in removed.items():
+            listed[i]["metrics"] = [metric for j, metric in enumerate(listed[i]["metrics"]) if j not in metrics]
+        front[INDEX][number]["results"] = [result for i, result in enumerate(listed) if i not in whole]
 
-    write.plan.changes.append(change)
-    return sum(map(len, taken.values()))
+    writer.pending.data.append(change)
+    return sum(map(len, removed.values()))
 
 
-def written_here(result: Node, key: Key, specs: Specs) -> bool:
-    """Whether a result is of the kind that is written here.
+def written_here(result: Node, key: ClaimKey, specs: Specs) -> bool:
+    """Whether a result looks like one that this program wrote.
 
-    That is: named `MTEB <Task>` after a task with a spec, of the spec's data set (or its mirror) at the spec's commit,
-    of a split and subset of the spec and with a metric of its type. Results of other data or tasks are somebody else's.
+    Such a result is named `MTEB <Task>` after a task with a spec; its data set is the spec's (or its mirror) at the
+    spec's commit; and its split, subset and metric are the spec's. Anything else was written by someone else.
     """
     task = specs.get(key.task)
     if task is None or not read_name(claims.text(result, "dataset", "name") or "").prefixed:
@@ -67,12 +67,12 @@ def written_here(result: Node, key: Key, specs: Specs) -> bool:
     )
 
 
-def _remove(write: IndexWriter, mapping: Node, key: str, indices: Collection[int]) -> None:
+def _remove(writer: IndexWriter, mapping: Node, key: str, indices: Collection[int]) -> None:
     sequence = mapping.get(key)
     if sequence is None or mapping.kind != "mapping" or not mapping.holds(sequence):
         raise CardError(
-            f"{write.card.path}:{mapping.line}: its `{key}` cannot be pruned: they are shared through an anchor; "
-            "write them out"
+            f"{writer.card.path}:{mapping.line}: its `{key}` cannot be pruned: an anchor shares them with another "
+            "place; expand the alias"
         )
-    node = next(one for one, value in mapping.pairs if value is sequence)
-    write.plan.edits += text_edits.remove(write.card, write.own(sequence, f"`{key}`"), indices, key=node)
+    node = next(key_node for key_node, value in mapping.pairs if value is sequence)
+    writer.pending.text += text_edits.remove(writer.card, writer.editable_list(sequence, f"`{key}`"), indices, key=node)

@@ -1,7 +1,7 @@
-"""Edits of a front matter's text: the least number of characters that make one change of its data (pure).
+"""Edits of a front matter's text, each as short as its change of the data allows (pure).
 
-An edit replaces a span; edits are made from one reading of the text and applied together. Everything else in the file
-keeps its bytes. `merge` parses the result again and refuses it unless the data changed as meant.
+An edit replaces a span of characters. All edits refer to the same text and are applied together; the rest of the file
+keeps its bytes. `merge` parses the result again and refuses it unless the data changed as intended.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _BREAK = re.compile(r"\r\n|\r|\n")
 
 
 class Edit(NamedTuple):
-    """Put `text` where the characters from `start` to `end` are."""
+    """Replace the characters from `start` to `end` by `text`."""
 
     start: int
     end: int
@@ -28,40 +28,38 @@ class Edit(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A new list item: how it looks as lines under a dash in column `indent`, and inside brackets."""
+    """A new list item, as lines under a dash in column `indent` (`block`) and as text inside brackets (`flow`)."""
 
     block: Callable[[int], Sequence[str]]
     flow: str
 
 
 def apply(card: Card, edits: Iterable[Edit]) -> str:
-    """The card's text with all edits made; of two at one place, the first given comes first.
+    """Apply edits to the card's text; two insertions at one place keep their given order.
 
     Raises:
-        CardError: two of them touch the same characters.
+        CardError: two edits overlap.
     """
     pieces: list[str] = []
     done = 0
     for edit in sorted(edits, key=lambda edit: (edit.start, edit.end)):
         if edit.start < done:
             line = card.line_of(edit.start)
-            raise CardError(
-                f"{card.path}:{line}: two changes meet here; write out what stands around it, and run again"
-            )
+            raise CardError(f"{card.path}:{line}: overlapping edits; expand the anchors on this line and run again")
         pieces += [card.text[done : edit.start], edit.text]
         done = edit.end
     return "".join([*pieces, card.text[done:]])
 
 
 def append(card: Card, sequence: Node, items: Sequence[Item], *, indent: int, in_flow: bool) -> Edit:
-    """Add items at the end of a list that is not an alias.
+    """Append items to a list that is not an alias.
 
     Args:
-        card: the file.
+        card: the card that holds the list.
         sequence: a list, or the empty value (null) in its place.
         items: at least one.
-        indent: the column of the dashes of a list that has none yet.
-        in_flow: whether the list stands in a mapping or list of brackets.
+        indent: the column for the dashes of a list that is still empty.
+        in_flow: whether the list is inside a mapping or list written with brackets.
     """
     flow = ", ".join(item.flow for item in items)
     if not sequence.items:
@@ -77,16 +75,16 @@ def append(card: Card, sequence: Node, items: Sequence[Item], *, indent: int, in
 
 
 def position(card: Card, sequence: Node) -> int:
-    """At which position of the list `append` puts its items: the last, but for one case (see `_stays_last`)."""
-    return len(sequence.items) - (bool(sequence.items) and not sequence.flow and _stays_last(card, sequence))
+    """The position in the list where `append` puts items: the end, or before an item that must stay last."""
+    return len(sequence.items) - (bool(sequence.items) and not sequence.flow and _must_stay_last(card, sequence))
 
 
 def add_key(card: Card, key: str, item: Item) -> Edit:
-    """Add `key` with a list of one item to the front matter, which lacks it and exists, be it empty."""
+    """Add `key` with a list of one item to a front matter that exists, possibly empty, and lacks the key."""
     lines = [f"{key}:", *item.block(0)]
     root = card.root
     if root is None:
-        if card.text.startswith("---", card.end):  # closed by the very next line
+        if card.text.startswith("---", card.end):  # the closing line follows the opening one
             return Edit(card.end, card.end, "".join(f"{line}{card.newline}" for line in lines))
         blank = not card.front_matter
         return Edit(card.end, card.end, card.newline.join(lines) if blank else _below(card, lines))
@@ -101,23 +99,23 @@ def add_key(card: Card, key: str, item: Item) -> Edit:
 
 
 def remove(card: Card, sequence: Node, indices: Iterable[int], *, key: Node) -> list[Edit]:
-    """Take items out of a list that is not an alias, with the lines or commas that belong to them.
+    """Remove items from a list that is not an alias, with their lines or commas.
 
-    `key` is the key whose value the list is: where nothing remains, `[]` is put behind it.
+    `key` is the key of the list; where no item is left, it gets the value `[]`.
     """
-    gone = sorted(set(indices))
-    if len(gone) == len(sequence.items):
+    removed = sorted(set(indices))
+    if len(removed) == len(sequence.items):
         if sequence.flow:
             return [Edit(sequence.start + 1, sequence.end - 1, "")]
-        behind = card.text.index(":", key.end) + 1
-        return [Edit(behind, behind, " []"), *(_item_lines(card, sequence, index) for index in gone)]
+        after_colon = card.text.index(":", key.end) + 1
+        return [Edit(after_colon, after_colon, " []"), *(_item_lines(card, sequence, index) for index in removed)]
     if sequence.flow:
-        return [_without_comma(sequence, index, set(gone)) for index in gone]
-    return [_item_lines(card, sequence, index) for index in gone]
+        return [_without_comma(sequence, index, set(removed)) for index in removed]
+    return [_item_lines(card, sequence, index) for index in removed]
 
 
 def line_start(text: str, offset: int) -> int:
-    """The first character of the line of `offset`."""
+    """The offset of the first character of the line that holds `offset`."""
     return max(text.rfind("\n", 0, offset), text.rfind("\r", 0, offset)) + 1
 
 
@@ -128,17 +126,17 @@ def dash_column(card: Card, sequence: Node) -> int:
 
 
 def _after(card: Card, block: Node, lines: Sequence[str], *, column: int, otherwise: int) -> Edit:
-    """New lines after a block, or where it has to stay last, at the line that begins at `otherwise`."""
-    if _stays_last(card, block):
+    """Insert lines after a block, or at `otherwise` (the start of a line) where the block must stay last."""
+    if _must_stay_last(card, block):
         return Edit(otherwise, otherwise, "".join(f"{line}{card.newline}" for line in lines))
     place = _end_of_block(card.text, block, column=column)
     return Edit(place, place, _below(card, lines))
 
 
-def _stays_last(card: Card, block: Node) -> bool:
-    """Whether a line after the block would change its last value.
+def _must_stay_last(card: Card, block: Node) -> bool:
+    """Whether a line after the block would change the block's last value.
 
-    A block scalar that ends the front matter has no line break at its end: it would get one from a line behind it.
+    A block scalar at the end of the front matter has no final line break; a line after it would add one.
     """
     return block.end == card.end and _last_leaf(block).style in ("|", ">")
 
@@ -158,8 +156,8 @@ def _lines(items: Sequence[Item], indent: int) -> list[str]:
 
 
 def _end_of_block(text: str, block: Node, *, column: int) -> int:
-    """Where a new line can follow: at the end of the block's last line, after comments deeper than `column`."""
-    place = _own_end(text, block)
+    """The end of the block's last line, including following comments that are indented deeper than `column`."""
+    place = _end_without_break(text, block)
     if place < block.end:
         return place
     rest = _REST_OF_LINE.match(text, place)
@@ -170,28 +168,28 @@ def _end_of_block(text: str, block: Node, *, column: int) -> int:
     return place
 
 
-def _own_end(text: str, node: Node) -> int:
-    """The node's end; for a block scalar, which ends behind a line break, before that."""
+def _end_without_break(text: str, node: Node) -> int:
+    """The node's end, before the line break that the span of a block scalar includes."""
     if text.endswith("\r\n", 0, node.end):
         return node.end - 2
     return node.end - 1 if text.endswith(("\n", "\r"), 0, node.end) else node.end
 
 
 def _dash(card: Card, sequence: Node, index: int) -> int:
-    """The dash of an item: the last one that begins a line between the item before and the item itself."""
+    """The offset of an item's dash: the last dash that begins a line after the previous item."""
     text, begin = card.text, sequence.items[index - 1].end if index else sequence.start
     if index == 0 and text[begin] == "-":
         return begin
     gap = text[line_start(text, begin) : sequence.items[index].start]
-    found = [match.end() for match in re.finditer(r"(?:\A|[\r\n]) *(?=-(?:\s|\Z))", gap)]
-    if not found:
+    dashes = [match.end() for match in re.finditer(r"(?:\A|[\r\n]) *(?=-(?:\s|\Z))", gap)]
+    if not dashes:
         line = sequence.items[index].line
-        raise CardError(f"{card.path}:{line}: this item has no line of its own; begin it with a dash on a new line")
-    return line_start(text, begin) + found[-1]
+        raise CardError(f"{card.path}:{line}: this list item shares a line with another; put its dash on a new line")
+    return line_start(text, begin) + dashes[-1]
 
 
 def _item_lines(card: Card, sequence: Node, index: int) -> Edit:
-    """The lines of an item, with comments that are indented deeper than its dash."""
+    """Delete the lines of an item, with comments that are indented deeper than its dash."""
     dash = _dash(card, sequence, index)
     begin = line_start(card.text, dash)
     end = _end_of_block(card.text, sequence.items[index], column=dash - begin)
@@ -199,9 +197,9 @@ def _item_lines(card: Card, sequence: Node, index: int) -> Edit:
     return Edit(begin, after.end() if after else end, "")
 
 
-def _without_comma(sequence: Node, index: int, gone: set[int]) -> Edit:
-    """With the comma that follows; items at the end go with the comma before."""
+def _without_comma(sequence: Node, index: int, removed: set[int]) -> Edit:
+    """Delete an item and the comma after it, or the comma before it where no later item stays."""
     items = sequence.items
-    if any(later not in gone for later in range(index + 1, len(items))):
+    if any(later not in removed for later in range(index + 1, len(items))):
         return Edit(items[index].start, items[index + 1].start, "")
     return Edit(items[index - 1].end, items[index].end, "")

@@ -1,4 +1,4 @@
-"""Results as YAML, in the layout of mteb's first cards (pure).
+"""The YAML of results, in the layout of mteb's first cards (pure).
 
 One result is one part (split, config) of one task with its metrics:
 
@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.cards.claims import Key
+from harness.cards.claims import ClaimKey
 from harness.cards.edit.text_edits import Item
 from harness.cards.edit.yaml_nodes import tag_of
 from harness.cards.metric_names import PREFIX, Names, named, percent_text, value_of
@@ -34,12 +34,12 @@ _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """One part of one task as a card has it.
+    """One part of one task as it is written on a card.
 
     Attributes:
         dataset: the hub's path of the data.
-        revision: of the data; None where the record does not know it.
-        metrics: name since mteb 2 -> score (0-1), in the order to be written.
+        revision: of the data; None where the record does not tell.
+        metrics: metric (mteb 2's name) -> score (0-1), in the order to write.
     """
 
     task: str
@@ -50,21 +50,14 @@ class Result:
     revision: str | None
     metrics: Mapping[str, float]
 
-    def key(self, metric: str) -> Key:
+    def key(self, metric: str) -> ClaimKey:
         """The identity of one of its metrics."""
-        return Key(self.task, self.dataset, self.config, self.split, self.revision, metric)
+        return ClaimKey(self.task, self.dataset, self.config, self.split, self.revision, metric)
 
     def data(self, *, names: Names, digits: int | None) -> dict[str, Any]:
-        """The result as a loader of the card gets it."""
-        revision = {} if self.revision is None else {"revision": self.revision}
+        """The result as a YAML loader reads it from the card."""
         return {
-            "dataset": {
-                "config": self.config,
-                "name": PREFIX + self.task,
-                **revision,
-                "split": self.split,
-                "type": self.dataset,
-            },
+            "dataset": self._dataset(),
             "metrics": [
                 {"type": named(metric, self.type, names=names), "value": value_of(percent_text(score, digits))}
                 for metric, score in self.metrics.items()
@@ -74,13 +67,7 @@ class Result:
 
     def item(self, *, names: Names, digits: int | None) -> Item:
         """The result as YAML."""
-        dataset = {
-            "config": self.config,
-            "name": PREFIX + self.task,
-            **({} if self.revision is None else {"revision": self.revision}),
-            "split": self.split,
-            "type": self.dataset,
-        }
+        dataset = self._dataset()
         metrics = [
             metric_item(named(metric, self.type, names=names), percent_text(score, digits))
             for metric, score in self.metrics.items()
@@ -96,6 +83,15 @@ class Result:
         flow = ", ".join(metric.flow for metric in metrics)
         kind = scalar(self.type, in_flow=True)
         return Item(block, f"{{dataset: {{{inside}}}, metrics: [{flow}], task: {{type: {kind}}}}}")
+
+    def _dataset(self) -> dict[str, str]:
+        return {
+            "config": self.config,
+            "name": PREFIX + self.task,
+            **({} if self.revision is None else {"revision": self.revision}),
+            "split": self.split,
+            "type": self.dataset,
+        }
 
 
 def metric_item(metric: str, value: str) -> Item:
@@ -117,14 +113,14 @@ def model_item(name: str, results: Sequence[Item]) -> Item:
 
 
 def under_dash(lines: Sequence[str], indent: int) -> list[str]:
-    """Lines of a mapping as a list item whose dash stands in column `indent`."""
+    """Turn the lines of a mapping into a list item with its dash in column `indent`."""
     first, *rest = lines
     space = " " * indent
     return [f"{space}- {first}", *(f"{space}  {line}" for line in rest)]
 
 
 def scalar(text: str, *, in_flow: bool = False) -> str:
-    """A text as YAML, quoted wherever a reader of YAML 1.1 or 1.2 might take it for anything but this text."""
+    """A text as a YAML scalar, quoted if a YAML 1.1 or 1.2 reader might read anything but this text."""
     plain = _PLAIN.fullmatch(text) and not (in_flow and " " in text.strip())
     if plain and text.lower() not in _WORDS and tag_of(text).endswith(":str") and not _NUMBER_ANYWHERE.fullmatch(text):
         return text
@@ -132,7 +128,7 @@ def scalar(text: str, *, in_flow: bool = False) -> str:
 
 
 def quoted(text: str) -> str:
-    """A text as YAML in quotes."""
+    """A text as a quoted YAML scalar."""
     if text.isprintable():
         return "'" + text.replace("'", "''") + "'"
     shown = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in text)

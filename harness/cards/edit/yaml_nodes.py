@@ -1,7 +1,7 @@
-"""YAML with places: every node of a front matter knows which characters of the file it is.
+"""YAML nodes of a front matter with the characters of the file that each one spans.
 
-Read from the parser's events, so that comments, quotes and layout stay where they are and can be edited around; see
-`edits`. PyYAML's marks count characters, whatever the line endings and planes, in its Python and its C parser alike.
+Nodes are built from the parser's events, so that `text_edits` can change values and leave comments, quotes and layout
+alone. PyYAML's marks count characters, with any line endings and Unicode planes, in its Python and its C parser alike.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.errors import CardError
 
 MAX_DEPTH = 40
 MAX_NODES = 1_000_000
-"""After aliases are followed: five thousand results with every metric are a tenth of it."""
+"""The limit with aliases expanded; five thousand results with every metric have a tenth as many nodes."""
 
 Kind = Literal["scalar", "sequence", "mapping", "alias"]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -29,19 +29,19 @@ _MERGE_TAG = "tag:yaml.org,2002:merge"
 
 @dataclass(slots=True, kw_only=True)
 class Node:
-    """One node and its place.
+    """One node and its place in the file.
 
     Attributes:
-        start: first character, with anchor and tag; for a block collection, that of its first item.
-        end: after the last character; for a block collection, that of its last item.
+        start: the first character, including anchor and tag; for a block collection, the first item's.
+        end: after the last character; for a block collection, the last item's.
         line: counted from 1, in the file.
         text: of a scalar, without its quotes; of an alias, the name.
         style: of a scalar: None when plain, else the quote or `|` or `>`.
-        tag: of a scalar, as YAML 1.1 resolves it; of a collection, the one that is written, or empty.
+        tag: of a scalar, as YAML 1.1 resolves it; of a collection, as written, or empty.
         items: of a sequence.
         pairs: of a mapping: key and value.
         target: of an alias.
-        size: nodes below it and itself, aliases followed.
+        size: number of nodes at and below this one, with aliases expanded.
     """
 
     kind: Kind
@@ -60,54 +60,54 @@ class Node:
 
     @property
     def real(self) -> Node:
-        """What it is: an alias is what it stands for."""
+        """The node itself, or the node that an alias refers to."""
         return self.target.real if self.target is not None else self
 
     @property
     def is_null(self) -> bool:
-        """Whether nothing stands there, or `null`."""
+        """Whether the value is missing or `null`."""
         return self.kind == "scalar" and self.tag.endswith(":null")
 
     def entries(self) -> Iterator[tuple[str, Node]]:
-        """The pairs of a mapping with scalar keys, merged ones (`<<`) after its own."""
+        """The pairs of a mapping with scalar keys; pairs merged in with `<<` come last."""
         merged: list[Node] = []
         for key, value in self.real.pairs:
             if key.real.kind != "scalar":
                 continue
             if key.real.text == _MERGE and key.real.style is None:
-                given = value.real
-                merged += list(given.items) if given.kind == "sequence" else [given]
+                source = value.real
+                merged += list(source.items) if source.kind == "sequence" else [source]
             else:
                 yield key.real.text, value
-        for one in merged:
-            if one.real.kind == "mapping":
-                yield from one.entries()
+        for mapping in merged:
+            if mapping.real.kind == "mapping":
+                yield from mapping.entries()
 
     def get(self, name: str) -> Node | None:
-        """The value of a key: the last of the mapping's own (as loaders do), else a merged one."""
+        """The value of a key: the last one written in the mapping, as loaders take it, else a merged one."""
         for key, value in reversed(self.real.pairs):
             if key.text == name and key.kind == "scalar":
                 return value
         return next((value for key, value in self.entries() if key == name), None)
 
     def holds(self, value: Node) -> bool:
-        """Whether `value` is written in this mapping itself, not merged into it."""
-        return any(value is mine for _, mine in self.pairs)
+        """Whether `value` is written in this mapping itself rather than merged in."""
+        return any(value is written for _, written in self.pairs)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """A front matter: its root (None when there is nothing in it) and the anchors that an alias refers to."""
+    """A front matter: its root (None if it is empty) and the anchors that aliases refer to."""
 
     root: Node | None
     used_anchors: frozenset[str]
 
 
 def parse(text: str, *, path: str, start: int = 0, line: int = 1) -> Tree:
-    """The one document in `text`, which begins at character `start` and line `line` of the file `path`.
+    """Parse the one document in `text`, which begins at character `start` and line `line` of the file `path`.
 
     Raises:
-        CardError: not YAML, more than one document, nested too deeply, or aliases that grow out of bounds.
+        CardError: not YAML, more than one document, nested too deeply, or too large once its aliases are expanded.
     """
     try:
         return _Builder(path, start, line).build(text)
@@ -120,24 +120,24 @@ def parse(text: str, *, path: str, start: int = 0, line: int = 1) -> Tree:
         before = text[: err.position] if isinstance(err.position, int) else ""
         place = line + len(re.findall(r"\r\n|\r|\n", before))
         raise CardError(
-            f"{path}:{place}: the front matter is not YAML: a character that YAML does not allow; remove it"
+            f"{path}:{place}: the front matter is not YAML: it has a character that YAML does not allow; remove it"
         ) from err
 
 
 def data(node: Node | None, *, path: str) -> Any:
-    """The data that `yaml.safe_load` makes of a node; nothing stands in it twice, also where an alias does.
+    """The data that `yaml.safe_load` makes of a node; an alias becomes a copy, so that no object occurs twice.
 
     Raises:
-        CardError: a value that is no plain data, such as the date 2024-13-40 or a Python object.
+        CardError: a value is not plain data, such as the date 2024-13-40 or a Python object.
     """
     if node is None:
         return None
     try:
         return _plain(node.real, path)
     except (yaml.YAMLError, ValueError, OverflowError, TypeError) as err:
-        said = err.problem if isinstance(err, yaml.MarkedYAMLError) else err
+        problem = err.problem if isinstance(err, yaml.MarkedYAMLError) else err
         raise CardError(
-            f"{path}:{node.line}: the front matter holds what is no plain data: {said}; correct it"
+            f"{path}:{node.line}: the front matter has a value that is not plain data: {problem}; correct it"
         ) from err
 
 
@@ -150,21 +150,22 @@ def _plain(node: Node, path: str) -> Any:
 
 
 def _mapping(node: Node, path: str) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
+    merged: dict[Any, Any] = {}
     for key, value in node.pairs:
         if key.real.tag == _MERGE_TAG:
             inherited = value.real.items if value.real.kind == "sequence" else [value]
-            for one in reversed(inherited):
-                if one.real.kind != "mapping":
-                    raise ValueError("a merge key (<<) of something that is no mapping")
-                found = {**data(one, path=path), **found} if len(inherited) == 1 else {**found, **data(one, path=path)}
-    own = {data(key, path=path): data(value, path=path) for key, value in node.pairs if key.real.tag != _MERGE_TAG}
-    return {**found, **own}
+            for mapping in reversed(inherited):
+                if mapping.real.kind != "mapping":
+                    raise ValueError("a merge key (<<) whose value is not a mapping")
+                values = data(mapping, path=path)
+                merged = {**values, **merged} if len(inherited) == 1 else {**merged, **values}
+    written = {data(key, path=path): data(value, path=path) for key, value in node.pairs if key.real.tag != _MERGE_TAG}
+    return {**merged, **written}
 
 
 @functools.lru_cache(maxsize=100_000)
 def scalar_of(tag: str, text: str) -> Any:
-    """The value of a scalar, as `yaml.safe_load` has it."""
+    """The value of a scalar, as `yaml.safe_load` reads it."""
     if tag == _STR:
         return text
     return yaml.constructor.SafeConstructor().construct_object(yaml.ScalarNode(tag, text))
@@ -172,7 +173,7 @@ def scalar_of(tag: str, text: str) -> Any:
 
 @functools.cache
 def tag_of(text: str) -> str:
-    """What YAML 1.1 takes a plain scalar for: `...:str`, `...:bool`, `...:int`, ..."""
+    """The tag that YAML 1.1 gives a plain scalar: `...:str`, `...:bool`, `...:int`, ..."""
     resolver = yaml.SafeLoader("")
     return str(resolver.resolve(yaml.ScalarNode, text, (True, False)))
 
@@ -191,7 +192,8 @@ class _Builder:
             self.take(event)
         root = self.root
         if root is not None and root.size > MAX_NODES:
-            raise self.wrong(root.line, f"its aliases grow to {root.size} values; write fewer aliases")
+            size = f"{root.size:,} values, more than {MAX_NODES:,}"
+            raise self.wrong(root.line, f"its aliases expand to {size}; use fewer aliases")
         return Tree(root=root, used_anchors=frozenset(self.used))
 
     def wrong(self, line: int, what: str) -> CardError:
@@ -234,9 +236,9 @@ class _Builder:
         node.text = event.anchor
         target = self.anchors.get(event.anchor)
         if target is None:
-            raise self.wrong(node.line, f"the alias *{event.anchor} has no anchor before it; write the value out")
+            raise self.wrong(node.line, f"the alias *{event.anchor} has no anchor before it; write the value instead")
         if any(target is outer for outer, _ in self.open):
-            raise self.wrong(node.line, f"the alias *{event.anchor} stands inside its own anchor; write the value out")
+            raise self.wrong(node.line, f"the alias *{event.anchor} stands for a value that contains it; rewrite it")
         self.used.add(event.anchor)
         node.target, node.size = target, target.size
         return node
@@ -247,7 +249,7 @@ class _Builder:
         self.remember(node)
         self.open.append((node, []))
         if len(self.open) > MAX_DEPTH:
-            raise self.wrong(node.line, f"nested more than {MAX_DEPTH} levels deep")
+            raise self.wrong(node.line, f"nested more than {MAX_DEPTH} levels deep; flatten it")
 
     def end_collection(self, event: Any) -> None:
         node, children = self.open.pop()

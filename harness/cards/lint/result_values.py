@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from harness.cards import claims
 from harness.cards.card_file import Card
-from harness.cards.claims import Key, MetricNodes, number
+from harness.cards.claims import ClaimKey, MetricNodes, number
 from harness.cards.edit import text_edits
 from harness.cards.edit.text_edits import Edit
 from harness.cards.edit.yaml_layout import scalar
@@ -47,7 +47,7 @@ class _Place(NamedTuple):
     """A metric of mteb's kind, with what it says."""
 
     nodes: MetricNodes
-    key: Key
+    key: ClaimKey
     type: str
     metric: str
 
@@ -231,7 +231,7 @@ def _eras(places: Sequence[_Place], names: Names | None) -> Iterator[Finding]:
 
 def _repeated(card: Card, entry: Node, places: Sequence[_Place]) -> Iterator[Finding]:
     """Results that stand twice. One with the same value can go; which of two values holds is not for us to say."""
-    first: dict[Key, _Place] = {}
+    first: dict[ClaimKey, _Place] = {}
     for place in places:
         before = first.setdefault(place.key, place)
         if before is place or not place.key.task:

@@ -76,7 +76,7 @@ def test_the_schema_holds(names: Any, digits: int | None) -> None:
     assert front["model-index"][0]["results"][-3]["dataset"]["revision"] == "0123"
     check_schema(front["model-index"])
     again = merge(card_file.parse(f"---\n{text}---\n", path="x"), awkward, name="a: [b]", names=names, digits=digits)
-    assert again.changes == (0, 0, 3, 0)
+    assert again.counts == (0, 0, 3, 0)
     assert list(hub_schema.check(card_file.parse(f"---\n{text}---\n", path="x"))) == []
 
 
@@ -124,7 +124,7 @@ def test_where_the_hubs_grouping_loses_ours_does_not() -> None:
     theirs = eval_results_to_model_index(*model_index_to_eval_results(listed))
     assert len(theirs[0]["results"]) == 1
     again = merge(card_file.parse(merged.text, path="x"), [*TWO_TASKS, NEW], name="mine")
-    assert again.changes == (1, 0, 4, 0)
+    assert again.counts == (1, 0, 4, 0)
     assert results_of(ModelCard(again.text)) == expected([*TWO_TASKS, NEW])
 
 

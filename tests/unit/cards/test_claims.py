@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from harness.cards import card_file, claims_of, metric_names, published_records, results_table
-from harness.cards.claims import Claim, Key
+from harness.cards.claims import Claim, ClaimKey
 from harness.cards.verify import equal_run_interval, judge, model_beside
 from harness.errors import CardError
 from harness.types import Part, Record
@@ -70,7 +70,7 @@ def test_the_first_era() -> None:
     (first, second) = claims_of(
         card(result("MTEB STS22 (de)", "STS", cos_sim_pearson=50.5, cos_sim_spearman=39.146000000000003))
     )
-    assert first.key == Key("STS22", "a/b", "de", "test", "1" * 40, "cosine_pearson")
+    assert first.key == ClaimKey("STS22", "a/b", "de", "test", "1" * 40, "cosine_pearson")
     assert (first.metric, first.subset, first.score) == ("cos_sim_pearson", "de", 0.505)
     assert (second.score, second.line) == (0.39146, second.line)
 
@@ -120,7 +120,7 @@ def test_read_tells_what_it_leaves_out(tmp_path: Path) -> None:
 
 
 def claim(text: str, score: float, *, scale: Any = "percent") -> Claim:
-    key = Key("T", None, None, None, None, "m")
+    key = ClaimKey("T", None, None, None, None, "m")
     return Claim(
         model="m",
         key=key,

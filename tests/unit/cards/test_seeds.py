@@ -65,7 +65,7 @@ def test_writing_into_the_seed_changes_nothing(recorded: Path, tmp_path: Path) -
         shutil.copyfile(GERMAN, card)
         written = cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names=names))
         assert card.read_bytes() == GERMAN.read_bytes()
-        assert written.changes == (0, 0, 24, 0)
+        assert written.counts == (0, 0, 24, 0)
         assert written.diff == ""
 
 
