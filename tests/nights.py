@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness.evaluators.items import Items, values
 from harness.nightly.engines.protocol import Answer, Work
 from harness.nightly.history.snapshot_files import Night, NightCell, World
 from harness.nightly.schedule import schedule_file
 from harness.nightly.schedule.night_cells import Cell
 from harness.nightly.schedule.schedule_file import Plan
-from harness.results.items import Items, values
 from harness.runner import recording
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
 

@@ -7,14 +7,14 @@ model's own similarity. Of equally near texts the one that stands first is taken
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.evaluators import metrics
+from harness.evaluators import items, metrics
 from harness.evaluators.similarity import block_scores, prepare
-from harness.types import Answers, BitextMiningSettings, Mined, Scores, Texts
+from harness.evaluators.task_kind import Scored, Sides
+from harness.types import BitextMiningSettings, Mined, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -27,33 +27,29 @@ def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
     return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
 
 
-def score(
-    gold: Mined,
-    embeddings: Mapping[str, Float32],
-    *,
-    settings: BitextMiningSettings,
-    similarity: str = "cosine",
-    answers: Answers | None = None,
-) -> Scores:
-    """accuracy, f1, precision, recall.
+def score(gold: Mined, given: Sides, *, settings: BitextMiningSettings) -> Scored:
+    """accuracy, f1, precision, recall; the items of accuracy and f1 are the left texts.
 
     Args:
         gold: both sides, and which right text translates each left one.
-        embeddings: `left` (n, dim) and `right` (m, dim) float32.
+        given: the vectors of both sides, and the name of the model's similarity.
         settings: none.
-        similarity: name of the model's similarity.
-        answers: filled with `nearest`, (n,) int64, the right text taken for each left one.
     """
-    nearest = _nearest(embeddings["left"], embeddings["right"], similarity)
-    if answers is not None:
-        answers["nearest"] = nearest
-    measured = metrics.classification(gold.gold, nearest)
-    return {
-        "accuracy": measured["accuracy"],
-        "f1": measured["f1_weighted"],
-        "precision": measured["precision_weighted"],
-        "recall": measured["recall_weighted"],
+    nearest = _nearest(given.left, given.right, given.similarity)
+    means = metrics.classification(gold.gold, nearest)
+    scores = {
+        "accuracy": means["accuracy"],
+        "f1": means["f1_weighted"],
+        "precision": means["precision_weighted"],
+        "recall": means["recall_weighted"],
     }
+    return Scored(
+        scores,
+        {
+            "accuracy": items.mined(gold.gold, nearest, metric="accuracy"),
+            "f1": items.mined(gold.gold, nearest, metric="f1"),
+        },
+    )
 
 
 def _nearest(left: Float32, right: Float32, similarity: str) -> Int64:

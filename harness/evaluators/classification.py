@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import DataError
-from harness.evaluators import metrics, parallel
-from harness.types import Answers, ClassificationSettings, Labelled, Scores, Texts
+from harness.evaluators import items, metrics, parallel
+from harness.evaluators.task_kind import Scored
+from harness.types import ClassificationSettings, Labelled, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -35,22 +36,15 @@ def texts(gold: Labelled, settings: ClassificationSettings) -> dict[str, Texts]:
     return {"train": Texts(items=[gold.train[i] for i in drawn]), "test": Texts(items=gold.test)}
 
 
-def score(
-    gold: Labelled,
-    embeddings: Mapping[str, Float32],
-    *,
-    settings: ClassificationSettings,
-    similarity: None = None,
-    answers: Answers | None = None,
-) -> Scores:
+def score(gold: Labelled, given: Mapping[str, Float32], *, settings: ClassificationSettings) -> Scored:
     """Means over the experiments, and `scores_per_experiment`, a list with the same metrics of each.
+
+    The items of accuracy and f1 are the test texts.
 
     Args:
         gold: training and test texts with labels.
-        embeddings: `train` and `test`, (n, dim) float32, in the order of `texts`.
+        given: the vectors of `train` and `test`, (n, dim) float32, in the order of `texts`.
         settings: draw, number of experiments, iterations of the solver, seed.
-        similarity: not used.
-        answers: filled with `predicted`, (n_experiments, n) int64, the label that each experiment gave each test text.
 
     Raises:
         DataError: the training texts have fewer than two labels.
@@ -60,17 +54,22 @@ def score(
     positive = _positive_label(gold)
 
     def experiment(rows: Int64) -> Int64:
-        train = embeddings["train"][np.searchsorted(encoded, rows)]
-        return _fit_predict(train, gold.train_labels[rows], embeddings["test"], settings)
+        train = given["train"][np.searchsorted(encoded, rows)]
+        return _fit_predict(train, gold.train_labels[rows], given["test"], settings)
 
     with warnings.catch_warnings():
         # Stopping early is part of the protocol. Filters are the process's, not a thread's.
         warnings.simplefilter("ignore")
         predicted = parallel.each(experiment, experiments)
-    if answers is not None:
-        answers["predicted"] = np.stack(predicted)
-    scores = [_metrics(gold.test_labels, one, positive) for one in predicted]
-    return {**{name: _mean([one[name] for one in scores]) for name in scores[0]}, "scores_per_experiment": scores}
+    scores = [_metrics(gold.test_labels, labels, positive) for labels in predicted]
+    means = {name: _mean([of_experiment[name] for of_experiment in scores]) for name in scores[0]}
+    return Scored(
+        {**means, "scores_per_experiment": scores},
+        {
+            "accuracy": items.labels(gold.test_labels, np.stack(predicted), metric="accuracy"),
+            "f1": items.labels(gold.test_labels, np.stack(predicted), metric="f1"),
+        },
+    )
 
 
 def draws(gold: Labelled, settings: ClassificationSettings) -> list[Int64]:

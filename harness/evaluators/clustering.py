@@ -27,9 +27,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.errors import DataError
-from harness.evaluators import parallel
+from harness.evaluators import items, parallel
 from harness.evaluators.agreement import agreement
-from harness.types import Answers, Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
+from harness.evaluators.task_kind import Scored
+from harness.types import Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,33 +53,29 @@ def texts(gold: Clustered | ClusteredSets, settings: ClusteringSettings) -> dict
     return {"texts": Texts(items=[gold.texts[i] for i in sample])}
 
 
-def score(
-    gold: Clustered | ClusteredSets,
-    embeddings: Mapping[str, Float32],
-    *,
-    settings: ClusteringSettings,
-    similarity: None = None,
-    answers: Answers | None = None,
-) -> Scores:
+def score(gold: Clustered | ClusteredSets, given: Mapping[str, Float32], *, settings: ClusteringSettings) -> Scored:
     """`v_measure`, `v_measure_std`, `v_measures`; with `v2` also `ami`, `ami_std`, `ami_scores`.
 
     Args:
         gold: texts and labels, or sets of these for the legacy protocol.
-        embeddings: `texts`, (n, dim) float32, in the order of `texts`.
+        given: the vectors of `texts`, (n, dim) float32, in the order of `texts`.
         settings: sample, number and size of the draws, k-means batch, seed.
-        similarity: not used.
-        answers: not filled: the values of the draws are among the scores.
 
     Returns:
         Means and population standard deviations over all draws of all levels (legacy: over the sets). `v_measures` and
-        `ami_scores` map `Level 0` ... to the values of its draws; the legacy `v_measures` is a list by set.
+        `ami_scores` map `Level 0` ... to the values of its draws; the legacy `v_measures` is a list by set. The items
+        of `v_measure` are the draws (the sets).
 
     Raises:
         DataError: fewer than two texts or labels are left to cluster.
     """
     if isinstance(gold, ClusteredSets):
-        return _legacy(gold, embeddings["texts"], settings)
-    return _bootstrapped(gold, embeddings["texts"], settings)
+        scores = _legacy(gold, given["texts"], settings)
+        drawn = scores["v_measures"]
+    else:
+        scores = _bootstrapped(gold, given["texts"], settings)
+        drawn = [value for level in scores["v_measures"].values() for value in level]
+    return Scored(scores, {"v_measure": items.values(drawn, metric="v_measure", unit="experiment")})
 
 
 def _bootstrapped(gold: Clustered, embeddings: Float32, settings: ClusteringSettings) -> Scores:

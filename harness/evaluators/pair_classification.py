@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.evaluators import metrics
+from harness.evaluators import items, metrics
 from harness.evaluators.sts import pair_scores
-from harness.types import Answers, PairClassificationSettings, Pairs, Scores, Texts
+from harness.evaluators.task_kind import Scored
+from harness.types import PairClassificationSettings, Pairs, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Float64
@@ -27,47 +28,45 @@ def texts(gold: Pairs, settings: PairClassificationSettings) -> dict[str, Texts]
     return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
 
 
-def score(
-    gold: Pairs,
-    embeddings: Mapping[str, Float32],
-    *,
-    settings: PairClassificationSettings,
-    similarity: Float32 | None = None,
-    answers: Answers | None = None,
-) -> Scores:
-    """Five metrics for each of five similarities, and the best of each.
+def score(gold: Pairs, given: Mapping[str, Float32], *, settings: PairClassificationSettings) -> Scored:
+    """Five metrics for each of five similarities, and the best of each; the items of average precision are the pairs.
 
     Args:
         gold: n pairs; gold is 1 for a match and 0 otherwise.
-        embeddings: `left` and `right`, each (n, dim) float32.
+        given: the vectors of `left` and `right`, each (n, dim) float32, and `similarity` (n,), the model's own of each
+            pair, without which the cosine stands in.
         settings: nothing.
-        similarity: (n,) the model's own similarity of each pair; the cosine when absent.
-        answers: filled with each kind of similarity, (n,) by its name.
     """
-    left, right = embeddings["left"], embeddings["right"]
+    left, right = given["left"], given["right"]
     pairs = pair_scores(left, right)
     families = {
-        "similarity": pairs.cosine if similarity is None else similarity,
+        "similarity": given.get("similarity", pairs.cosine),
         "cosine": pairs.cosine,
         "manhattan": -pairs.manhattan,
         "euclidean": -pairs.euclidean,
         "dot": np.vecdot(left, right),  # per row the very routine that np.dot calls
     }
-    if answers is not None:
-        answers |= families
     by_family = {name: _family(values, gold.gold) for name, values in families.items()}
-    scores = {f"{name}_{metric}": value for name, found in by_family.items() for metric, value in found.items()}
-    best = {f"max_{metric}": max(found[metric] for found in by_family.values()) for metric in by_family["cosine"]}
-    return {**scores, **best}
+    scores = {f"{name}_{metric}": value for name, of_family in by_family.items() for metric, value in of_family.items()}
+    best = {
+        f"max_{metric}": max(of_family[metric] for of_family in by_family.values()) for metric in by_family["cosine"]
+    }
+    return Scored(
+        {**scores, **best},
+        {
+            **{f"{name}_ap": items.matching({name: values}, gold.gold) for name, values in families.items()},
+            "max_ap": items.matching(families, gold.gold),
+        },
+    )
 
 
 def _family(values: Float32, gold: Float64) -> dict[str, float]:
     positive = gold == 1
-    found = metrics.best_f1(values, positive)
+    best = metrics.best_f1(values, positive)
     return {
         "accuracy": metrics.best_accuracy(values, positive),
-        "f1": found.f1,
-        "precision": found.precision,
-        "recall": found.recall,
+        "f1": best.f1,
+        "precision": best.precision,
+        "recall": best.recall,
         "ap": metrics.average_precision(values, positive),
     }

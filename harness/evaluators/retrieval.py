@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import DataError
-from harness.evaluators import metrics
-from harness.types import Answers, Hits, Ranked, RetrievalSettings, Scores, Texts
+from harness.evaluators import items, metrics
+from harness.evaluators.items import Items
+from harness.evaluators.task_kind import Scored
+from harness.types import Hits, Ranked, RetrievalSettings, Scores, Texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,14 +41,14 @@ def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
     }
 
 
-def score(gold: Ranked, hits: Hits, *, settings: RetrievalSettings, answers: Answers | None = None) -> Scores:
-    """Every metric at every k, as means over the queries.
+def score(gold: Ranked, given: Hits, *, settings: RetrievalSettings) -> Scored:
+    """Every metric at every k, as means over the queries, which are the items.
 
     Args:
         gold: queries, documents and judgments.
-        hits: best first, equal scores by document id descending; `max(settings.k_values)` deep, or all documents.
+        given: hits, best first, equal scores by document id descending; `max(settings.k_values)` deep, or all
+            documents.
         settings: cutoffs, and what to remove from the hits.
-        answers: filled with every metric at every k of each query, (n_queries,) by the metric's name.
 
     Raises:
         DataError: there are no queries.
@@ -56,20 +58,22 @@ def score(gold: Ranked, hits: Hits, *, settings: RetrievalSettings, answers: Ans
             "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
         )
     positions = _positions(gold)
-    hits = _reported(gold, hits, positions, settings)
+    hits = _reported(gold, given, positions, settings)
     by_query = metrics.ranking(*_judged(gold, hits, positions), settings.k_values)
     confidence = metrics.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
     scores: Scores = {}
+    of_metrics: dict[str, Items] = {}
     for column, k in enumerate(settings.k_values):
         at_k = {name: values[:, column] for name, values in by_query.items()}
-        if answers is not None:
-            answers |= {f"{name}_at_{k}": values for name, values in at_k.items()}
-        scores |= {f"{name}_at_{k}": _mean(values, rounded=name in ROUNDED) for name, values in at_k.items()}
+        for name, values in at_k.items():
+            metric = f"{name}_at_{k}"
+            scores[metric] = _mean(values, rounded=name in ROUNDED)
+            of_metrics[metric] = items.values(values, metric=metric, unit="query")
         for name in WITH_NAUC:
             for guess, trust in confidence._asdict().items():
                 scores[f"nauc_{name}_at_{k}_{guess}"] = metrics.nauc(trust, at_k[name])
     scores["accuracy"] = scores.get("recall_at_1")
-    return scores
+    return Scored(scores, of_metrics)
 
 
 def _positions(gold: Ranked) -> dict[str, int]:

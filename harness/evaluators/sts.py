@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.evaluators import metrics
-from harness.types import Answers, Pairs, Scores, STSSettings, Texts
+from harness.evaluators import items, metrics
+from harness.evaluators.items import Items
+from harness.evaluators.task_kind import Scored
+from harness.types import Pairs, Scores, STSSettings, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -34,39 +36,32 @@ def texts(gold: Pairs, settings: STSSettings) -> dict[str, Texts]:
     return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
 
 
-def score(
-    gold: Pairs,
-    embeddings: Mapping[str, Float32],
-    *,
-    settings: STSSettings,
-    similarity: Float32 | None = None,
-    answers: Answers | None = None,
-) -> Scores:
-    """Two correlations for each similarity: the model's own, and the four that reports quote.
+def score(gold: Pairs, given: Mapping[str, Float32], *, settings: STSSettings) -> Scored:
+    """Two correlations for each similarity: the model's own, and the four that reports quote. The items are the pairs.
 
     Args:
         gold: n pairs.
-        embeddings: `left` and `right`, each (n, dim) float32.
+        given: the vectors of `left` and `right`, each (n, dim) float32, and `similarity` (n,), the model's own of each
+            pair, without which the cosine stands in.
         settings: the range of the gold scores.
-        similarity: (n,) the model's own similarity of each pair; the cosine when absent.
-        answers: filled with each kind of similarity, (n,) by the prefix of its metrics (`cosine_`; empty for the own).
     """
-    pairs = pair_scores(embeddings["left"], embeddings["right"])
+    pairs = pair_scores(given["left"], given["right"])
     by_prefix = {
-        "": pairs.cosine if similarity is None else similarity,
+        "": given.get("similarity", pairs.cosine),
         "cosine_": pairs.cosine,
         "manhattan_": -pairs.manhattan,
         "euclidean_": -pairs.euclidean,
-        "dot_": np.vecdot(embeddings["left"], embeddings["right"]),
+        "dot_": np.vecdot(given["left"], given["right"]),
     }
-    if answers is not None:
-        answers |= by_prefix
     target = (gold.gold - settings.min_score) / (settings.max_score - settings.min_score)
     scores: Scores = {}
+    of_metrics: dict[str, Items] = {}
     for prefix, values in by_prefix.items():
         scores[f"{prefix}pearson"] = metrics.pearson(target, values)
         scores[f"{prefix}spearman"] = metrics.spearman(target, values)
-    return scores
+        of_metrics[f"{prefix}pearson"] = items.correlation(values, gold.gold, metric="pearson")
+        of_metrics[f"{prefix}spearman"] = items.correlation(values, gold.gold, metric="spearman")
+    return Scored(scores, of_metrics)
 
 
 def pair_scores(left: Float32, right: Float32) -> PairScores:

@@ -11,8 +11,9 @@ import numpy as np
 
 from harness import results
 from harness.errors import RecordError, UnknownName
+from harness.evaluators.items import Items, replicates
 from harness.leaderboard.board import Leaderboard, Row
-from harness.results.items import Items, get_items, replicates
+from harness.results.items import get_items
 from harness.stats import multiple, paired
 from harness.stats.bootstrap import Interval, hierarchical, interval
 from harness.types import Part, Record

@@ -15,10 +15,11 @@ import numpy as np
 
 from harness import results
 from harness.errors import RecordError
+from harness.evaluators.items import replicates
 from harness.files import environment
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.index_columns import NONE
-from harness.results.items import get_items, items_path, replicates
+from harness.results.items import get_items, items_path
 from harness.types import Part, Refused
 
 if TYPE_CHECKING:

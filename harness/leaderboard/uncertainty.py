@@ -1,7 +1,7 @@
 """Intervals, rank intervals and tie groups of a leaderboard.
 
 What is drawn anew are the tasks: the question is whether the ranking would hold on other tasks of the kind. Where our
-own records tell a task's items, these are drawn anew too (see `harness.results.items`), the same ones for all models.
+own records tell a task's items, these are drawn anew too (see `harness.evaluators.items`), the same for all models.
 """
 
 from __future__ import annotations

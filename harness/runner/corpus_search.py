@@ -6,17 +6,16 @@ What distinguishes retrieval from the other types: its corpus is never held as v
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import DataError
-from harness.runner.text_fields import NUMBERS, Counts, Fields, Unscored
+from harness.runner.text_fields import NUMBERS, Counts, Fields
 from harness.types import (
     PLAIN,
-    Answers,
     EncodeOptions,
     Encoder,
     Hits,
@@ -24,7 +23,6 @@ from harness.types import (
     Part,
     Ranked,
     RetrievalSettings,
-    Scores,
     Searcher,
     TaskSpec,
     Texts,
@@ -37,17 +35,21 @@ _CORPUS_BLOCK = 50_000
 """Documents encoded at once: as in mteb, so that quantized corpora get the same ranges."""
 
 
-def searched(fields: Fields, gold: Ranked) -> Callable[[Answers], Scores]:
-    """Encode the queries and stream the corpus through the search block by block; the hits are what is scored."""
+class Search(NamedTuple):
+    """The hits of a search, and what it took."""
+
+    hits: Hits
+    counts: Counts
+
+
+def search_corpus(fields: Fields, gold: Ranked) -> Hits:
+    """Encode the queries and stream the corpus through the search block by block."""
     texts = _texts(fields.task, gold)
     queries = fields.encode("queries", texts["queries"])
-    hits = _hits(fields, gold, queries, texts["documents"], first=0, end=len(gold.documents))
-    return _of_hits(fields.task, gold, hits)
+    return _hits(fields, gold, queries, texts["documents"], first=0, end=len(gold.documents))
 
 
-def ranked_by_model(
-    task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded
-) -> tuple[Callable[[Answers], Scores], Counts]:
+def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
     """A model that ranks by itself."""
     assert isinstance(task.settings, RetrievalSettings)
     assert isinstance(loaded.gold, Ranked)
@@ -56,7 +58,7 @@ def ranked_by_model(
     counts = Counts(
         texts=count, texts_encoded=count, texts_truncated=None, tokens=None, tokens_encoded=None, tokens_padded=None
     )
-    return _of_hits(task, loaded.gold, hits), counts
+    return Search(hits, counts)
 
 
 class ShardHits(NamedTuple):
@@ -95,7 +97,7 @@ def search_shard(
     return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
 
 
-def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
+def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Search:
     """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
 
     Raises:
@@ -114,11 +116,11 @@ def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) ->
     counts = Counts(batching=shards[0].counts.batching)
     for shard in shards:
         for row in range(len(gold.queries)):
-            found = search.positions(shard.hits, row)
-            top.fold(shard.hits.scores[row : row + 1, : len(found)], at=found + shard.start, first_query=row)
+            positions = search.positions(shard.hits, row)
+            top.fold(shard.hits.scores[row : row + 1, : len(positions)], at=positions + shard.start, first_query=row)
         counts.add(**{name: getattr(shard.counts, name) for name in NUMBERS})
         counts.prompts |= shard.counts.prompts
-    return Unscored(_of_hits(task, gold, top.hits()), counts, sum(shard.seconds for shard in shards))
+    return Search(top.hits(), counts)
 
 
 def _bound(n: int, number: int, of: int) -> int:
@@ -164,9 +166,3 @@ def _hits(fields: Fields, gold: Ranked, queries: Float32, documents: Texts, *, f
 def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
     place = {name: position for position, name in enumerate(gold.document_ids)}
     return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
-
-
-def _of_hits(task: TaskSpec, gold: Ranked, hits: Hits) -> Callable[[Answers], Scores]:
-    from harness.evaluators import EVALUATORS
-
-    return lambda answers: EVALUATORS["Retrieval"].score(gold, hits, settings=task.settings, answers=answers)

@@ -18,14 +18,13 @@ from typing import Any, Literal, NamedTuple
 from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, HarnessError
-from harness.runner import allocator, answered
-from harness.runner.corpus_search import ShardHits, put_together, search_shard
+from harness.runner import allocator
+from harness.runner.corpus_search import ShardHits, search_shard
 from harness.runner.events import Event, Failure, in_order
-from harness.runner.measurement import embed, scored
+from harness.runner.measurement import Unscored, embed, put_together, scored
 from harness.runner.plan import Environment, Filters, Job, chosen, plan, results_folder, transforms
 from harness.runner.recording import keep, record_of
 from harness.runner.stage_threads import Stage
-from harness.runner.text_fields import Unscored
 from harness.types import (
     EncodeOptions,
     Encoder,
@@ -310,10 +309,8 @@ def _score(
     measured = scored(unscored)
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = record_of(job, part, facts, data.loaded, measured)
-    own = answered.items_of(job.task, data.loaded.gold, measured)
-    return keep(
-        environment.results, record, model_meta=models.meta(job.model, facts), own={} if own is None else {part: own}
-    )
+    items = {} if measured.items is None else {part: measured.items}
+    return keep(environment.results, record, model_meta=models.meta(job.model, facts), own=items)
 
 
 def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:

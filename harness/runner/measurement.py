@@ -1,4 +1,4 @@
-"""One part measured: gold -> texts -> embeddings or hits -> scores, with counts and times.
+"""One part measured: gold -> texts -> vectors or hits -> scores and items, with counts and times.
 
 Encoding and scoring are two steps, so that the next part can be encoded while this one is scored.
 """
@@ -6,16 +6,17 @@ Encoding and scoring are two steps, so that the next part can be encoded while t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.runner import corpus_search
-from harness.runner.text_fields import Counts, Fields, Unscored
+from harness.runner.corpus_search import ShardHits
+from harness.runner.text_fields import Counts, Fields
 from harness.types import (
     PLAIN,
-    Answers,
     EncodeOptions,
     Encoder,
+    Gold,
     Loaded,
     Part,
     Ranked,
@@ -25,19 +26,38 @@ from harness.types import (
     VectorTransform,
 )
 
+if TYPE_CHECKING:
+    from harness.evaluators.items import Items
+
+
+class Unscored(NamedTuple):
+    """A part whose texts are encoded (or searched): `scored` does the rest, and needs no model.
+
+    Attributes:
+        given: what the scorer of the task's type takes; see `harness.evaluators`.
+        counts: what was encoded.
+        seconds: wall time so far.
+    """
+
+    task: TaskSpec
+    gold: Gold
+    given: Any
+    counts: Counts
+    seconds: float
+
 
 class Measured(NamedTuple):
     """Scores of a part and what it took.
 
     Attributes:
         scores: metric -> value.
-        answers: what the model answered to every item, as the task type's scorer names it.
+        items: those whose score is the main score; None where the main metric is not made of single items.
         counts: what was encoded.
         seconds: phase -> wall time.
     """
 
     scores: Scores
-    answers: Answers
+    items: Items | None
     counts: Counts
     seconds: dict[str, float]
 
@@ -74,44 +94,50 @@ def embed(
     """
     started = time.perf_counter()
     if isinstance(encoder, Searcher):
-        score, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
+        given, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
     else:
         fields = Fields(task, encoder, options or EncodeOptions(store="off"), transform)
-        score = (
-            corpus_search.searched(fields, loaded.gold)
-            if isinstance(loaded.gold, Ranked)
-            else _embedded(fields, loaded)
-        )
-        counts = fields.counts
-    return Unscored(score, counts, time.perf_counter() - started)
+        given, counts = _given(fields, loaded.gold), fields.counts
+    return Unscored(task, loaded.gold, given, counts, time.perf_counter() - started)
+
+
+def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
+    """The part whose corpus was searched in shards, exactly as if it had been searched whole.
+
+    Raises:
+        DataError: the shards are not those of this corpus.
+    """
+    hits, counts = corpus_search.joined(task, loaded, shards)
+    return Unscored(task, loaded.gold, hits, counts, sum(shard.seconds for shard in shards))
 
 
 def scored(unscored: Unscored) -> Measured:
-    """The scores of a part that is encoded.
+    """The scores and items of a part that is encoded.
 
     Raises:
         DataError: the data cannot be scored.
     """
-    started = time.perf_counter()
-    answers: Answers = {}
-    scores = unscored.score(answers)
-    return Measured(
-        scores, answers, unscored.counts, {"encode": unscored.seconds, "score": time.perf_counter() - started}
-    )
-
-
-def _embedded(fields: Fields, loaded: Loaded) -> Callable[[Answers], Scores]:
-    """Encode every field of the gold value; the arrays are what is scored."""
     from harness.evaluators import EVALUATORS
 
+    started = time.perf_counter()
+    task, gold, given, counts, encoding = unscored
+    scores, items = EVALUATORS[task.type].score(gold, given, settings=task.settings)
+    seconds = {"encode": encoding, "score": time.perf_counter() - started}
+    return Measured(scores, items.get(task.main_metric), counts, seconds)
+
+
+def _given(fields: Fields, gold: Gold) -> Any:
+    """What the scorer takes: vectors of every field of the gold, or the hits of a search."""
+    from harness.evaluators import EVALUATORS
+    from harness.evaluators.task_kind import Sides
+
     task, encoder = fields.task, fields.encoder
+    if isinstance(gold, Ranked):
+        return corpus_search.search_corpus(fields, gold)
     evaluator = EVALUATORS[task.type]
-    embeddings = {
-        name: fields.encode(name, texts) for name, texts in evaluator.texts(loaded.gold, task.settings).items()
-    }
-    own: dict[str, Any] = {}
+    vectors = {name: fields.encode(name, texts) for name, texts in evaluator.texts(gold, task.settings).items()}
     if evaluator.takes == "pairs":
-        own["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
-    elif evaluator.takes == "sides":
-        own["similarity"] = encoder.facts.similarity
-    return lambda answers: evaluator.score(loaded.gold, embeddings, settings=task.settings, answers=answers, **own)
+        return {**vectors, "similarity": encoder.similarity_pairwise(vectors["left"], vectors["right"])}
+    if evaluator.takes == "sides":
+        return Sides(vectors["left"], vectors["right"], encoder.facts.similarity)
+    return vectors

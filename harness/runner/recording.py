@@ -10,9 +10,9 @@ from typing import Any
 
 from harness import results
 from harness.errors import DataError
+from harness.evaluators.items import Items
 from harness.files import environment
 from harness.results import items
-from harness.results.items import Items
 from harness.results.schema import SCHEMA
 from harness.runner.measurement import Measured
 from harness.runner.plan import Job

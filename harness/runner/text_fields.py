@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from harness.encoding import transforms
 from harness.encoding.pipeline import known_sum
-from harness.types import Answers, Batching, EncodeOptions, Encoder, Scores, TaskSpec, Texts, VectorTransform
+from harness.types import Batching, EncodeOptions, Encoder, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -50,14 +49,6 @@ class Counts:
         """Add to the numbers so named; what is not known makes the sum unknown too."""
         for name, number in more.items():
             setattr(self, name, known_sum((getattr(self, name), number)))
-
-
-class Unscored(NamedTuple):
-    """A part whose texts are encoded (or searched): `score()` does the rest, and needs no model."""
-
-    score: Callable[[Answers], Scores]
-    counts: Counts
-    seconds: float
 
 
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:

@@ -60,7 +60,6 @@ from harness.types.models import (
     VectorTransform,
 )
 from harness.types.records import (
-    Answers,
     Record,
     Refused,
     Scores,
@@ -90,7 +89,6 @@ if TYPE_CHECKING:
 __all__ = [
     "PLAIN",
     "TASK_TYPES",
-    "Answers",
     "Batching",
     "BitextMiningSettings",
     "ClassificationSettings",

@@ -11,9 +11,6 @@ from harness.types.tasks import Part
 Scores: TypeAlias = dict[str, Any]
 """Metric -> float in mteb's names and scale (0-1); `None` where the metric does not apply; lists per experiment."""
 
-Answers: TypeAlias = dict[str, Any]
-"""What a model answered to every item of a part, as arrays by name; scorers fill it where they are given one."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:

@@ -65,7 +65,7 @@ def test_retrieval_metrics() -> None:
     found = {}
 
     def ours() -> None:
-        found["ours"] = EVALUATORS["Retrieval"].score(gold, hits, settings=settings)["ndcg_at_10"]
+        found["ours"] = EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores["ndcg_at_10"]
 
     def theirs() -> None:
         found["theirs"] = calculate_retrieval_scores(run, qrels, list(settings.k_values)).ndcg["NDCG@10"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.results.items import values
+from harness.evaluators.items import values
 from harness.runner.recording import keep
 from harness.types import Part, Record
 from tests import boards

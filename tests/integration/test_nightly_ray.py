@@ -216,7 +216,7 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
     parts = [
         corpus.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
     ]
-    unscored = corpus.put_together(task, loaded, parts)
+    unscored = measurement.put_together(task, loaded, parts)
     whole = measurement.embed(task, task.parts[0], encoder, loaded, options=options)
     return measurement.scored(unscored), measurement.scored(whole), parts
 
@@ -232,7 +232,9 @@ def test_shards_are_exact(home: Path, count: int) -> None:
     assert pieces.scores == whole.scores
     assert (pieces.counts.texts, pieces.counts.tokens) == (whole.counts.texts, whole.counts.tokens)
     assert pieces.counts.prompts == whole.counts.prompts
-    np.testing.assert_array_equal(pieces.answers["ndcg_at_10"], whole.answers["ndcg_at_10"])
+    assert pieces.items is not None
+    assert whole.items is not None
+    np.testing.assert_array_equal(pieces.items.columns["value"], whole.items.columns["value"])
 
 
 def test_shards_on_disk(home: Path) -> None:
@@ -256,7 +258,7 @@ def test_shards_on_disk(home: Path) -> None:
     assert corpus_shards.load(file, kept.shard) is None
     assert corpus_shards.path(home, cell, Shard(0, 2)) != file
     with pytest.raises(HarnessError, match="the shards end at"):
-        corpus.put_together(task, loaded, [found])
+        measurement.put_together(task, loaded, [found])
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from harness.evaluators import EVALUATORS
+from harness.evaluators.task_kind import Sides
 from harness.types import Ranked, Scores
 
 mteb = pytest.importorskip("mteb", reason="the oracle is mteb")
@@ -123,11 +124,12 @@ def harness_scores(
 ) -> dict[str, Any]:
     """What the harness's scorer makes of the gold, for every task type but retrieval."""
     evaluator = EVALUATORS[task_type]
-    embeddings = {field: encoder.rows(texts.items) for field, texts in evaluator.texts(gold, settings).items()}
-    extra = {}
+    given: Any = {field: encoder.rows(texts.items) for field, texts in evaluator.texts(gold, settings).items()}
     if own_similarity:
-        extra["similarity"] = encoder.similarity_pairwise(embeddings["left"], embeddings["right"])
-    return evaluator.score(gold, embeddings, settings=settings, **extra)
+        given["similarity"] = encoder.similarity_pairwise(given["left"], given["right"])
+    if evaluator.takes == "sides":
+        given = Sides(**given)
+    return evaluator.score(gold, given, settings=settings).scores
 
 
 # --- both ----------------------------------------------------------------------------------------------------------

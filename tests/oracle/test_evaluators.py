@@ -338,7 +338,8 @@ def search(gold: Ranked, encoder: LookUp, *, depth: int) -> Hits:
 def check_retrieval(gold: Ranked, encoder: LookUp, **attributes: Any) -> Scores:
     expected = mteb_scores("AbsTaskRetrieval", "Retrieval", search_data(gold), encoder, **attributes)
     settings = RetrievalSettings(**attributes)
-    found = EVALUATORS["Retrieval"].score(gold, search(gold, encoder, depth=max(settings.k_values)), settings=settings)
+    hits = search(gold, encoder, depth=max(settings.k_values))
+    found = EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores
     assert_same(found, expected)
     return found
 

@@ -261,7 +261,7 @@ def ours(problem: Problem, encoder: LookUp, *, task_type: str) -> dict[str, Any]
         k=max(settings.k_values),
         similarity="cosine",
     )
-    return EVALUATORS["Retrieval"].score(gold, hits, settings=settings)
+    return EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])

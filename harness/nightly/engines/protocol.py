@@ -15,7 +15,7 @@ from harness.nightly.schedule.night_cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
-    from harness.results.items import Items
+    from harness.evaluators.items import Items
     from harness.runner.corpus_search import ShardHits
 
 Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
@@ -65,7 +65,7 @@ class Delivered:
     """A record that was made out of reach of the results folder.
 
     Attributes:
-        items: of `harness.results.items`, by part; empty where the task has none.
+        items: see `harness.evaluators.items`, by part; empty where the task has none.
     """
 
     record: Record

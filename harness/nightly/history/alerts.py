@@ -22,8 +22,8 @@ from harness.nightly.schedule.schedule_file import AlertRules
 from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:
+    from harness.evaluators.items import Items
     from harness.leaderboard.comparison import Tested
-    from harness.results.items import Items
 
 ALPHA = 0.05
 

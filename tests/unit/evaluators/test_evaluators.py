@@ -70,7 +70,7 @@ def test_pairs_encode_both_sides(task_type: Any) -> None:
 
 def test_sts_by_hand() -> None:
     """Gold and cosine fall together; the Manhattan tie costs Spearman sqrt(3)/2; nearer means more similar."""
-    scores = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings())
+    scores = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
     assert scores["cosine_spearman"] == pytest.approx(1)
     assert scores["euclidean_spearman"] == pytest.approx(1)
     assert scores["manhattan_spearman"] == pytest.approx(3**0.5 / 2)
@@ -81,10 +81,9 @@ def test_sts_by_hand() -> None:
 
 def test_sts_takes_the_similarity_of_the_model() -> None:
     """`pearson` and `spearman` are of the given similarity, and the others do not change."""
-    plain = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings())
-    own = EVALUATORS["STS"].score(
-        PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings(), similarity=np.array([1.0, 2.0, 3.0])
-    )
+    plain = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
+    with_own = {"left": LEFT, "right": RIGHT, "similarity": np.array([1.0, 2.0, 3.0])}
+    own = EVALUATORS["STS"].score(PAIRS, with_own, settings=STSSettings()).scores
     assert own["spearman"] == pytest.approx(-1)
     assert own["pearson"] == pytest.approx(-(5 / 2) / (19 / 3) ** 0.5)
     assert own["cosine_pearson"] == plain["cosine_pearson"]
@@ -93,12 +92,8 @@ def test_sts_takes_the_similarity_of_the_model() -> None:
 def test_pair_classification_by_hand() -> None:
     """With pairs 1 and 2 matching, every similarity but Manhattan separates; its tie leaves one false match."""
     gold = Pairs(left=PAIRS.left, right=PAIRS.right, gold=np.array([1.0, 1.0, 0.0]))
-    scores = EVALUATORS["PairClassification"].score(
-        gold,
-        {"left": LEFT, "right": RIGHT},
-        settings=PairClassificationSettings(),
-        similarity=np.array([0.0, 1.0, 2.0], dtype=np.float32),
-    )
+    vectors = {"left": LEFT, "right": RIGHT, "similarity": np.array([0.0, 1.0, 2.0], dtype=np.float32)}
+    scores = EVALUATORS["PairClassification"].score(gold, vectors, settings=PairClassificationSettings()).scores
     assert scores["cosine_ap"] == scores["euclidean_f1"] == scores["dot_accuracy"] == 1
     assert scores["manhattan_ap"] == pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
     assert (scores["manhattan_f1"], scores["manhattan_precision"], scores["manhattan_recall"]) == (
@@ -160,7 +155,7 @@ def test_separable_labels_are_classified_perfectly() -> None:
     items = EVALUATORS["Classification"].texts(gold, settings)["train"].items
     train = rows(*([[-1.0, 0.0], [1.0, 0.0]][int(text.split()[1]) % 2] for text in items))
     test = rows([3, 0], [-3, 0], [3, 0])
-    scores = EVALUATORS["Classification"].score(gold, {"train": train, "test": test}, settings=settings)
+    scores = EVALUATORS["Classification"].score(gold, {"train": train, "test": test}, settings=settings).scores
     experiments = scores.pop("scores_per_experiment")
     assert set(scores.values()) == {1.0}
     assert len(scores) == 9
@@ -177,7 +172,7 @@ def test_average_precision_needs_two_labels(test: list[int], names: tuple[Any, .
     settings = ClassificationSettings(samples_per_label=2, n_experiments=2)
     count = len(EVALUATORS["Classification"].texts(gold, settings)["train"].items)
     embeddings = {"train": noise(count), "test": noise(len(test))}
-    scores = EVALUATORS["Classification"].score(gold, embeddings, settings=settings)
+    scores = EVALUATORS["Classification"].score(gold, embeddings, settings=settings).scores
     assert all((one["ap"] is not None) == defined for one in [scores, *scores["scores_per_experiment"]])
 
 
@@ -201,7 +196,7 @@ def test_separated_groups_are_found() -> None:
     """Vectors that stand in two heaps, one per label, give V-measure and mutual information 1 in every draw."""
     gold = clustered(["a", "b"] * 10)
     vectors = rows(*[[0, 0], [9, 9]] * 10)
-    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=ClusteringSettings(**SMALL))
+    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=ClusteringSettings(**SMALL)).scores
     assert scores == {
         "v_measure": 1.0,
         "v_measure_std": 0.0,
@@ -232,12 +227,12 @@ def test_clustering_keeps_no_state() -> None:
     """Neither an earlier score nor the global generators change a number."""
     gold, vectors = clustered([f"label {i % 3}" for i in range(30)]), noise(30)
     settings = ClusteringSettings(**SMALL)
-    first = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings)
+    first = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
     random.seed(7)
     np.random.seed(7)
-    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings) == first
+    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores == first
     other = ClusteringSettings(**SMALL, seed=1)
-    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=other) != first
+    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=other).scores != first
 
 
 def test_a_sample_too_small_to_cluster_is_refused() -> None:
@@ -259,7 +254,7 @@ def test_legacy_sets_with_one_label_are_not_encoded() -> None:
     settings = ClusteringSettings(method="legacy")
     assert EVALUATORS["Clustering"].texts(gold, settings)["texts"].items == [f"text {i}" for i in range(4)]
     vectors = rows([0, 0], [0, 0], [9, 9], [9, 9])  # tells nothing about the labels
-    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings)
+    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
     assert scores["v_measures"] == pytest.approx([1, 0, 1])
     assert scores["v_measure"] == pytest.approx(2 / 3)
     assert scores["v_measure_std"] == pytest.approx(2**0.5 / 3)
@@ -288,7 +283,7 @@ FOUND = Hits(
 
 
 def retrieval_scores(**settings: Any) -> dict[str, Any]:
-    return EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(1, 3), **settings))
+    return EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(1, 3), **settings)).scores
 
 
 def test_retrieval_encodes_by_role() -> None:
@@ -344,7 +339,7 @@ def test_hits_are_left_as_they_were() -> None:
 
 def test_accuracy_needs_a_cutoff_of_one() -> None:
     """Without k = 1 there is no recall at 1 to report as accuracy."""
-    scores = EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(3,)))
+    scores = EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(3,))).scores
     assert scores["accuracy"] is None
 
 
@@ -352,7 +347,7 @@ def test_undefined_nauc_is_none() -> None:
     """One query gives nothing to abstain from."""
     gold = Ranked(query_ids=["q"], queries=["q"], document_ids=["d"], documents=["d"], qrels={"q": {"d": 1}})
     hits = Hits(indices=np.array([[-1]]), scores=rows([0]))
-    scores = EVALUATORS["Retrieval"].score(gold, hits, settings=RetrievalSettings(k_values=(1,)))
+    scores = EVALUATORS["Retrieval"].score(gold, hits, settings=RetrievalSettings(k_values=(1,))).scores
     assert {value for key, value in scores.items() if key.startswith("nauc")} == {None}
 
 
@@ -374,13 +369,13 @@ def test_scores_are_strict_json() -> None:
     settings = ClassificationSettings(n_experiments=2)
     sets = ClusteredSets(sets=[clustered(["a", "b"])])
     everything = [
-        EVALUATORS["STS"].score(PAIRS, pairs, settings=STSSettings()),
-        EVALUATORS["PairClassification"].score(PAIRS, pairs, settings=PairClassificationSettings()),
-        EVALUATORS["Classification"].score(gold, {"train": noise(8), "test": noise(3)}, settings=settings),
-        EVALUATORS["Clustering"].score(
-            clustered(["a", "b"] * 5), {"texts": noise(10)}, settings=ClusteringSettings(**SMALL)
-        ),
-        EVALUATORS["Clustering"].score(sets, {"texts": noise(2)}, settings=ClusteringSettings(method="legacy")),
+        EVALUATORS["STS"].score(PAIRS, pairs, settings=STSSettings()).scores,
+        EVALUATORS["PairClassification"].score(PAIRS, pairs, settings=PairClassificationSettings()).scores,
+        EVALUATORS["Classification"].score(gold, {"train": noise(8), "test": noise(3)}, settings=settings).scores,
+        EVALUATORS["Clustering"]
+        .score(clustered(["a", "b"] * 5), {"texts": noise(10)}, settings=ClusteringSettings(**SMALL))
+        .scores,
+        EVALUATORS["Clustering"].score(sets, {"texts": noise(2)}, settings=ClusteringSettings(method="legacy")).scores,
         retrieval_scores(),
     ]
     assert json.loads(json.dumps(everything, allow_nan=False)) == everything

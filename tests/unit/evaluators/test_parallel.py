@@ -98,13 +98,13 @@ def classified() -> Any:
     )
     kind = ClassificationSettings()
     drawn = np.unique(np.concatenate(classification.draws(gold, kind)))
-    return classification.score(gold, {"train": ROWS[:120][drawn], "test": ROWS[120:]}, settings=kind)
+    return classification.score(gold, {"train": ROWS[:120][drawn], "test": ROWS[120:]}, settings=kind).scores
 
 
 def clustered() -> Any:
     gold = Clustered(texts=["x"] * 240, labels=[(int(label),) for label in LABELS])
     kind = ClusteringSettings(max_fraction_of_documents_to_embed=None, max_documents_per_cluster=200)
-    return clustering.score(gold, {"texts": ROWS}, settings=kind)
+    return clustering.score(gold, {"texts": ROWS}, settings=kind).scores
 
 
 def clustered_in_sets() -> Any:
@@ -112,7 +112,8 @@ def clustered_in_sets() -> Any:
         Clustered(texts=["x"] * 80, labels=[(int(label),) for label in LABELS[start : start + 80]])
         for start in (0, 80, 160)
     ]
-    return clustering.score(ClusteredSets(sets=sets), {"texts": ROWS}, settings=ClusteringSettings(method="legacy"))
+    kind = ClusteringSettings(method="legacy")
+    return clustering.score(ClusteredSets(sets=sets), {"texts": ROWS}, settings=kind).scores
 
 
 def searched() -> Any:

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from harness.errors import UnknownName
+from harness.evaluators import items as items_module
+from harness.evaluators.items import Items, values
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.comparison import compare
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
-from harness.results import items as items_module
-from harness.results.items import Items, values
 from harness.runner import recording
 from harness.types import Part, Record
 from tests import boards

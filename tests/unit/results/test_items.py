@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +15,8 @@ from hypothesis import strategies as st
 from harness import results
 from harness.errors import RecordError
 from harness.evaluators import metrics, resampling
-from harness.results.items import (
-    FORMAT,
-    Items,
-    correlation,
-    get_items,
-    interval,
-    items_path,
-    labels,
-    matching,
-    mined,
-    replicates,
-    values,
-    write,
-)
+from harness.evaluators.items import Items, correlation, interval, labels, matching, mined, replicates, values
+from harness.results.items import FORMAT, get_items, items_path, write
 from harness.stats import bootstrap
 from harness.types import Part, Record
 
@@ -179,7 +168,7 @@ EVERY_KIND = {
     Part("test", "pairs"): matching({"cosine": [0.1, 0.9, 0.5], "dot": [3, 2, 1]}, [0, 1, 1]),
     Part("test", "labels"): labels([0, 1, 1], [[0, 1, 0], [1, 1, 1]], metric="f1"),
     Part("dev", "mined"): mined([0, 1, 2], [0, 2, 2], metric="f1"),
-    Part("dev", "queries"): values([0.5, 0.25], metric="ndcg_at_10", unit="query", position=[3, 7]),
+    Part("dev", "queries"): replace(values([0.5, 0.25], metric="ndcg_at_10", unit="query"), position=np.array([3, 7])),
 }
 
 
