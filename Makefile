@@ -2,19 +2,40 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OLDEST := .venv-oldest
+OLDEST_STAMP := $(OLDEST)/.installed
 
-.PHONY: install demo test test-slow bench lint clean
+NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+TOO_OLD = embedding-harness needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1); run: make PYTHON=python3.12
+# The dependencies in pyproject.toml, each at its lower bound.
+LOWER_BOUNDS = import tomllib; \
+	bounds = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
+	print(*(bound.split(",")[0].replace(">=", "==") for bound in bounds), sep="\n")
+
+.PHONY: install demo test test-oldest test-slow bench lint clean
 
 install: $(STAMP)
 
-# torch comes first and alone, from the constraints: a plain `torch` brings gigabytes of CUDA packages.
+# torch comes first and alone, from the constraints: a plain `torch` brings gigabytes of CUDA packages. Where pip finds
+# CUDA builds only, set PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
 # To measure on an NVIDIA GPU, install the torch build of your CUDA version into .venv afterwards.
 $(STAMP): pyproject.toml constraints.txt
+	@$(NEW_ENOUGH) || { echo "$(TOO_OLD)"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,dev]'
 	touch $(STAMP)
+
+$(OLDEST_STAMP): pyproject.toml
+	@$(NEW_ENOUGH) || { echo "$(TOO_OLD)"; exit 1; }
+	$(PYTHON) -m venv --clear $(OLDEST)
+	$(OLDEST)/bin/python -c '$(LOWER_BOUNDS)' > $(OLDEST)/lower-bounds.txt
+	$(OLDEST)/bin/python -m pip install --quiet --upgrade pip
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/lower-bounds.txt torch
+	$(OLDEST)/bin/python -m pip install --quiet --constraint $(OLDEST)/lower-bounds.txt --editable '.[demo]' \
+		pytest pytest-xdist hypothesis
+	touch $(OLDEST_STAMP)
 
 demo: $(STAMP)
 	$(BIN)/harness run bundled/all-MiniLM-L6-v2 baseline/hashing baseline/bm25 --suite mini --offline --overwrite --results demo-results
@@ -22,6 +43,10 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The tests that need neither a hub nor mteb beside them, with the oldest versions that pyproject.toml allows.
+test-oldest: $(OLDEST_STAMP)
+	$(OLDEST)/bin/python -m pytest tests/unit tests/properties tests/specs
 
 # All published scores that the data beside the checkout allows, and whole tasks against mteb: half an hour on two cores.
 test-slow: $(STAMP)
@@ -36,4 +61,4 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) demo-results
+	rm -rf $(VENV) $(OLDEST) demo-results

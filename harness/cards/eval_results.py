@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +137,7 @@ def _value(score: float, digits: int | None) -> float:
 
 
 def _date(seconds: float) -> str | None:
-    return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat() if math.isfinite(seconds) else None
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat() if math.isfinite(seconds) else None
 
 
 def _text(entries: Sequence[Any], old: bytes | None, path: str) -> str:

@@ -15,7 +15,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from enum import Enum
 from numbers import Integral, Real
 from typing import Any
@@ -284,4 +284,4 @@ def _timestamp(value: Any, where: str) -> float | None:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError as err:
         raise RecordError(f"{where} is {_brief(value)}, expected seconds since 1970 or an ISO date") from err
-    return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -6,7 +6,7 @@ A script and not JSON, because a page that was opened from disk may not fetch fi
 from __future__ import annotations
 
 import json
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from harness.leaderboard.board import Leaderboard, Row
@@ -47,7 +47,7 @@ def date_of(board: Leaderboard, row: Row) -> str | None:
 def day(seconds: float) -> str | None:
     """Seconds since 1970 as an ISO date (UTC); None for what no calendar has."""
     try:
-        return datetime.fromtimestamp(seconds, timezone.utc).date().isoformat()
+        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -55,7 +55,7 @@ def day(seconds: float) -> str | None:
 def is_date(text: str) -> bool:
     """Whether it is an ISO date."""
     try:
-        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=timezone.utc)
+        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         return False
     return True
