@@ -42,7 +42,7 @@ from harness.types import Record, TaskSpec
 
 if TYPE_CHECKING:
     from harness.results import scan
-    from harness.runner.execution import run
+    from harness.runner.api import run
     from harness.tasks.registry import get_task, get_tasks
 
 __version__ = "0.1.0"
@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 _LAZY = {
-    "run": "harness.runner.execution",
+    "run": "harness.runner.api",
     "get_task": "harness.tasks.registry",
     "get_tasks": "harness.tasks.registry",
     "scan": "harness.results",

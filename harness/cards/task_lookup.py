@@ -27,11 +27,11 @@ class Specs:
 
     def find(self, task: str) -> TaskSpec | str:
         """The task's spec, here or from the installed mteb, or why there is none. May import mteb."""
-        from harness.runner import plan
+        from harness.runner import selection
 
         if task not in self._found:
             try:
-                self._found[task] = plan.find(self.known, task)
+                self._found[task] = selection.find(self.known, task)
             except HarnessError as err:
                 self._found[task] = str(err)
         return self._found[task]

@@ -41,9 +41,9 @@ def do(args: argparse.Namespace) -> int:
     from harness import models, results
     from harness.errors import HarnessError
     from harness.files import environment
+    from harness.files.environment import results_folder
     from harness.hub import repositories
     from harness.hub.offline import go_offline
-    from harness.runner.plan import results_folder
     from harness.tasks import registry
 
     if args.offline:

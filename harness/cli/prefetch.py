@@ -27,15 +27,17 @@ def do(args: argparse.Namespace) -> int:
     from harness import data, models
     from harness.errors import HarnessError
     from harness.hub.downloads import download_model
+    from harness.runner.selection import chosen
 
     specs = [models.resolve(name, allow_pickle=True) for name in args.models]
-    selection = shared_options.chosen(args) if args.tasks or args.suite or not args.models else []
+    wanted = args.tasks or args.suite or not args.models
+    tasks = chosen(shared_options.selection(args)) if wanted else []
     failures = 0
     for spec in specs:
         if spec.origin == "hub":
             download_model(spec.name, spec.revision)
         print(f"model {spec.name} at {spec.revision}", flush=True)
-    for task, parts in selection:
+    for task, parts in tasks:
         for part in parts:
             try:
                 loaded = data.load(task, part)
@@ -45,5 +47,5 @@ def do(args: argparse.Namespace) -> int:
                 continue
             rows = ", ".join(f"{count} {name}" for name, count in loaded.rows.items())
             print(f"data  {task.name} {part}: {rows}", flush=True)
-    print(f"\n{len(specs)} models, {sum(len(parts) for _, parts in selection)} parts, {failures} failed")
+    print(f"\n{len(specs)} models, {sum(len(parts) for _, parts in tasks)} parts, {failures} failed")
     return 1 if failures else 0

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.cli import report_text, shared_options
 from harness.cli.progress import show
+
+if TYPE_CHECKING:
+    from harness.runner.request import Request
 
 
 def add(commands: Any) -> None:
@@ -89,16 +92,46 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Run, or only plan."""
-    from harness import models
-    from harness.runner.plan import Environment, plan, results_folder, transforms
-    from harness.types import EncodeOptions
+    from harness.runner.plan import plan
 
-    if args.offline:
+    request = _request(args)
+    if request.offline:
         from harness.hub.offline import go_offline
 
         go_offline()
-    environment = Environment(
-        results=results_folder(args.results),
+    jobs = plan(request)
+    if args.plan:
+        from harness.cli.plan_text import show_plan
+
+        return show_plan(jobs, request.results, as_json=args.json)
+    from harness.runner.events import in_order, kept
+
+    started = time.monotonic()
+    if any(job.todo for job in jobs):
+        from harness.runner.execution import execute
+
+        events = in_order(show(execute(jobs, request), jobs, quiet=args.json), jobs)
+    else:
+        events = show(kept(jobs), jobs, quiet=args.json)
+    report_text.tell(
+        events,
+        request.results,
+        seconds=time.monotonic() - started,
+        as_json=args.json,
+        similarity=args.report == "similarity",
+    )
+    return 1 if any(event.kind == "failed" for event in events) else 0
+
+
+def _request(args: argparse.Namespace) -> Request:
+    from harness import models
+    from harness.files.environment import results_folder
+    from harness.runner.request import Request, transforms
+    from harness.types import EncodeOptions
+
+    return Request(
+        models=tuple(args.models) or (models.BUNDLED,),
+        selection=shared_options.selection(args),
         options=EncodeOptions(
             device=args.device,
             precision=args.precision,
@@ -107,36 +140,11 @@ def do(args: argparse.Namespace) -> int:
             max_length=args.max_length,
             store=args.store,
         ),
-        overwrite=args.overwrite,
-        max_texts=args.max_texts,
         transforms=transforms(args.dims, args.quantize),
-    )
-    selection = shared_options.chosen(args)
-    jobs = plan(
-        args.models or [models.BUNDLED],
-        selection,
-        environment,
+        max_texts=args.max_texts,
+        results=results_folder(args.results),
+        overwrite=args.overwrite,
         trust_remote_code=args.trust_remote_code,
         allow_pickle=args.allow_pickle,
+        offline=args.offline,
     )
-    if args.plan:
-        from harness.cli.plan_text import show_plan
-
-        return show_plan(jobs, environment.results, as_json=args.json)
-    from harness.runner.events import in_order, kept
-
-    started = time.monotonic()
-    if any(job.todo for job in jobs):
-        from harness.runner.execution import execute
-
-        events = in_order(show(execute(jobs, environment), jobs, quiet=args.json), jobs)
-    else:
-        events = show(kept(jobs), jobs, quiet=args.json)
-    report_text.tell(
-        events,
-        environment.results,
-        seconds=time.monotonic() - started,
-        as_json=args.json,
-        similarity=args.report == "similarity",
-    )
-    return 1 if any(event.kind == "failed" for event in events) else 0

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from harness.types import Part, TaskSpec
+    from harness.runner.selection import Selection
 
 
 def names(value: str) -> list[str]:
@@ -76,12 +77,23 @@ def add_filters(command: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen(args: argparse.Namespace) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
+def selection(args: argparse.Namespace) -> Selection:
     """The tasks and parts that the shared options name."""
-    from harness.runner import plan
+    from harness.runner.selection import Selection
 
-    filters = plan.Filters(splits=args.splits, languages=args.languages, types=args.types, domains=args.domains)
-    return plan.chosen(args.tasks, suite=args.suite, filters=filters, tasks_dirs=args.tasks_dir, mirror=args.mirror)
+    def given(values: list[str] | None) -> tuple[str, ...] | None:
+        return None if values is None else tuple(values)
+
+    return Selection(
+        tasks=given(args.tasks),
+        suites=() if args.suite is None else (args.suite,),
+        task_folders=tuple(Path(folder) for folder in args.tasks_dir),
+        splits=given(args.splits),
+        languages=given(args.languages),
+        types=given(args.types),
+        domains=given(args.domains),
+        mirror=args.mirror,
+    )
 
 
 def add_tasks_dir(command: argparse.ArgumentParser) -> None:

@@ -134,10 +134,10 @@ def _print_columns(rows: list[list[str]]) -> None:
 
 
 def _show(args: argparse.Namespace) -> int:
-    from harness.runner import plan
+    from harness.runner import selection
     from harness.tasks import registry
 
-    print(registry.render(plan.find(registry.get_tasks(args.tasks_dir), args.name)), end="")
+    print(registry.render(selection.find(registry.get_tasks(args.tasks_dir), args.name)), end="")
     return 0
 
 

@@ -20,7 +20,7 @@ from harness.nightly.schedule import schedule_models
 from harness.nightly.schedule.cell_order import ordered
 from harness.nightly.schedule.night_cells import Agenda, agenda, selection
 from harness.nightly.schedule.schedule_file import Plan
-from harness.types import Part, TaskSpec
+from harness.runner.selection import ChosenTask
 
 _GRACE = 5.0
 """Seconds by which a clock may be behind the last night before that is worth a word."""
@@ -29,7 +29,7 @@ _GRACE = 5.0
 class Planned(NamedTuple):
     """A night before it begins."""
 
-    tasks: list[tuple[TaskSpec, tuple[Part, ...]]]
+    tasks: list[ChosenTask]
     agenda: Agenda
     before: snapshot_files.Night | None
 

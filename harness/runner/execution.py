@@ -7,13 +7,12 @@ touching the others.
 
 from __future__ import annotations
 
-import os
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
-from typing import Any, Literal, NamedTuple
+from typing import NamedTuple
 
 from harness import models, results
 from harness.encoding import cache_upkeep
@@ -22,11 +21,11 @@ from harness.runner import allocator
 from harness.runner.corpus_search import ShardHits, search_shard
 from harness.runner.events import Event, Failure, in_order
 from harness.runner.measurement import Unscored, embed, put_together, scored
-from harness.runner.plan import Environment, Filters, Job, chosen, plan, results_folder, transforms
+from harness.runner.plan import Job, plan
 from harness.runner.recording import keep, record_of
+from harness.runner.request import Request
 from harness.runner.stage_threads import Stage
 from harness.types import (
-    EncodeOptions,
     Encoder,
     EncoderFacts,
     Loaded,
@@ -34,64 +33,11 @@ from harness.types import (
     Part,
     Record,
     Searcher,
-    TaskSpec,
 )
 
 
-def run(
-    models: str | Callable[[list[str]], Any] | Sequence[str | Callable[[list[str]], Any]] = models.BUNDLED,
-    tasks: str | Sequence[str | TaskSpec] | None = None,
-    *,
-    suite: str | None = None,
-    splits: Sequence[str] | None = None,
-    languages: Sequence[str] | None = None,
-    types: Sequence[str] | None = None,
-    domains: Sequence[str] | None = None,
-    max_texts: int | None = None,
-    mirror: bool = False,
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
-    device: str = "auto",
-    batching: Literal["auto", "mteb"] = "auto",
-    batch_tokens: int | None = None,
-    max_length: int | None = None,
-    dims: Sequence[int] = (),
-    quantize: Sequence[Literal["int8", "binary"]] = (),
-    store: Literal["float32", "float16", "off"] = "float32",
-    results: str | os.PathLike[str] | None = None,
-    overwrite: bool = False,
-    tasks_dirs: Sequence[str | os.PathLike[str]] = (),
-    offline: bool = False,
-    trust_remote_code: bool = False,
-    allow_pickle: bool = False,
-    on_event: Callable[[Event], None] = lambda event: None,
-) -> list[Record]:
-    """Benchmark models on tasks; one record per model and task, computed or found.
-
-    Args:
-        models: names (see `harness.models`) or callables `list[str] -> (n, dim) array`.
-        tasks: task names or specs; the suite `mini` when neither `tasks` nor `suite` is given.
-        suite: name of a suite.
-        splits: only these splits.
-        languages: only these languages (`de`, `deu`, `deu-Latn`) or subsets.
-        types: only tasks of these types.
-        domains: only tasks of one of these domains.
-        max_texts: quick mode: a sample of this many texts; records are variants, never the plain ones.
-        mirror: take data from a task's mirror where it names one.
-        precision: of the forward pass; `auto` is fp32 on a CPU and half precision on a GPU.
-        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
-        batching: `mteb` makes mteb's batches for every task, not only where a score hangs on the last bits.
-        batch_tokens: tokens a batch, for every task; default: what suits the device.
-        max_length: cut texts at this many tokens instead of the model's own limit.
-        dims: score the first so many dimensions of the same vectors too; records are variants.
-        quantize: score the same vectors as `int8` or `binary` too, in all dimensions and in each of `dims`.
-        store: how vectors are kept on disk for the next run; float16 is a variant, for it changes numbers.
-        results: folder for the records; `$HARNESS_RESULTS`, else `results`.
-        overwrite: compute again what is recorded.
-        tasks_dirs: folders with more specs.
-        offline: use only what is cached.
-        trust_remote_code: let models run code from their repository.
-        allow_pickle: load weights that are not safetensors.
-        on_event: called on every step.
+def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda event: None) -> list[Record]:
+    """Do what is asked; one record per model and task, computed or kept.
 
     Returns:
         Records in the order of models, then tasks.
@@ -99,39 +45,13 @@ def run(
     Raises:
         HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
     """
-    if offline:
+    if request.offline:
         from harness.hub.offline import go_offline
 
         go_offline()
-    environment = Environment(
-        results=results_folder(results),
-        options=EncodeOptions(
-            device=device,
-            precision=precision,
-            batching=batching,
-            batch_tokens=batch_tokens,
-            max_length=max_length,
-            store=store,
-        ),
-        overwrite=overwrite,
-        max_texts=max_texts,
-        transforms=transforms(dims, quantize),
-    )
-    jobs = plan(
-        [models] if isinstance(models, str) or callable(models) else models,
-        chosen(
-            tasks,
-            suite=suite,
-            filters=Filters(splits=splits, languages=languages, types=types, domains=domains),
-            tasks_dirs=tasks_dirs,
-            mirror=mirror,
-        ),
-        environment,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
-    )
+    jobs = plan(request)
     events = []
-    for event in execute(jobs, environment):
+    for event in execute(jobs, request):
         on_event(event)
         events.append(event)
     events = in_order(events, jobs)
@@ -143,7 +63,7 @@ def run(
     return list(last.values())
 
 
-def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
+def execute(jobs: Sequence[Job], request: Request) -> Iterator[Event]:
     """Do the jobs in order, one model at a time, and tell what happens.
 
     Three stages overlap: while a part is encoded, the next one is loaded and the last one is scored and recorded. No
@@ -153,7 +73,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
         RecordError: the results folder cannot be written, found out before anything is computed.
     """
     if any(job.todo for job in jobs):
-        results.check_writable(environment.results)
+        results.check_writable(request.results)
         allocator.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
         ahead: Future[_Loaded] | None = None
@@ -166,7 +86,7 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                 yield Event("inapplicable", job, message="BM25 ranks documents; it has no vectors")
             for part in job.todo if job.applies else ():
                 yield Event("load", job, part)
-                mine = ahead or loading.submit(_load, job, part, environment)
+                mine = ahead or loading.submit(_load, job, part, request)
                 ahead = None
                 if not opened.holds(job.model):
                     # Not side by side: `datasets` trips over a `transformers` that is just being imported. And what is
@@ -174,49 +94,45 @@ def execute(jobs: Sequence[Job], environment: Environment) -> Iterator[Event]:
                     wait([mine])
                     yield from _recorded(recording, waiting=0)
                     yield Event("open", job)
-                    opened.open(job.model, environment)
+                    opened.open(job.model, request)
                 if (then := next(following, None)) is not None:
-                    ahead = loading.submit(_load, *then, environment)
+                    ahead = loading.submit(_load, *then, request)
                 yield Event("encode", job, part)
-                recording.append(_encode(job, part, opened, mine, environment, scoring))
+                recording.append(_encode(job, part, opened, mine, request, scoring))
                 yield from _recorded(recording, waiting=1)
         yield from _recorded(recording, waiting=0)
     cache_upkeep.evict()
 
 
-def compute(job: Job, part: Part, encoder: Encoder | Searcher, environment: Environment) -> Record:
+def compute(job: Job, part: Part, encoder: Encoder | Searcher, request: Request) -> Record:
     """One cell from its data to its record on disk, with a model that is open already.
 
     Raises:
         HarnessError: it cannot be computed or recorded.
     """
-    data = _load(job, part, environment)
-    unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, transform=job.transform)
-    return _score(job, part, encoder.facts, data, unscored, environment)
+    data = _load(job, part, request)
+    unscored = embed(job.task, part, encoder, data.loaded, options=request.options, transform=job.transform)
+    return _score(job, part, encoder.facts, data, unscored, request)
 
 
-def compute_shard(
-    job: Job, part: Part, encoder: Encoder, environment: Environment, *, number: int, of: int
-) -> ShardHits:
+def compute_shard(job: Job, part: Part, encoder: Encoder, request: Request, *, number: int, of: int) -> ShardHits:
     """The search of one shard of a retrieval cell's corpus; see `corpus.search_shard`.
 
     Raises:
         HarnessError: it cannot be computed.
     """
-    data = _load(job, part, environment)
-    return search_shard(job.task, encoder, data.loaded, number=number, of=of, options=environment.options)
+    data = _load(job, part, request)
+    return search_shard(job.task, encoder, data.loaded, number=number, of=of, options=request.options)
 
 
-def record_shards(
-    job: Job, part: Part, facts: EncoderFacts, shards: Sequence[ShardHits], environment: Environment
-) -> Record:
+def record_shards(job: Job, part: Part, facts: EncoderFacts, shards: Sequence[ShardHits], request: Request) -> Record:
     """The record of a retrieval cell whose shards have all been searched. Needs no model.
 
     Raises:
         HarnessError: it cannot be scored or recorded.
     """
-    data = _load(job, part, environment)
-    return _score(job, part, facts, data, put_together(job.task, data.loaded, shards), environment)
+    data = _load(job, part, request)
+    return _score(job, part, facts, data, put_together(job.task, data.loaded, shards), request)
 
 
 class _Loaded(NamedTuple):
@@ -251,11 +167,11 @@ class _Opened:
     def holds(self, spec: ModelSpec) -> bool:
         return self._spec == spec
 
-    def open(self, spec: ModelSpec, environment: Environment) -> None:
+    def open(self, spec: ModelSpec, request: Request) -> None:
         self._close()
         self._spec, self._broken = spec, None
         try:
-            self._encoder = models.open_model(spec, environment.options)
+            self._encoder = models.open_model(spec, request.options)
         except Exception as err:  # of this model only; the next one may open
             self._broken = err
 
@@ -271,14 +187,14 @@ class _Opened:
             self._encoder = None
 
 
-def _load(job: Job, part: Part, environment: Environment) -> _Loaded:
+def _load(job: Job, part: Part, request: Request) -> _Loaded:
     """Stage one: the part's data."""
     from harness import data
 
     started = time.perf_counter()
     loaded = data.load(job.task, part)
-    if environment.max_texts is not None:
-        loaded = data.limited(job.task, loaded, environment.max_texts)
+    if request.max_texts is not None:
+        loaded = data.limited(job.task, loaded, request.max_texts)
     return _Loaded(loaded, time.perf_counter() - started)
 
 
@@ -287,30 +203,28 @@ def _encode(
     part: Part,
     opened: _Opened,
     ahead: Future[_Loaded],
-    environment: Environment,
+    request: Request,
     scoring: Stage,
 ) -> _Recording:
     """Stage two: the part's embeddings or hits; what follows goes to the scoring thread. Errors are the cell's."""
     try:
         encoder = opened.encoder()
         data = ahead.result()
-        unscored = embed(job.task, part, encoder, data.loaded, options=environment.options, transform=job.transform)
+        unscored = embed(job.task, part, encoder, data.loaded, options=request.options, transform=job.transform)
     except Exception as err:  # the boundary: a cell's error is the cell's
         broken: Future[Record] = Future()
         broken.set_exception(err)
         return _Recording(job, part, broken)
-    return _Recording(job, part, scoring.submit(_score, job, part, encoder.facts, data, unscored, environment))
+    return _Recording(job, part, scoring.submit(_score, job, part, encoder.facts, data, unscored, request))
 
 
-def _score(
-    job: Job, part: Part, facts: EncoderFacts, data: _Loaded, unscored: Unscored, environment: Environment
-) -> Record:
+def _score(job: Job, part: Part, facts: EncoderFacts, data: _Loaded, unscored: Unscored, request: Request) -> Record:
     """Stage three: scores, on disk."""
     measured = scored(unscored)
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
     record = record_of(job, part, facts, data.loaded, measured)
     items = {} if measured.items is None else {part: measured.items}
-    return keep(environment.results, record, model_meta=models.meta(job.model, facts), own=items)
+    return keep(request.results, record, model_meta=models.meta(job.model, facts), own=items)
 
 
 def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:

@@ -10,9 +10,11 @@ from pathlib import Path
 from types import ModuleType
 
 from harness import models, results
-from harness.runner import plan
+from harness.runner.plan import plan
+from harness.runner.request import Request
+from harness.runner.selection import Selection
 from harness.tasks import registry
-from harness.types import EncodeOptions, Record
+from harness.types import Record
 from tests.conftest import ROOT
 
 SEARCH = """
@@ -69,8 +71,8 @@ def test_nothing_to_do(tmp_path: Path) -> None:
         if cells < 500 and len(known.get(name).parts) <= 12:
             names.append(name)
             cells += 2 * len(known.get(name).parts)
-    environment = plan.Environment(results=tmp_path, options=EncodeOptions())
-    for job in plan.plan(["baseline/hashing", models.BUNDLED], plan.chosen(names), environment):
+    selection = Selection(tasks=tuple(names))
+    for job in plan(Request(models=("baseline/hashing", models.BUNDLED), selection=selection, results=tmp_path)):
         scores: dict[str, list[dict[str, object]]] = {}
         for part in job.todo:
             scores.setdefault(part.split, []).append({"main_score": 0.5, "hf_subset": part.subset, "languages": []})

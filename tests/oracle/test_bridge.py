@@ -14,7 +14,7 @@ from harness import data
 from harness.data import mteb_bridge
 from harness.errors import DataError, UnknownName
 from harness.models.baselines import Hashing
-from harness.runner import plan
+from harness.runner import selection
 from harness.runner.measurement import measure
 from harness.tasks import registry
 from harness.types import Part, TaskSpec
@@ -127,4 +127,4 @@ def test_names_are_known_without_importing_mteb() -> None:
     assert len(listed) > 1000
     assert "SciFact" in listed
     with pytest.raises(UnknownName, match="SICK-R"):
-        plan.find(registry.get_tasks(), "SICKR")
+        selection.find(registry.get_tasks(), "SICKR")

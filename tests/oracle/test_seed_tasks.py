@@ -203,7 +203,7 @@ CODE = """
 import json, sys, traceback
 from dataclasses import replace
 from harness import data
-from harness.runner import plan
+from harness.runner import selection
 from harness.tasks import registry
 from harness.runner.measurement import measure
 from harness.models.baselines import Hashing
@@ -219,7 +219,7 @@ for name, theirs, part in json.loads(sys.argv[1]):
     task, part, row = known.get(name), Part(*part), {}
     sides = {"source": (ours, task), "mteb": (expected, replace(task, name=theirs))}
     if task.mirror:
-        sides["mirror"] = (ours, plan.mirrored(task))
+        sides["mirror"] = (ours, selection.mirrored(task))
     for side, (scores, spec) in sides.items():
         try:
             row[side] = scores(spec, part)

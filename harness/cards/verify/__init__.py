@@ -13,7 +13,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
@@ -21,7 +21,10 @@ from harness.cards.task_lookup import Specs
 from harness.cards.verify.equal_run_interval import Interval, Intervals, of_record
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
-from harness.types import Part, Record, Source, TaskSpec
+from harness.types import EncodeOptions, Part, Record, Source, TaskSpec
+
+if TYPE_CHECKING:
+    from harness.runner.request import Request
 
 Verdict = Literal["reproduced", "in interval", "within 0.1", "not reproduced", "cannot run"]
 VERDICTS: tuple[Verdict, ...] = ("reproduced", "in interval", "within 0.1", "not reproduced", "cannot run")
@@ -188,6 +191,7 @@ def _run(
 ) -> None:
     from harness.runner import execution
 
+    request = _request(model, [_narrowed(targets) for _, targets in wanted], run, folder=folder)
     places = {place.task: place for place, _ in wanted}
 
     def take(event: Any) -> None:
@@ -199,21 +203,26 @@ def _run(
         run.on_event(event)
 
     try:
-        records = execution.run(
-            model,
-            [_narrowed(targets) for _, targets in wanted],
-            results=folder,
-            tasks_dirs=run.tasks_dirs,
-            device=run.device,
-            precision=run.precision,
-            offline=run.offline,
-            trust_remote_code=run.trust_remote_code,
-            allow_pickle=run.allow_pickle,
-            on_event=take,
-        )
+        records = execution.carry_out(request, on_event=take)
     except CellsFailed as err:
         records = err.records
     done.records.update({places[record.task]: record for record in records})
+
+
+def _request(model: str, tasks: Sequence[TaskSpec], run: Run, *, folder: str | os.PathLike[str] | None) -> Request:
+    from harness.files.environment import results_folder
+    from harness.runner.request import Request
+    from harness.runner.selection import Selection
+
+    return Request(
+        models=(model,),
+        selection=Selection(tasks=tuple(tasks)),
+        options=EncodeOptions(device=run.device, precision=run.precision),
+        results=results_folder(folder),
+        trust_remote_code=run.trust_remote_code,
+        allow_pickle=run.allow_pickle,
+        offline=run.offline,
+    )
 
 
 def _place(target: Target) -> _Place:

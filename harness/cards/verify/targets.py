@@ -42,7 +42,7 @@ def target_of(claim: Claim, specs: Specs, *, pinned_data: bool = False, mirror: 
         pinned_data: run on the data that the spec pins, whatever the claim names.
         mirror: run on the mirror of the spec's data, where it has one.
     """
-    from harness.runner import plan
+    from harness.runner import selection
 
     if not claim.key.task:
         return "it names no task (`dataset.name`)"
@@ -63,7 +63,7 @@ def target_of(claim: Claim, specs: Specs, *, pinned_data: bool = False, mirror: 
     spec, note = placed
     if mirror and spec.source == task.source and spec.mirror is not None:
         note = f"run on the mirror {spec.mirror.path} of {spec.source.path}"
-        spec = plan.mirrored(spec)
+        spec = selection.mirrored(spec)
     extra = part.split not in task.splits
     if extra:
         note = "; ".join([*([note] if note else []), f"{task.name} is not usually scored on the split {part.split!r}"])
@@ -94,7 +94,7 @@ def _part(claim: Claim, task: TaskSpec) -> Part | str:
 
 def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[TaskSpec, str] | str:
     """The task on the data that the claim names, and a note where that is not plain."""
-    from harness.runner import plan
+    from harness.runner import selection
 
     path, revision = claim.key.dataset, claim.key.revision
     own = task.source
@@ -104,7 +104,7 @@ def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[Tas
     if named == (own.path, own.revision):
         return task, "" if revision else "the card names no revision of the data"
     if task.mirror is not None and named == (task.mirror.path, task.mirror.revision):
-        return plan.mirrored(task), ""
+        return selection.mirrored(task), ""
     shown = f"{named[0]} at {str(named[1])[:12]}"
     if pinned_data:
         return task, f"run on {own.path} at {str(own.revision)[:12]}; the card names {shown}"

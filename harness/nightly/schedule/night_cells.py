@@ -20,6 +20,7 @@ from harness.nightly.history.recorded_cells import File, Known, recorded_in
 from harness.nightly.schedule.schedule_file import Plan
 from harness.nightly.schedule.schedule_models import Entry
 from harness.runner import plan as planning
+from harness.runner.selection import ChosenTask, Selection, chosen
 from harness.types import EncodeOptions, ModelSpec, Part, Precision, TaskSpec, model_label
 
 RECHECK_AFTER = 12 * 3600.0
@@ -100,26 +101,16 @@ class Agenda(NamedTuple):
     pace: Mapping[str, float]
 
 
-def selection(plan: Plan) -> list[tuple[TaskSpec, tuple[Part, ...]]]:
-    """The tasks of the plan, those of suites first, each with the parts that count.
+def selection(plan: Plan) -> list[ChosenTask]:
+    """The tasks of the plan, each with the parts that count.
 
     Raises:
         HarnessError: a suite or task that does not exist, or whose file is broken.
     """
-    found: dict[str, tuple[TaskSpec, tuple[Part, ...]]] = {}
-    requests: list[tuple[list[str] | None, str | None]] = [(None, suite) for suite in plan.suites]
-    requests += [(list(plan.tasks), None)] if plan.tasks else []
-    for tasks, suite in requests:
-        for task, parts in planning.chosen(tasks, suite=suite, tasks_dirs=plan.tasks_dirs):
-            known = found.get(task.name)
-            wanted = parts if known is None else (*known[1], *(part for part in parts if part not in known[1]))
-            found[task.name] = (task, wanted)
-    return list(found.values())
+    return chosen(Selection(tasks=plan.tasks, suites=plan.suites, task_folders=plan.tasks_dirs))
 
 
-def agenda(
-    plan: Plan, entries: Sequence[Entry], tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]], *, now: float
-) -> Agenda:
+def agenda(plan: Plan, entries: Sequence[Entry], tasks: Sequence[ChosenTask], *, now: float) -> Agenda:
     """Every cell of the plan, to do or recorded.
 
     Args:

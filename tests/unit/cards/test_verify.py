@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from harness.cards.verify import Run, verify
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, UnknownName
 from harness.runner import execution
+from harness.runner.request import Request
 from harness.tasks import registry
 from harness.types import Record, TaskSpec
 
@@ -83,16 +83,18 @@ def test_another_split() -> None:
 
 @pytest.fixture
 def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str | None, list[TaskSpec]]]:
-    """The calls of `execution.run`: folder and specs. Every part of revision `f...` scores 0.25, any other 0.5."""
+    """The calls of `carry_out`: folder and specs. Every part of revision `f...` scores 0.25, any other 0.5."""
     calls: list[tuple[str | None, list[TaskSpec]]] = []
 
-    def run(model: str, specs: Sequence[TaskSpec], *, results: Any, **options: Any) -> list[Record]:
-        assert len({spec.name for spec in specs}) == len(specs)
-        calls.append((None if results is None else str(results), list(specs)))
+    def carry_out(request: Request, *, on_event: Any) -> list[Record]:
+        [model] = request.models
+        specs = [spec for spec in request.selection.tasks or () if isinstance(spec, TaskSpec)]
+        assert len({spec.name for spec in specs}) == len(request.selection.tasks or ()) == len(specs)
+        calls.append((str(request.results), specs))
         return [
             Record(
                 task=spec.name,
-                model=model,
+                model=str(model),
                 revision="1",
                 dataset_revision=str(spec.source.revision),
                 scores={
@@ -111,7 +113,7 @@ def ran(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str | Non
             for spec in specs
         ]
 
-    monkeypatch.setattr(execution, "run", run)
+    monkeypatch.setattr(execution, "carry_out", carry_out)
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
     return calls
 

@@ -10,10 +10,13 @@ import pytest
 
 from harness import models, results
 from harness.errors import DataError, RecordError, UnknownName
+from harness.files.environment import results_folder
 from harness.runner import execution
-from harness.runner.plan import Environment, Filters, Job, chosen, fingerprint, plan, results_folder
+from harness.runner.plan import Job, fingerprint, plan
+from harness.runner.request import Request
+from harness.runner.selection import ChosenTask, Selection, chosen
 from harness.tasks import registry
-from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec
+from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec, VectorTransform
 
 HASHING = models.resolve("baseline/hashing")
 
@@ -46,7 +49,7 @@ def parts(text: str) -> list[Part]:
 
 def test_the_default_is_the_suite_mini() -> None:
     """Neither tasks nor a suite means `mini`, whole, in its order."""
-    found = chosen(None)
+    found = chosen(Selection())
     assert [spec.name for spec, _ in found] == list(registry.get_tasks().suite("mini").tasks)
     assert all(wanted == spec.parts for spec, wanted in found)
 
@@ -54,14 +57,16 @@ def test_the_default_is_the_suite_mini() -> None:
 def test_names_and_specs_mix() -> None:
     """A task is a name or a spec, one or several; one given twice counts once."""
     spec = registry.get_tasks().get("MiniSTSGerman")
-    assert [name for name, _ in ((found.name, None) for found, _ in chosen("SciFact"))] == ["SciFact"]
-    found = chosen([spec, "SciFact", "MiniSTSGerman"])
+    assert [name for name, _ in ((found.name, None) for found, _ in chosen(Selection(tasks=("SciFact",))))] == [
+        "SciFact"
+    ]
+    found = chosen(Selection(tasks=(spec, "SciFact", "MiniSTSGerman")))
     assert [found_spec.name for found_spec, _ in found] == ["MiniSTSGerman", "SciFact"]
 
 
 def test_tasks_and_a_suite_add_up() -> None:
     """Tasks come first, then the suite's that are not there yet."""
-    found = [spec.name for spec, _ in chosen(["SciFact", "MiniSTSGerman"], suite="mini")]
+    found = [spec.name for spec, _ in chosen(Selection(tasks=("SciFact", "MiniSTSGerman"), suites=("mini",)))]
     assert found[:2] == ["SciFact", "MiniSTSGerman"]
     assert len(found) == 16
 
@@ -70,45 +75,48 @@ def test_tasks_and_a_suite_add_up() -> None:
     ("splits", "languages", "expected"),
     [
         (None, None, "dev/de dev/en test/de test/en"),
-        (["test"], None, "test/de test/en"),
-        (None, ["de"], "dev/de test/de"),
-        (["dev"], ["eng-Latn"], "dev/en"),
-        (None, ["en", "deu"], "dev/de dev/en test/de test/en"),
+        (("test",), None, "test/de test/en"),
+        (None, ("de",), "dev/de test/de"),
+        (("dev",), ("eng-Latn",), "dev/en"),
+        (None, ("en", "deu"), "dev/de dev/en test/de test/en"),
     ],
 )
-def test_filters(tmp_path: Path, splits: list[str] | None, languages: list[str] | None, expected: str) -> None:
+def test_filters(
+    tmp_path: Path, splits: tuple[str, ...] | None, languages: tuple[str, ...] | None, expected: str
+) -> None:
     """Splits and languages narrow the parts, which stay in the task's order."""
-    [(_, wanted)] = chosen([task(tmp_path)], filters=Filters(splits=splits, languages=languages))
+    [(_, wanted)] = chosen(Selection(tasks=(task(tmp_path),), splits=splits, languages=languages))
     assert list(wanted) == parts(expected)
 
 
 def test_a_filter_need_not_fit_every_task(tmp_path: Path) -> None:
     """A task that lacks the split or the language is left out, as long as another has it."""
     other = task(tmp_path, name="Other", splits=("test",), subsets={"default": ("fra-Latn",)})
-    assert [spec.name for spec, _ in chosen([task(tmp_path), other], filters=Filters(languages=["fr"]))] == ["Other"]
-    assert [spec.name for spec, _ in chosen([task(tmp_path), other], filters=Filters(splits=["dev"]))] == ["Mine"]
+    both = (task(tmp_path), other)
+    assert [spec.name for spec, _ in chosen(Selection(tasks=both, languages=("fr",)))] == ["Other"]
+    assert [spec.name for spec, _ in chosen(Selection(tasks=both, splits=("dev",)))] == ["Mine"]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"splits": ["tset"]}, r"no split named 'tset'; did you mean test\?"),
-        ({"languages": ["xx"]}, "Mine|language"),
-        ({"languages": ["fra"]}, r"Mine has no part in fra; its languages: deu-Latn, eng-Latn"),
-        ({"splits": ["dev", "train"]}, "no split named 'train'"),
+        ({"splits": ("tset",)}, r"no split named 'tset'; did you mean test\?"),
+        ({"languages": ("xx",)}, "Mine|language"),
+        ({"languages": ("fra",)}, r"Mine has no part in fra; its languages: deu-Latn, eng-Latn"),
+        ({"splits": ("dev", "train")}, "no split named 'train'"),
     ],
 )
 def test_filters_that_mean_nothing(tmp_path: Path, options: dict[str, Any], message: str) -> None:
     """Every name of a filter must mean something to some task."""
     with pytest.raises(UnknownName, match=message):
-        chosen([task(tmp_path)], filters=Filters(**options))
+        chosen(Selection(tasks=(task(tmp_path),), **options))
 
 
 def test_filters_that_exclude_each_other(tmp_path: Path) -> None:
     """Both exist, never together: said so."""
     other = task(tmp_path, name="Other", splits=("train",), subsets={"default": ("fra-Latn",)})
     with pytest.raises(UnknownName, match="no part of the tasks fits all the filters together"):
-        chosen([task(tmp_path), other], filters=Filters(splits=["train"], languages=["de"]))
+        chosen(Selection(tasks=(task(tmp_path), other), splits=("train",), languages=("de",)))
 
 
 # --- fingerprint -----------------------------------------------------------------------------------------------------
@@ -171,18 +179,21 @@ def test_the_fingerprint_is_pinned() -> None:
         settings=RetrievalSettings(),
     )
     assert own(spec) == "62ecfa13e444539a4e44d76bb5a8aae7"
+    assert own(spec, transform=VectorTransform(64, "int8")) == "83df9a154bb341321a7688c8c700d16c"
 
 
 # --- plan ------------------------------------------------------------------------------------------------------------
 
 
 def planned(folder: Path, spec: TaskSpec, text: str = "test/de test/en", **options: Any) -> Job:
-    environment = Environment(
+    request = Request(
+        models=(options.pop("model", "baseline/hashing"),),
+        selection=Selection(tasks=(ChosenTask(spec, tuple(parts(text))),)),
         results=folder / "results",
         options=EncodeOptions(**options.pop("encode", {})),
         overwrite=options.pop("overwrite", False),
     )
-    [job] = plan([options.pop("model", "baseline/hashing")], [(spec, tuple(parts(text)))], environment)
+    [job] = plan(request)
     return job
 
 
@@ -277,9 +288,9 @@ def test_a_callable_is_always_to_be_done(tmp_path: Path) -> None:
 
 def test_jobs_are_models_by_tasks(tmp_path: Path) -> None:
     """Every task for the first model, then for the second; a model named twice counts once."""
-    both = [(task(tmp_path, name=name), tuple(parts("test/de"))) for name in ("A", "B")]
-    environment = Environment(results=tmp_path / "results", options=EncodeOptions())
-    jobs = plan(["baseline/hashing", "baseline/bm25", "baseline/hashing"], both, environment)
+    both = tuple(task(tmp_path, name=name) for name in ("A", "B"))
+    names = ("baseline/hashing", "baseline/bm25", "baseline/hashing")
+    jobs = plan(Request(models=names, selection=Selection(tasks=both), results=tmp_path / "results"))
     assert [(job.model.name, job.task.name) for job in jobs] == [
         (model, name) for model in ("baseline/hashing", "baseline/bm25") for name in ("A", "B")
     ]
@@ -301,7 +312,7 @@ def test_a_results_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: py
     (tmp_path / "results").write_text("")
     monkeypatch.setattr(execution.models, "open_model", lambda *given: pytest.fail("a model was opened"))
     with pytest.raises(RecordError, match="cannot be written"):
-        next(execution.execute([job], Environment(results=tmp_path / "results", options=EncodeOptions())))
+        next(execution.execute([job], Request(results=tmp_path / "results")))
 
 
 def test_the_results_folder(monkeypatch: pytest.MonkeyPatch) -> None:

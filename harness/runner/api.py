@@ -1,0 +1,114 @@
+"""The Python API of a run: `harness.run`, whose keywords become a `Request`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from harness import models
+from harness.files.environment import results_folder
+from harness.runner.events import Event
+from harness.runner.execution import carry_out
+from harness.runner.request import Request, transforms
+from harness.runner.selection import Selection
+from harness.types import EncodeOptions, Record, TaskSpec
+
+_Value = TypeVar("_Value")
+
+
+def run(
+    models: str | Callable[[list[str]], Any] | Sequence[str | Callable[[list[str]], Any]] = models.BUNDLED,
+    tasks: str | Sequence[str | TaskSpec] | None = None,
+    *,
+    suite: str | None = None,
+    splits: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    types: Sequence[str] | None = None,
+    domains: Sequence[str] | None = None,
+    max_texts: int | None = None,
+    mirror: bool = False,
+    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
+    device: str = "auto",
+    batching: Literal["auto", "mteb"] = "auto",
+    batch_tokens: int | None = None,
+    max_length: int | None = None,
+    dims: Sequence[int] = (),
+    quantize: Sequence[Literal["int8", "binary"]] = (),
+    store: Literal["float32", "float16", "off"] = "float32",
+    results: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    tasks_dirs: Sequence[str | os.PathLike[str]] = (),
+    offline: bool = False,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
+    on_event: Callable[[Event], None] = lambda event: None,
+) -> list[Record]:
+    """Benchmark models on tasks; one record per model and task, computed or found.
+
+    Args:
+        models: names (see `harness.models`) or callables `list[str] -> (n, dim) array`.
+        tasks: task names or specs; the suite `mini` when neither `tasks` nor `suite` is given.
+        suite: name of a suite.
+        splits: only these splits.
+        languages: only these languages (`de`, `deu`, `deu-Latn`) or subsets.
+        types: only tasks of these types.
+        domains: only tasks of one of these domains.
+        max_texts: quick mode: a sample of this many texts; records are variants, never the plain ones.
+        mirror: take data from a task's mirror where it names one.
+        precision: of the forward pass; `auto` is fp32 on a CPU and half precision on a GPU.
+        device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
+        batching: `mteb` makes mteb's batches for every task, not only where a score hangs on the last bits.
+        batch_tokens: tokens a batch, for every task; default: what suits the device.
+        max_length: cut texts at this many tokens instead of the model's own limit.
+        dims: score the first so many dimensions of the same vectors too; records are variants.
+        quantize: score the same vectors as `int8` or `binary` too, in all dimensions and in each of `dims`.
+        store: how vectors are kept on disk for the next run; float16 is a variant, for it changes numbers.
+        results: folder for the records; `$HARNESS_RESULTS`, else `results`.
+        overwrite: compute again what is recorded.
+        tasks_dirs: folders with more specs.
+        offline: use only what is cached.
+        trust_remote_code: let models run code from their repository.
+        allow_pickle: load weights that are not safetensors.
+        on_event: called on every step.
+
+    Returns:
+        Records in the order of models, then tasks.
+
+    Raises:
+        HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
+    """
+    request = Request(
+        models=(models,) if isinstance(models, str) or callable(models) else tuple(models),
+        selection=Selection(
+            tasks=(tasks,) if isinstance(tasks, str) else _tuple(tasks),
+            suites=() if suite is None else (suite,),
+            task_folders=tuple(Path(folder) for folder in tasks_dirs),
+            splits=_tuple(splits),
+            languages=_tuple(languages),
+            types=_tuple(types),
+            domains=_tuple(domains),
+            mirror=mirror,
+        ),
+        options=EncodeOptions(
+            device=device,
+            precision=precision,
+            batching=batching,
+            batch_tokens=batch_tokens,
+            max_length=max_length,
+            store=store,
+        ),
+        transforms=transforms(dims, quantize),
+        max_texts=max_texts,
+        results=results_folder(results),
+        overwrite=overwrite,
+        trust_remote_code=trust_remote_code,
+        allow_pickle=allow_pickle,
+        offline=offline,
+    )
+    return carry_out(request, on_event=on_event)
+
+
+def _tuple(values: Sequence[_Value] | None) -> tuple[_Value, ...] | None:
+    return None if values is None else tuple(values)

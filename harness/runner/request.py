@@ -1,0 +1,66 @@
+"""Everything that a caller asks of a run, as one value: the Python API, the commands and the night each build one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from harness import models
+from harness.runner.selection import Selection
+from harness.types import PLAIN, EncodeOptions, ModelSpec, VectorTransform
+
+ModelName: TypeAlias = str | Callable[[list[str]], Any] | ModelSpec
+"""A name (see `harness.models`), a callable `list[str] -> (n, dim) array`, or a model that is resolved already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """Everything that a caller asks of a run.
+
+    Attributes:
+        models: each is measured on every task; one that is named twice counts once.
+        selection: the tasks and parts.
+        options: how models are opened and asked to encode.
+        transforms: what is made of the vectors; each transform but the plain one is a variant with records of its own.
+        max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
+        results: folder of the records.
+        overwrite: compute again what is recorded.
+        trust_remote_code: let models run code from their repository.
+        allow_pickle: load weights that are not safetensors.
+        offline: use only what is cached or bundled.
+    """
+
+    results: Path
+    models: tuple[ModelName, ...] = (models.BUNDLED,)
+    selection: Selection = field(default_factory=Selection)
+    options: EncodeOptions = field(default_factory=EncodeOptions)
+    transforms: tuple[VectorTransform, ...] = (PLAIN,)
+    max_texts: int | None = None
+    overwrite: bool = False
+    trust_remote_code: bool = False
+    allow_pickle: bool = False
+    offline: bool = False
+
+    def resolved(self) -> list[ModelSpec]:
+        """The models, each looked up once; no weights are loaded.
+
+        Raises:
+            HarnessError: a model does not exist, or its weights are not trusted.
+        """
+        return [
+            model
+            if isinstance(model, ModelSpec)
+            else models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle)
+            for model in dict.fromkeys(self.models)
+        ]
+
+
+def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:
+    """Every pair of a `dims` (or all dimensions) and a `quantize` (or floats); the first leaves vectors as they are."""
+    return tuple(
+        VectorTransform(dimensions, number_format)
+        for dimensions in (None, *dict.fromkeys(dims))
+        for number_format in (None, *dict.fromkeys(quantize))
+    )

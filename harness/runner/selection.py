@@ -1,0 +1,142 @@
+"""Which tasks and parts a request is about: names, suites and filters -> specs. Loads no data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from harness.errors import UnknownName
+from harness.tasks import registry
+from harness.types import TASK_TYPES, Part, Source, TaskSpec
+
+
+class ChosenTask(NamedTuple):
+    """A task and the parts of it that count."""
+
+    task: TaskSpec
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The tasks that a request names, and filters that narrow them; a filter that is None keeps everything.
+
+    Attributes:
+        tasks: names, specs, or specs with some of their parts; the suite `mini` where neither tasks nor suites stand.
+        suites: names of suites, whose tasks are added.
+        task_folders: folders with more task and suite files.
+        languages: `de`, `deu`, `deu-Latn`, or names of subsets.
+        mirror: take data from a task's mirror where it names one.
+    """
+
+    tasks: tuple[str | TaskSpec | ChosenTask, ...] | None = None
+    suites: tuple[str, ...] = ()
+    task_folders: tuple[Path, ...] = ()
+    splits: tuple[str, ...] | None = None
+    languages: tuple[str, ...] | None = None
+    types: tuple[str, ...] | None = None
+    domains: tuple[str, ...] | None = None
+    mirror: bool = False
+
+
+def chosen(selection: Selection) -> list[ChosenTask]:
+    """The tasks that a request names, each with its parts after filtering; a task that is named twice counts once.
+
+    A task without a spec of ours is looked up in the installed mteb.
+
+    Raises:
+        UnknownName: a task, suite or filter that does not exist, or filters that leave nothing.
+        SpecError: one of the tasks' files is broken.
+        DataError: mteb's task of that name is not one that can be scored here.
+    """
+    known_tasks = registry.get_tasks(selection.task_folders)
+    named: list[tuple[TaskSpec, tuple[Part, ...] | None]] = []
+    for task in selection.tasks or ():
+        if isinstance(task, ChosenTask):
+            named.append(task)
+        else:
+            named.append((find(known_tasks, task) if isinstance(task, str) else task, None))
+    suites = ("mini",) if selection.tasks is None and not selection.suites else selection.suites
+    for suite in map(known_tasks.suite, suites):
+        named += [(known_tasks.get(member), suite.parts.get(member)) for member in suite.tasks]
+    if selection.mirror:
+        named = [(mirrored(task), parts) for task, parts in named]
+    _check_filters([task for task, _ in named], selection)
+    tasks: dict[str, ChosenTask] = {}
+    for task, parts in named:
+        wanted = [part for part in _fitting(task, selection) if parts is None or part in parts]
+        if wanted:
+            before = tasks[task.name].parts if task.name in tasks else ()
+            tasks[task.name] = ChosenTask(task, tuple(dict.fromkeys((*before, *wanted))))
+    if not tasks:
+        raise UnknownName("no part of the tasks fits all the filters together; see `harness tasks show NAME`")
+    return list(tasks.values())
+
+
+def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
+    """The task `name`: a spec of ours, else mteb's task.
+
+    Raises:
+        UnknownName: neither has it.
+    """
+    if name in known_tasks.names():
+        return known_tasks.get(name)
+    from harness.data import mteb_bridge
+
+    theirs = mteb_bridge.listed()
+    if name in theirs:
+        return mteb_bridge.spec(name)
+    raise UnknownName.of("task", name, [*known_tasks.names(), *theirs])
+
+
+def mirrored(task: TaskSpec) -> TaskSpec:
+    """The task with its mirror as the source; unchanged where there is none."""
+    if task.mirror is None:
+        return task
+    return replace(
+        task,
+        source=Source(kind="hub", path=task.mirror.path, revision=task.mirror.revision),
+        columns={**task.columns, **task.mirror.columns},
+        configs={**task.configs, **task.mirror.subsets},
+        mirror=None,
+    )
+
+
+def _check_filters(tasks: Sequence[TaskSpec], selection: Selection) -> None:
+    """Every name in a filter must mean something to at least one of the tasks."""
+    for kind in selection.types or ():
+        if kind not in TASK_TYPES:
+            raise UnknownName.of("task type", kind, TASK_TYPES)
+    for domain in selection.domains or ():
+        if not any(domain in task.domains for task in tasks):
+            raise UnknownName.of("domain", domain, dict.fromkeys(name for task in tasks for name in task.domains))
+    for split in selection.splits or ():
+        if not any(split in task.splits for task in tasks):
+            raise UnknownName.of("split", split, dict.fromkeys(name for task in tasks for name in task.splits))
+    for language in selection.languages or ():
+        if not any(_speaks(task, language) for task in tasks):
+            if len(tasks) == 1:
+                registry.select_parts(tasks[0], languages=[language])
+            names = dict.fromkeys(name for task in tasks for name in (*task.languages, *task.subsets))
+            raise UnknownName.of("language or subset", language, names)
+
+
+def _fitting(task: TaskSpec, selection: Selection) -> tuple[Part, ...]:
+    if selection.types is not None and task.type not in selection.types:
+        return ()
+    if selection.domains is not None and not set(selection.domains) & set(task.domains):
+        return ()
+    splits = None if selection.splits is None else [split for split in selection.splits if split in task.splits]
+    languages = None if selection.languages is None else [name for name in selection.languages if _speaks(task, name)]
+    if splits == [] or languages == []:
+        return ()
+    return registry.select_parts(task, splits=splits, languages=languages)
+
+
+def _speaks(task: TaskSpec, language: str) -> bool:
+    try:
+        return bool(registry.select_parts(task, languages=[language]))
+    except UnknownName:
+        return False
