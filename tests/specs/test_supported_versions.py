@@ -64,7 +64,6 @@ def test_make_refuses_an_old_python(tmp_path: Path) -> None:
         text=True,
     )
     assert tried.returncode != 0
-    assert tried.stdout == (
-        f"embedding-harness needs Python {OLDEST} or newer, but {python} is Python 3.10.12; run: make PYTHON=python3.12\n"
-    )
+    needed, advice = f"embedding-harness needs Python {OLDEST} or newer", "run: make PYTHON=python3.12"
+    assert tried.stdout == f"{needed}, but {python} is Python 3.10.12; {advice}\n"
     assert not (tmp_path / "venv").exists()
