@@ -124,7 +124,7 @@ class Sleeper:
         time.sleep(float(seconds))
         if end == "crash":
             os.kill(os.getpid(), 9)
-        return Answer(reason=f"{os.getpid()}")
+        return Answer()
 
 
 def night(number: int, scores: Mapping[tuple[str, str], float], *, world: World | None = None, **changes: Any) -> Night:

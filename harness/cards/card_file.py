@@ -18,7 +18,7 @@ from typing import Any
 
 from harness.cards.edit import yaml_nodes
 from harness.cards.edit.yaml_nodes import Node, Tree
-from harness.errors import CardError
+from harness.errors import CardError, kind_of
 
 MAX_BYTES = 8 * 2**20
 """The hub's git refuses files of more than 10 MiB (mteb issue 1368); a card of 8 is not one that anybody reads."""
@@ -254,4 +254,7 @@ def _on_disk(path: Path, done: str) -> Iterator[None]:
     try:
         yield
     except OSError as err:
-        raise CardError(f"{path}: cannot be {done}: {err.strerror or err}; check the path and its permissions") from err
+        raise CardError(
+            f"{path}: cannot be {done}: {err.strerror or err}; check the path and its permissions",
+            kind=kind_of(err, otherwise="request"),
+        ) from err

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import harness
 from harness.cli import cache, card, compare, doctor, history, leaderboard, nightly, prefetch, run, table, tasks
-from harness.errors import HarnessError
+from harness.errors import HANDLING, HarnessError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except HarnessError as err:
         print(f"harness: {err}", file=sys.stderr)
-        return 2
+        return HANDLING[err.kind].exit_status
     except KeyboardInterrupt:
         print("harness: interrupted; finished records are kept", file=sys.stderr)
         return 130

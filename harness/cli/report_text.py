@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import shared_options
 
 if TYPE_CHECKING:
-    from harness.runner.events import Event, Failure
+    from harness.errors import Failure
+    from harness.runner.events import Event
 
 
 def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.cli import shared_options
-from harness.errors import DataError, SpecError, UnknownName
+from harness.errors import DataError, SpecError, UnknownName, kind_of
 
 if TYPE_CHECKING:
     from harness.data.spec_proposal import Proposal, Wanted
@@ -265,7 +265,10 @@ def _write_all(files: dict[Path, str]) -> None:
                     undo.callback(path.parent.rmdir)
                 disk.replace(path, text)
             except OSError as err:
-                raise DataError(f"{path}: cannot be written ({err.strerror or err}); nothing was kept") from err
+                raise DataError(
+                    f"{path}: cannot be written ({err.strerror or err}); nothing was kept",
+                    kind=kind_of(err, otherwise="request"),
+                ) from err
             undo.callback(path.unlink)
         undo.pop_all()
 

@@ -18,11 +18,11 @@ from urllib.parse import quote
 
 from harness.data import table_cache
 from harness.data.rows_to_gold import Table
-from harness.errors import DataError, first_line
+from harness.errors import DataError, Kind, first_line, kind_of
 from harness.files import environment
 from harness.hub.downloads import dataset_file
 from harness.hub.offline import is_offline
-from harness.hub.retries import retry_requests
+from harness.hub.retries import kind_of_failure, retry_requests
 from harness.types import TaskSpec
 
 if TYPE_CHECKING:
@@ -183,24 +183,34 @@ def _explained(task: TaskSpec) -> Iterator[None]:
     except DataError:
         raise
     except Exception as err:
-        raise DataError(_explanation(_source(task), err)) from err
+        raise DataError(_explanation(_source(task), err), kind=_kind(err)) from err
+
+
+def _kind(err: Exception) -> Kind:
+    """What is to blame: the hub or the way to it where files could not be had, else the data."""
+    if isinstance(err, OSError) and not _is_a(err, "DatasetNotFoundError"):
+        return kind_of_failure(err)
+    return kind_of(err, otherwise="data")
+
+
+def _is_a(err: Exception, name: str) -> bool:
+    """By name: where nothing had to be read, `datasets` is not imported, and transport errors change their classes."""
+    return any(base.__name__ == name for base in type(err).__mro__)
 
 
 def _explanation(source: str, err: Exception) -> str:
-    # By name: where nothing had to be read, `datasets` is not imported, and transport errors change their classes.
-    kinds = {kind.__name__ for kind in type(err).__mro__}
-    if "DatasetNotFoundError" in kinds:
+    if _is_a(err, "DatasetNotFoundError"):
         return (
             f"{source}: no such data set or revision, or it is private or gated and no token with access is set "
             "(HF_TOKEN)"
         )
-    if "DatasetGenerationError" in kinds:
+    if _is_a(err, "DatasetGenerationError"):
         return f"{source}: cannot be read ({first_line(err.__cause__ or err)})"
     if isinstance(err, ValueError | RuntimeError):
-        said = first_line(err).removeprefix(f"{type(err).__name__}: ")
-        if "script" in said:
-            said += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
-        return f"{source}: {said}"
+        message = first_line(err).removeprefix(f"{type(err).__name__}: ")
+        if type(err) is RuntimeError:  # what `datasets` raises where it finds a script, and nowhere else
+            message += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
+        return f"{source}: {message}"
     if isinstance(err, OSError):
         return _unreachable(source, err)
     if isinstance(err, StopIteration):  # what the reader of JSON files says to a file without a line

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from harness.errors import EncodeError, first_line, kind_of
 from harness.types import Encoded
 
 if TYPE_CHECKING:
@@ -211,7 +212,12 @@ def _retry(
     block: _Block, batch: Batch, err: Exception, launch: Launch, is_out_of_memory: Callable[[BaseException], bool]
 ) -> None:
     """Both halves of a batch that did not fit, one after the other; any other error is the block's."""
-    if batch.halves is None or not is_out_of_memory(err):
+    if not is_out_of_memory(err):
+        block.fail(err)
+        return
+    if batch.halves is None:
+        if kind_of(err) != "resource":  # a device whose library has no class for it
+            err = EncodeError(f"one text does not fit in memory ({first_line(err)})", kind="resource")
         block.fail(err)
         return
     for half in batch.halves():

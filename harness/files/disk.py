@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.errors import RecordError
+from harness.errors import FULL, RecordError, kind_of
 
 MAX_BYTES = 64 * 2**20
 LOCK = ".harness.lock"
@@ -96,11 +96,13 @@ def locked(root: Path) -> Iterator[None]:
         lock.acquire()
     except Timeout as err:
         raise RecordError(
-            f"{root / LOCK}: another process has held it for {LOCK_SECONDS:.0f} seconds; end that process and run again"
+            f"{root / LOCK}: another process has held it for {LOCK_SECONDS:.0f} seconds; "
+            "end that process and run again",
+            kind="transient",
         ) from err
     except NotImplementedError as err:
         raise RecordError(
-            f"{root}: its file system cannot lock files; choose a results folder on another disk"
+            f"{root}: its file system cannot lock files; choose a results folder on another disk", kind="request"
         ) from err
     try:
         yield
@@ -109,7 +111,7 @@ def locked(root: Path) -> Iterator[None]:
 
 
 _WHAT_TO_DO: Mapping[int, str] = {
-    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "free some space and run again"),
+    **dict.fromkeys(FULL, "free some space and run again"),
     **dict.fromkeys(
         (errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions or choose another results folder"
     ),
@@ -120,9 +122,12 @@ _WHAT_TO_DO: Mapping[int, str] = {
 
 @contextlib.contextmanager
 def on_disk(path: Path, done: str) -> Iterator[None]:
-    """The disk's refusals as one clear message."""
+    """The disk's refusals as one clear message, whose kind is `disk` where the disk is full."""
     try:
         yield
     except OSError as err:
         advice = _WHAT_TO_DO.get(err.errno or 0, "check the disk and run again")
-        raise RecordError(f"{err.filename or path}: cannot be {done}: {err.strerror or err}; {advice}") from err
+        raise RecordError(
+            f"{err.filename or path}: cannot be {done}: {err.strerror or err}; {advice}",
+            kind=kind_of(err, otherwise="request"),
+        ) from err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, kind_of
 from harness.files.disk import replace
 
 
@@ -24,5 +24,8 @@ def write(path: Path, content: str | bytes) -> bool:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, data)
     except OSError as err:
-        raise HarnessError(f"{path}: cannot be written: {err.strerror or err}; choose another place") from err
+        raise HarnessError(
+            f"{path}: cannot be written: {err.strerror or err}; choose another place",
+            kind=kind_of(err, otherwise="request"),
+        ) from err
     return True

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from harness.errors import CardError
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model
+from harness.hub.retries import kind_of_failure
 from harness.hub.uploads import why_refused
 
 CARD = "README.md"
@@ -39,8 +40,11 @@ def fetch(repo: str, *, prefix: str = CARD) -> Remote:
         if name == prefix or (prefix.endswith("/") and name.startswith(prefix)):
             try:
                 files[name] = Path(hf_hub_download(repo, name, revision=repository.commit)).read_bytes()
-            except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
-                raise CardError(f"{repo}: {name} could not be fetched ({type(err).__name__}); try again") from err
+            except Exception as err:
+                raise CardError(
+                    f"{repo}: {name} could not be fetched ({type(err).__name__}); try again",
+                    kind=kind_of_failure(err),
+                ) from err
     return Remote(repo, repository.commit, files)
 
 
@@ -68,8 +72,10 @@ def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pul
             403: "the token may not write there; use --pr, or another token",
             412: "somebody else changed the repository in between; run again",
         }
-        raise CardError(f"{remote.repo}: the hub refused the commit {why_refused(err, advice)}") from err
-    except Exception as err:  # an invalid card, or transport errors, whose classes change with the client's version
+        raise CardError(
+            f"{remote.repo}: the hub refused the commit {why_refused(err, advice)}", kind=kind_of_failure(err)
+        ) from err
+    except Exception as err:  # an invalid card, or a transport error
         raise CardError(
             f"{remote.repo}: the commit failed, or its answer could not be read ({type(err).__name__}: {err}); "
             "look at the repository before you run again"

@@ -7,7 +7,7 @@ from pathlib import Path
 from harness.errors import ModelError
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model
-from harness.hub.retries import retry_requests
+from harness.hub.retries import kind_of_failure, retry_requests
 
 
 def download_model(name: str, commit: str) -> None:
@@ -28,7 +28,10 @@ def download_model(name: str, commit: str) -> None:
     try:
         snapshot_download(name, revision=commit, ignore_patterns=skipped)
     except Exception as err:
-        raise ModelError(f"model {name}: could not be fetched ({type(err).__name__}); run the command again") from err
+        raise ModelError(
+            f"model {name}: could not be fetched ({type(err).__name__}); run the command again",
+            kind=kind_of_failure(err),
+        ) from err
 
 
 def settings_folder(name: str, commit: str) -> Path | None:
@@ -72,5 +75,5 @@ def dataset_file(name: str, file: str, *, revision: str) -> str:
     retry_requests()
     try:
         return hf_hub_download(name, file, repo_type="dataset", revision=revision, local_files_only=is_offline())
-    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
+    except Exception as err:
         raise ConnectionError(f"{file}: {type(err).__name__}") from err

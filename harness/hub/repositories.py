@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from harness.errors import ModelError
 from harness.hub.offline import is_offline
-from harness.hub.retries import retry_requests
+from harness.hub.retries import kind_of_failure, retry_requests
 
 
 class ModelRepository(NamedTuple):
@@ -54,10 +54,11 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
         ) from err
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
-    except Exception as err:  # refusals, and transport errors, whose classes change with the client's version
+    except Exception as err:
         raise ModelError(
             f"model {shown}: the hub could not be asked ({type(err).__name__}); "
-            "try again, or use --offline for what is cached"
+            "try again, or use --offline for what is cached",
+            kind=kind_of_failure(err),
         ) from err
     return ModelRepository(str(info.sha), tuple(sibling.rfilename for sibling in info.siblings or ()))
 
@@ -91,9 +92,15 @@ def collection_models(slug: str) -> tuple[str, ...]:
         collection = HfApi().get_collection(slug)
     except errors.HfHubHTTPError as err:
         status = err.response.status_code if err.response is not None else "?"
-        raise ModelError(f"collection {slug}: the hub answered with status {status}; expected ORG/NAME-ID") from err
-    except Exception as err:  # transport errors, whose classes change with the client's version
-        raise ModelError(f"collection {slug}: the hub could not be asked ({type(err).__name__}); try again") from err
+        raise ModelError(
+            f"collection {slug}: the hub answered with status {status}; expected ORG/NAME-ID",
+            kind=kind_of_failure(err),
+        ) from err
+    except Exception as err:
+        raise ModelError(
+            f"collection {slug}: the hub could not be asked ({type(err).__name__}); try again",
+            kind=kind_of_failure(err),
+        ) from err
     return tuple(item.item_id for item in collection.items if item.item_type == "model")
 
 

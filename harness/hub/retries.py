@@ -1,4 +1,4 @@
-"""Requests of the hub's client are repeated when the hub is busy or fails for a moment."""
+"""Requests of the hub's client are repeated when the hub is busy or fails for a moment; what to blame if that fails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from harness.errors import Kind, causes, kind_of
 from harness.hub.offline import is_offline
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS = 8
 LONGEST_WAIT = 60.0
+_TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")
 _lock = threading.Lock()
 
 
@@ -32,6 +34,24 @@ def retry_requests() -> None:
     with _lock:
         if not hasattr(session.send, "repeats"):
             session.send = _repeated(session.send)  # type: ignore[method-assign]
+
+
+def kind_of_failure(err: BaseException, *, otherwise: Kind = "transient") -> Kind:
+    """What is to blame for an error of the hub's client, or of a library that used it.
+
+    Args:
+        err: the error.
+        otherwise: the kind where no cause is a refusal of the hub or a failure of the transport. The classes of
+            transport errors change with the client's version, so an error of the client itself is taken for one.
+    """
+    responses = [getattr(cause, "response", None) for cause in causes(err)]
+    statuses = [response.status_code for response in responses if response is not None]
+    if statuses:
+        otherwise = "transient" if statuses[0] in RETRIED else "request"
+    elif any(type(cause).__module__.partition(".")[0] in _TRANSPORTS for cause in causes(err)):
+        otherwise = "transient"
+    kind = kind_of(err, otherwise=otherwise)
+    return "request" if kind == "transient" and is_offline() else kind
 
 
 def _repeated(send: Any, *, sleep: Callable[[float], None] = time.sleep) -> Any:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ModelError
 from harness.hub.offline import is_offline
-from harness.hub.retries import retry_requests
+from harness.hub.retries import kind_of_failure, retry_requests
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -46,9 +46,13 @@ def upload_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"],
             404: "there is no such place, or the token may not see it",
             412: "somebody else changed the repository in between; it is sent again the next time",
         }
-        raise ModelError(f"{kind} {name}: the hub refused {why_refused(err, advice)}") from err
-    except Exception as err:  # a bad name, or transport errors, whose classes change with the client's version
-        raise ModelError(f"{kind} {name}: the hub could not be asked ({type(err).__name__}: {err})") from err
+        raise ModelError(
+            f"{kind} {name}: the hub refused {why_refused(err, advice)}", kind=kind_of_failure(err)
+        ) from err
+    except Exception as err:  # a bad name, or a transport error
+        raise ModelError(
+            f"{kind} {name}: the hub could not be asked ({type(err).__name__}: {err})", kind=kind_of_failure(err)
+        ) from err
     return str(done.commit_url)
 
 

@@ -109,4 +109,5 @@ def is_out_of_memory(err: BaseException) -> bool:
     if isinstance(err, torch.OutOfMemoryError):
         torch.cuda.empty_cache()
         return True
+    # On Apple's GPUs torch raises a plain RuntimeError, so that only its words tell.
     return isinstance(err, RuntimeError) and "out of memory" in str(err).lower()

@@ -151,6 +151,16 @@ def _is_usual_normalize(config: Any) -> bool:
     return all(name == "sentence_embedding" for name in names)
 
 
+def brings_code(folder: Path) -> bool:
+    """Whether a saved model needs code of its own: a module of no library, or classes named in a `config.json`."""
+    modules = read_json(folder / "modules.json")
+    listed = [module for module in modules if isinstance(module, dict)] if isinstance(modules, list) else []
+    configs = [read_json(file) for file in folder.rglob("config.json")]
+    return any(not str(module.get("type", "")).startswith("sentence_transformers.") for module in listed) or any(
+        isinstance(config, dict) and "auto_map" in config for config in configs
+    )
+
+
 def read_json(file: Path) -> Any:
     """The content of a JSON file; None where there is none that can be read."""
     try:

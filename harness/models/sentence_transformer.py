@@ -12,14 +12,17 @@ import logging
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError, first_line
+from harness.hub.downloads import settings_folder
 from harness.hub.offline import is_offline
-from harness.models import forward_threads, prompt_catalog
+from harness.hub.retries import kind_of_failure
+from harness.models import forward_threads, prompt_catalog, saved_modules
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
@@ -187,10 +190,14 @@ def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
                 model_kwargs={"dtype": getattr(torch, DTYPES[precision])},
             )
         except Exception as err:
+            folder = settings_folder(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
             hint = ""
-            if "trust_remote_code" in str(err):
+            if not spec.trust_remote_code and folder is not None and saved_modules.brings_code(folder):
                 hint = "; it brings its own code, which runs only with --trust-remote-code"
-            raise ModelError(f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}") from err
+            raise ModelError(
+                f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}",
+                kind=kind_of_failure(err, otherwise="model"),
+            ) from err
         # Modules after the transformer (Dense, LayerNorm) are loaded in float32 whatever `dtype` says.
         return model.to(dtype=getattr(torch, DTYPES[precision])).eval()
 

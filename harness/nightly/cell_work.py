@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from harness.errors import RecordError
+from harness.errors import HANDLING, RecordError, failure_of
 from harness.nightly.engines import corpus_shards
 from harness.nightly.engines.protocol import Answer, Engine, Outcome, Searched, Shard, Work
 from harness.nightly.night_state import Journal
@@ -79,12 +79,12 @@ def compute(
         journal.take(outcome)
         cell, answer = outcome.work.cell, outcome.answer
         name = str(cell.key)
-        if outcome.kind == "done" and answer.trouble:
-            ran.failures[name] = answer.reason
-            journal.status.failures[name] = answer.reason
-            if answer.trouble == "disk" and not full.disk:
+        if outcome.kind == "done" and answer.failure is not None:
+            reason = answer.failure.error
+            ran.failures[name] = journal.status.failures[name] = reason
+            if HANDLING[answer.failure.kind].stops_night and not full.disk:
                 full.disk = True
-                ran.problems.append(f"the disk is full: nothing more was started ({answer.reason})")
+                ran.problems.append(f"the disk is full: nothing more was started ({reason})")
         elif outcome.kind == "done" and outcome.work.shard is None:
             finished.add(name)
             ran.computed += 1
@@ -145,7 +145,7 @@ class _Cut:
 def _taken(outcome: Outcome, plan: Plan, cut: _Cut) -> Outcome:
     """What came back is put where it belongs; a disk that refuses makes a failure of it."""
     answer = outcome.answer
-    if outcome.kind != "done" or answer.trouble:
+    if outcome.kind != "done" or answer.failure is not None:
         return outcome
     try:
         if (own := answer.delivered) is not None:
@@ -153,7 +153,8 @@ def _taken(outcome: Outcome, plan: Plan, cut: _Cut) -> Outcome:
         if answer.searched is not None:
             cut.add(outcome.work.cell, answer.searched)
     except (OSError, RecordError) as err:
-        return outcome._replace(answer=Answer(trouble="disk", reason=str(err), seconds=answer.seconds))
+        failure = failure_of(err, cell=str(outcome.work))
+        return outcome._replace(answer=Answer(failure=failure, seconds=answer.seconds))
     return outcome
 
 
@@ -178,6 +179,6 @@ def _sentence(outcome: Outcome) -> str:
     what, answer = str(outcome.work), outcome.answer
     if outcome.kind == "started":
         return f"{what} on {outcome.worker}"
-    if answer.trouble:
-        return f"{'FAILED' if outcome.kind == 'done' else 'AGAIN'} {what}: {answer.reason}"
+    if answer.failure is not None:
+        return f"{'FAILED' if outcome.kind == 'done' else 'AGAIN'} {what}: {answer.failure.error}"
     return f"{what}: {answer.seconds:.1f} s"

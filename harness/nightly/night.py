@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from harness import results
+from harness.errors import HANDLING, kind_of
 from harness.nightly import night_state
 from harness.nightly.cell_work import News, OnNews, Ran, compute
 from harness.nightly.engines.protocol import Engine
@@ -75,8 +76,8 @@ def run(
         try:
             report = _night(plan, Planned(tasks, todo, before), journal, deadline, engine or engine_of, on_news)
         except BaseException as err:
-            interrupted = not isinstance(err, Exception)
-            journal.finish(exit=130 if interrupted else 2, message=str(err) or type(err).__name__)
+            status = HANDLING[kind_of(err)].exit_status if isinstance(err, Exception) else 130
+            journal.finish(exit=status, message=str(err) or type(err).__name__)
             raise
         report = dataclasses.replace(report, seconds=time.monotonic() - clock)
         journal.finish(exit=report.status, message=reports.sentence(report))

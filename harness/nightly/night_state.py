@@ -27,6 +27,8 @@ _EVERY = 0.5
 class AlreadyRunning(HarnessError):
     """Another night holds the results or the history."""
 
+    default_kind = "transient"
+
 
 class Status(msgspec.Struct, kw_only=True):
     """The status file. Times are seconds since 1970.
@@ -151,9 +153,11 @@ class Journal:
             self.note("started", cell=what, worker=outcome.worker)
         else:
             status.running.pop(outcome.worker, None)
-            trouble = {"trouble": answer.trouble, "reason": answer.reason} if answer.trouble else {}
-            log = {"traceback": answer.traceback} if answer.traceback else {}
-            self.note(outcome.kind, cell=what, seconds=round(answer.seconds, 3), **trouble, **log)
+            failure = {}
+            if answer.failure is not None:
+                failure = {"kind": answer.failure.kind, "reason": answer.failure.error}
+                failure |= {"traceback": answer.failure.traceback} if answer.failure.traceback else {}
+            self.note(outcome.kind, cell=what, seconds=round(answer.seconds, 3), **failure)
         if outcome.kind == "done":
             status.done += 1
         self.show(at_once=False)

@@ -6,16 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    from harness.errors import Failure
     from harness.runner.plan import Job
     from harness.types import Part, Record
-
-
-class Failure(NamedTuple):
-    """A cell that could not be computed."""
-
-    cell: str
-    error: str
-    traceback: str
 
 
 class Event(NamedTuple):

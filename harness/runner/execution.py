@@ -8,7 +8,6 @@ touching the others.
 from __future__ import annotations
 
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
@@ -16,10 +15,10 @@ from typing import NamedTuple
 
 from harness import models, results
 from harness.encoding import cache_upkeep
-from harness.errors import CellsFailed, HarnessError
+from harness.errors import CellsFailed, failure_of
 from harness.runner import allocator
 from harness.runner.corpus_search import ShardHits, search_shard
-from harness.runner.events import Event, Failure, in_order
+from harness.runner.events import Event, in_order
 from harness.runner.measurement import Unscored, embed, put_together, scored
 from harness.runner.plan import Job, plan
 from harness.runner.recording import keep, record_of
@@ -234,10 +233,4 @@ def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
         try:
             yield Event("recorded", job, part, record=record.result())
         except Exception as err:  # the other side of the boundary
-            yield _failed(job, part, err)
-
-
-def _failed(job: Job, part: Part, err: Exception) -> Event:
-    said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
-    trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
-    return Event("failed", job, part, failure=Failure(f"{job.label} {job.task.name} {part}", said, trace))
+            yield Event("failed", job, part, failure=failure_of(err, cell=f"{job.label} {job.task.name} {part}"))

@@ -26,8 +26,9 @@ from harness.nightly.publish import hooks as notify
 from harness.types import Record, Refused
 from tests import nights
 from tests.conftest import ROOT, environment
+from tests.nights import FAST
 
-from .conftest import Said
+from .conftest import GOOD, Said, Tasks
 
 VOLATILE = ("seconds", "tokens_per_second", "peak_memory_mib")
 
@@ -370,6 +371,21 @@ def test_a_full_disk(home: Path) -> None:
     again = shell(plan, home)
     assert again.returncode == 0, again.stderr
     assert len(facts(home / "results")) == 6
+
+
+@pytest.mark.parametrize("words", ["No space left on device", "out of memory", "the hub could not be asked"])
+def test_data_that_speaks_of_trouble(home: Path, tasks: Tasks, words: str) -> None:
+    """A value of the data that reads like trouble is the data's error: not tried again, and the night goes on."""
+    rows = [dict(row) for row in GOOD["STS"]["test.jsonl"]]
+    rows[0]["score"] = words
+    tasks.write("Bad", files={"test.jsonl": rows})
+    plan = nights.write_plan(home, baselines=None, tasks=["Bad", *FAST], tasks_dirs=[str(tasks.path)])
+    night = shell(plan, home)
+    assert night.returncode == 1, night.stderr
+    assert repr(words) in night.stdout
+    assert "nothing more was started" not in night.stdout
+    assert f"{len(FAST)} computed, {len(FAST)} cells, 1 failed" in night.stdout
+    assert starts(home)["baseline/hashing Bad test"] == 1
 
 
 class Silent(http.server.BaseHTTPRequestHandler):

@@ -116,10 +116,10 @@ def test_troubles(cluster: Any) -> None:
         done = {one.work.cell.task.name: one.answer for one in engine.run(jobs, stop=lambda: False)}
     finally:
         engine.close()
-    assert {task: answer.trouble for task, answer in done.items()} == {
+    assert {task: answer.failure and answer.failure.kind for task, answer in done.items()} == {
         "0": None,
-        "0 crash": "crash",
-        "error": "error",
+        "0 crash": "resource",
+        "error": "defect",
         "0.01": None,
     }
 
@@ -133,7 +133,7 @@ def test_a_node_dies(cluster: Any) -> None:
     killer = threading.Timer(4.0, lambda: cluster.remove_node(doomed, allow_graceful=False))
     try:
         killer.start()
-        done = [one.work.cell.task.name for one in engine.run(jobs, stop=lambda: False) if not one.answer.trouble]
+        done = [one.work.cell.task.name for one in engine.run(jobs, stop=lambda: False) if one.answer.failure is None]
     finally:
         killer.join()
         engine.close()
@@ -148,7 +148,7 @@ def test_more_models_than_places(cluster: Any) -> None:
     engine = RayEngine(options(cluster, cpus=4), computer=SLEEPER)
     try:
         jobs = [nights.work(f"org/{number}", task="0.1") for number in range(5)]
-        done = [one.work.cell.label for one in engine.run(jobs, stop=lambda: False) if not one.answer.trouble]
+        done = [one.work.cell.label for one in engine.run(jobs, stop=lambda: False) if one.answer.failure is None]
     finally:
         engine.close()
     assert sorted(done) == [f"org/{number}" for number in range(5)]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from harness import models
 from harness.encoding import cache_upkeep
-from harness.errors import EncodeError, HarnessError
-from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work, is_passing
+from harness.errors import HANDLING, EncodeError, HarnessError
+from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work
 from harness.nightly.schedule.night_cells import Cell, as_job
 from harness.results.items import get_items
 from harness.runner import execution
@@ -67,7 +67,7 @@ class CellComputer:
             self._group = cell.group
         if self._encoder is None:
             assert self._broken is not None
-            if is_passing(str(self._broken)):
+            if HANDLING[self._broken.kind].retried:
                 self._group = None
             raise self._broken
         return self._encoder

@@ -15,7 +15,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.nightly.engines.protocol import AGAIN, COMPUTER, Answer, Outcome, Work
+from harness.errors import HANDLING, failure_of
+from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_file import EngineOptions
 
@@ -51,7 +52,8 @@ class LocalEngine:
             return not (stopped.is_set() or stop())
 
         def tell(outcome: Outcome) -> None:
-            if outcome.answer.trouble == "disk":  # nothing that is computed now could be recorded
+            failure = outcome.answer.failure
+            if failure is not None and HANDLING[failure.kind].stops_night:
                 stopped.set()
             news.put(outcome)
 
@@ -94,7 +96,7 @@ class LocalEngine:
                 for attempt in range(self._options.retries + 1):
                     tell(Outcome("started", work, name))
                     answer = self._workers[number].compute(work)
-                    last = attempt == self._options.retries or answer.trouble not in AGAIN or not go_on()
+                    last = attempt == self._options.retries or not answer.may_pass or not go_on()
                     if last:
                         tell(Outcome("done", work, name, answer))
                         break
@@ -102,7 +104,7 @@ class LocalEngine:
                     _sleep(self._options.backoff * 2**attempt, go_on)
         except Exception as err:  # ours: whoever waits for the work must hear of it
             if work is not None:
-                tell(Outcome("done", work, name, Answer(trouble="error", reason=f"{type(err).__name__}: {err}")))
+                tell(Outcome("done", work, name, Answer(failure=failure_of(err, cell=str(work)))))
         finally:
             news.put(None)
 

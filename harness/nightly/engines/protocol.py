@@ -11,17 +11,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from harness.errors import HANDLING, Failure
 from harness.nightly.schedule.night_cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
     from harness.runner.corpus_search import ShardHits
-
-Trouble = Literal["error", "crash", "timeout", "lost", "disk"]
-"""`error`: the cell itself, trying again changes nothing; `lost`: the hub or a machine could not be reached."""
-AGAIN: frozenset[Trouble] = frozenset({"crash", "timeout", "lost"})
-"""Troubles that may pass."""
 
 
 class Shard(NamedTuple):
@@ -78,19 +74,21 @@ class Answer:
     """What became of some work.
 
     Attributes:
-        trouble: None where all went well.
-        reason: of the trouble, one line for people.
+        failure: why it could not be done; None where it was.
         delivered: where the work had no results folder.
         searched: where the work was a shard.
         seconds: that the work took, in its worker.
     """
 
-    trouble: Trouble | None = None
-    reason: str = ""
-    traceback: str = ""
+    failure: Failure | None = None
     delivered: Delivered | None = None
     searched: Searched | None = None
     seconds: float = 0.0
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the work failed in a way that is worth another attempt."""
+        return self.failure is not None and HANDLING[self.failure.kind].retried
 
 
 class Outcome(NamedTuple):
@@ -131,11 +129,3 @@ class Computer(Protocol):
 
 
 COMPUTER = "harness.nightly.engines.cell_computer:CellComputer"
-
-
-_UNREACHABLE = ("could not be asked", "could not be fetched", "ConnectionError", "ReadTimeout", "ConnectTimeout")
-
-
-def is_passing(said: str) -> bool:
-    """Whether an error's text is about a hub that could not be reached, so that it may go away by itself."""
-    return any(sign in said for sign in _UNREACHABLE)

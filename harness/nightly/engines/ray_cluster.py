@@ -19,8 +19,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, first_line
-from harness.nightly.engines.protocol import AGAIN, COMPUTER, Answer, Outcome, Work
+from harness.errors import Failure, HarnessError, Kind, first_line
+from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_file import EngineOptions
 
@@ -61,7 +61,7 @@ class Actor:
         if self._stopped:
             return None
         answer = self._supervisor.compute(work)
-        if answer.trouble in AGAIN:
+        if answer.may_pass:
             tried = self._tried[str(work)] = self._tried.get(str(work), 0) + 1
             if tried < self._tries:
                 time.sleep(self._backoff * 2 ** (tried - 1))
@@ -136,7 +136,7 @@ class RayEngine:
             ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=_TICK)
             for call in ready:
                 one, actor = pending.pop(call)
-                answer = self._answer(call)
+                answer = self._answer(call, one)
                 left[actor] -= 1
                 if not left[actor]:  # its place is for the next one, which Ray has waiting
                     self._release([actor])
@@ -174,7 +174,7 @@ class RayEngine:
         remote = self._remote.options(max_restarts=-1, **self._claims())
         return remote.remote(self._computer, self._options.backoff, self._options.retries + 1)
 
-    def _answer(self, call: Any) -> Answer | None:
+    def _answer(self, call: Any, work: Work) -> Answer | None:
         """What a call came to; None for one that was not begun."""
         errors = self._ray.exceptions
         try:
@@ -184,10 +184,14 @@ class RayEngine:
         except PassingTrouble as err:
             return err.answer
         except errors.RayActorError as err:
-            return Answer(trouble="lost", reason=f"the node that computed it was lost ({first_line(err)})")
+            return _failed(work, f"the node that computed it was lost ({first_line(err)})", kind="transient")
         except Exception as err:  # Ray's own troubles are many; none may end the night
-            return Answer(trouble="crash", reason=first_line(err))
+            return _failed(work, first_line(err), kind="resource")
         return answer
+
+
+def _failed(work: Work, reason: str, *, kind: Kind) -> Answer:
+    return Answer(failure=Failure(str(work), reason, kind=kind))
 
 
 _RESOURCES = (("GPU", "num_gpus"), ("CPU", "num_cpus"))

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
+from harness.errors import Failure, Kind, kind_of
 from harness.nightly.engines.protocol import COMPUTER, Answer, Work
 from harness.nightly.engines.worker import READY
 
@@ -57,7 +58,9 @@ class Supervisor:
             try:
                 process = self._started()
             except OSError as err:
-                return Answer(trouble="crash", reason=f"no worker process could be started: {err}")
+                return _failed(
+                    work, f"no worker process could be started: {err}", kind=kind_of(err, otherwise="resource")
+                )
             answer = self._get(process, START_SECONDS)
         if answer == READY:
             with contextlib.suppress(BrokenPipeError):
@@ -71,10 +74,9 @@ class Supervisor:
         hung = process.poll() is None
         self.close()
         if hung:
-            return Answer(trouble="timeout", reason=f"no answer within {work.timeout:g} s", seconds=seconds)
-        return Answer(
-            trouble="crash", reason=_death(process.returncode), traceback=self._tail(process.pid), seconds=seconds
-        )
+            return _failed(work, f"no answer within {work.timeout:g} s", kind="transient", seconds=seconds)
+        log = self._tail(process.pid)
+        return _failed(work, _death(process.returncode), kind="resource", log=log, seconds=seconds)
 
     def close(self) -> None:
         """End the process, at once."""
@@ -131,6 +133,10 @@ def _listen(answers: IO[bytes], queue_: queue.SimpleQueue[Any]) -> None:
             queue_.put(pickle.load(answers))
     except Exception:  # the end, cut off wherever it was
         queue_.put(None)
+
+
+def _failed(work: Work, reason: str, *, kind: Kind, log: str = "", seconds: float = 0.0) -> Answer:
+    return Answer(failure=Failure(str(work), reason, log, kind), seconds=seconds)
 
 
 def _death(status: int) -> str:

@@ -14,15 +14,13 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from dataclasses import replace
 from typing import IO, Any
 
-from harness.errors import HarnessError
-from harness.nightly.engines.protocol import Answer, Trouble, Work, is_passing
+from harness.errors import failure_of
+from harness.nightly.engines.protocol import Answer, Work
 
 READY = "ready"
-_FULL = ("No space left", "Disk quota", "File too large")
 
 
 def main(computer: str) -> None:
@@ -47,20 +45,8 @@ def attempt(computer: Any, work: Work) -> Answer:
     try:
         answer: Answer = computer.compute(work)
         return answer
-    except MemoryError:
-        return Answer(trouble="crash", reason="out of memory")
     except Exception as err:  # the boundary: a cell's error is the cell's
-        said = str(err) if isinstance(err, HarnessError) else f"{type(err).__name__}: {err}"
-        trace = "" if isinstance(err, HarnessError) else "".join(traceback.format_exception(err))
-        return Answer(trouble=_trouble(said), reason=said, traceback=trace)
-
-
-def _trouble(said: str) -> Trouble:
-    if any(sign in said for sign in _FULL):
-        return "disk"
-    if "out of memory" in said.lower():
-        return "crash"
-    return "lost" if is_passing(said) else "error"
+        return Answer(failure=failure_of(err, cell=str(work)))
 
 
 def _receive(requests: IO[bytes], inbox: queue.SimpleQueue[Work]) -> None:

@@ -42,26 +42,29 @@ def test_a_crash_costs_its_cell(tmp_path: Path) -> None:
     outcomes = ran(tmp_path, jobs, retries=1)
     done = {outcome.work.cell.task.name: outcome.answer for outcome in outcomes if outcome.kind == "done"}
     starts = Counter(outcome.work.cell.task.name for outcome in outcomes if outcome.kind == "started")
-    assert {task: answer.trouble for task, answer in done.items()} == {
-        "0": None,
-        "0 crash": "crash",
-        "hang": "timeout",
-        "error": "error",
-        "0.01": None,
+    failures = {task: answer.failure for task, answer in done.items() if answer.failure is not None}
+    assert done.keys() - failures.keys() == {"0", "0.01"}
+    assert {task: failure.kind for task, failure in failures.items()} == {
+        "0 crash": "resource",
+        "hang": "transient",
+        "error": "defect",
     }
     assert starts == {"0": 1, "0 crash": 2, "hang": 2, "error": 1, "0.01": 1}
-    assert done["0 crash"].reason == (
+    assert failures["0 crash"].error == (
         "the worker process was killed (SIGKILL); most often the system was out of memory"
     )
-    assert done["hang"].reason == "no answer within 1.5 s"
-    assert done["error"].reason == "ValueError: no such thing"
-    assert "no such thing" in done["error"].traceback
+    assert failures["hang"].error == "no answer within 1.5 s"
+    assert failures["error"].error == "ValueError: no such thing"
+    assert "no such thing" in failures["error"].traceback
 
 
-def test_a_process_is_kept(tmp_path: Path) -> None:
+def test_a_process_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The cells of a group run in one process."""
-    outcomes = ran(tmp_path, [work(task=f"0.0{number}") for number in range(5)])
-    assert len({outcome.answer.reason for outcome in outcomes if outcome.kind == "done"}) == 1
+    starts = tmp_path / "starts"
+    starts.mkdir()
+    monkeypatch.setenv("NIGHTS_STARTS", str(starts))
+    ran(tmp_path, [work(task=f"0.0{number}") for number in range(5)])
+    assert [len(process.read_text().splitlines()) for process in starts.iterdir()] == [5]
 
 
 def test_groups_stay_together(tmp_path: Path) -> None:
@@ -125,9 +128,10 @@ def test_a_process_that_cannot_start(tmp_path: Path) -> None:
     """A computer that does not exist is a crash with the end of the log, not a wait."""
     own = Supervisor(tmp_path / "log", computer="tests.nights:Nobody")
     answer = own.compute(work())
-    assert answer.trouble == "crash"
-    assert answer.reason == "the worker process ended with status 1"
-    assert "Nobody" in answer.traceback
+    assert answer.failure is not None
+    assert answer.failure.kind == "resource"
+    assert answer.failure.error == "the worker process ended with status 1"
+    assert "Nobody" in answer.failure.traceback
 
 
 def test_placements(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
