@@ -7,18 +7,18 @@ the text after a byte order mark; the mark and the line endings are kept.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import stat
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from harness.cards.edit import yaml_nodes
 from harness.cards.edit.yaml_nodes import Node, Tree
-from harness.errors import CardError, kind_of
+from harness.errors import CardError
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
 
 MAX_BYTES = 8 * 2**20
 """The hub's git refuses files of more than 10 MiB (mteb issue 1368); a card of 8 is not one that anybody reads."""
@@ -163,39 +163,30 @@ def save(card: Card, text: str) -> bool:
     if content == card.raw:
         return False
     path = card.path
-    with _on_disk(path, "written"):
+    with on_disk(path, "written", error=CardError):
         if len(content) > MAX_BYTES:
             raise CardError(f"{path}: would have {len(content)} bytes, more than {MAX_BYTES}; write fewer metrics")
         _check_writable(path)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            _check_unchanged(card)
-            if card.raw is not None:
-                temporary.chmod(stat.S_IMODE(path.lstat().st_mode))
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
-            raise
+        atomic.write(
+            path, content, locked=False, before_replacing=lambda temporary: _check_and_keep_mode(card, temporary)
+        )
     return True
 
 
 def _check_writable(path: Path) -> None:
     """Raises CardError for a link, whose target a new file would cut off, and for a file that is read-only."""
-    with _on_disk(path, "written"):
+    with on_disk(path, "written", error=CardError):
         if path.is_symlink():
             raise CardError(f"{path}: a symbolic link; name the file that it points to")
         if path.exists() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
             raise CardError(f"{path}: read-only; allow writing (chmod u+w) and run again")
 
 
-def _check_unchanged(card: Card) -> None:
+def _check_and_keep_mode(card: Card, temporary: Path) -> None:
     if _read(card.path, missing_ok=True) != card.raw:
         raise CardError(f"{card.path}: changed by somebody else since it was read; nothing written, run again")
+    if card.raw is not None:
+        temporary.chmod(stat.S_IMODE(card.path.lstat().st_mode))
 
 
 def _front_matter(text: str, path: Path) -> tuple[int, int]:
@@ -219,7 +210,7 @@ def _newline(text: str) -> str:
 
 
 def _read(path: Path, *, missing_ok: bool) -> bytes | None:
-    with _on_disk(path, "read"):
+    with on_disk(path, "read", error=CardError):
         try:
             mode = path.stat().st_mode
         except FileNotFoundError:
@@ -247,14 +238,3 @@ def _decoded(raw: bytes, path: Path) -> str:
         line = 1 + len(_BREAK.findall(text, 0, bad))
         raise CardError(f"{path}:{line}: holds a zero byte, so it is no text; expected a Markdown file")
     return text
-
-
-@contextlib.contextmanager
-def _on_disk(path: Path, done: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as err:
-        raise CardError(
-            f"{path}: cannot be {done}: {err.strerror or err}; check the path and its permissions",
-            kind=kind_of(err, otherwise="request"),
-        ) from err

@@ -24,7 +24,9 @@ from harness.cards.model_index import LeftOut
 from harness.cards.model_records import chosen_parts, narrowed, records_of
 from harness.cards.new_card import PROJECT
 from harness.errors import CardError, RecordError, UnknownName
-from harness.files import disk
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
+from harness.files.reading import check_inside
 from harness.tasks.registry import Registry
 from harness.tasks.task_file import SAFE_NAME
 from harness.types import Part, Record
@@ -83,12 +85,12 @@ def write(model: str, folder: str | os.PathLike[str], *, options: Options) -> tu
     changed = [name for name, content in made.items() if there.get(name) != content]
     for name in changed:
         path = root / name
-        with disk.on_disk(path, "written"):
+        with on_disk(path, "written"):
             path.parent.mkdir(exist_ok=True)
-            disk.check_inside(path, root)
+            check_inside(path, root)
             if path.is_symlink():
                 raise RecordError(f"{path}: a symbolic link; replace it by the file that it points to")
-            disk.replace(path, made[name].decode())
+            atomic.write(path, made[name])
     return [root / name for name in changed], left_out
 
 

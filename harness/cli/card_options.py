@@ -36,7 +36,7 @@ def add_values(command: argparse.ArgumentParser) -> None:
 def options(args: argparse.Namespace) -> Any:
     """The shared options as `cards.Options`."""
     from harness.cards import Options
-    from harness.files.environment import results_folder
+    from harness.files.folders import results_folder
 
     folder = results_folder(args.results)
     if not folder.is_dir():

@@ -40,8 +40,8 @@ def do(args: argparse.Namespace) -> int:
         return _check_model(args)
     from harness import models, results
     from harness.errors import HarnessError
-    from harness.files import environment
-    from harness.files.environment import results_folder
+    from harness.files import run_environment
+    from harness.files.folders import cache_folder, results_folder
     from harness.hub import repositories
     from harness.hub.offline import go_offline
     from harness.tasks import registry
@@ -73,13 +73,13 @@ def do(args: argparse.Namespace) -> int:
     known = registry.get_tasks()
     problems += [str(err) for err in known.check()]
     report = {
-        "versions": environment.versions(),
-        "platform": environment.platform_name(),
+        "versions": run_environment.versions(),
+        "platform": run_environment.platform_name(),
         "devices": devices,
         "hub": {"endpoint": endpoint, "reachable": reachable},
         "bundled model": bundled,
         "results": f"{folder} ({writable})",
-        "cache": str(environment.cache_folder()),
+        "cache": str(cache_folder()),
         "tasks": len(known.names()),
         "suites": list(known.suite_names()),
         "problems": problems,

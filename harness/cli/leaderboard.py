@@ -79,7 +79,7 @@ def do(args: argparse.Namespace) -> int:
     gc.disable()
     # Said before numpy is loaded: starting threads takes longer than all the sums of a leaderboard.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    from harness.files import output_files
+    from harness.files.atomic import write_output
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import leaderboard_text
 
@@ -98,7 +98,7 @@ def do(args: argparse.Namespace) -> int:
             board, format=args.format, sort=args.sort, digits=args.digits, tasks=args.show_tasks
         )
     if args.output:
-        output_files.write(Path(args.output), content)
+        write_output(Path(args.output), content)
         print(f"wrote {args.output}")
     else:
         print(content, end="")
@@ -117,7 +117,7 @@ def ranked(
 
 
 def _indices(folders: Sequence[str] | None) -> list[Index]:
-    from harness.files.environment import results_folder
+    from harness.files.folders import results_folder
     from harness.leaderboard import file_index as index
     from harness.leaderboard import model_folders as places
 

@@ -57,11 +57,11 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
 
 def _paces(folder: Path) -> dict[str, Pace]:
     from harness import results
-    from harness.files import environment
+    from harness.files import run_environment
     from harness.runner.forecast import paces
     from harness.types import Record
 
     if not folder.is_dir():
         return {}
     records = (item for item in results.scan(folder) if isinstance(item, Record))
-    return paces(records, machine=environment.machine())
+    return paces(records, machine=run_environment.machine())

@@ -139,7 +139,7 @@ def _log(failures: list[Failure]) -> Path | None:
     traces = [f"{failure.cell}\n{failure.traceback}" for failure in failures if failure.traceback]
     if not traces:
         return None
-    from harness.files.environment import cache_folder
+    from harness.files.folders import cache_folder
 
     folder = cache_folder() / "logs"
     path = folder / f"run-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"

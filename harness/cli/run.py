@@ -125,7 +125,7 @@ def do(args: argparse.Namespace) -> int:
 
 def _request(args: argparse.Namespace) -> Request:
     from harness import models
-    from harness.files.environment import results_folder
+    from harness.files.folders import results_folder
     from harness.runner.request import Request, transforms
     from harness.types import EncodeOptions
 

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Collect records, compare, print."""
     from harness import results
-    from harness.files.environment import results_folder
+    from harness.files.folders import results_folder
     from harness.tasks import registry
     from harness.types import Refused
 

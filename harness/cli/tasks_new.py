@@ -255,7 +255,7 @@ def _check_free(stems: Sequence[Path], target: Path) -> None:
 
 def _write_all(files: dict[Path, str]) -> None:
     """Every file whole, or none: what was written is taken back when a later one fails."""
-    from harness.files import disk
+    from harness.files import atomic
 
     with contextlib.ExitStack() as undo:
         for path, text in files.items():
@@ -263,7 +263,7 @@ def _write_all(files: dict[Path, str]) -> None:
                 if not path.parent.exists():
                     path.parent.mkdir()
                     undo.callback(path.parent.rmdir)
-                disk.replace(path, text)
+                atomic.write(path, text)
             except OSError as err:
                 raise DataError(
                     f"{path}: cannot be written ({err.strerror or err}); nothing was kept",

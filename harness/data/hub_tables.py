@@ -19,7 +19,8 @@ from urllib.parse import quote
 from harness.data import table_cache
 from harness.data.rows_to_gold import Table
 from harness.errors import DataError, Kind, first_line, kind_of
-from harness.files import environment
+from harness.files.atomic import write_cache
+from harness.files.folders import cache_folder
 from harness.hub.downloads import dataset_file
 from harness.hub.offline import is_offline
 from harness.hub.retries import kind_of_failure, retry_requests
@@ -156,12 +157,7 @@ def _parsed(manifest: Manifest, split: str, paths: list[str]) -> pyarrow.Table:
 
 
 def _folder(task: TaskSpec) -> Path:
-    return (
-        environment.cache_folder()
-        / "data-sets"
-        / quote(task.source.path, safe="")
-        / quote(task.source.revision or "", safe="")
-    )
+    return cache_folder() / "data-sets" / quote(task.source.path, safe="") / quote(task.source.revision or "", safe="")
 
 
 def _kept(file: Path, ask: Any) -> Any:
@@ -171,7 +167,7 @@ def _kept(file: Path, ask: Any) -> Any:
     except (OSError, ValueError):
         pass
     answer = ask()
-    environment.keep(file, json.dumps(answer, indent=1))
+    write_cache(file, json.dumps(answer, indent=1))
     return answer
 
 

@@ -7,7 +7,8 @@ import json
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.files import environment
+from harness.files.atomic import write_cache
+from harness.files.folders import cache_folder
 from harness.tasks import registry
 from harness.types import Loaded, Part, TaskSpec
 
@@ -22,7 +23,7 @@ def check(task: TaskSpec, part: Part, loaded: Loaded) -> None:
     try:
         before = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        environment.keep(file, json.dumps({"task": task.name, "sha256": loaded.digest, "rows": dict(loaded.rows)}))
+        write_cache(file, json.dumps({"task": task.name, "sha256": loaded.digest, "rows": dict(loaded.rows)}))
         return
     if before.get("sha256") != loaded.digest:
         raise DataError(
@@ -34,4 +35,4 @@ def check(task: TaskSpec, part: Part, loaded: Loaded) -> None:
 
 def _file(task: TaskSpec, part: Part) -> Path:
     key = json.dumps([registry.fingerprint_of(task), list(part)], sort_keys=True)
-    return environment.cache_folder() / "data-seen" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"
+    return cache_folder() / "data-seen" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.json"

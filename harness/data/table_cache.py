@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.files import environment
+from harness.files import run_environment
+from harness.files.atomic import write_cache
 
 if TYPE_CHECKING:
     import pyarrow
@@ -31,7 +32,7 @@ def place(folder: Path, paths: Sequence[str], *, how: Sequence[object]) -> Path:
     """
     real = [Path(path).resolve() for path in paths]  # behind the hub client's links: named after the content
     files = [[str(path), (state := path.stat()).st_size, state.st_mtime_ns] for path in real]
-    key = json.dumps([files, environment.versions().get("datasets"), *how], sort_keys=True)
+    key = json.dumps([files, run_environment.versions().get("datasets"), *how], sort_keys=True)
     return folder / "tables" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.arrow"
 
 
@@ -59,4 +60,4 @@ def put(file: Path, table: pyarrow.Table) -> None:
     options = pyarrow.ipc.IpcWriteOptions(compression="zstd")
     with pyarrow.ipc.new_file(sink, table.schema.remove_metadata(), options=options) as writer:
         writer.write_table(table.replace_schema_metadata(None))
-    environment.keep(file, sink.getvalue().to_pybytes())
+    write_cache(file, sink.getvalue().to_pybytes())

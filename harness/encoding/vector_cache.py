@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from harness.encoding import cache_upkeep, vector_files
-from harness.files import environment
+from harness.files import atomic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -124,8 +124,8 @@ class Namespace:
         content = save(tensors, metadata={"namespace": self.name, "format": str(vector_files.FORMAT)})
         with contextlib.suppress(OSError):
             if not (self._folder / "namespace.json").is_file():
-                environment.keep(self._folder / "namespace.json", json.dumps(self.identity, indent=1, sort_keys=True))
-            vector_files.write(self._folder / f"{digest}{vector_files.SUFFIX}", content)
+                atomic.write_cache(self._folder / "namespace.json", json.dumps(self.identity, indent=1, sort_keys=True))
+            atomic.write(self._folder / f"{digest}{vector_files.SUFFIX}", content, locked=False)
             self._written += 1
             if self._written % _EVICT_EVERY == 0:
                 cache_upkeep.evict(root=self._root)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.files import environment
+from harness.files.folders import cache_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +27,7 @@ _TENSORS = ("keys", "rows", "tokens", "truncated")
 
 def folder() -> Path:
     """Where the store lies: `embeddings` in the cache folder."""
-    return environment.cache_folder() / "embeddings"
+    return cache_folder() / "embeddings"
 
 
 def namespaces(root: Path) -> list[Path]:
@@ -71,25 +71,6 @@ def opened(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | 
             return {name: tensors.get_tensor(name) for name in tensors.keys() if only in (None, name)}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
-
-
-def write(file: Path, content: bytes) -> None:
-    """Write a file atomically.
-
-    Raises:
-        OSError: the disk refuses; nothing is left behind.
-    """
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with temporary.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def state(file: Path) -> os.stat_result | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import ModelError
+from harness.files.atomic import write_cache
 from harness.hub.offline import is_offline
 from harness.hub.retries import kind_of_failure, retry_requests
 
@@ -113,9 +113,7 @@ def remember_ref(name: str, *, ref: str, commit: str) -> None:
     from huggingface_hub import constants
 
     file = Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "refs" / ref
-    with contextlib.suppress(OSError):  # a cache that cannot be written is no reason to fail
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(commit, encoding="utf-8")
+    write_cache(file, commit)
 
 
 def reachable(*, seconds: float = 5.0) -> Reachability:

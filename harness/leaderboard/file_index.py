@@ -17,7 +17,8 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
-from harness.files import environment
+from harness.files.atomic import write_cache
+from harness.files.folders import cache_folder
 from harness.leaderboard import index_columns as columns
 from harness.leaderboard import reader_processes
 from harness.leaderboard.file_summary import Facts
@@ -153,7 +154,7 @@ class _Kept(msgspec.Struct, array_like=True):
 
 def _file(root: Path) -> Path:
     name = hashlib.sha256(str(root.resolve()).encode(errors="surrogateescape")).hexdigest()[:20]
-    return environment.cache_folder() / "index" / f"{name}.msgpack"
+    return cache_folder() / "index" / f"{name}.msgpack"
 
 
 def _save(index: Index) -> None:
@@ -168,7 +169,7 @@ def _save(index: Index) -> None:
         list(own.facts),
     )
     body = msgspec.msgpack.encode(kept)
-    environment.keep(_file(index.root), hashlib.sha256(body).digest() + body)
+    write_cache(_file(index.root), hashlib.sha256(body).digest() + body)
 
 
 def _load(root: Path) -> Index:

@@ -117,7 +117,7 @@ def summarise(data: bytes, *, path: str | Path, identity: Identity) -> Summary:
     """The summary of a file's bytes.
 
     Args:
-        data: The file, at most 64 MiB (see `records_disk.MAX_BYTES`).
+        data: The file, at most 64 MiB (see `files.reading.MAX_BYTES`).
         path: For messages.
         identity: Whose file it is, for messages and the strict reader.
 

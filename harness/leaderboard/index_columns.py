@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from harness.errors import RecordError
-from harness.files.disk import MAX_BYTES, on_disk
+from harness.files.disk_errors import on_disk
+from harness.files.reading import MAX_BYTES
 from harness.leaderboard.file_summary import Facts, Summary, summarise
 from harness.leaderboard.model_folders import Key
 from harness.results.paths import Identity

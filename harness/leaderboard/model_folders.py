@@ -14,7 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 import msgspec
 
 from harness.errors import RecordError
-from harness.files.disk import on_disk, read_text
+from harness.files.disk_errors import on_disk
+from harness.files.reading import read_text
 from harness.results import link_problem, shown
 from harness.results.json_format import load_object
 from harness.results.paths import EXPERIMENTS, META, Identity, identity_of

@@ -16,7 +16,8 @@ import numpy as np
 from harness import results
 from harness.errors import RecordError
 from harness.evaluators.items import replicates
-from harness.files import environment
+from harness.files.atomic import write_cache
+from harness.files.folders import cache_folder
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.index_columns import NONE
 from harness.results.items import get_items, items_path
@@ -53,7 +54,7 @@ def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None
         return None
     keys = [VERSION, resamples, str(record.resolve()), *parts]
     keys += [value for stat in (own, theirs) for value in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
-    file = environment.cache_folder() / "draws" / f"{hashlib.sha256(repr(keys).encode()).hexdigest()[:24]}.f64"
+    file = cache_folder() / "draws" / f"{hashlib.sha256(repr(keys).encode()).hexdigest()[:24]}.f64"
     try:
         kept = np.frombuffer(file.read_bytes(), np.float64)
         if len(kept) == resamples:
@@ -62,7 +63,7 @@ def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None
         pass
     values = _drawn(record, parts, resamples)
     if values is not None:
-        environment.keep(file, values.tobytes())
+        write_cache(file, values.tobytes())
     return values
 
 

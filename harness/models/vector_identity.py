@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.files import environment
+from harness.files import run_environment
 from harness.types import EncoderFacts, ModelSpec
 
 
 def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
     """Model, settings and machine as JSON values; the versions of `packages` too, whose arithmetic may differ."""
-    versions = environment.versions()
+    versions = run_environment.versions()
     return {
         "model": spec.name,
         "revision": spec.revision,

@@ -13,7 +13,9 @@ from typing import IO, Any
 import msgspec
 
 from harness.errors import HarnessError
-from harness.files.disk import on_disk, replace
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
+from harness.files.locks import LockHeld, locked
 from harness.nightly.engines.protocol import Outcome
 from harness.nightly.schedule.schedule_file import Plan
 
@@ -58,37 +60,28 @@ class Status(msgspec.Struct, kw_only=True):
 def only_one(plan: Plan) -> Iterator[None]:
     """Hold the results folder and the history, both made if absent, against other nights; never waits.
 
-    The locks are the system's: they go with the process, however it ends.
-
     Raises:
         AlreadyRunning: another night runs.
         RecordError: a folder cannot be made or locked.
     """
-    from filelock import FileLock, Timeout
-
     with contextlib.ExitStack() as held:
         for folder in sorted({plan.results, plan.history}):
-            with on_disk(folder / LOCK, "written"):
-                folder.mkdir(parents=True, exist_ok=True)
-                try:
-                    held.enter_context(FileLock(folder / LOCK, timeout=0))
-                except Timeout:
-                    raise AlreadyRunning(_who_runs(plan, folder)) from None
-                except NotImplementedError as err:
-                    raise HarnessError(f"{folder}: its file system cannot lock files; choose another disk") from err
+            try:
+                with on_disk(folder / LOCK, "written"):
+                    held.enter_context(locked(folder, name=LOCK, seconds=0))
+            except LockHeld:
+                raise AlreadyRunning(_who_runs(plan, folder)) from None
         yield
 
 
 def is_running(history: Path) -> bool:
     """Whether a night holds this history now."""
-    from filelock import FileLock, Timeout
-
     try:
-        with FileLock(history / LOCK, timeout=0):
+        with locked(history, name=LOCK, seconds=0):
             return False
-    except Timeout:
+    except LockHeld:
         return True
-    except OSError:
+    except (OSError, HarnessError):
         return False
 
 
@@ -143,7 +136,7 @@ class Journal:
             return
         self._written = time.monotonic()
         with contextlib.suppress(OSError):
-            replace(self._file, msgspec.json.encode(self.status))
+            atomic.write(self._file, msgspec.json.encode(self.status))
 
     def take(self, outcome: Outcome) -> None:
         """Log and show what an engine tells."""

@@ -16,7 +16,10 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
 from harness.errors import RecordError
-from harness.files.disk import MAX_BYTES, check_inside, locked, on_disk, read_text, replace, replace_if_different
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
+from harness.files.locks import locked
+from harness.files.reading import MAX_BYTES, check_inside, read_text
 from harness.results.json_format import load_object, meta_json, parse, to_json
 from harness.results.paths import EXPERIMENTS, META, Identity, identity_of, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record, Refused
@@ -214,11 +217,11 @@ def put(
         check_inside(path, root)
         _check_owner(_unless_broken(_meta_beside, path), path, owner)
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_if_different(path.parent / META, meta)
+        atomic.write_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)
         same = old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint
         before(path)
-        replace(path, to_json(_merged(old, record) if old is not None and same else record))
+        atomic.write(path, to_json(_merged(old, record) if old is not None and same else record))
     return path
 
 
@@ -230,7 +233,7 @@ def check_writable(folder: Path | str) -> None:
     """
     root = Path(folder)
     with on_disk(root, "written"), locked(root):
-        replace(root / ".harness.probe", "")
+        atomic.write(root / ".harness.probe", "")
         (root / ".harness.probe").unlink()
 
 

@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from harness.errors import RecordError
 from harness.evaluators.items import Items
-from harness.files.disk import on_disk, replace
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
 from harness.types import Part, Record
 
 FORMAT = 1
@@ -65,7 +66,7 @@ def write(record_path: Path, record: Record, items: Mapping[Part, Items]) -> Pat
         kept = (_unpacked(path, record.fingerprint) if path.is_file() else None) or {}
     except RecordError:
         kept = {}
-    replace(path, _packed(record, {**kept, **items}))
+    atomic.write(path, _packed(record, {**kept, **items}))
     return path
 
 

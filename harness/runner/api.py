@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from harness import models
-from harness.files.environment import results_folder
+from harness.files.folders import results_folder
 from harness.runner.events import Event
 from harness.runner.execution import carry_out
 from harness.runner.request import Request, transforms

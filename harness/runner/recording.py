@@ -11,7 +11,7 @@ from typing import Any
 from harness import results
 from harness.errors import DataError
 from harness.evaluators.items import Items
-from harness.files import environment
+from harness.files import run_environment
 from harness.results import items
 from harness.results.schema import SCHEMA
 from harness.runner.measurement import Measured
@@ -54,7 +54,7 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
         "hf_subset": part.subset,
         "languages": list(task.subsets[part.subset]),
     }
-    versions = environment.versions()
+    versions = run_environment.versions()
     return Record(
         task=task.name,
         model=job.model.name,
@@ -84,13 +84,13 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
                     "notes": list(loaded.notes),
                     **asdict(counts),
                     "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds.get("encode")),
-                    "peak_memory_mib": environment.peak_memory_mib(),
+                    "peak_memory_mib": run_environment.peak_memory_mib(),
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
                 }
             },
             "versions": versions,
-            "platform": environment.platform_name(),
-            "machine": environment.machine(),
+            "platform": run_environment.platform_name(),
+            "machine": run_environment.machine(),
         },
     )
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache
 from harness.encoding.vector_cache import Namespace
-from harness.files import environment
+from harness.files import run_environment
 from harness.models.bert_encoder import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
 from tests.conftest import ROOT
@@ -77,7 +77,7 @@ def namespace_of(values: Mapping[str, Any]) -> str:
     spec = replace(SPEC, **{key: values[key] for key in ("name", "revision", "trust_remote_code")})
     facts = replace(FACTS, **{key: values[key] for key in OF_FACTS})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(environment, "versions", lambda: {key: values[key] for key in VERSIONS})
+        patch.setattr(run_environment, "versions", lambda: {key: values[key] for key in VERSIONS})
         made_of = identity(spec, facts, packages=tuple(VERSIONS))
     whole = {**made_of, "prompt": values["prompt"], "role": values["role"], "batching": values["batches"]}
     return Namespace(whole, dtype=values["dtype"]).name

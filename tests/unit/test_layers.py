@@ -78,7 +78,7 @@ def test_the_walk_sees_imports() -> None:
     """The walk finds imports at the top and in functions, and leaves out those for the type checker."""
     assert "torch" in imported("models/devices.py")
     assert "torch" not in imported("models/devices.py", top_level=True)
-    assert "harness.files.disk" in imported("results/__init__.py", top_level=True)
+    assert "harness.files.atomic" in imported("results/__init__.py", top_level=True)
     assert own("runner/execution.py") >= {"models", "results", "types"}
 
 

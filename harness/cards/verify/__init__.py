@@ -166,14 +166,14 @@ class _Measured(NamedTuple):
 
 def _measured(targets: Iterable[Target], model: str, run: Run) -> _Measured:
     """Records and failures. What does not run on the data that its spec pins is recorded apart, in the cache."""
-    from harness.files import environment
+    from harness.files.folders import cache_folder
 
     grouped: dict[_Place, list[Target]] = {}
     for target in targets:
         grouped.setdefault(_place(target), []).append(target)
     done = _Measured({}, {})
     for elsewhere in (False, True):
-        folder = environment.cache_folder() / "verify" if elsewhere else run.results
+        folder = cache_folder() / "verify" if elsewhere else run.results
         todo = {place: wanted for place, wanted in grouped.items() if place.elsewhere == elsewhere}
         while todo:  # one run takes a task once, though a card may claim it of several revisions
             places = list({place.task: place for place in reversed(todo)}.values())
@@ -210,7 +210,7 @@ def _run(
 
 
 def _request(model: str, tasks: Sequence[TaskSpec], run: Run, *, folder: str | os.PathLike[str] | None) -> Request:
-    from harness.files.environment import results_folder
+    from harness.files.folders import results_folder
     from harness.runner.request import Request
     from harness.runner.selection import Selection
 

@@ -21,7 +21,7 @@ import numpy as np
 from harness import models
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
-from harness.files.disk import replace
+from harness.files import atomic
 from harness.nightly.engines.protocol import Searched, Shard
 from harness.nightly.schedule.night_cells import Cell
 from harness.runner.corpus_search import ShardHits
@@ -71,7 +71,7 @@ def save(file: Path, searched: Searched) -> None:
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez_compressed(out, header=text, indices=hits.hits.indices, scores=hits.hits.scores)
     file.parent.mkdir(parents=True, exist_ok=True)
-    replace(file, out.getvalue())
+    atomic.write(file, out.getvalue())
 
 
 def load(file: Path, shard: Shard) -> Searched | None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from harness import results
 from harness.errors import RecordError
-from harness.files import environment
+from harness.files import run_environment
 from harness.nightly.history.snapshot_files import Night, NightCell, World, keep_items, worlds_of
 from harness.nightly.schedule.night_cells import Agenda, Cell, Key, Recorded
 from harness.results.items import items_path
@@ -93,7 +93,9 @@ def build(agenda: Agenda, before: Night | None, done: Done, *, history: Path) ->
 
 def here() -> World:
     """The environment of this process."""
-    return World(versions=environment.versions(), platform=environment.platform_name(), machine=environment.machine())
+    return World(
+        versions=run_environment.versions(), platform=run_environment.platform_name(), machine=run_environment.machine()
+    )
 
 
 def _stands(one: Recorded, old: NightCell | None) -> bool:

@@ -15,7 +15,6 @@ import gzip
 import hashlib
 import os
 import re
-import shutil
 import time
 import zlib
 from collections.abc import Iterable, Mapping
@@ -25,7 +24,8 @@ from typing import Any
 import msgspec
 
 from harness.errors import RecordError, UnknownName
-from harness.files.disk import on_disk, replace
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
 from harness.nightly.schedule.night_cells import Key
 from harness.types import Part
 
@@ -198,7 +198,7 @@ def write(folder: Path, night: Night) -> Path:
         raise RecordError(f"{path}: night {night.number} is written already; a snapshot is never changed")
     with on_disk(path, "written"):
         folder.mkdir(parents=True, exist_ok=True)
-        replace(path, gzip.compress(msgspec.json.encode(night), compresslevel=6, mtime=0))
+        atomic.write(path, gzip.compress(msgspec.json.encode(night), compresslevel=6, mtime=0))
         path.chmod(0o444)
     return path
 
@@ -214,7 +214,8 @@ def keep_items(folder: Path, file: Path) -> str | None:
     with on_disk(file, "read"):
         if not file.is_file():
             return None
-        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        content = file.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
     place = items_place(folder, digest)
     with on_disk(place, "written"):
         if not place.exists():
@@ -222,9 +223,7 @@ def keep_items(folder: Path, file: Path) -> str | None:
             try:
                 os.link(file, place)
             except OSError:
-                temporary = place.with_name(f".{place.name}.tmp")
-                shutil.copyfile(file, temporary)
-                temporary.replace(place)
+                atomic.write(place, content)
     return digest
 
 

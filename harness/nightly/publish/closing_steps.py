@@ -14,8 +14,8 @@ from pathlib import Path
 import msgspec
 
 from harness.errors import HarnessError
-from harness.files import output_files
-from harness.files.disk import on_disk, replace
+from harness.files import atomic
+from harness.files.disk_errors import on_disk
 from harness.nightly.history import alerts, snapshot_files
 from harness.nightly.history import report as reports
 from harness.nightly.history.changes import diff
@@ -96,10 +96,10 @@ def close(
         report = dataclasses.replace(report, published=(*report.published, said)) if said else report
         known.done.append(name)
         with contextlib.suppress(OSError):  # then the step is done once more, which does no harm
-            replace(plan.history / FILE, msgspec.json.encode(known))
+            atomic.write(plan.history / FILE, msgspec.json.encode(known))
     if not steps(plan):
         with contextlib.suppress(OSError):
-            replace(plan.history / FILE, msgspec.json.encode(known))
+            atomic.write(plan.history / FILE, msgspec.json.encode(known))
     write(plan, report)
     return report
 
@@ -115,8 +115,8 @@ def write(plan: Plan, report: Report) -> hooks.Files:
     made = hooks.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
     with on_disk(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
-    output_files.write(made.json, reports.as_json(report))
-    output_files.write(made.markdown, reports.render(report))
+    atomic.write_output(made.json, reports.as_json(report))
+    atomic.write_output(made.markdown, reports.render(report))
     return made
 
 

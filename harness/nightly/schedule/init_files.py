@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.files import output_files
+from harness.files.atomic import write_output
 
 
 def write(plan: Path, *, force: bool) -> list[Path]:
@@ -37,7 +37,7 @@ def write(plan: Path, *, force: bool) -> list[Path]:
     values = {"plan": plan.name, "stem": stem, "folder": shlex.quote(str(folder.resolve())), "command": _command()}
     for name, place in places.items():
         template = (resources.files("harness.nightly") / "templates" / name).read_text(encoding="utf-8")
-        output_files.write(place, string.Template(template).substitute(values))
+        write_output(place, string.Template(template).substitute(values))
     return list(places.values())
 
 

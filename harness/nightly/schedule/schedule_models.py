@@ -19,7 +19,8 @@ import msgspec
 
 from harness import models
 from harness.errors import HarnessError, ModelError
-from harness.files import environment
+from harness.files.atomic import write_cache
+from harness.files.folders import cache_folder
 from harness.nightly.schedule.schedule_file import Plan, Wanted
 from harness.types import ModelSpec
 
@@ -150,7 +151,7 @@ class _Folders:
     """What the folders of saved models were when they were last digested; in the cache folder, safe to delete."""
 
     def __init__(self) -> None:
-        self._file = environment.cache_folder() / "nightly" / "folders.json"
+        self._file = cache_folder() / "nightly" / "folders.json"
         self._changed = False
         try:
             self._kept = msgspec.json.decode(self._file.read_bytes(), type=_Kept)
@@ -184,7 +185,7 @@ class _Folders:
     def save(self) -> None:
         """Keep it for the next night."""
         if self._changed:
-            environment.keep(self._file, msgspec.json.encode(self._kept))
+            write_cache(self._file, msgspec.json.encode(self._kept))
 
     @staticmethod
     def _key(name: str, wanted: Wanted) -> str:

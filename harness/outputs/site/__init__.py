@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from harness.errors import HarnessError
-from harness.files import output_files
+from harness.files.atomic import write_output
 from harness.leaderboard.board import Leaderboard
 from harness.outputs import leaderboard_text
 from harness.outputs.site import board_script, pages
@@ -43,14 +43,14 @@ def write(board: Leaderboard, folder: Path) -> Written:
     made: list[str] = []
     changed = 0
     for name, content in render(board):
-        changed += output_files.write(folder / name, content)
+        changed += write_output(folder / name, content)
         made.append(name)
     removed = 0
     for name in before:
         if name not in made:
             (folder / name).unlink(missing_ok=True)
             removed += 1
-    output_files.write(folder / MANIFEST, json.dumps({"files": sorted(made)}, indent=0) + "\n")
+    write_output(folder / MANIFEST, json.dumps({"files": sorted(made)}, indent=0) + "\n")
     return Written(sum(name.endswith(".html") for name in made), changed, removed)
 
 

@@ -11,7 +11,7 @@ import pyarrow
 import pytest
 
 from harness.data import table_cache
-from harness.files import environment
+from harness.files import run_environment
 
 COLUMNS: dict[str, list[Any]] = {
     "text": ["a", "", "ä\u0000☃", None],
@@ -92,7 +92,7 @@ def test_another_place_for_anything_else(tmp_path: Path, monkeypatch: pytest.Mon
     assert first.parent == tmp_path / "tables"
     places = [first, place(paths[:1]), place(paths[::-1]), place(how=("json", "train"))]
     with monkeypatch.context() as patch:
-        patch.setattr(environment, "versions", lambda: {"datasets": "0"})
+        patch.setattr(run_environment, "versions", lambda: {"datasets": "0"})
         places.append(place())
     os.utime(one, ns=(0, 1))
     places.append(place())

@@ -10,7 +10,7 @@ import pytest
 
 from harness import models, results
 from harness.errors import DataError, RecordError, UnknownName
-from harness.files.environment import results_folder
+from harness.files.folders import results_folder
 from harness.runner import execution
 from harness.runner.plan import Job, fingerprint, plan
 from harness.runner.request import Request

@@ -1,14 +1,11 @@
-"""What a number was measured with (versions and platform, without importing what they name), and the cache folder."""
+"""The run environment, what a number was measured with: versions, platform, machine, memory. Imports no package."""
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import hashlib
-import os
 import platform
 from importlib import metadata
-from pathlib import Path
 
 PACKAGES = (
     "embedding-harness",
@@ -26,13 +23,13 @@ PACKAGES = (
 
 @functools.cache
 def _versions() -> tuple[tuple[str, str], ...]:
-    found = [("python", platform.python_version())]
+    installed = [("python", platform.python_version())]
     for name in PACKAGES:
         try:
-            found.append((name, metadata.version(name)))
+            installed.append((name, metadata.version(name)))
         except metadata.PackageNotFoundError:
             continue
-    return tuple(found)
+    return tuple(installed)
 
 
 def versions() -> dict[str, str]:
@@ -59,25 +56,3 @@ def peak_memory_mib() -> int | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak // (2**20 if platform.system() == "Darwin" else 2**10)
-
-
-def cache_folder() -> Path:
-    """`$HARNESS_CACHE`, else `~/.cache/embedding-harness`: logs, manifests and digests; safe to delete."""
-    return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
-
-
-def results_folder(folder: str | os.PathLike[str] | None) -> Path:
-    """`folder`, else `$HARNESS_RESULTS`, else `results`."""
-    return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
-
-
-def keep(file: Path, content: str | bytes) -> None:
-    """Write a file of the cache atomically; a cache that cannot be written costs time, not results."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(content.encode() if isinstance(content, str) else content)
-        temporary.replace(file)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -1,0 +1,93 @@
+"""The one way to write a file: a reader, or a crash, meets the old content or the new content, never a part of it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.files.disk_errors import on_disk
+
+
+def write(
+    path: Path,
+    content: str | bytes,
+    *,
+    durable: bool = True,
+    locked: bool = True,
+    before_replacing: Callable[[Path], object] = lambda temporary: None,
+) -> None:
+    """Replace what a file holds by `content` (text as UTF-8). The folder must exist.
+
+    Args:
+        path: the file; absent or present.
+        content: everything that it will hold.
+        durable: whether the content must survive a power cut. A cache does without.
+        locked: whether the caller keeps other writers of this file away. The temporary file then has a fixed name, so
+            that the next writer removes what a killed one left; else each writer has a temporary file of its own.
+        before_replacing: called with the complete temporary file. The old file stays if it raises.
+
+    Raises:
+        OSError: the disk refuses. The old file stays and no temporary file is left.
+    """
+    writer = "" if locked else f".{os.getpid()}-{threading.get_ident()}"
+    temporary = path.with_name(f".{path.name}{writer}.tmp")
+    try:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as file:
+            file.write(_as_bytes(content))
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        before_replacing(temporary)
+        os.replace(temporary, path)  # noqa: PTH105 - the one call that tests make fail
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        _sync_folder(path.parent)
+
+
+def write_if_different(path: Path, content: str | bytes) -> bool:
+    """As `write`, but an equal file keeps its time stamp; whether it was written."""
+    if path.is_file() and path.read_bytes() == _as_bytes(content):
+        return False
+    write(path, content)
+    return True
+
+
+def write_output(path: Path, content: str | bytes) -> bool:
+    """As `write_if_different`, for a file that the user asked for: its folder is made if absent.
+
+    Raises:
+        HarnessError: the disk refuses.
+    """
+    with on_disk(path, "written", error=HarnessError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_if_different(path, content)
+
+
+def write_cache(path: Path, content: str | bytes) -> None:
+    """Write a file of a cache, and its folder if absent. A cache that cannot be written costs time, not results."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, content, durable=False, locked=False)
+
+
+def _as_bytes(content: str | bytes) -> bytes:
+    return content.encode() if isinstance(content, str) else content
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name survive a power cut; Windows has no such call."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,29 @@
+"""What the disk refuses, as one message that says what to do."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from harness.errors import FULL, HarnessError, RecordError, kind_of
+
+_WHAT_TO_DO: Mapping[int, str] = {
+    **dict.fromkeys(FULL, "free some space and run again"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "change its permissions or choose another folder"),
+    **dict.fromkeys((errno.ENOTDIR, errno.EEXIST, errno.EISDIR), "move away what lies there or choose another folder"),
+    errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "choose a folder with a shorter path",
+}
+
+
+@contextlib.contextmanager
+def on_disk(path: Path, done: str, *, error: type[HarnessError] = RecordError) -> Iterator[None]:
+    """Raise `error` in place of an OSError; `done` is `read`, `written` or `removed`. A full disk gives the kind `disk`."""
+    try:
+        yield
+    except OSError as err:
+        advice = _WHAT_TO_DO.get(err.errno or 0, "check the disk and run again")
+        message = f"{err.filename or path}: cannot be {done}: {err.strerror or err}; {advice}"
+        raise error(message, kind=kind_of(err, otherwise="request")) from err

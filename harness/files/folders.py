@@ -1,0 +1,16 @@
+"""Where caches and results lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    """`$HARNESS_CACHE`, else `~/.cache/embedding-harness`: logs, manifests and digests; safe to delete."""
+    return Path(os.environ.get("HARNESS_CACHE") or "~/.cache/embedding-harness").expanduser()
+
+
+def results_folder(folder: str | os.PathLike[str] | None) -> Path:
+    """`folder`, else `$HARNESS_RESULTS`, else `results`."""
+    return Path(folder or os.environ.get("HARNESS_RESULTS") or "results").expanduser()
