@@ -20,7 +20,13 @@ _WHAT_TO_DO: Mapping[int, str] = {
 
 @contextlib.contextmanager
 def on_disk(path: Path, done: str, *, error: type[HarnessError] = RecordError) -> Iterator[None]:
-    """Raise `error` in place of an OSError; `done` is `read`, `written` or `removed`. A full disk gives the kind `disk`."""
+    """Raise `error` in place of an OSError; its kind is `disk` where the disk is full.
+
+    Args:
+        path: what is named where the OSError names no file.
+        done: `read`, `written` or `removed`.
+        error: the class to raise.
+    """
     try:
         yield
     except OSError as err:

@@ -6,14 +6,14 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from harness.errors import RecordError
+from harness.errors import HarnessError, RecordError
 
 LOCK = ".harness.lock"
 LOCK_SECONDS = 60.0
 """A results folder is locked for one read and two writes; whoever waits longer has met a process that hangs."""
 
 
-class LockHeld(RecordError):
+class LockHeld(HarnessError):
     """Another thread or process holds the lock."""
 
     default_kind = "transient"

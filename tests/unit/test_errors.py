@@ -8,7 +8,6 @@ import pickle
 from pathlib import Path
 
 import pytest
-from harness.files.disk import on_disk
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,6 +28,7 @@ from harness.errors import (
     kind_of,
     suggest,
 )
+from harness.files.disk_errors import on_disk
 from harness.hub import retries
 
 TASKS = ["MiniSTSGerman", "MiniSTSEnglish", "SciFact", "STSBenchmark", "GermanSTSBenchmark"]
