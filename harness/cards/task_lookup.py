@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.errors import HarnessError, SpecError, UnknownName
+from harness.tasks import mteb_metadata
 from harness.tasks.registry import Registry
 from harness.types import TaskSpec
 
@@ -42,7 +43,5 @@ class Specs:
     def names(self) -> frozenset[str]:
         """Every name that a task has here or in mteb."""
         if self._names is None:
-            from harness.data import mteb_bridge
-
-            self._names = frozenset((*self.known.names(), *mteb_bridge.listed()))
+            self._names = frozenset((*self.known.names(), *mteb_metadata.names()))
         return self._names

@@ -142,25 +142,15 @@ def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[Sc
         if not names:
             folders = ", ".join(str(index.root) for index in indices)
             raise HarnessError(f"no record in {folders}; run `harness run` first, or name a folder with --results")
-        types = _types(recorded)
         tasks += [
             task
-            for task in counted_tasks.of_names(known, names, recorded=recorded, type_of=types.get)
+            for task in counted_tasks.of_names(known, names, recorded=recorded)
             if task.name not in {member.name for member in tasks}
         ]
     filters = counted_tasks.Filters(
         types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude
     )
     return counted_tasks.filtered(tasks, filters), args.suite or "All recorded tasks"
-
-
-def _types(recorded: dict[str, str | None]) -> dict[str, str]:
-    """The types of recorded tasks: as the records say, else as mteb's own folders of tasks do."""
-    from harness.data import mteb_bridge
-
-    theirs = mteb_bridge.listed_types() if None in recorded.values() else {}
-    found = {name: type_ or theirs.get(name) for name, type_ in recorded.items()}
-    return {name: type_ for name, type_ in found.items() if type_}
 
 
 def _report(board: Leaderboard) -> None:

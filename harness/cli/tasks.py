@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options, tasks_new
-from harness.errors import HarnessError, SpecError, UnknownName
+from harness.errors import SpecError, UnknownName
 
 if TYPE_CHECKING:
     from harness.types import TaskSpec
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
     listing.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only these types")
     listing.add_argument("--languages", type=shared_options.names, metavar="LANG,...", help="only these languages")
     listing.add_argument("--domains", type=shared_options.names, metavar="DOMAIN,...", help="only these domains")
-    listing.add_argument("--mteb", action="store_true", help="also the names of mteb's tasks that have no spec here")
+    listing.add_argument("--mteb", action="store_true", help="also mteb's tasks that have no spec here")
     shared_options.add_tasks_dir(listing)
     shared_options.add_json(listing)
     listing.set_defaults(do=_list)
@@ -46,38 +46,29 @@ def add(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    from harness.tasks import registry
+    from harness.tasks import mteb_metadata, registry
     from harness.types import TASK_TYPES
 
     for name in args.types or []:
         if name not in TASK_TYPES:
             raise UnknownName.of("task type", name, TASK_TYPES)
-    if args.mteb and (args.languages or args.domains):
-        raise HarnessError("--mteb adds names, of which languages and domains are not known; leave out one of them")
-    known, rows = registry.get_tasks(args.tasks_dir), []
-    broken, domains = 0, set[str]()
+    known = registry.get_tasks(args.tasks_dir)
+    tasks: list[TaskSpec] = []
+    broken = 0
     for name in known.names():
         try:
-            task = known.get(name)
+            tasks.append(known.get(name))
         except SpecError as err:
             print(f"harness: {err}", file=sys.stderr)
             broken += 1
-            continue
-        if args.types and task.type not in args.types:
-            continue
-        domains.update(task.domains)
-        if args.domains and not set(args.domains) & set(task.domains):
-            continue
-        if args.languages:
-            try:
-                registry.select_parts(task, languages=args.languages)
-            except UnknownName:
-                continue
-        rows.append(task)
+    if args.mteb:
+        tasks += [task for task in mteb_metadata.scored() if task.name not in known.task_files]
+    tasks = [task for task in tasks if not args.types or task.type in args.types]
+    domains = {domain for task in tasks for domain in task.domains}
     for domain in args.domains or []:
         if domain not in domains:
             raise UnknownName.of("domain", domain, sorted(domains))
-    theirs = _only_in_mteb(known.names(), args.types) if args.mteb else {}
+    tasks = [task for task in tasks if _fits(task, args)]
     if args.json:
         shared_options.print_json(
             [
@@ -91,28 +82,30 @@ def _list(args: argparse.Namespace) -> int:
                     "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
                     "description": task.description,
                 }
-                for task in rows
+                for task in tasks
             ]
-            + [{"name": name, "type": type_, "source": {"kind": "mteb"}} for name, type_ in theirs.items()]
         )
     else:
         cells = [
             [task.name, task.type, _few(_codes(task)), _few(task.splits), task.main_metric, task.source.path]
-            for task in rows
+            for task in tasks
         ]
-        cells += [[name, type_, "", "", "", "mteb"] for name, type_ in theirs.items()]
         _print_columns([["task", "type", "languages", "splits", "main metric", "source"], *cells])
-        print(f"\n{len(rows)} tasks" + (f", and {len(theirs)} that only mteb has" if args.mteb else ""))
+        ours = sum(task.name in known.task_files for task in tasks)
+        print(f"\n{ours} tasks" + (f", and {len(tasks) - ours} that only mteb has" if args.mteb else ""))
     return 1 if broken else 0
 
 
-def _only_in_mteb(ours: tuple[str, ...], types: list[str] | None) -> dict[str, str]:
-    """Name -> type of the tasks that mteb has beyond ours, as far as their types are scored here."""
-    from harness.data import mteb_bridge
-    from harness.types import TASK_TYPES
+def _fits(task: TaskSpec, args: argparse.Namespace) -> bool:
+    """Whether the task has one of the domains and one of the languages that were asked for."""
+    from harness.tasks import registry
 
-    wanted = types or TASK_TYPES
-    return {name: type_ for name, type_ in mteb_bridge.listed_types().items() if name not in ours and type_ in wanted}
+    if args.domains and not set(args.domains) & set(task.domains):
+        return False
+    try:
+        return not args.languages or bool(registry.select_parts(task, languages=args.languages))
+    except UnknownName:
+        return False
 
 
 def _codes(task: TaskSpec) -> tuple[str, ...]:

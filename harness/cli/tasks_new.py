@@ -134,13 +134,12 @@ def _wanted(args: argparse.Namespace) -> Wanted:
 
 
 def _check_name(name: str) -> None:
-    from harness.data import mteb_bridge
-    from harness.tasks import registry
+    from harness.tasks import mteb_metadata, registry
     from harness.tasks.task_file import SAFE_NAME
 
     if not SAFE_NAME.fullmatch(name):
         raise UnknownName(f"--name {name!r}: expected letters, digits and . _ + - (at most 100, no dot at the end)")
-    for owner, names in (("the harness", registry.get_tasks().names()), ("mteb", mteb_bridge.listed())):
+    for owner, names in (("the harness", registry.get_tasks().names()), ("mteb", mteb_metadata.names())):
         if name in names:
             raise UnknownName(f"{owner} has a task named {name!r}; choose another --name")
 
@@ -291,21 +290,26 @@ def _import(args: argparse.Namespace) -> int:
     from importlib import metadata
 
     from harness.data import mteb_bridge
-    from harness.tasks import registry
-    from harness.types import Source
+    from harness.tasks import mteb_metadata, registry
 
-    task, reasons = mteb_bridge.spec(args.name), mteb_bridge.changes(args.name)
-    if reasons:
-        said = [f"mteb changes the data in code ({'; '.join(reasons)}), so the source is mteb itself."]
+    mteb_task = mteb_bridge.find(args.name)
+    if mteb_task is None:
+        raise UnknownName.of("task", args.name, mteb_metadata.names())
+    task = mteb_metadata.spec_of(mteb_task)
+    if mteb_task.code:
+        source = f"mteb changes the data in code ({'; '.join(mteb_task.code)}), so the source is mteb itself."
     else:
-        source = Source(kind="hub", path=task.source.path, revision=task.source.revision)
-        task = dataclasses.replace(task, source=source)
-        said = ["mteb scores the data set as it lies on the hub, so the source is the hub."]
-    said += [f"Review it, check it against the data, and save it as {task.name}.yaml."]
+        task = dataclasses.replace(task, source=dataclasses.replace(task.source, kind="hub"))
+        source = "mteb scores the data set as it lies on the hub, so the source is the hub."
     text = registry.render(task)
     problems = _problems(task.name, text)
-    said += [f"DEFECT {problem.partition(': ')[2]}" for problem in problems]
-    header = [f"From mteb {metadata.version('mteb')}.", *said]
+    version = mteb_metadata.version() if mteb_metadata.get(args.name) else metadata.version("mteb")
+    header = [
+        f"From mteb {version}.",
+        source,
+        f"Review it, check it against the data, and save it as {task.name}.yaml.",
+        *(f"DEFECT {problem.partition(': ')[2]}" for problem in problems),
+    ]
     print("".join(f"# {line}\n" for line in header) + text, end="")
     return 1 if problems else 0
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
 from harness.errors import UnknownName
+from harness.tasks import mteb_metadata
 from harness.tasks.languages import is_language, matches
 from harness.tasks.registry import Registry
 from harness.types import Part, TaskSpec
@@ -73,16 +74,14 @@ def of_suite(known: Registry, name: str) -> tuple[ScopedTask, ...]:
     return (*own, *others)
 
 
-def of_names(
-    known: Registry, names: Iterable[str], *, recorded: Collection[str], type_of: Callable[[str], str | None]
-) -> tuple[ScopedTask, ...]:
+def of_names(known: Registry, names: Iterable[str], *, recorded: Mapping[str, str | None]) -> tuple[ScopedTask, ...]:
     """Tasks by name: as declared here, or whatever is recorded of a task without a spec.
 
     Args:
         known: The tasks with specs.
         names: As the user gave them.
-        recorded: The tasks that somebody has recorded.
-        type_of: The type of a task without a spec.
+        recorded: The tasks that somebody has recorded, with their types where a record tells it; where none does, the
+            type is mteb's.
 
     Raises:
         UnknownName: neither declared nor recorded.
@@ -92,7 +91,8 @@ def of_names(
         if name in known.task_files:
             found.append(_declared(known.get(name), None))
         elif name in recorded:
-            found.append(ScopedTask(name, type_of(name) or UNKNOWN_TYPE, None))
+            type_ = recorded[name] or mteb_metadata.type_of(name) or UNKNOWN_TYPE
+            found.append(ScopedTask(name, type_, None, main_metric=mteb_metadata.main_metric(name)))
         else:
             raise UnknownName.of("task, declared or recorded,", name, sorted({*known.task_files, *recorded}))
     return tuple(found)

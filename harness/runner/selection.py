@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.data import mteb_bridge
 from harness.errors import UnknownName
-from harness.tasks import registry
+from harness.tasks import mteb_metadata, registry
 from harness.types import TASK_TYPES, Part, Source, TaskSpec
 
 
@@ -44,7 +45,7 @@ class Selection:
 def chosen(selection: Selection) -> list[ChosenTask]:
     """The tasks that a request names, each with its parts after filtering; a task that is named twice counts once.
 
-    A task without a spec of ours is looked up in the installed mteb.
+    A task without a spec of ours is mteb's task of that name.
 
     Raises:
         UnknownName: a task, suite or filter that does not exist, or filters that leave nothing.
@@ -80,15 +81,14 @@ def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
 
     Raises:
         UnknownName: neither has it.
+        DataError: mteb's task cannot be scored here; the message says why.
     """
-    if name in known_tasks.names():
+    if name in known_tasks.task_files:
         return known_tasks.get(name)
-    from harness.data import mteb_bridge
-
-    theirs = mteb_bridge.listed()
-    if name in theirs:
-        return mteb_bridge.spec(name)
-    raise UnknownName.of("task", name, [*known_tasks.names(), *theirs])
+    task = mteb_bridge.find(name)
+    if task is not None:
+        return mteb_metadata.spec_of(task)
+    raise UnknownName.of("task", name, [*known_tasks.names(), *mteb_metadata.names()])
 
 
 def mirrored(task: TaskSpec) -> TaskSpec:

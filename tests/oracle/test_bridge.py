@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,12 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness.data import mteb_bridge
+from harness.data import mteb_bridge, mteb_metadata_file
 from harness.errors import DataError, UnknownName
 from harness.models.baselines import Hashing
 from harness.runner import selection
 from harness.runner.measurement import measure
-from harness.tasks import registry
+from harness.tasks import mteb_metadata, registry
 from harness.types import Part, TaskSpec
 from tests.encoders import one_block
 from tests.oracle.mteb_tasks import plain, same
@@ -75,6 +76,11 @@ def mocked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     mteb_bridge._loaded.cache_clear()
 
 
+def spec_of(name: str) -> TaskSpec:
+    """The spec of a mock task, made as the committed file makes those of mteb's tasks."""
+    return mteb_metadata.spec_of(mteb_metadata.task_of(mteb_metadata_file.row(mock_tasks()[name])))
+
+
 def expected(task: TaskSpec, part: Part) -> dict[str, Any]:
     import mteb
 
@@ -96,7 +102,7 @@ def differences(found: dict[str, Any], theirs: dict[str, Any], ignored: Sequence
 @pytest.mark.usefixtures("mocked")
 def test_a_task_without_a_spec_scores_as_mteb_scores_it(name: str) -> None:
     """Every metric of every part equals mteb's on the same vectors, and the spec renders and reads back."""
-    spec = mteb_bridge.spec(mock_tasks()[name].metadata.name)
+    spec = spec_of(name)
     assert spec.source.kind == "mteb"
     assert spec.main_metric
     for part in spec.parts:
@@ -118,13 +124,30 @@ def test_a_task_without_a_spec_scores_as_mteb_scores_it(name: str) -> None:
 def test_what_cannot_be_scored_is_said(name: str, reason: str) -> None:
     """A task of another kind is refused with the reason."""
     with pytest.raises(DataError, match=reason):
-        mteb_bridge.spec(mock_tasks()[name].metadata.name)
+        spec_of(name)
 
 
-def test_names_are_known_without_importing_mteb() -> None:
-    """The list of mteb's names is long, and a name that nobody has gets suggestions from it."""
-    listed = mteb_bridge.listed()
-    assert len(listed) > 1000
-    assert "SciFact" in listed
-    with pytest.raises(UnknownName, match="SICK-R"):
-        selection.find(registry.get_tasks(), "SICKR")
+@pytest.mark.usefixtures("mocked")
+def test_a_task_that_the_file_lacks_comes_from_another_version_of_mteb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that the file lacks is looked up in the installed mteb, unless that is the version of the file."""
+    name = mock_tasks()["MockSTSTask"].metadata.name
+    with pytest.raises(UnknownName, match=name):
+        selection.find(registry.get_tasks(), name)
+    monkeypatch.setattr(mteb_metadata, "version", lambda: "0.1")
+    assert selection.find(registry.get_tasks(), name) == spec_of("MockSTSTask")
+    with pytest.raises(UnknownName, match="TaskOfTomorrow"):
+        selection.find(registry.get_tasks(), "TaskOfTomorrow")
+
+
+@pytest.mark.usefixtures("mocked")
+def test_other_data_than_the_spec_names_is_refused() -> None:
+    """Where mteb pins another revision than the spec, nothing is loaded: a record would name the wrong one."""
+    spec = spec_of("MockSTSTask")
+    other = replace(spec, source=replace(spec.source, revision="f" * 40))
+    with pytest.raises(
+        DataError, match=rf"and the spec names .* at {'f' * 40}; install mteb=={mteb_metadata.version()}"
+    ):
+        data.load(other, spec.parts[0])
+    unknown = replace(spec, name="TaskOfTomorrow")
+    with pytest.raises(DataError, match=r"the installed mteb \S+ has no task of this name"):
+        data.load(unknown, spec.parts[0])

@@ -110,7 +110,7 @@ CODE = """
 import dataclasses, json, sys
 import numpy as np
 from harness import data, registry
-from harness.data import mteb_bridge
+from harness.tasks import mteb_metadata
 from harness.types import Part
 
 def shown(gold):
@@ -125,7 +125,7 @@ def shown(gold):
 found = {}
 for name, part in json.loads(sys.argv[1]).items():
     ours = registry.get_tasks().get(name)
-    theirs = mteb_bridge.spec(name)
+    theirs = mteb_metadata.spec(name)
     assert (ours.source.kind, theirs.source.kind) == ("hub", "mteb")
     found[name] = [shown(data.load(task, Part(*part)).gold) for task in (ours, theirs)]
 print(json.dumps(found))

@@ -29,7 +29,7 @@ OWNERS = {
     "sklearn": ("evaluators/",),
     "scipy": (),
     "rich": ("cli/progress.py",),
-    "mteb": ("data/mteb_bridge.py",),
+    "mteb": ("data/mteb_bridge.py", "data/mteb_metadata_file.py"),
     "pandas": (),
     "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),

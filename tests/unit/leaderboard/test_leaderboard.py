@@ -165,7 +165,7 @@ class TestScope:
         kept = counted_tasks.filtered(tasks, counted_tasks.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
         assert {task.type for task in kept} == {"STS"}
         assert "GermanSTSBenchmark" not in {task.name for task in kept}
-        spanish = counted_tasks.of_names(registry.get_tasks(), ["SIB200Classification"], recorded=(), type_of={}.get)
+        spanish = counted_tasks.of_names(registry.get_tasks(), ["SIB200Classification"], recorded={})
         (narrowed,) = counted_tasks.filtered(spanish, counted_tasks.Filters(languages=["es"]))
         assert {part.subset for part in narrowed.parts or ()} == {"spa_Latn"}
         assert narrowed.languages == ("spa-Latn",)
@@ -193,7 +193,7 @@ class TestScope:
     def test_unknown_task(self) -> None:
         """A task that is neither declared nor recorded is an error with the nearest names."""
         with pytest.raises(UnknownName, match="STSBenchmark"):
-            counted_tasks.of_names(registry.get_tasks(), ["STSBenchmrk"], recorded=(), type_of={}.get)
+            counted_tasks.of_names(registry.get_tasks(), ["STSBenchmrk"], recorded={})
 
     def test_a_suite_file_with_a_task_twice(self, tmp_path: Path) -> None:
         """A task cannot be both run and only recorded; the error names the line."""

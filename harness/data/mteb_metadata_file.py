@@ -1,0 +1,190 @@
+"""The generator of `tasks/mteb_tasks.json`, which `python -m harness.data.mteb_metadata_file` writes.
+
+After a move to another version of mteb, run it and commit the file: until it says what the installed mteb says,
+`tests/oracle/test_mteb_metadata.py` fails. The fields are those of `tasks.mteb_metadata.MtebTask`, in its words:
+settings and columns under the names of this package, and only where they are not the defaults of their type.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.files import disk
+from harness.tasks import mteb_metadata
+from harness.tasks.settings import SETTINGS
+from harness.tasks.task_file import COLUMNS
+
+
+def write() -> None:
+    """Replace the committed file."""
+    disk.replace(mteb_metadata.FILE, text())
+
+
+def text() -> str:
+    """The file's text: JSON with one line a task, sorted by name; the same for the same version of mteb."""
+    from importlib import metadata
+
+    from mteb.get_tasks import _TASK_RENAMES, _TASKS_REGISTRY
+    from mteb.results.task_result import renamed_tasks
+
+    head = {"mteb": metadata.version("mteb"), "renamed": dict(sorted((renamed_tasks | _TASK_RENAMES).items()))}
+    rows = [_line(row(kind)) for _, kind in sorted(_TASKS_REGISTRY.items())]
+    return _line(head)[:-1] + ',"tasks":[\n' + ",\n".join(rows) + "\n]}\n"
+
+
+def row(kind: type[Any]) -> dict[str, Any]:
+    """What the file says of one of mteb's tasks, given as its class.
+
+    Of a task that is not of text alone it says name, type, main metric and modalities, and of an aggregate nothing
+    about data.
+    """
+    facts: Any = kind.metadata
+    content: dict[str, Any] = {"name": str(facts.name), "type": str(facts.type), "main_metric": str(facts.main_score)}
+    if list(facts.modalities) != ["text"]:
+        return {**content, "modalities": list(facts.modalities)}
+    members = [member.metadata.name for member in getattr(facts, "tasks", ())]
+    content = {
+        **content,
+        **({"members": members} if members else _data(kind())),
+        "prompt": _prompt(facts.prompt),
+        # mteb gathers those of an aggregate in a set, and repeats a domain here and there
+        "domains": sorted(facts.domains) if members else list(dict.fromkeys(facts.domains or ())),
+        "license": str(facts.license) if facts.license and facts.license != "not specified" else None,
+        "reference": str(facts.reference) if facts.reference else None,
+        "description": str(facts.description),
+        "superseded_by": facts.superseded_by,
+        "private": not facts.is_public,
+    }
+    empty: tuple[Any, ...] = (None, [], {}, False)
+    return {name: value for name, value in content.items() if value not in empty}
+
+
+def _data(task: Any) -> dict[str, Any]:
+    """Where the data of a task lies, what of it is scored and how."""
+    facts = task.metadata
+    protocol = _protocol(task)
+    return {
+        "dataset": str(facts.dataset["path"]),
+        "revision": str(facts.dataset["revision"]),
+        "splits": list(facts.eval_splits),
+        **_subsets(facts),
+        "columns": _changed(_columns(task), COLUMNS.get(facts.type, {})),
+        "settings": _settings(task),
+        "protocol": protocol,
+        "code": _code(task),
+        "sizes": _sizes(task) if protocol != "parallel_subsets" else {},
+    }
+
+
+def _line(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _subsets(facts: Any) -> dict[str, Any]:
+    """Subset -> languages, in the shortest of the three forms that `MtebTask` reads back."""
+    # mteb names a language twice where both sides of a subset are in it
+    subsets = {name: list(dict.fromkeys(langs)) for name, langs in facts.hf_subsets_to_langscripts.items()}
+    sides = list(dict.fromkeys(name.partition("-")[0] for name in subsets))
+    if subsets != mteb_metadata.languages_in_names(subsets):
+        return {"subsets": subsets}
+    return {"subset_pairs": sides} if list(subsets) == mteb_metadata.paired(sides) else {"subsets": list(subsets)}
+
+
+def _columns(task: Any) -> dict[str, str]:
+    kind = task.metadata.type
+    if kind == "STS":
+        left, right = task.column_names
+        return {"left": left, "right": right, "gold": "score"}
+    if kind == "PairClassification":
+        return {"left": task.input1_column_name, "right": task.input2_column_name, "gold": task.label_column_name}
+    if kind in ("Classification", "Clustering"):
+        return {"text": task.input_column_name, "label": task.label_column_name}
+    return {}
+
+
+def _settings(task: Any) -> dict[str, Any]:
+    """The settings that are not the defaults of the task's type."""
+    kind = task.metadata.type
+    if kind not in SETTINGS:
+        return {}
+    defaults = SETTINGS[kind]()
+    names = [name for name in type(defaults).__dataclass_fields__ if hasattr(task, name)]
+    settings = {name: getattr(task, name) for name in names}
+    if kind == "Clustering" and "max_documents_per_cluster" not in settings:
+        settings = {"method": "legacy", "seed": task.seed}
+    if kind == "Classification":
+        settings["max_iter"] = int(task.evaluator_model.get_params().get("max_iter", 100))
+    if "k_values" in settings:
+        settings["k_values"] = tuple(settings["k_values"])
+    return _changed(settings, {name: getattr(defaults, name) for name in settings})
+
+
+def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if defaults.get(name) != value}
+
+
+def _protocol(task: Any) -> str | None:
+    """What of mteb's way to score the task goes beyond its type and settings."""
+    if task.metadata.type == "Classification" and task.is_cross_validation:
+        return "cross_validation"
+    if task.metadata.type == "BitextMining" and task.parallel_subsets:
+        return "parallel_subsets"
+    return None
+
+
+def _prompt(prompt: Any) -> str | dict[str, str] | None:
+    if isinstance(prompt, Mapping):
+        return {str(getattr(role, "value", role)): str(text) for role, text in prompt.items()}
+    return str(prompt) if prompt else None
+
+
+def _code(task: Any) -> list[str]:
+    """What mteb does besides loading the task's data set from the hub; nothing where rows are scored as they lie."""
+    code = []
+    for method in ("load_data", "dataset_transform"):
+        owner = next(kind for kind in type(task).__mro__ if method in vars(kind))
+        if not owner.__module__.startswith("mteb.abstasks"):
+            code.append(f"{owner.__name__}.{method}")
+    if task.fast_loading:
+        code.append("fast_loading")
+    options = {key: value for key, value in task.metadata.dataset.items() if key not in ("path", "revision")}
+    return [*code, *(f"the option {key}={value!r}" for key, value in options.items())]
+
+
+def _sizes(task: Any) -> dict[str, list[list[int] | None]]:
+    """Split -> of each subset, in order: texts, characters and, where there are any, labels, as mteb published them."""
+    published = task.metadata.descriptive_stats or {}
+    subsets = list(task.metadata.hf_subsets_to_langscripts)
+    sizes = {}
+    for split in dict.fromkeys((*task.metadata.eval_splits, *_train_splits(task))):
+        whole = published.get(split) or {}
+        of_subset = whole.get("hf_subset_descriptive_stats") or {}
+        if "default" in subsets:
+            of_subset = {"default": whole, **of_subset}
+        counted = [_size(of_subset[name]) if of_subset.get(name) else None for name in subsets]
+        if any(counted):
+            sizes[split] = counted
+    return sizes
+
+
+def _train_splits(task: Any) -> list[str]:
+    return [task.train_split] if task.metadata.type == "Classification" else []
+
+
+def _size(published: Mapping[str, Any]) -> list[int]:
+    """Both sides of pairs, queries and documents count together."""
+    groups = [value for key, value in published.items() if key.endswith("text_statistics") or key.startswith("text")]
+    characters = sum((group or {}).get("total_text_length") or 0 for group in groups if isinstance(group, dict))
+    sides = 2 if published.get("text1_statistics") or published.get("sentence1_statistics") else 1
+    size = [
+        int(published.get("num_samples") or 0) * sides,
+        int(characters or published.get("number_of_characters") or 0),
+    ]
+    labels = (published.get("label_statistics") or {}).get("unique_labels")
+    return [*size, int(labels)] if labels else size
+
+
+if __name__ == "__main__":
+    write()

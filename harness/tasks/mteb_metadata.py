@@ -1,0 +1,224 @@
+"""What mteb says about its tasks, from a file made from mteb and committed: no look-up waits for mteb's import.
+
+`data.mteb_metadata_file` writes the file and an oracle test compares it with the installed mteb. It is the one source
+of the names of mteb's tasks, their former names, types, main metrics, languages and sizes. mteb itself is imported
+only where the data of such a task is loaded.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from harness.errors import DataError, UnknownName
+from harness.tasks.settings import SETTINGS
+from harness.tasks.task_file import COLUMNS
+from harness.types import TASK_TYPES, Part, Source, TaskSpec
+
+FILE = Path(__file__).with_name("mteb_tasks.json")
+
+_PROTOCOLS: Mapping[str, str] = {
+    "cross_validation": "scored by cross-validation, which is not offered here",
+    "parallel_subsets": "its subsets share one parallel table, which is not offered here",
+}
+
+
+class PartSize(NamedTuple):
+    """What a part holds, as mteb counted it.
+
+    Attributes:
+        texts: both sides of pairs, or queries and documents, count together.
+        labels: how many different ones; None where the task has no labels.
+    """
+
+    texts: int
+    characters: int
+    labels: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MtebTask:
+    """One task of mteb. Of a task that is not of text alone no more is known than name, type, metric and modalities.
+
+    Attributes:
+        type: mteb's name of the type, which need not be one of `TASK_TYPES`.
+        dataset, revision: the data set on the hub and its commit; None for an aggregate.
+        subsets: subset -> languages.
+        columns, settings: where they are not the defaults of the type.
+        protocol: `cross_validation` or `parallel_subsets`, where mteb scores the task in this way of its own.
+        members: the tasks that an aggregate averages.
+        superseded_by: the task that mteb recommends instead.
+        private: whether the data is not public.
+        code: what mteb does besides loading the data set from the hub.
+        sizes: of the parts, and of the parts of a training split, that mteb published the sizes of.
+    """
+
+    name: str
+    type: str
+    main_metric: str
+    modalities: tuple[str, ...] = ("text",)
+    dataset: str | None = None
+    revision: str | None = None
+    splits: tuple[str, ...] = ()
+    subsets: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    protocol: str | None = None
+    prompt: str | Mapping[str, str] | None = None
+    domains: tuple[str, ...] = ()
+    license: str | None = None
+    reference: str | None = None
+    description: str = ""
+    members: tuple[str, ...] = ()
+    superseded_by: str | None = None
+    private: bool = False
+    code: tuple[str, ...] = ()
+    sizes: Mapping[Part, PartSize] = field(default_factory=dict)
+
+
+def version() -> str:
+    """The version of mteb that the file was made from."""
+    return str(_content()["mteb"])
+
+
+def names() -> tuple[str, ...]:
+    """The names of all of mteb's tasks, of whatever modality, sorted."""
+    return tuple(_rows())
+
+
+def types() -> frozenset[str]:
+    """mteb's names of task types."""
+    return frozenset(fields["type"] for fields in _rows().values())
+
+
+@functools.cache
+def get(name: str) -> MtebTask | None:
+    """mteb's task of this name, which must be today's; None where there is none."""
+    fields = _rows().get(name)
+    return task_of(fields) if fields is not None else None
+
+
+def main_metric(name: str) -> str | None:
+    """The main metric of mteb's task of this name; None where mteb has no such task."""
+    fields = _rows().get(name)
+    return str(fields["main_metric"]) if fields is not None else None
+
+
+def type_of(name: str) -> str | None:
+    """The type of mteb's task of this name; None where mteb has no such task."""
+    fields = _rows().get(name)
+    return str(fields["type"]) if fields is not None else None
+
+
+def current_name(name: str) -> str:
+    """Today's name of a task that mteb renamed; any other name as it is."""
+    renamed: Mapping[str, str] = _content()["renamed"]
+    return renamed.get(name, name)
+
+
+def spec(name: str) -> TaskSpec:
+    """The TaskSpec of mteb's task `name`, with source kind `mteb`.
+
+    Raises:
+        UnknownName: mteb has no such task.
+        DataError: the task cannot be scored here; the message says why.
+    """
+    task = get(name)
+    if task is None:
+        raise UnknownName.of("task", name, names())
+    return spec_of(task)
+
+
+def scored() -> tuple[TaskSpec, ...]:
+    """The specs of all of mteb's tasks that can be scored here, sorted by name."""
+    return tuple(spec_of(task_of(fields)) for fields in _rows().values() if _is_scored(fields))
+
+
+def spec_of(task: MtebTask) -> TaskSpec:
+    """The TaskSpec that a task of mteb makes.
+
+    Raises:
+        DataError: the task cannot be scored here; the message says why.
+    """
+    if reason := _why_not_scored(task):
+        raise DataError(f"{task.name}: {reason}")
+    type_ = cast(Any, task.type)
+    settings: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in task.settings.items()
+    }
+    return TaskSpec(
+        name=task.name,
+        type=type_,
+        description=task.description,
+        source=Source(kind="mteb", path=str(task.dataset), revision=task.revision),
+        splits=task.splits,
+        subsets=task.subsets,
+        columns={**COLUMNS[type_], **task.columns},
+        main_metric=task.main_metric,
+        settings=SETTINGS[type_](**settings),
+        prompt=task.prompt,
+        domains=task.domains,
+        reference=task.reference,
+        license=task.license,
+    )
+
+
+def task_of(fields: Mapping[str, Any]) -> MtebTask:
+    """A line of the file as a task.
+
+    Subsets are a mapping to languages, a list where the names say the languages, or the sides of a parallel table.
+    """
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
+    }
+    sides = values.pop("subset_pairs", None)
+    subsets = paired(sides) if sides else values.get("subsets", ())
+    if not isinstance(subsets, Mapping):
+        subsets = languages_in_names(subsets)
+    values["subsets"] = {name: tuple(languages) for name, languages in subsets.items()}
+    values["sizes"] = {
+        Part(split, subset): PartSize(*size)
+        for split, sizes in fields.get("sizes", {}).items()
+        for subset, size in zip(subsets, sizes, strict=True)
+        if size
+    }
+    return MtebTask(**values)
+
+
+def languages_in_names(subsets: Iterable[str]) -> dict[str, list[str]]:
+    """Subset -> languages, where the names say them: `deu_Latn-eng_Latn` is in deu-Latn and eng-Latn."""
+    return {name: [side.replace("_", "-") for side in name.split("-")] for name in subsets}
+
+
+def paired(sides: Sequence[str]) -> list[str]:
+    """The subsets of a parallel table: each of its sides with each other one."""
+    return [f"{left}-{right}" for left in sides for right in sides if left != right]
+
+
+def _why_not_scored(task: MtebTask) -> str:
+    if task.type not in TASK_TYPES:
+        return f"mteb's type {task.type} is not scored here; types: {', '.join(TASK_TYPES)}"
+    if task.modalities != ("text",):
+        return f"holds {', '.join(task.modalities)}; only tasks of text alone are scored here"
+    if task.members:
+        return f"an aggregate of other tasks; run those: {', '.join(task.members)}"
+    return _PROTOCOLS[task.protocol] if task.protocol else ""
+
+
+def _is_scored(fields: Mapping[str, Any]) -> bool:
+    """As `_why_not_scored`, of a line that is not made a task yet: that takes long for tasks of 41,000 subsets."""
+    return fields["type"] in TASK_TYPES and fields.keys().isdisjoint(("modalities", "members", "protocol"))
+
+
+def _rows() -> dict[str, Mapping[str, Any]]:
+    return cast(dict[str, Mapping[str, Any]], _content()["rows"])
+
+
+@functools.cache
+def _content() -> dict[str, Any]:
+    content: dict[str, Any] = json.loads(FILE.read_text(encoding="utf-8"))
+    return {**content, "rows": {fields["name"]: fields for fields in content.pop("tasks")}}
