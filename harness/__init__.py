@@ -41,7 +41,8 @@ from harness.errors import (
 from harness.types import Record, TaskSpec
 
 if TYPE_CHECKING:
-    from harness.results import scan
+    from harness.leaderboard.api import compare, rank
+    from harness.results.loading import load_results
     from harness.runner.api import run
     from harness.tasks.registry import get_task, get_tasks
 
@@ -58,17 +59,21 @@ __all__ = [
     "SpecError",
     "TaskSpec",
     "UnknownName",
+    "compare",
     "get_task",
     "get_tasks",
+    "load_results",
+    "rank",
     "run",
-    "scan",
 ]
 
 _LAZY = {
     "run": "harness.runner.api",
     "get_task": "harness.tasks.registry",
     "get_tasks": "harness.tasks.registry",
-    "scan": "harness.results",
+    "load_results": "harness.results.loading",
+    "rank": "harness.leaderboard.api",
+    "compare": "harness.leaderboard.api",
 }
 
 

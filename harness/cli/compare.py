@@ -7,10 +7,9 @@ import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.cli import leaderboard, shared_options
-from harness.errors import HarnessError, UnknownName
+from harness.errors import HarnessError
 
 if TYPE_CHECKING:
-    from harness.leaderboard.board import Leaderboard, Row
     from harness.leaderboard.comparison import Comparison, PartItems
     from harness.types import Loaded
 
@@ -41,12 +40,10 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Read, compare, print."""
-    from harness.leaderboard.comparison import compare
+    from harness.leaderboard.api import compared
     from harness.outputs import comparison_text
 
-    by_revision = "@" in args.a or "@" in args.b
-    board = leaderboard.ranked(args, variants=True, revisions=by_revision)
-    found = compare(board, _row(board, args.a), _row(board, args.b))
+    found = compared(args.a, args.b, leaderboard.scope_of(args))
     if args.json:
         shared_options.print_json(comparison_text.as_json(found))
         return 0
@@ -54,24 +51,6 @@ def do(args: argparse.Namespace) -> int:
     if args.items:
         _print_items(found, args)
     return 0
-
-
-def _row(board: Leaderboard, name: str) -> Row:
-    """The row that a name means: a label as `harness leaderboard` shows it, or the start of the revision after `@`."""
-    model, _, revision = name.partition("@")
-    exact = [row for row in board.rows if row.label == name or (row.who.model == name and not row.who.variant)]
-    named = [
-        row
-        for row in board.rows
-        if row.who.model == model and not row.who.variant and row.who.revision.startswith(revision)
-    ]
-    fitting = exact if len(exact) == 1 else named
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        known = ", ".join(f"{model}@{row.who.revision[:12]}" for row in fitting)
-        raise HarnessError(f"{name!r} fits {len(fitting)} recorded revisions; name one of {known}")
-    raise UnknownName.of("recorded model", name, [row.label for row in board.rows])
 
 
 class _Shown(NamedTuple):

@@ -6,7 +6,6 @@ import argparse
 import gc
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +13,8 @@ from harness.cli import shared_options
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
+    from harness.leaderboard.api import Scope
     from harness.leaderboard.board import Leaderboard
-    from harness.leaderboard.counted_tasks import ScopedTask
-    from harness.leaderboard.file_index import Index
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
 """Those of `outputs.leaderboard_text`, named here because `harness --help` must not load numpy; a test compares."""
@@ -80,10 +78,13 @@ def do(args: argparse.Namespace) -> int:
     # Said before numpy is loaded: starting threads takes longer than all the sums of a leaderboard.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from harness.files.atomic import write_output
+    from harness.leaderboard.api import ranked
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import leaderboard_text
 
-    board = with_uncertainty(ranked(args, models=args.models, variants=args.variants, revisions=args.revisions))
+    board = with_uncertainty(
+        ranked(scope_of(args), models=args.models or None, variants=args.variants, revisions=args.revisions)
+    )
     _report(board)
     if args.site:
         from harness.outputs import site
@@ -105,52 +106,18 @@ def do(args: argparse.Namespace) -> int:
     return 0
 
 
-def ranked(
-    args: argparse.Namespace, *, models: Sequence[str] = (), variants: bool = False, revisions: bool = False
-) -> Leaderboard:
-    """The leaderboard of the results folders and tasks that the options name."""
-    from harness.leaderboard import board
+def scope_of(args: argparse.Namespace) -> Scope:
+    """The results folders and tasks that the options name."""
+    from harness.leaderboard.api import Scope
+    from harness.leaderboard.counted_tasks import Filters
 
-    indices = _indices(args.results)
-    tasks, title = _scope(args, indices)
-    return board.build(indices, tasks, title=title, models=models or None, variants=variants, revisions=revisions)
-
-
-def _indices(folders: Sequence[str] | None) -> list[Index]:
-    from harness.files.folders import results_folder
-    from harness.leaderboard import file_index as index
-    from harness.leaderboard import model_folders as places
-
-    named = [results_folder(folder) for folder in folders or (None,)]
-    for folder in named:
-        if not folder.is_dir():
-            raise HarnessError(f"no results folder {folder}; run `harness run` first, or name one with --results")
-    return [index.read(places.results_root(folder)) for folder in named]
-
-
-def _scope(args: argparse.Namespace, indices: Sequence[Index]) -> tuple[tuple[ScopedTask, ...], str]:
-    from harness.leaderboard import board, counted_tasks
-    from harness.tasks import registry
-
-    known = registry.get_tasks(args.tasks_dir)
-    tasks: list[ScopedTask] = []
-    if args.suite:
-        tasks += counted_tasks.of_suite(known, args.suite)
-    if args.tasks or not args.suite:
-        recorded = board.recorded_tasks(indices)
-        names = args.tasks or list(recorded)
-        if not names:
-            folders = ", ".join(str(index.root) for index in indices)
-            raise HarnessError(f"no record in {folders}; run `harness run` first, or name a folder with --results")
-        tasks += [
-            task
-            for task in counted_tasks.of_names(known, names, recorded=recorded)
-            if task.name not in {member.name for member in tasks}
-        ]
-    filters = counted_tasks.Filters(
-        types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude
+    return Scope(
+        results=args.results or (None,),
+        tasks=args.tasks or (),
+        suite=args.suite,
+        filters=Filters(types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude),
+        tasks_dirs=args.tasks_dir,
     )
-    return counted_tasks.filtered(tasks, filters), args.suite or "All recorded tasks"
 
 
 def _report(board: Leaderboard) -> None:

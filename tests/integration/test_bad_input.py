@@ -17,7 +17,7 @@ import pytest
 
 import harness as api
 from harness.errors import CellsFailed
-from harness.types import Record, Refused
+from harness.types import Record
 
 from .conftest import GOOD, Said, Tasks, jsonl
 
@@ -39,9 +39,9 @@ def names_of_files(folder: Path) -> set[str]:
 
 def records(folder: Path) -> dict[str, Record]:
     """Task -> record; every file must be one."""
-    found = list(api.scan(folder))
-    assert not [item for item in found if isinstance(item, Refused)]
-    return {item.task: item for item in found}
+    loaded = api.load_results(folder)
+    assert not loaded.refused
+    return {record.task: record for record in loaded}
 
 
 # --- the request is wrong: exit 2, nothing written -------------------------------------------------------------------

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 import harness as api
-from harness.types import Part, Record, Refused
+from harness.types import Part, Record
 from tests.conftest import ROOT, environment
 
 from .conftest import GOOD, Said, Tasks, jsonl
@@ -28,9 +28,9 @@ HEAVY = ("torch", "mteb", "datasets", "sklearn", "scipy", "transformers", "sente
 
 def records(folder: Path) -> dict[str, Record]:
     """Task -> record; every file must be one."""
-    found = list(api.scan(folder))
-    assert not [item for item in found if isinstance(item, Refused)]
-    return {item.task: item for item in found}
+    loaded = api.load_results(folder)
+    assert not loaded.refused
+    return {record.task: record for record in loaded}
 
 
 def statuses(said: Said) -> dict[str, str]:

@@ -98,7 +98,7 @@ def tiny_hub(localhub: ModuleType, models_root: Path) -> Any:
 
 def records(folder: Path) -> dict[tuple[str, str], Record]:
     """(model, task) -> record."""
-    return {(item.model, item.task): item for item in api.scan(folder) if isinstance(item, Record)}
+    return {(record.model, record.task): record for record in api.load_results(folder)}
 
 
 def score(record: Record) -> float:

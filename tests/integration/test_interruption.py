@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import harness as api
-from harness.types import Part, Record, Refused
+from harness.types import Part, Record
 from tests.conftest import environment
 
 from .conftest import Said, Tasks
@@ -79,9 +79,11 @@ def until(condition: Callable[[], bool], process: subprocess.Popen[str], *, seco
 
 def records(folder: Path) -> dict[str, Record]:
     """Task -> record. Every `*.json` under the results must be one, and hold a score of its own."""
-    found = list(api.scan(folder)) if folder.is_dir() else []
-    assert not [item for item in found if isinstance(item, Refused)]
-    return {item.task: item for item in found if isinstance(item, Record)}
+    if not folder.is_dir():
+        return {}
+    loaded = api.load_results(folder)
+    assert not loaded.refused
+    return {record.task: record for record in loaded}
 
 
 def contents(folder: Path) -> dict[str, bytes]:

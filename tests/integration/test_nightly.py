@@ -23,7 +23,6 @@ import pytest
 import harness as api
 from harness.nightly.history import snapshot_files
 from harness.nightly.publish import hooks as notify
-from harness.types import Record, Refused
 from tests import nights
 from tests.conftest import ROOT, environment
 from tests.nights import FAST
@@ -51,12 +50,11 @@ def shell(plan: Path, home: Path, **options: Any) -> subprocess.CompletedProcess
 
 def facts(results: Path) -> dict[str, Any]:
     """What the records say, without times. Nothing under the results may be torn or left over."""
-    found = list(api.scan(results))
-    assert not [item for item in found if isinstance(item, Refused)]
+    loaded = api.load_results(results)
+    assert not loaded.refused
     assert not list(results.rglob("*.tmp"))
     told = {}
-    for record in found:
-        assert isinstance(record, Record)
+    for record in loaded:
         parts = {
             name: {key: value for key, value in part.items() if key not in VOLATILE}
             for name, part in record.harness["parts"].items()
@@ -200,7 +198,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
             out, err = run.communicate()
             assert run.returncode == 0, f"{out}\n{err}"
         if (home / "results").is_dir():
-            assert not [item for item in api.scan(home / "results") if isinstance(item, Refused)]
+            assert not api.load_results(home / "results").refused
         if not only_worker and kills < moments and set(facts_if_any(home)) == set(expected):
             begin_anew(home)
     last = shell(plan, home)
@@ -216,7 +214,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
 def facts_if_any(home: Path) -> list[str]:
     if not (home / "results").is_dir():
         return []
-    return [f"{item.model} {item.task}" for item in api.scan(home / "results") if isinstance(item, Record)]
+    return [f"{record.model} {record.task}" for record in api.load_results(home / "results")]
 
 
 def begin_anew(home: Path) -> None:

@@ -80,7 +80,7 @@ def run(cases: Sequence[Case], *, hub: Any, folder: Path) -> Mapping[Case, tuple
         env=environment(folder, HF_ENDPOINT=hub.endpoint),
     )
     assert done.returncode == 0, done.stderr + done.stdout
-    records = {item.task: item for item in api.scan(folder / "results") if isinstance(item, Record)}
+    records = {record.task: record for record in api.load_results(folder / "results")}
     return {case: (records[case.task], records[case.task].parts[Part(case.split, case.subset)]) for case in cases}
 
 

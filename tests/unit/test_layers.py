@@ -30,7 +30,7 @@ OWNERS = {
     "scipy": (),
     "rich": ("cli/progress.py",),
     "mteb": ("data/mteb_bridge.py", "data/mteb_metadata_file.py"),
-    "pandas": (),
+    "pandas": ("results/loading.py",),
     "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),
     "packaging": ("leaderboard/record_choice.py",),

@@ -1,0 +1,190 @@
+"""`harness.rank` and `harness.compare`: results folders, by name, to a leaderboard or to a comparison of two models."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from harness.errors import HarnessError, UnknownName
+from harness.files.folders import results_folder
+from harness.leaderboard import board, counted_tasks, file_index
+from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.counted_tasks import Filters, ScopedTask
+from harness.leaderboard.file_index import Index
+from harness.leaderboard.model_folders import results_root
+from harness.leaderboard.uncertainty import with_uncertainty
+from harness.tasks import registry
+
+if TYPE_CHECKING:
+    from harness.leaderboard.comparison import Comparison
+
+Folder: TypeAlias = str | os.PathLike[str]
+ALL_TASKS = Filters()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which recorded tasks count; all of them, unless tasks or a suite are named.
+
+    Attributes:
+        results: results folders; where two hold the same record, the first one counts.
+        tasks: names of tasks, declared or recorded.
+        suite: name of a suite, whose tasks come first.
+        filters: what to keep of these tasks.
+        tasks_dirs: folders with more task and suite files.
+    """
+
+    results: Sequence[Folder | None] = (None,)
+    tasks: Sequence[str] = ()
+    suite: str | None = None
+    filters: Filters = ALL_TASKS
+    tasks_dirs: Sequence[Folder] = ()
+
+
+def rank(
+    models: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
+    *,
+    suite: str | None = None,
+    types: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    variants: bool = False,
+    revisions: bool = False,
+    results: Folder | Sequence[Folder] | None = None,
+    tasks_dirs: Sequence[Folder] = (),
+) -> Leaderboard:
+    """Rank recorded models as mteb's leaderboard does, with 95% intervals and tie groups.
+
+    Args:
+        models: recorded models; all of them by default.
+        tasks: names of tasks; every recorded task when neither `tasks` nor `suite` is given.
+        suite: name of a suite.
+        types: only tasks of these types.
+        languages: only parts in these languages (`de`, `deu`, `deu-Latn`) or subsets.
+        splits: only these splits.
+        exclude: leave these tasks out.
+        variants: rows for other precisions, lengths and dimensions too.
+        revisions: a row for every revision of a model.
+        results: a results folder, or several: where two hold the same record, the first one counts. By default
+            `$HARNESS_RESULTS`, else `results`.
+        tasks_dirs: folders with more task and suite files.
+
+    Returns:
+        The leaderboard: `rows`, best first, and the files that were `refused`.
+
+    Raises:
+        HarnessError: a folder, model, task, suite or filter that names nothing, or no record fits.
+    """
+    scope = _scope_of(results, tasks, suite, Filters(types, languages, splits, exclude), tasks_dirs)
+    return with_uncertainty(ranked(scope, models=_names(models) or None, variants=variants, revisions=revisions))
+
+
+def compare(
+    a: str,
+    b: str,
+    *,
+    tasks: str | Sequence[str] | None = None,
+    suite: str | None = None,
+    types: Sequence[str] | None = None,
+    languages: Sequence[str] | None = None,
+    splits: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    results: Folder | Sequence[Folder] | None = None,
+    tasks_dirs: Sequence[Folder] = (),
+) -> Comparison:
+    """Compare two recorded models on the tasks that both have: differences, intervals, p-values, verdicts.
+
+    Tests need the items that `harness.run` writes beside its records; without them only the scores are compared.
+
+    Args:
+        a: a recorded model: `NAME`, `NAME@REVISION`, or a label that the leaderboard shows (`NAME [precision=fp16]`).
+        b: another one.
+        tasks: as for `rank`, and so are `suite`, `types`, `languages`, `splits`, `exclude`, `results` and `tasks_dirs`.
+
+    Returns:
+        The difference of each task and of the means; differences are `a` minus `b`.
+
+    Raises:
+        HarnessError: as for `rank`, or the two models have no task in common.
+    """
+    return compared(a, b, _scope_of(results, tasks, suite, Filters(types, languages, splits, exclude), tasks_dirs))
+
+
+def ranked(
+    scope: Scope, *, models: Sequence[str] | None = None, variants: bool = False, revisions: bool = False
+) -> Leaderboard:
+    """The leaderboard of a scope, without intervals; see `rank`."""
+    indices = _indices(scope.results)
+    tasks = _tasks(scope, indices)
+    title = scope.suite or "All recorded tasks"
+    return board.build(indices, tasks, title=title, models=models, variants=variants, revisions=revisions)
+
+
+def compared(a: str, b: str, scope: Scope) -> Comparison:
+    """The comparison of two models by name; see `compare`."""
+    from harness.leaderboard import comparison  # its machinery of items takes time to import; a leaderboard needs none
+
+    rows = ranked(scope, variants=True, revisions="@" in a or "@" in b)
+    return comparison.compare(rows, _row(rows, a), _row(rows, b))
+
+
+def _scope_of(
+    results: Folder | Sequence[Folder] | None,
+    tasks: str | Sequence[str] | None,
+    suite: str | None,
+    filters: Filters,
+    tasks_dirs: Sequence[Folder],
+) -> Scope:
+    folders = [results] if results is None or isinstance(results, str | os.PathLike) else results
+    return Scope(results=folders, tasks=_names(tasks), suite=suite, filters=filters, tasks_dirs=tasks_dirs)
+
+
+def _names(names: str | Sequence[str] | None) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names or ()
+
+
+def _indices(folders: Sequence[Folder | None]) -> list[Index]:
+    paths = [results_folder(folder) for folder in folders]
+    for path in paths:
+        if not path.is_dir():
+            raise HarnessError(f"no results folder {path}; run `harness run` first, or name one with --results")
+    return [file_index.read(results_root(path)) for path in paths]
+
+
+def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
+    declared = registry.get_tasks(map(Path, scope.tasks_dirs))
+    tasks = list(counted_tasks.of_suite(declared, scope.suite)) if scope.suite else []
+    if scope.tasks or not scope.suite:
+        recorded = board.recorded_tasks(indices)
+        names = scope.tasks or list(recorded)
+        if not names:
+            folders = ", ".join(str(index.root) for index in indices)
+            raise HarnessError(f"no record in {folders}; run `harness run` first, or name a folder with --results")
+        of_suite = {task.name for task in tasks}
+        tasks += [
+            task for task in counted_tasks.of_names(declared, names, recorded=recorded) if task.name not in of_suite
+        ]
+    return counted_tasks.filtered(tasks, scope.filters)
+
+
+def _row(leaderboard: Leaderboard, name: str) -> Row:
+    """The row that a name means: a label as `harness leaderboard` shows it, or the start of the revision after `@`."""
+    model, _, revision = name.partition("@")
+    exact = [row for row in leaderboard.rows if row.label == name or (row.who.model == name and not row.who.variant)]
+    of_revision = [
+        row
+        for row in leaderboard.rows
+        if row.who.model == model and not row.who.variant and row.who.revision.startswith(revision)
+    ]
+    fitting = exact if len(exact) == 1 else of_revision
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = ", ".join(f"{model}@{row.who.revision[:12]}" for row in fitting)
+        raise HarnessError(f"{name!r} fits {len(fitting)} recorded revisions; name one of {names}")
+    raise UnknownName.of("recorded model", name, [row.label for row in leaderboard.rows])

@@ -1,0 +1,97 @@
+"""`harness.load_results`: the records of a results folder as one value, and as a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import UnknownName
+from harness.files.folders import results_folder
+from harness.results import scan
+from harness.types import Record, Refused
+
+if TYPE_CHECKING:
+    import pandas
+
+_IDENTITY = ("model", "revision", "variant", "task", "split", "subset")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Records that were read from a results folder; iterating gives them sorted by path.
+
+    Attributes:
+        records: the records that were asked for.
+        refused: every JSON file in the folder that is not a record, with the reason.
+    """
+
+    records: tuple[Record, ...]
+    refused: tuple[Refused, ...]
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row for each part of each record.
+
+        Returns:
+            The columns `model`, `revision`, `variant` (empty for plain records), `task`, `split`, `subset`,
+            `main_score`, and then every metric with a single value, in alphabetical order; NaN where a part does not
+            have the metric. Lists, such as the scores of single experiments, stay in the records.
+        """
+        import pandas
+
+        rows = []
+        for record in self.records:
+            for part, entry in record.parts.items():
+                names = (record.model, record.revision, record.variant, record.task, part.split, part.subset)
+                metrics = {name: value for name, value in entry.items() if _is_number(value)}
+                rows.append({**metrics, **dict(zip(_IDENTITY, names, strict=True))})
+        columns = sorted({name for row in rows for name in row} - {*_IDENTITY, "main_score"})
+        table = pandas.DataFrame(rows, columns=[*_IDENTITY, "main_score", *columns])
+        return table.astype(dict.fromkeys(["main_score", *columns], "float64"))
+
+
+def load_results(
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    models: str | Sequence[str] | None = None,
+    tasks: str | Sequence[str] | None = None,
+) -> Results:
+    """Read the records of a results folder: your own, or a clone of mteb's public results repository.
+
+    Args:
+        folder: the results folder; `$HARNESS_RESULTS`, else `results`.
+        models: only records of these models.
+        tasks: only records of these tasks.
+
+    Returns:
+        The records, and the files that could not be read as records.
+
+    Raises:
+        UnknownName: there is no such folder.
+    """
+    root = results_folder(folder)
+    if not root.is_dir():
+        raise UnknownName(f"no results folder {root}; expected the folder that holds the records of `harness run`")
+    records: list[Record] = []
+    refused: list[Refused] = []
+    for item in scan(root):
+        if isinstance(item, Refused):
+            refused.append(item)
+        elif _is_among(item.model, models) and _is_among(item.task, tasks):
+            records.append(item)
+    return Results(tuple(records), tuple(refused))
+
+
+def _is_among(name: str, names: str | Sequence[str] | None) -> bool:
+    return names is None or name == names or (not isinstance(names, str) and name in names)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
