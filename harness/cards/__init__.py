@@ -1,31 +1,28 @@
-"""Model cards: results into them, out of them, checked, and measured again.
+"""Model cards: writing results into them, reading results from them, checking them, and measuring them again.
 
-    names           metric names of mteb 1 and 2, `MTEB <Task>`, 0-1 and 0-100
-    nodes           YAML with the place of every node
-    card_file       a card on disk: read with suspicion, replaced atomically
-    claims          a card -> what it states, whatever its era
-    specs           tasks by name, each read once
-    recorded        a model's records             template: a card for a model that has none
-    index           records -> results            layout: results as YAML
-    edits           the least change of text for a change of data
-    index_writer    results -> edits              pruning: results that are gone -> edits
-    merge           the edits made, and checked (data_check) against the change that was meant
-    results_table   the table in the body
-    writing         all of these in one: `show`, `write`
-    published       a card -> records under the pseudo revision `external`
-    lint            what is wrong with a card     lint_shape, lint_values: the rules
-    targets         a claim -> what to run        intervals: how far equal runs differ
-    verify          claims run and compared
-    eval_results    records -> `.eval_results/`   push: to the hub
+    metric_names        metric names of mteb 1 and 2, `MTEB <Task>`, scores as 0-1 and 0-100
+    task_lookup         tasks by name, each spec read once
+    card_file           a card on disk: read, parse, save
+    claims              a card -> the values it states
+    model_records       the records of one model
+    model_index         records -> results
+    card_writing        `show` and `write`: a model's records -> its card
+    new_card            the text of a card for a model that has none
+    results_table       the table of results in a card's body
+    eval_results        records -> `.eval_results/`
+    published_records   a card -> records under the pseudo revision `external`
+    edit/               results -> edits of a card's text that keep everything else
+    lint/               what is wrong with a card, and fixes
+    verify/             claims run again and compared
 
-Importing this package imports nothing heavy. `harness card` is a thin layer over `show`, `write`, `published.read`,
-`lint.lint` and `verify.verify`.
+Importing this package imports nothing heavy. `harness card` is a thin layer over `show`, `write`,
+`published_records.read`, `lint.lint` and `verify.verify`.
 """
 
 from __future__ import annotations
 
 from harness.cards.card_file import Card, decode, encode, load, parse
-from harness.cards.card_writing import Options, Written, collected, merged, show, write
+from harness.cards.card_writing import CardOptions, WrittenCard, collected, merged, show, write
 from harness.cards.claims import Claim, claims_of
 from harness.cards.edit.merge import Merged, ValueCounts, merge
 from harness.cards.edit.yaml_layout import Result
@@ -35,16 +32,16 @@ from harness.cards.verify import Run, Verified
 
 __all__ = [
     "Card",
+    "CardOptions",
     "Claim",
     "Collected",
     "Finding",
     "Merged",
-    "Options",
     "Result",
     "Run",
     "ValueCounts",
     "Verified",
-    "Written",
+    "WrittenCard",
     "claims_of",
     "collected",
     "decode",

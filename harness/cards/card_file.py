@@ -1,8 +1,8 @@
-"""A model card on disk: text with a front matter, read with suspicion and replaced only by what was meant.
+"""A model card on disk: reading its text and front matter, and saving a new text.
 
-The front matter is found as the hub finds it (huggingface_hub 2.4 has its server's expression, `REGEX_YAML_BLOCK` of
-`repocard`): between lines of three dashes at the very beginning, after white space at most. Offsets count characters of
-the text after a byte order mark; the mark and the line endings are kept.
+The front matter is located as on the hub (the server's expression is `REGEX_YAML_BLOCK` of `repocard` in
+huggingface_hub 2.4): between two lines of three dashes at the beginning of the file, after white space at most. Offsets
+count characters of the text without its byte order mark. The mark and the line endings are kept.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.files import atomic
 from harness.files.disk_errors import on_disk
 
 MAX_BYTES = 8 * 2**20
-"""The hub's git refuses files of more than 10 MiB (mteb issue 1368); a card of 8 is not one that anybody reads."""
+"""The limit on a card's size; the hub's git refuses files of more than 10 MiB (mteb issue 1368)."""
 
 _BOM = b"\xef\xbb\xbf"
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -33,15 +33,17 @@ _FIRST_LINE = re.compile(r"\s*---[ \t]*(?=\r|\n|\Z)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """A card as it was read.
+    """A card as it was read from disk.
 
     Attributes:
-        path: for messages, and where `save` writes.
-        raw: its bytes; None for a file that does not exist.
-        text: without a byte order mark.
-        start: the first character of the front matter's YAML; -1 where there is no front matter.
-        end: after its last character, before the line break and the closing dashes.
-        newline: the file's own line break.
+        path: the file, for messages and for `save`.
+        raw: the file's bytes; None for a file that does not exist.
+        bom: whether the file begins with a byte order mark.
+        text: the file's text without the mark.
+        start: offset of the first character of the front matter's YAML; -1 without a front matter.
+        end: offset after its last character, before the line break and the closing dashes.
+        newline: the line break that the file uses.
+        tree: the nodes of the front matter.
     """
 
     path: Path
@@ -55,56 +57,46 @@ class Card:
 
     @property
     def has_front_matter(self) -> bool:
-        """Whether there is one, be it empty."""
+        """Whether the card has a front matter, possibly an empty one."""
         return self.start >= 0
 
     @property
     def front_matter(self) -> str:
-        """Its YAML."""
+        """The YAML of the front matter; empty without one."""
         return self.text[self.start : self.end] if self.has_front_matter else ""
 
     @property
     def root(self) -> Node | None:
-        """The mapping of the front matter; None where there is none or it is empty."""
+        """The mapping of the front matter; None if it is missing or empty."""
         root = self.tree.root
         return None if root is None or root.is_null else root
 
-    @property
-    def body_start(self) -> int:
-        """The first character after the front matter and its closing line."""
-        if not self.has_front_matter:
-            return 0
-        closing = _CLOSING.match(self.text, self.end) or _CLOSED_AT_ONCE.match(self.text, self.end)
-        assert closing is not None
-        after = _BREAK.match(self.text, closing.end())
-        return after.end() if after else closing.end()
-
     def line_of(self, offset: int) -> int:
-        """The line of a character, counted from 1."""
+        """The line that holds the character at `offset`, counted from 1."""
         return 1 + len(_BREAK.findall(self.text, 0, offset))
 
     def data(self) -> Any:
-        """The front matter as `yaml.safe_load` gives it; None where there is none.
+        """The front matter as `yaml.safe_load` reads it; None without one.
 
         Raises:
-            CardError: a value that is no plain data.
+            CardError: a value is not plain data.
         """
         return yaml_nodes.data(self.tree.root, path=str(self.path))
 
     def with_text(self, text: str) -> Card:
-        """The same file with another text, read anew.
+        """The card of the same file with another text, which is parsed.
 
         Raises:
-            CardError: as `parse`.
+            CardError: as in `parse`.
         """
         return parse(text, path=self.path, raw=self.raw, bom=self.bom)
 
 
 def parse(text: str, *, path: Path | str, raw: bytes | None = None, bom: bool = False) -> Card:
-    """The card in a text.
+    """Parse a card.
 
     Raises:
-        CardError: the front matter is not closed, or not one YAML mapping.
+        CardError: the front matter is not closed, or is not a single YAML mapping.
     """
     path = Path(path)
     start, end = _front_matter(text, path)
@@ -114,20 +106,20 @@ def parse(text: str, *, path: Path | str, raw: bytes | None = None, bom: bool = 
     if card.root is not None and card.root.kind != "mapping":
         raise CardError(
             f"{path}:{card.root.line}: the front matter is a {card.root.kind}, expected keys with values such as "
-            "`language: de`; if these dashes are a rule in the text, leave a line of text above them"
+            "`language: de`; if the dashes are a horizontal rule, put a line of text above them"
         )
     return card
 
 
 def load(path: str | os.PathLike[str], *, to_change: bool = False) -> Card:
-    """The card in a file.
+    """Read a card from a file.
 
     Args:
         path: the file.
-        to_change: whether it will be written: then it may be absent, but neither a symbolic link nor read-only.
+        to_change: whether it will be written; if so, it may be missing, but not be a symbolic link or read-only.
 
     Raises:
-        CardError: no regular file, too large, not UTF-8 text, or as `parse`.
+        CardError: the file is not a regular one, is too large or not UTF-8 text, or as in `parse`.
     """
     path = Path(path)
     if to_change:
@@ -137,10 +129,10 @@ def load(path: str | os.PathLike[str], *, to_change: bool = False) -> Card:
 
 
 def decode(raw: bytes | None, *, path: str | os.PathLike[str]) -> Card:
-    """The card in a file's bytes; None stands for a file that does not exist.
+    """Read a card from a file's bytes; None stands for a file that does not exist.
 
     Raises:
-        CardError: not UTF-8 text, or as `parse`.
+        CardError: the bytes are not UTF-8 text, or as in `parse`.
     """
     if raw is None:
         return parse("", path=Path(path))
@@ -174,17 +166,17 @@ def save(card: Card, text: str) -> bool:
 
 
 def _check_writable(path: Path) -> None:
-    """Raises CardError for a link, whose target a new file would cut off, and for a file that is read-only."""
+    """Raise CardError for a read-only file and for a symbolic link, which a new file would replace."""
     with on_disk(path, "written", error=CardError):
         if path.is_symlink():
-            raise CardError(f"{path}: a symbolic link; name the file that it points to")
+            raise CardError(f"{path}: is a symbolic link; name the file that it points to")
         if path.exists() and not (path.stat().st_mode & 0o222 and os.access(path, os.W_OK)):
-            raise CardError(f"{path}: read-only; allow writing (chmod u+w) and run again")
+            raise CardError(f"{path}: is read-only; allow writing (chmod u+w) and run again")
 
 
 def _check_and_keep_mode(card: Card, temporary: Path) -> None:
     if _read(card.path, missing_ok=True) != card.raw:
-        raise CardError(f"{card.path}: changed by somebody else since it was read; nothing written, run again")
+        raise CardError(f"{card.path}: another program changed it since it was read; nothing was written; run again")
     if card.raw is not None:
         temporary.chmod(stat.S_IMODE(card.path.lstat().st_mode))
 
@@ -218,12 +210,12 @@ def _read(path: Path, *, missing_ok: bool) -> bytes | None:
                 return None
             raise
         if not stat.S_ISREG(mode):
-            what = "a folder" if stat.S_ISDIR(mode) else "no regular file"
-            raise CardError(f"{path}: {what}, expected a model card such as README.md")
+            what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+            raise CardError(f"{path}: is {what}, expected a model card such as README.md")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     if len(raw) > MAX_BYTES:
-        raise CardError(f"{path}: more than {MAX_BYTES} bytes, too large for a model card; shorten it")
+        raise CardError(f"{path}: has more than {MAX_BYTES} bytes, too many for a model card; shorten it")
     return raw
 
 
@@ -236,5 +228,5 @@ def _decoded(raw: bytes, path: Path) -> str:
         raise CardError(f"{path}:{line}: not UTF-8 text (byte {err.start}); save it as UTF-8") from err
     if bad >= 0:
         line = 1 + len(_BREAK.findall(text, 0, bad))
-        raise CardError(f"{path}:{line}: holds a zero byte, so it is no text; expected a Markdown file")
+        raise CardError(f"{path}:{line}: contains a zero byte, so it is not text; expected a Markdown file")
     return text

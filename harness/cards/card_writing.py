@@ -1,4 +1,4 @@
-"""Records of a model -> its card: `show` and `write`."""
+"""Writing a model's records into its card: `show` and `write`."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from harness.cards.edit import pruning, yaml_layout
 from harness.cards.edit.merge import IsOurs, ValueCounts, merge, model_name
 from harness.cards.metric_names import Names
 from harness.cards.model_index import Collected, LeftOut, Metrics
-from harness.cards.model_records import Recorded, chosen_parts, narrowed, records_of
-from harness.cards.task_lookup import Specs
+from harness.cards.model_records import ModelRecords, chosen_parts, narrowed, records_of
+from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
 from harness.tasks import registry
 from harness.tasks.registry import Registry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
-    """Which records go on a card, and how.
+class CardOptions:
+    """Which records go on a card, and how they are written.
 
     Attributes:
         results: the folder of the records.
-        tasks: names; None with `suite` None takes every record.
-        suite: a named list of tasks.
+        tasks: names of tasks; every record is taken if both this and `suite` are None.
+        suite: name of a suite.
         tasks_dirs: folders with more task files.
-        metrics: the main one of each task, all, or these.
-        names: of metrics; None writes mteb 2's, but leaves those that a card has under mteb 1's name.
+        metrics: each task's main metric (`main`), all metrics (`all`), or the named ones.
+        names: the vocabulary of metric names; None writes mteb 2's and keeps mteb 1's where a card has them.
         digits: decimals of the values (0-100); None for all.
     """
 
@@ -45,20 +45,20 @@ class Options:
     digits: int | None = None
 
     @property
-    def known(self) -> Registry:
-        """The tasks."""
+    def registry(self) -> Registry:
+        """The registry of all tasks, with those of `tasks_dirs`."""
         return registry.get_tasks([Path(folder) for folder in self.tasks_dirs])
 
 
-class Written(NamedTuple):
+class WrittenCard(NamedTuple):
     """What `write` did, or would do.
 
     Attributes:
-        text: the card's text.
-        diff: a unified diff of it; empty where nothing changes.
+        text: the card's new text.
+        diff: a unified diff of the text; empty if nothing changes.
         counts: how many values were added, changed, left unchanged and pruned.
-        left_out: recorded tasks that are not on the card, and why.
-        other_models: other models of the index, which were left alone.
+        left_out: recorded tasks that are not on the card, with reasons.
+        other_models: names of other entries of the index, which were not touched.
     """
 
     text: str
@@ -68,61 +68,65 @@ class Written(NamedTuple):
     other_models: tuple[str, ...]
 
 
-def collected(model: str, options: Options) -> tuple[Recorded, Collected]:
-    """The records of a model and the results that they are on a card.
+def collected(model: str, options: CardOptions) -> tuple[ModelRecords, Collected]:
+    """The records of a model, and the results that a card gets from them.
 
     Raises:
-        UnknownName: the model, a task, the suite or a metric does not exist, or nothing is left to be written.
+        UnknownName: the model, a task, the suite or a metric does not exist, or no result is left.
     """
-    known = options.known
-    recorded = records_of(Path(options.results), model)
-    parts = chosen_parts(known, options.tasks, options.suite, recorded.records)
-    found = model_index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=options.metrics)
+    recorded, (results, left_out) = _collect(model, options, metrics=options.metrics)
     unread = [LeftOut(Path(reason.partition(": ")[0]).stem, reason) for reason in recorded.refused]
-    found = Collected(found.results, [*found.left_out, *unread])
-    if not found.results:
-        reasons = "; ".join(f"{task}: {reason}" for task, reason in found.left_out[:3])
-        raise UnknownName(f"nothing recorded for {model} can stand on a card ({reasons or 'no record fits'})")
-    return recorded, found
+    left_out = [*left_out, *unread]
+    if not results:
+        reasons = "; ".join(f"{task}: {reason}" for task, reason in left_out[:3])
+        raise UnknownName(f"no record of {model} can be written on a card ({reasons or 'no record matches'})")
+    return recorded, Collected(results, left_out)
 
 
-def show(model: str, options: Options) -> tuple[str, list[LeftOut]]:
-    """The `model-index` block of a model as YAML, and what was left out.
+def _collect(model: str, options: CardOptions, *, metrics: Metrics | Sequence[str]) -> tuple[ModelRecords, Collected]:
+    task_registry = options.registry
+    recorded = records_of(Path(options.results), model)
+    parts = chosen_parts(task_registry, options.tasks, options.suite, recorded.records)
+    return recorded, model_index.collect(narrowed(recorded.records, parts), task_registry, parts=parts, metrics=metrics)
+
+
+def show(model: str, options: CardOptions) -> tuple[str, list[LeftOut]]:
+    """The `model-index` block of a model as YAML, and the tasks that were left out.
 
     Raises:
-        HarnessError: as `collected`.
+        HarnessError: as in `collected`.
     """
-    recorded, found = collected(model, options)
+    recorded, (results, left_out) = collected(model, options)
     name = model_name(recorded.model)
-    text = yaml_layout.render(name, found.results, names=options.names or "v2", digits=options.digits)
-    return text, found.left_out
+    text = yaml_layout.render(name, results, names=options.names or "v2", digits=options.digits)
+    return text, left_out
 
 
 def write(
     model: str,
     path: str | os.PathLike[str],
     *,
-    options: Options,
+    options: CardOptions,
     entry: str | None = None,
     table: results_table.Kind | None = None,
     compare: Sequence[str] = (),
     prune: bool = False,
     dry_run: bool = False,
-) -> Written:
-    """Merge the results of a model into a card; see `merge` for what stays as it is.
+) -> WrittenCard:
+    """Merge the results of a model into a card; see `merge` for what is kept.
 
     Args:
-        model: as recorded, with `@revision` where there are several.
-        path: the card; made from a template where there is none.
+        model: the recorded model, with `@revision` if it has several.
+        path: the card; a new one is written if it does not exist.
         options: what to write, and how.
         entry: the model's name in the card's index; by default its name without the organisation.
-        table: maintain this table in the body, too.
-        compare: further recorded models of the table.
-        prune: take out results that were written here and are no longer recorded.
+        table: kind of table to maintain in the body, if any.
+        compare: more recorded models for the table.
+        prune: remove results that this program wrote and that are no longer recorded.
         dry_run: change no file.
 
     Raises:
-        HarnessError: as `collected`, or the card cannot be read, changed or written. Then it is untouched.
+        HarnessError: as in `collected`, or the card cannot be read, changed or written; the file is untouched.
     """
     card = card_file.load(path, to_change=True)
     written = merged(model, card, options=options, entry=entry, table=table, compare=compare, prune=prune)
@@ -135,30 +139,30 @@ def merged(
     model: str,
     card: Card,
     *,
-    options: Options,
+    options: CardOptions,
     entry: str | None = None,
     table: results_table.Kind | None = None,
     compare: Sequence[str] = (),
     prune: bool = False,
-) -> Written:
-    """What `write` would make of a card that was read.
+) -> WrittenCard:
+    """What `write` would do to a card that was read.
 
     Raises:
-        HarnessError: as `write`.
+        HarnessError: as in `write`.
     """
-    recorded, found = collected(model, options)
-    done = merge(
+    recorded, (results, left_out) = collected(model, options)
+    card_merge = merge(
         card,
-        found.results,
+        results,
         name=entry or model_name(recorded.model),
         names=options.names,
         digits=options.digits,
         prune=_ours(options) if prune else None,
     )
-    text = done.text
+    text = card_merge.text
     if table is not None:
         text = results_table.put(card, text, _table((model, *compare), options, kind=table))
-    return Written(text, diff(card, text), done.counts, found.left_out, done.other_models)
+    return WrittenCard(text, diff(card, text), card_merge.counts, left_out, card_merge.other_models)
 
 
 def diff(card: Card, text: str) -> str:
@@ -169,22 +173,16 @@ def diff(card: Card, text: str) -> str:
     return "".join(line if line.endswith(("\n", "\r")) else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
-def _ours(options: Options) -> IsOurs:
-    known = options.known
-    specs, wanted = Specs(known), chosen_parts(known, options.tasks, options.suite)
-    return lambda result, key: (wanted is None or key.task in wanted) and pruning.written_here(result, key, specs)
+def _ours(options: CardOptions) -> IsOurs:
+    task_registry = options.registry
+    tasks, chosen = TaskLookup(task_registry), chosen_parts(task_registry, options.tasks, options.suite)
+    return lambda result, key: (chosen is None or key.task in chosen) and pruning.written_here(result, key, tasks)
 
 
-def _table(names: Sequence[str], options: Options, *, kind: results_table.Kind) -> str:
-    known = options.known
-    models = []
-    for name in names:
-        recorded = records_of(Path(options.results), name)
-        parts = chosen_parts(known, options.tasks, options.suite, recorded.records)
-        metrics: Metrics = "main" if kind == "scores" else "all"
-        found = model_index.collect(narrowed(recorded.records, parts), known, parts=parts, metrics=metrics)
-        models.append(results_table.Compared(name, found.results))
-    made = results_table.scores(models) if kind == "scores" else results_table.similarity(models)
-    if not made:
-        raise UnknownName("no STS task is among the records, and --table similarity is about those; leave it out")
-    return made
+def _table(names: Sequence[str], options: CardOptions, *, kind: results_table.Kind) -> str:
+    metrics: Metrics = "main" if kind == "scores" else "all"
+    models = [results_table.Compared(name, _collect(name, options, metrics=metrics)[1].results) for name in names]
+    table = results_table.scores(models) if kind == "scores" else results_table.similarity(models)
+    if not table:
+        raise UnknownName("--table similarity shows STS tasks, and no STS task is recorded; leave the option out")
+    return table

@@ -1,7 +1,7 @@
-"""What a card says: every value in its `model-index` with its place, scale and names made uniform (pure).
+"""The claims of a card: every value in its `model-index`, with its place and in uniform scale and names (pure).
 
-Cards come in four eras. All are read alike: names of tasks and metrics become today's, values become 0-1, and whatever
-a claim lacks is None. What is odd about it is for `lint` to say.
+Cards were written in four styles over the years. All become the same claims: tasks and metrics have today's names,
+values are 0-1, and what a card does not state is None. `lint` reports what is wrong with a claim.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from harness.cards.metric_names import fraction, read_name, to_v2
 from harness.types import TASK_TYPES
 
 Scale = Literal["percent", "fraction"]
-_UNSAID = ("None", "none")
-"""Python's nothing, as cards of 2023 have it."""
+_NONE_TEXTS = ("None", "none")
+"""Python's None written as text, as in cards of 2023."""
 _WEAK = 0.1
-"""A best value of a result that is below this on a card of percentages: a very weak score, not one between 0 and 1."""
+"""On a card of percentages, a result whose best value is below this is a very weak percentage, not a fraction."""
 
 
 class ClaimKey(NamedTuple):
-    """What makes two results the same: everything but the value. `metric` is the name since mteb 2."""
+    """The identity of a claim: everything but its value. `metric` is mteb 2's name."""
 
     task: str
     dataset: str | None
@@ -40,15 +40,16 @@ class Claim:
     """One value that a card states.
 
     Attributes:
-        model: the name of the index entry that it stands in.
-        type: mteb's task type; empty where the card names none of them.
-        subset: as the dataset's name says in parentheses, else the config.
-        metric: as written; `key.metric` is today's name.
+        model: the name of its entry in the index.
+        key: its identity.
+        type: mteb's task type; empty if the card names none of them.
+        subset: the one in parentheses after the dataset's name, else the config.
+        metric: as written; `key.metric` is mteb 2's name.
         text: the value as written.
-        scale: how `text` is to be read; see `scales`.
-        score: 0-1; None where the value is not a finite number.
-        line: of the value.
-        place: position of model, result and metric in the index.
+        scale: the scale of `text`; see `scales`.
+        score: 0-1; None if the value is not a finite number.
+        line: line of the value in the file.
+        place: positions of model, result and metric in the index.
     """
 
     model: str
@@ -64,7 +65,7 @@ class Claim:
 
 
 class MetricNodes(NamedTuple):
-    """A metric of a result: its mapping, and the nodes of type and value (None where missing)."""
+    """A metric of a result: its mapping, and the nodes of its type and value (None if missing)."""
 
     place: tuple[int, int, int]
     result: Node
@@ -80,20 +81,20 @@ def models(card: Card) -> list[Node]:
 
 
 def items(mapping: Node | None, key: str) -> list[Node]:
-    """The items of the list under `key`; none where there is no such list."""
+    """The items of the list under `key`; empty if there is no such list."""
     value = mapping.real.get(key) if mapping is not None and mapping.real.kind == "mapping" else None
     return list(value.real.items) if value is not None and value.real.kind == "sequence" else []
 
 
 def text(mapping: Node | None, *path: str) -> str | None:
-    """The text of the scalar at the end of a path of keys; None where there is none, or it is null, empty or `None`."""
+    """The text of the scalar at the end of a path of keys; None if it is missing, null, empty or the text `None`."""
     node = mapping
     for key in path:
         node = node.real.get(key) if node is not None and node.real.kind == "mapping" else None
     if node is None or node.real.kind != "scalar" or node.real.is_null:
         return None
-    said = node.real
-    return None if said.text == "" or (said.style is None and said.text in _UNSAID) else said.text
+    scalar = node.real
+    return None if scalar.text == "" or (scalar.style is None and scalar.text in _NONE_TEXTS) else scalar.text
 
 
 def metric_nodes(entry: Node, model: int = 0) -> Iterator[MetricNodes]:
@@ -110,10 +111,10 @@ def metrics_of(result: Node, place: tuple[int, int]) -> Iterator[MetricNodes]:
 
 
 def type_of(result: Node) -> str:
-    """mteb's task type of a result: mteb 2 wrote it as the task's name, beside the hub's own kind of task."""
+    """mteb's task type of a result. mteb 2 wrote it as the task's name and the hub's kind of task as its type."""
     named = [text(result, "task", key) for key in ("type", "name")]
-    known = (*TASK_TYPES, "Summarization", "MultilabelClassification", "InstructionRetrieval", "InstructionReranking")
-    return next((name for name in named if name in known), "")
+    types = (*TASK_TYPES, "Summarization", "MultilabelClassification", "InstructionRetrieval", "InstructionReranking")
+    return next((name for name in named if name in types), "")
 
 
 def key_of(result: Node, metric: str) -> ClaimKey:
@@ -130,8 +131,8 @@ def key_of(result: Node, metric: str) -> ClaimKey:
 
 
 def claims_of(card: Card) -> list[Claim]:
-    """Everything that the card's index states, in order."""
-    found: list[Claim] = []
+    """All claims of the card's index, in order."""
+    claims: list[Claim] = []
     for number, entry in enumerate(models(card)):
         model = text(entry, "name") or ""
         scale_of = scales(entry)
@@ -141,7 +142,7 @@ def claims_of(card: Card) -> list[Claim]:
             scale = scale_of[nodes.place[1]]
             place = nodes.value or nodes.metric
             name = read_name(text(nodes.result, "dataset", "name") or "")
-            found.append(
+            claims.append(
                 Claim(
                     model=model,
                     key=key_of(nodes.result, metric),
@@ -155,32 +156,32 @@ def claims_of(card: Card) -> list[Claim]:
                     place=nodes.place,
                 )
             )
-    return found
+    return claims
 
 
 def scales(entry: Node) -> list[Scale]:
-    """How the values of each result of an index entry are to be read.
+    """The scale of each result of an index entry.
 
-    Values above 1 are percentages. A result whose values are all within 0-1 is one of fractions, unless others of its
-    era (names with or without `MTEB `) are percentages and its best value is so small that it must be a weak score.
+    A result with a value above 1 holds percentages. Any other result holds fractions, unless results of the same style
+    (named with or without `MTEB `) hold percentages and its best value is so small that it must be a weak percentage.
     """
     results = items(entry, "results")
     peaks = [_peak(items(result, "metrics")) for result in results]
-    eras = [read_name(text(result, "dataset", "name") or "").prefixed for result in results]
-    percent_eras = {era for era, peak in zip(eras, peaks, strict=True) if peak > 1}
+    styles = [read_name(text(result, "dataset", "name") or "").prefixed for result in results]
+    percent_styles = {style for style, peak in zip(styles, peaks, strict=True) if peak > 1}
     return [
-        "percent" if peak > 1 or (era in percent_eras and peak < _WEAK) else "fraction"
-        for era, peak in zip(eras, peaks, strict=True)
+        "percent" if peak > 1 or (style in percent_styles and peak < _WEAK) else "fraction"
+        for style, peak in zip(styles, peaks, strict=True)
     ]
 
 
 def number(value: str) -> Decimal | None:
-    """A finite number as written; None for anything else."""
+    """Parse a finite number as written; None for anything else."""
     try:
-        found = Decimal(value.replace("_", ""))
+        parsed = Decimal(value.replace("_", ""))
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return parsed if parsed.is_finite() else None
 
 
 def _peak(metrics: Sequence[Node]) -> float:

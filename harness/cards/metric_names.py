@@ -1,7 +1,7 @@
-"""Names and scales on model cards: one table of metric names, `MTEB <Task>`, and 0-1 against 0-100 (pure).
+"""Names and scales on model cards: metric names of mteb 1 and 2, `MTEB <Task>`, and 0-1 against 0-100 (pure).
 
-mteb 1 and its cards wrote `cos_sim_spearman`; since mteb 1.12 it is `cosine_spearman`. `RENAMED` is the whole
-difference between the two vocabularies; a name that is not in it is the same in both.
+mteb 1 and its cards wrote `cos_sim_spearman`; since mteb 1.12 it is `cosine_spearman`. `RENAMED` lists all differences
+between the two vocabularies; every other name is the same in both.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     },
     "Reranking": {"map": "map_at_1000", "mrr": "mrr_at_1000"},
 }
-"""Task type -> name in mteb 1 -> name in mteb 2; one to one, so that it reads both ways.
+"""Task type -> name in mteb 1 -> name in mteb 2, one to one in both directions.
 
-`ap` of a pair classification is what mteb 1 called the best average precision over the distances; some of its cards
-say `max_ap`, which is the same name today.
+In mteb 1, `ap` of a pair classification was the best average precision over the distances. Some of its cards call it
+`max_ap`, which is also mteb 2's name.
 """
 
 RENAMED_TASKS: Mapping[str, str] = {
@@ -46,14 +46,14 @@ _WITH_SUBSET = re.compile(r"(?P<task>\S.*?) \((?P<subset>[^()]+)\)")
 
 
 def to_v2(metric: str, task_type: str) -> str:
-    """The name since mteb 2 of a metric under either name."""
+    """mteb 2's name of a metric, given either name."""
     if task_type not in RENAMED and metric.startswith(_OLD_PREFIX):
         return "cosine_" + metric.removeprefix(_OLD_PREFIX)
     return RENAMED.get(task_type, {}).get(metric, metric)
 
 
 def to_v1(metric: str, task_type: str) -> str:
-    """The name in mteb 1 of a metric under its name since mteb 2; unchanged where mteb 1 had no other."""
+    """mteb 1's name of a metric, given mteb 2's name; unchanged if mteb 1 had no other."""
     for old, new in RENAMED.get(task_type, {}).items():
         if new == metric:
             return old
@@ -61,20 +61,20 @@ def to_v1(metric: str, task_type: str) -> str:
 
 
 def named(metric: str, task_type: str, *, names: Names) -> str:
-    """A metric (name since mteb 2) as `names` calls it."""
+    """The name of a metric (given as mteb 2's name) in the vocabulary `names`."""
     return to_v1(metric, task_type) if names == "v1" else metric
 
 
 def era_of(metric: str, task_type: str) -> Names | None:
-    """Which vocabulary a metric's name belongs to; None for one that is in both (mteb 1 had `max_ap` too)."""
+    """The vocabulary that a metric's name belongs to; None if it is in both (mteb 1 had `max_ap` too)."""
     table = RENAMED.get(task_type, {})
     if metric in table or metric.startswith(_OLD_PREFIX):
         return "v1"
     return "v2" if metric in table.values() and not metric.startswith("max_") else None
 
 
-class Named(NamedTuple):
-    """What a result's `dataset.name` says: the task, the subset where it names one, and whether `MTEB ` stood first."""
+class NameParts(NamedTuple):
+    """The parts of a result's `dataset.name`: task, subset if it names one, and whether it begins with `MTEB `."""
 
     task: str
     subset: str | None
@@ -82,23 +82,23 @@ class Named(NamedTuple):
 
 
 def is_score(metric: str) -> bool:
-    """Whether a metric lies between 0 and 100; the thresholds that mteb put on cards are distances, times 100."""
+    """Whether a metric is between 0 and 100; the thresholds on mteb's cards are distances times 100."""
     return not metric.endswith(("_threshold", "_thresholds"))
 
 
-def read_name(name: str) -> Named:
-    """`MTEB STS22 (de-en)` -> STS22 and de-en. Former names of tasks become today's."""
+def read_name(name: str) -> NameParts:
+    """Split `MTEB STS22 (de-en)` into STS22 and de-en; former task names become today's."""
     bare = name.removeprefix(PREFIX).strip()
-    found = _WITH_SUBSET.fullmatch(bare)
-    task, subset = (found["task"], found["subset"]) if found else (bare, None)
-    return Named(RENAMED_TASKS.get(task, task), subset, name.startswith(PREFIX))
+    match = _WITH_SUBSET.fullmatch(bare)
+    task, subset = (match["task"], match["subset"]) if match else (bare, None)
+    return NameParts(RENAMED_TASKS.get(task, task), subset, name.startswith(PREFIX))
 
 
 def percent_text(score: float, digits: int | None = None) -> str:
-    """A score (0-1) as cards show it: times 100, with `digits` decimals, or in full.
+    """A score (0-1) as cards show it: times 100, with `digits` decimals or in full.
 
-    The decimal point moves, instead of a product of floats: 0.39146 is 39.146 and not 39.146000000000003. Never in
-    exponent form, which YAML 1.1 takes for text.
+    The decimal point is moved instead of multiplying floats: 0.39146 gives 39.146, not 39.146000000000003. The text
+    never has an exponent, which YAML 1.1 reads as text.
     """
     moved = Decimal(repr(float(score))).scaleb(2)
     if digits is not None:
@@ -108,7 +108,7 @@ def percent_text(score: float, digits: int | None = None) -> str:
 
 
 def value_of(text: str) -> float | int:
-    """What a loader of YAML makes of a text of `percent_text`."""
+    """The value that a YAML loader reads from a text of `percent_text`."""
     return float(text) if "." in text else int(text)
 
 
@@ -116,6 +116,6 @@ def fraction(text: str) -> float:
     """The score (0-1) of a number as a card shows it (0-100); the inverse of `percent_text`.
 
     Raises:
-        decimal.InvalidOperation: not a number.
+        decimal.InvalidOperation: the text is not a number.
     """
     return float(Decimal(text.replace("_", "")).scaleb(-2))

@@ -1,4 +1,4 @@
-"""The records of one model, as a card wants them: one revision, and the tasks that were named."""
+"""Reading the records of one model at one revision, for the tasks that a card is to show."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from harness.tasks.registry import Registry
 from harness.types import Part, Record
 
 EXTERNAL = "external"
-"""mteb's pseudo revision of scores that were taken from a card."""
+"""The pseudo revision that mteb gives to scores copied from a card."""
 
 
-class Recorded(NamedTuple):
-    """A model's records at one revision, and files that could not be read."""
+class ModelRecords(NamedTuple):
+    """A model's records at one revision, and messages about files that could not be read."""
 
     model: str
     revision: str
@@ -26,67 +26,71 @@ class Recorded(NamedTuple):
     refused: tuple[str, ...] = ()
 
 
-def records_of(folder: Path, model: str) -> Recorded:
-    """The plain records (no variants) of `model`, or of `model@revision`.
+def records_of(folder: Path, model: str) -> ModelRecords:
+    """Read the plain records (no variants) of `model` or `model@revision`.
 
-    Without a revision there must be one, scores from cards (`external`) aside; those serve where there are no others.
+    Without a revision, the model must be recorded at exactly one. Scores from cards (`external`) do not count as one
+    unless nothing else is recorded.
 
     Raises:
-        UnknownName: no such model or revision is recorded, or it has several revisions.
+        UnknownName: the model or revision is not recorded, or the model has several revisions.
     """
-    name, _, wanted = model.partition("@")
+    name, _, requested = model.partition("@")
     home = folder / name.replace("/", "__").replace(" ", "_")
     if not _safe(name) or not home.is_dir():
         recorded = [path.name.replace("__", "/", 1) for path in sorted(folder.glob("*__*"))] if folder.is_dir() else []
         raise UnknownName.of(f"recorded model in {folder}", name, recorded, hint="" if recorded else "run it first")
     revisions = {path.name: files for path in sorted(home.iterdir()) if (files := _files(path))}
-    if wanted:
-        if wanted not in revisions:
-            raise UnknownName.of(f"recorded revision of {name}", wanted, revisions)
-        return _read(folder, name, wanted, revisions[wanted])
-    own = [revision for revision in revisions if revision != EXTERNAL] or list(revisions)
-    if not own:
-        raise UnknownName(f"{home} holds no plain record of {name}; variants (--max-texts, --precision) stay off cards")
-    if len(own) > 1:
-        raise UnknownName(f"{name} is recorded at {len(own)} revisions; name one: {name}@{f' or {name}@'.join(own)}")
-    return _read(folder, name, own[0], revisions[own[0]])
+    if requested:
+        if requested not in revisions:
+            raise UnknownName.of(f"recorded revision of {name}", requested, revisions)
+        return _read(folder, name, requested, revisions[requested])
+    candidates = [revision for revision in revisions if revision != EXTERNAL] or list(revisions)
+    if not candidates:
+        raise UnknownName(
+            f"{home} has no plain record of {name}; variants (--max-texts, --precision) are not written on cards"
+        )
+    if len(candidates) > 1:
+        choices = " or ".join(f"{name}@{revision}" for revision in candidates)
+        raise UnknownName(f"{name} is recorded at {len(candidates)} revisions; name one: {choices}")
+    return _read(folder, name, candidates[0], revisions[candidates[0]])
 
 
 def chosen_parts(
-    known: Registry, tasks: Sequence[str] | None, suite: str | None, recorded: Sequence[Record] = ()
+    registry: Registry, tasks: Sequence[str] | None, suite: str | None, recorded: Sequence[Record] = ()
 ) -> dict[str, tuple[Part, ...] | None] | None:
-    """Task -> its parts that are wanted (None: all), in the order asked for; None where nothing was asked for.
+    """Requested tasks, in order, each with its requested parts (None for all parts); None if none were requested.
 
     Raises:
-        UnknownName: neither a spec nor a record has the task, or there is no such suite.
+        UnknownName: no spec or record has the task, or the suite does not exist.
     """
     if tasks is None and suite is None:
         return None
     parts: dict[str, tuple[Part, ...] | None] = {}
-    names = {record.task for record in recorded} | set(known.names())
+    names = {record.task for record in recorded} | set(registry.names())
     for task in tasks or ():
         if task not in names:
             raise UnknownName.of("task", task, sorted(names))
         parts[task] = None
     if suite is not None:
-        members = known.suite(suite)
+        members = registry.suite(suite)
         parts |= {task: members.parts.get(task) for task in members.tasks if task not in parts}
     return parts
 
 
-def usual_order(tasks: Iterable[str], known: Registry) -> list[str]:
-    """Names of tasks in the order of the suite that consists of just these; by name where there is none."""
+def usual_order(tasks: Iterable[str], registry: Registry) -> list[str]:
+    """Sort task names as in the suite that consists of just these tasks, else by name."""
     names = sorted(tasks, key=lambda task: (task.casefold(), task))
-    for suite in known.suite_names():
+    for suite in registry.suite_names():
         with contextlib.suppress(SpecError):
-            members = known.suite(suite).tasks
+            members = registry.suite(suite).tasks
             if len(members) == len(names) and set(members) == set(names):
                 return list(members)
     return names
 
 
 def narrowed(records: Sequence[Record], parts: Mapping[str, tuple[Part, ...] | None] | None) -> list[Record]:
-    """The records of the tasks that are wanted."""
+    """The records of the requested tasks."""
     return [record for record in records if parts is None or record.task in parts]
 
 
@@ -100,8 +104,8 @@ def _safe(name: str) -> bool:
     return bool(name) and ".." not in name and not name.startswith((".", "/")) and "\\" not in name
 
 
-def _read(folder: Path, model: str, revision: str, tasks: Sequence[str]) -> Recorded:
-    found: list[Record] = []
+def _read(folder: Path, model: str, revision: str, tasks: Sequence[str]) -> ModelRecords:
+    records: list[Record] = []
     refused: list[str] = []
     for task in tasks:
         try:
@@ -110,5 +114,5 @@ def _read(folder: Path, model: str, revision: str, tasks: Sequence[str]) -> Reco
             refused.append(str(err))
             continue
         if record is not None:
-            found.append(record)
-    return Recorded(model, revision, tuple(found), tuple(refused))
+            records.append(record)
+    return ModelRecords(model, revision, tuple(records), tuple(refused))

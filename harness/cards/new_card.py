@@ -1,4 +1,4 @@
-"""A whole new card, for a model that has none."""
+"""The text of a new card, for a model that has none."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PROJECT = "embedding-harness"
 
 
 def new_card(name: str, results: Sequence[Result], *, names: Names = "v2", digits: int | None = None) -> str:
-    """The text of a card that says what is known: the model's name and its results."""
+    """The text of a card with the model's name and its results."""
     front = yaml_layout.render(name, results, names=names, digits=digits) if results else ""
     title = html.escape(" ".join(name.split()), quote=False)
     tags = "- mteb\n- sentence-similarity\n- feature-extraction\n"

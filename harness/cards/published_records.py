@@ -17,7 +17,7 @@ from harness.cards.claims import Claim, claims_of
 from harness.cards.metric_names import is_score
 from harness.cards.model_index import NO_REVISION
 from harness.cards.model_records import EXTERNAL
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.errors import CardError, RecordError
 from harness.results import paths
 from harness.results.schema import SCHEMA
@@ -68,7 +68,7 @@ def read(
         raise CardError(
             f"{path}: its index has {len(names)} models ({', '.join(names)}); one name cannot be theirs all"
         )
-    specs = Specs(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
+    specs = TaskLookup(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
     notes: list[str] = []
     by_record: dict[tuple[str, str], list[Claim]] = {}
     for claim in found:

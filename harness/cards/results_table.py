@@ -1,6 +1,6 @@
-"""The Markdown table of results in a card's body: made from records, kept between two markers (pure).
+"""The Markdown table of results in a card's body, between two marker comments (pure).
 
-Whoever moves the markers moves the table; what stands outside them is never touched.
+Moving the markers moves the table. Text outside the markers is never changed.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ _END = re.compile(r"^<!-- harness results: end.*-->[ \t]*(?=\r?$)", re.MULTILINE
 
 
 class Compared(NamedTuple):
-    """A model of the table, with its results as a card has them."""
+    """A model of the table, with its results."""
 
     model: str
     results: Sequence[Result]
 
 
 def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
-    """One score (0-1) a task: the mean over its parts of the first metric; the best of each task in bold.
+    """Render one score (0-1) per task, the mean of the first metric over its parts; the best of each task is bold.
 
-    A model that lacks a part of a task that the first model has, has no score of it.
+    A model has no score of a task if it lacks a part that the first model has.
     """
-    wanted = _by_task(models[0].results)
+    tasks = _by_task(models[0].results)
     rows: dict[str, dict[str, float]] = {}
     for model, results in models:
-        found = {key: value for task in _by_task(results).values() for key, value in task.items()}
+        values = {key: value for task in _by_task(results).values() for key, value in task.items()}
         rows[model] = {
-            task: sum(found[key] for key in keys) / len(keys)
-            for task, keys in wanted.items()
-            if all(key in found for key in keys)
+            task: sum(values[key] for key in keys) / len(keys)
+            for task, keys in tasks.items()
+            if all(key in values for key in keys)
         }
-    comparison = score_table.Comparison(models=list(rows), tasks=list(wanted), scores=rows)
+    comparison = score_table.Comparison(models=list(rows), tasks=list(tasks), scores=rows)
     return score_table.render(comparison, format="markdown", digits=digits)
 
 
 def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
-    """The report of similarity of each part: Pearson and Spearman by kind of similarity; the best of each in bold.
+    """Render Pearson and Spearman correlations by similarity function, a table per part; the best of each is bold.
 
-    Only tasks of type STS have it; a model without a value has an empty cell.
+    Only STS tasks have such tables. A model without a value gets an empty cell.
     """
     parts = {_place(result): result for _, results in models for result in results if result.type == "STS"}
     blocks = []
@@ -69,15 +69,20 @@ def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
     return "\n".join(blocks)
 
 
-def put(card: Card, text: str, made: str) -> str:
-    """`text`, the card's text or a newer one, with the table between the markers; at the end where there are none.
+def put(card: Card, text: str, table: str) -> str:
+    """Put the table between the markers in `text`, or at the end with new markers if there are none.
+
+    Args:
+        card: the card, for its path and line breaks.
+        text: the card's text, possibly edited already.
+        table: Markdown.
 
     Raises:
-        CardError: the markers do not stand as one pair.
+        CardError: the markers are not one pair in order.
     """
     begins, ends = list(_BEGIN.finditer(text)), list(_END.finditer(text))
     newline = card.newline
-    block = newline.join([BEGIN, "", *made.splitlines(), "", END])
+    block = newline.join([BEGIN, "", *table.splitlines(), "", END])
     if not begins and not ends:
         gap = "" if not text or text.endswith(("\n", "\r")) else newline
         return f"{text}{gap}{newline}{HEADING}{newline}{newline}{block}{newline}"
@@ -86,7 +91,7 @@ def put(card: Card, text: str, made: str) -> str:
         line = 1 + len(re.findall(r"\r\n|\r|\n", text[:first]))
         raise CardError(
             f"{card.path}:{line}: found {len(begins)} lines that begin the table of results and {len(ends)} that end "
-            "it; expected one of each, in this order; take the others out"
+            "it; expected one of each, in this order; remove the others"
         )
     return text[: begins[0].start()] + block + text[ends[0].end() :]
 
@@ -96,10 +101,10 @@ def _place(result: Result) -> tuple[str, str, str]:
 
 
 def _by_task(results: Sequence[Result]) -> dict[str, dict[tuple[str, str, str], float]]:
-    found: dict[str, dict[tuple[str, str, str], float]] = {}
+    tasks: dict[str, dict[tuple[str, str, str], float]] = {}
     for result in results:
-        found.setdefault(result.task, {})[_place(result)] = next(iter(result.metrics.values()))
-    return found
+        tasks.setdefault(result.task, {})[_place(result)] = next(iter(result.metrics.values()))
+    return tasks
 
 
 def _similarity_cells(columns: Sequence[Mapping[str, float]], family: str, digits: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Tasks by name for cards, which name the same few tasks hundreds of times: each spec is read once."""
+"""Tasks by name; a card names the same few tasks hundreds of times, so each spec is read once."""
 
 from __future__ import annotations
 
@@ -8,40 +8,45 @@ from harness.tasks.registry import Registry
 from harness.types import TaskSpec
 
 
-class Specs:
+def spec_of(task: str, registry: Registry) -> TaskSpec | None:
+    """The task's spec in the registry; None if it has none, or an invalid one."""
+    try:
+        return registry.get(task)
+    except (UnknownName, SpecError):
+        return None
+
+
+class TaskLookup:
     """The specs of a registry, and the names of mteb's tasks, which are listed without importing it."""
 
-    def __init__(self, known: Registry) -> None:
-        self.known = known
-        self._own: dict[str, TaskSpec | None] = {}
-        self._found: dict[str, TaskSpec | str] = {}
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._specs: dict[str, TaskSpec | None] = {}
+        self._runnable: dict[str, TaskSpec | str] = {}
         self._names: frozenset[str] | None = None
 
     def get(self, task: str) -> TaskSpec | None:
-        """The task's spec, where it has a sound one here."""
-        if task not in self._own:
-            try:
-                self._own[task] = self.known.get(task)
-            except (UnknownName, SpecError):
-                self._own[task] = None
-        return self._own[task]
+        """The task's spec in the registry; None if it has none, or an invalid one."""
+        if task not in self._specs:
+            self._specs[task] = spec_of(task, self.registry)
+        return self._specs[task]
 
     def find(self, task: str) -> TaskSpec | str:
-        """The task's spec, here or from the installed mteb, or why there is none. May import mteb."""
+        """The task's spec, from the registry or the installed mteb, or the reason why there is none."""
         from harness.runner import selection
 
-        if task not in self._found:
+        if task not in self._runnable:
             try:
-                self._found[task] = selection.find(self.known, task)
+                self._runnable[task] = selection.find(self.registry, task)
             except HarnessError as err:
-                self._found[task] = str(err)
-        return self._found[task]
+                self._runnable[task] = str(err)
+        return self._runnable[task]
 
     def __contains__(self, task: str) -> bool:
-        return task in self.known.task_files or task in self.names()
+        return task in self.registry.task_files or task in self.names()
 
     def names(self) -> frozenset[str]:
-        """Every name that a task has here or in mteb."""
+        """Every task name of the registry and of mteb."""
         if self._names is None:
-            self._names = frozenset((*self.known.names(), *mteb_metadata.names()))
+            self._names = frozenset((*self.registry.names(), *mteb_metadata.names()))
         return self._names

@@ -34,14 +34,14 @@ def add_values(command: argparse.ArgumentParser) -> None:
 
 
 def options(args: argparse.Namespace) -> Any:
-    """The shared options as `cards.Options`."""
-    from harness.cards import Options
+    """The shared options as `cards.CardOptions`."""
+    from harness.cards import CardOptions
     from harness.files.folders import results_folder
 
     folder = results_folder(args.results)
     if not folder.is_dir():
         raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
-    return Options(
+    return CardOptions(
         results=folder,
         tasks=args.tasks,
         suite=args.suite,

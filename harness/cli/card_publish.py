@@ -90,7 +90,7 @@ def _card(args: argparse.Namespace, there: Mapping[str, bytes]) -> tuple[dict[st
 def _eval_files(args: argparse.Namespace, there: Mapping[str, bytes]) -> tuple[dict[str, bytes], str]:
     from harness.cards import eval_results
 
-    made, left_out = eval_results.files(args.model, card_options.options(args), there=there)
+    made, left_out = eval_results.files(args.model, card_options.options(args), existing=there)
     card_options.say_left_out(left_out)
     changed = {path: content for path, content in made.items() if there.get(path) != content}
     diffs: list[str] = []

@@ -19,7 +19,7 @@ import yaml
 from huggingface_hub import HfApi, parse_eval_result_entries
 
 from harness import cards
-from harness.cards.card_writing import Options
+from harness.cards.card_writing import CardOptions
 from harness.cards.verify import Run, verify
 from harness.hub import commits
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
@@ -327,7 +327,7 @@ def test_commit_through_the_client(status: int, pull_request: bool, said: str, t
 def mini_card(folder: Path) -> Path:
     """A card of the baseline's two scores, recorded anew."""
     path = folder / "README.md"
-    options = Options(results=MINI, tasks=["MiniSTSGerman", "MiniPairsGerman"])
+    options = CardOptions(results=MINI, tasks=["MiniSTSGerman", "MiniPairsGerman"])
     cards.write("baseline/hashing", path, options=options)
     return path
 
@@ -392,7 +392,7 @@ def test_verify_through_a_hub(hub: Any, harness: Callable[..., Any], tmp_path: P
         encoding="utf-8",
     )
     card = tmp_path / "README.md"
-    options = Options(
+    options = CardOptions(
         results=SHARED / "public-results",
         suite="some",
         tasks_dirs=[tmp_path / "tasks"],
@@ -436,7 +436,7 @@ def test_verify_all_published_scores(hub: Any, harness: Callable[..., Any], tmp_
     content = {"name": "here", "description": "What is here.", "tasks": PUBLISHED_HERE}
     suite.write_text(yaml.safe_dump(content), encoding="utf-8")
     card = tmp_path / "README.md"
-    options = Options(results=SHARED / "public-results", suite="here", tasks_dirs=[tmp_path / "tasks"])
+    options = CardOptions(results=SHARED / "public-results", suite="here", tasks_dirs=[tmp_path / "tasks"])
     cards.write(HUB_MODEL, card, options=options)
     done = harness(
         *("card", "verify", str(card), "--model", f"{HUB_MODEL}@8b3219a92973c328a8e22fadcfa821b5dc75636a"),

@@ -12,7 +12,7 @@ from harness.cards.edit.index_writer import INDEX, IndexWriter
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.metric_names import read_name
 from harness.cards.model_index import at_revision
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.cards.verify.targets import computed
 from harness.errors import CardError
 
@@ -48,7 +48,7 @@ def prune(writer: IndexWriter, number: int, entry: Node, *, removable: Callable[
     return sum(map(len, removed.values()))
 
 
-def written_here(result: Node, key: ClaimKey, specs: Specs) -> bool:
+def written_here(result: Node, key: ClaimKey, specs: TaskLookup) -> bool:
     """Whether a result looks like one that this program wrote.
 
     Such a result is named `MTEB <Task>` after a task with a spec; its data set is the spec's (or its mirror) at the

@@ -1,7 +1,7 @@
-"""What is wrong with a card, offline: what the hub refuses on push, and what it takes but nobody should publish.
+"""Checking a card offline for what the hub refuses on push and for results that readers would misread.
 
-The hub's rules are those of its model card specification (hub-docs, `modelcard.md`) as huggingface_hub 2.4 reads it;
-the others come from cards that were misread. Every finding has its line and what to do; `fix` does what is safe.
+The hub's rules follow its model card specification (hub-docs, `modelcard.md`) as huggingface_hub 2.4 applies it; the
+other rules come from cards that were misread. Each finding gives a line and what to do; `fix` makes the safe changes.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.cards import card_file
 from harness.cards.card_file import Card
@@ -22,72 +23,78 @@ from harness.tasks import registry
 from harness.tasks.registry import Registry
 
 MAX_FRONT_MATTER = 2**20
-"""Characters. Every metric of every language makes front matters of tens of megabytes, which the hub refused (mteb
-issue 1368); one of this size is already more than a reader of cards wants to parse."""
+"""Characters. With every metric of every language, front matters grew to tens of megabytes, which the hub refused (mteb
+issue 1368)."""
 
 _PASSES = 10
+
+
+class Fixed(NamedTuple):
+    """The number of findings that were fixed, and the findings that are left."""
+
+    fixed: int
+    left: list[Finding]
 
 
 def lint(
     path: str | os.PathLike[str], *, names: Names | None = None, tasks_dirs: Sequence[str | os.PathLike[str]] = ()
 ) -> list[Finding]:
-    """Everything that is wrong with a card, by line; empty for a good one.
+    """All findings about a card, by line; empty for a good card.
 
     Args:
         path: the card.
-        names: the metric names that it should use; None asks only that it does not mix them.
+        names: the vocabulary of metric names that the card should use; None accepts either, but not both.
         tasks_dirs: folders with more task files.
 
     Raises:
-        CardError: there is no such file, or it cannot be opened.
+        CardError: the file does not exist or cannot be opened.
     """
-    known = registry.get_tasks([Path(folder) for folder in tasks_dirs])
+    tasks = registry.get_tasks([Path(folder) for folder in tasks_dirs])
     try:
         card = card_file.load(path)
     except CardError as err:
-        return [_broken(err, str(path))]
-    return findings(card, known, names=names)
+        return [_unreadable(err, str(path))]
+    return findings(card, tasks, names=names)
 
 
-def findings(card: Card, known: Registry, *, names: Names | None = None) -> list[Finding]:
-    """As `lint`, for a card that was read."""
-    found = [*_size(card), *hub_schema.check(card), *result_values.check(card, known, names=names)]
-    return sorted(dict.fromkeys(found), key=lambda finding: (finding.line, finding.code, finding.what))
+def findings(card: Card, tasks: Registry, *, names: Names | None = None) -> list[Finding]:
+    """All findings about a card that was read; see `lint`."""
+    unsorted = [*_size(card), *hub_schema.check(card), *result_values.check(card, tasks, names=names)]
+    return sorted(dict.fromkeys(unsorted), key=lambda finding: (finding.line, finding.code, finding.what))
 
 
 def fix(
     path: str | os.PathLike[str], *, names: Names | None = None, tasks_dirs: Sequence[str | os.PathLike[str]] = ()
-) -> tuple[int, list[Finding]]:
-    """Mend what can be mended without knowing more than the card says; how many findings that were, and what is left.
+) -> Fixed:
+    """Fix the findings of a card that need no knowledge beyond the card itself.
 
     Raises:
-        CardError: as `card_file.load` and `save`.
+        CardError: as in `card_file.load` and `save`.
     """
-    known = registry.get_tasks([Path(folder) for folder in tasks_dirs])
+    tasks = registry.get_tasks([Path(folder) for folder in tasks_dirs])
     original = card = card_file.load(path, to_change=True)
     if card.raw is None:
         raise CardError(f"{path}: no such file; expected a model card")
     fixed = 0
     for _ in range(_PASSES):
-        found = findings(card, known, names=names)
-        todo = _apart([finding for finding in found if finding.edits])
+        todo = _not_overlapping([finding for finding in findings(card, tasks, names=names) if finding.edits])
         if not todo:
             break
         card = card.with_text(text_edits.apply(card, [edit for finding in todo for edit in finding.edits]))
         fixed += len(todo)
     card_file.save(original, card.text)
-    return fixed, findings(card, known, names=names)
+    return Fixed(fixed, findings(card, tasks, names=names))
 
 
-def _apart(found: Sequence[Finding]) -> list[Finding]:
-    """As many of the findings, from the top, as can be mended together: none touches another's text."""
-    taken: list[Finding] = []
+def _not_overlapping(fixable: Sequence[Finding]) -> list[Finding]:
+    """The findings, from the top, that can be fixed together because their edits do not overlap."""
+    chosen: list[Finding] = []
     end = -1
-    for finding in sorted(found, key=lambda finding: (finding.edits[0].start, -finding.edits[-1].end)):
+    for finding in sorted(fixable, key=lambda finding: (finding.edits[0].start, -finding.edits[-1].end)):
         if finding.edits[0].start >= end:
-            taken.append(finding)
+            chosen.append(finding)
             end = finding.edits[-1].end
-    return taken
+    return chosen
 
 
 def _size(card: Card) -> list[Finding]:
@@ -104,7 +111,7 @@ def _size(card: Card) -> list[Finding]:
     ]
 
 
-def _broken(err: CardError, path: str) -> Finding:
+def _unreadable(err: CardError, path: str) -> Finding:
     place = re.match(r":(\d+): (.*)", str(err).removeprefix(path), flags=re.DOTALL)
     if place is None:
         raise err

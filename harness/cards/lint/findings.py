@@ -1,4 +1,4 @@
-"""One thing that is wrong with a card."""
+"""The result of a check of a card."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from harness.cards.edit.text_edits import Edit
 
 
 class Finding(NamedTuple):
-    """What is wrong, where, and what to do about it.
+    """One thing that is wrong with a card.
 
     Attributes:
-        line: of the file, counted from 1.
+        line: line of the file, counted from 1.
         code: the kind of finding, in one word.
-        what: what was found, and what was expected.
+        what: what is wrong, and what was expected.
         fix: what to do.
-        edits: the change that does it, in order and apart; empty where only the author can know.
+        edits: the edits that fix it, sorted and not overlapping; empty if only the author can fix it.
     """
 
     line: int

@@ -1,4 +1,4 @@
-"""The shape of a front matter: keys, kinds and required fields, as the hub's validation has them (pure)."""
+"""The structure of a front matter: keys, kinds of values and required fields, as the hub validates them (pure)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Kind = Literal["text", "texts", "list", "mapping", "flag", "url", "any"]
 
 
 class Field(NamedTuple):
-    """What stands under a key."""
+    """The kind of value that a key has, and whether the hub requires it."""
 
     kind: Kind
     required: bool = False
@@ -64,10 +64,10 @@ TOP = {
 
 
 def check(card: Card) -> Iterator[Finding]:
-    """Everything about the shape that the hub refuses."""
+    """All findings about structure that the hub would refuse."""
     if card.root is None:
         return
-    yield from _twice(card.root)
+    yield from _duplicate_keys(card.root)
     yield from _fields(card.root, TOP, "", closed=False)
     entries = card.root.get("model-index")
     for entry in entries.real.items if entries is not None and entries.real.kind == "sequence" else []:
@@ -101,24 +101,24 @@ def _entry(entry: Node) -> Iterator[Finding]:
 
 def _not_a_mapping(node: Node, what: str) -> Iterator[Finding]:
     if node.real.kind != "mapping":
-        found = "a list" if node.real.kind == "sequence" else repr(node.real.text)
-        yield Finding(node.line, "not-a-mapping", f"{what} is {found}, expected keys with values", "correct its layout")
+        kind = "a list" if node.real.kind == "sequence" else repr(node.real.text)
+        yield Finding(node.line, "not-a-mapping", f"{what} is {kind}, expected keys with values", "correct its layout")
 
 
 def _fields(node: Node, fields: Mapping[str, Field], what: str, *, closed: bool = True) -> Iterator[Finding]:
-    there = dict(node.real.entries())
+    present = dict(node.real.entries())
     misspelled: set[str] = set()
     for name, field in fields.items():
-        if name in there:
-            yield from _value(name, there[name], field)
+        if name in present:
+            yield from _value(name, present[name], field)
         elif field.required:
-            near = [key for key in suggest(name, there) if key not in fields][:1]
+            near = [key for key in suggest(name, present) if key not in fields][:1]
             misspelled.update(near)
-            line = there[near[0]].line if near else node.line
+            line = present[near[0]].line if near else node.line
             hint = f"rename `{near[0]}`" if near else f"add `{name}`"
             yield Finding(line, f"no-{name}", f"{what} without `{name}`, which the hub requires", hint)
     if closed:
-        for name, value in there.items():
+        for name, value in present.items():
             if name not in fields and name not in misspelled:
                 near = suggest(name, fields)
                 help_ = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(fields)}"
@@ -137,15 +137,14 @@ def _value(name: str, node: Node, field: Field) -> Iterator[Finding]:
         for item in real.items:
             yield from _value(name, item, Field("text"))
     elif field.kind in ("list", "mapping"):
-        kind = "sequence" if field.kind == "list" else "mapping"
-        if real.kind != kind:
-            found = "a list" if real.kind == "sequence" else f"a {real.kind}"
+        if real.kind != ("sequence" if field.kind == "list" else "mapping"):
+            kind = "a list" if real.kind == "sequence" else f"a {real.kind}"
             yield Finding(
-                node.line, f"{name}-kind", f"`{name}` is {found}, expected a {field.kind}", "correct its layout"
+                node.line, f"{name}-kind", f"`{name}` is {kind}, expected a {field.kind}", "correct its layout"
             )
     elif real.kind != "scalar":
-        found = "a list" if real.kind == "sequence" else "a mapping"
-        yield Finding(node.line, f"{name}-kind", f"`{name}` is {found}, expected one value", "write one value")
+        kind = "a list" if real.kind == "sequence" else "a mapping"
+        yield Finding(node.line, f"{name}-kind", f"`{name}` is {kind}, expected one value", "write one value")
     elif field.kind == "flag":
         if not real.tag.endswith(":bool"):
             yield Finding(node.line, "not-a-flag", f"`{name}` is {real.text!r}, expected true or false", "correct it")
@@ -175,8 +174,8 @@ def _text(name: str, node: Node, field: Field) -> Iterator[Finding]:
         yield Finding(node.line, "empty", f"`{name}` is empty", f"give it a value or remove the line `{name}:`")
 
 
-def _twice(root: Node) -> Iterator[Finding]:
-    """Keys that stand twice in one mapping, anywhere: js-yaml, which the hub uses, refuses them."""
+def _duplicate_keys(root: Node) -> Iterator[Finding]:
+    """Find keys that occur twice in one mapping; js-yaml, which the hub uses, refuses them."""
     todo = [root]
     while todo:
         node = todo.pop()
@@ -186,7 +185,7 @@ def _twice(root: Node) -> Iterator[Finding]:
                 yield Finding(
                     key.line,
                     "duplicate-key",
-                    f"the key `{key.text}` stands a second time (first in line {first[key.text]})",
+                    f"a second key `{key.text}` in this mapping (the first is in line {first[key.text]})",
                     "keep one of them",
                 )
             if key.kind == "scalar":
@@ -203,8 +202,8 @@ def _same_names(card: Card) -> Iterator[Finding]:
             yield Finding(
                 entry.line,
                 "duplicate-model",
-                f"the model {name!r} stands a second time in the index (first in line {first[name]})",
-                "put its results into one entry",
+                f"a second entry of the model {name!r} in the index (the first is in line {first[name]})",
+                "merge the two entries",
             )
         if name is not None:
             first.setdefault(name, entry.line)

@@ -20,7 +20,7 @@ from harness.cards.edit.yaml_layout import scalar
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.lint.findings import Finding
 from harness.cards.metric_names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
 from harness.tasks.registry import Registry
 from harness.tasks.settings import SETTINGS, metrics_of
@@ -54,7 +54,7 @@ class _Place(NamedTuple):
 
 def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Finding]:
     """Everything about the results that should not be published."""
-    tasks = Specs(known)
+    tasks = TaskLookup(known)
     for number_, entry in enumerate(claims.models(card)):
         yield from _scales(entry)
         places = []
@@ -78,7 +78,7 @@ def _is_mteb(result: Node) -> bool:
     return read_name(claims.text(result, "dataset", "name") or "").prefixed or bool(claims.type_of(result))
 
 
-def _result(result: Node, tasks: Specs) -> Iterator[Finding]:
+def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
     if not _is_mteb(result):
         return
     dataset = result.real.get("dataset")

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.cards.verify.equal_run_interval import Interval, Intervals, of_record
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, CellsFailed, UnknownName
@@ -100,7 +100,7 @@ def verify(
     run, card = run or Run(), card_file.load(path)
     claims = _chosen(claims_of(card), tasks, path)
     model = model or model_beside(Path(path))
-    specs = Specs(registry.get_tasks([Path(folder) for folder in run.tasks_dirs]))
+    specs = TaskLookup(registry.get_tasks([Path(folder) for folder in run.tasks_dirs]))
     targets = {claim: target_of(claim, specs, pinned_data=run.pinned_data, mirror=run.mirror) for claim in claims}
     if metrics == "main":
         claims = [claim for claim in claims if _is_main(targets[claim])]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.cards.claims import Claim
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.tasks.settings import metrics_of
 from harness.types import Part, Source, TaskSpec
 
@@ -33,7 +33,7 @@ class Target:
     note: str = ""
 
 
-def target_of(claim: Claim, specs: Specs, *, pinned_data: bool = False, mirror: bool = False) -> Target | str:
+def target_of(claim: Claim, specs: TaskLookup, *, pinned_data: bool = False, mirror: bool = False) -> Target | str:
     """What to run for a claim, or why it cannot be run.
 
     Args:

@@ -264,7 +264,7 @@ def spoil() -> dict[str, Callable[[Path], None]]:
 
     return {
         "8388608 bytes": large,
-        ":4: holds a zero byte": binary,
+        ":4: contains a zero byte": binary,
         ":3: not UTF-8 text": latin,
         "symbolic link": link,
         "read-only": read_only,
@@ -277,7 +277,7 @@ def spoil() -> dict[str, Callable[[Path], None]]:
     "said",
     [
         "8388608 bytes",
-        ":4: holds a zero byte",
+        ":4: contains a zero byte",
         ":3: not UTF-8 text",
         "symbolic link",
         "read-only",
@@ -303,15 +303,15 @@ def test_a_card_changed_in_between(tmp_path: Path) -> None:
     path.write_text(CORPUS["index"], encoding="utf-8")
     card = card_file.load(path, to_change=True)
     path.write_text("theirs", encoding="utf-8")
-    with pytest.raises(CardError, match="changed by somebody else"):
+    with pytest.raises(CardError, match="another program changed it"):
         card_file.save(card, "ours")
     assert path.read_text(encoding="utf-8") == "theirs"
     path.unlink()
-    with pytest.raises(CardError, match="changed by somebody else"):
+    with pytest.raises(CardError, match="another program changed it"):
         card_file.save(card, "ours")
     new = card_file.load(path, to_change=True)
     path.write_text("theirs", encoding="utf-8")
-    with pytest.raises(CardError, match="changed by somebody else"):
+    with pytest.raises(CardError, match="another program changed it"):
         card_file.save(new, "ours")
     assert [file.name for file in tmp_path.iterdir()] == ["README.md"]
 

@@ -12,7 +12,7 @@ import yaml
 
 from harness import cards, results
 from harness.cards import lint, published_records
-from harness.cards.card_writing import Options
+from harness.cards.card_writing import CardOptions
 from harness.types import Record
 from tests.cards import (
     GERMAN,
@@ -36,7 +36,7 @@ def recorded(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 @pytest.mark.parametrize("suite", ["german-card", None])
 def test_show_gives_the_german_card_again(recorded: Path, suite: str | None) -> None:
     """From records of its numbers come its 24 different results: equal as data, in its order, suite named or not."""
-    text, left_out = cards.show(GERMAN_MODEL, Options(results=recorded, suite=suite, names="v1"))
+    text, left_out = cards.show(GERMAN_MODEL, CardOptions(results=recorded, suite=suite, names="v1"))
     (model,) = yaml.safe_load(text)["model-index"]
     wanted = list(distinct(card_results()))
     assert len(wanted) == 24
@@ -46,7 +46,7 @@ def test_show_gives_the_german_card_again(recorded: Path, suite: str | None) -> 
 
 def test_show_has_the_german_cards_layout(recorded: Path) -> None:
     """Line by line the block is the card's, but for digits of floats beyond those that tell them apart."""
-    text, _ = cards.show(GERMAN_MODEL, Options(results=recorded, suite="german-card", names="v1"))
+    text, _ = cards.show(GERMAN_MODEL, CardOptions(results=recorded, suite="german-card", names="v1"))
     card = GERMAN.read_text(encoding="utf-8")
     block = card[card.index("model-index:") : card.index("\n---\n", 10) + 1]
 
@@ -63,7 +63,7 @@ def test_writing_into_the_seed_changes_nothing(recorded: Path, tmp_path: Path) -
     card = tmp_path / "README.md"
     for names in ("v1", None):
         shutil.copyfile(GERMAN, card)
-        written = cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names=names))
+        written = cards.write(GERMAN_MODEL, card, options=CardOptions(results=recorded, names=names))
         assert card.read_bytes() == GERMAN.read_bytes()
         assert written.counts == (0, 0, 24, 0)
         assert written.diff == ""
@@ -84,7 +84,7 @@ def test_a_new_value_reaches_every_repetition(recorded: Path, tmp_path: Path) ->
         ),
         model_meta={},
     )
-    cards.write(GERMAN_MODEL, card, options=Options(results=recorded))
+    cards.write(GERMAN_MODEL, card, options=CardOptions(results=recorded))
     before, after = (path.read_text(encoding="utf-8").splitlines() for path in (GERMAN, card))
     changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
     assert changed == [
@@ -97,14 +97,14 @@ def test_names_are_changed_on_request_only(recorded: Path, tmp_path: Path) -> No
     """`--names v2` renames the card's metrics of mteb 1 and leaves the values' bytes; without it they stay."""
     card = tmp_path / "README.md"
     shutil.copyfile(GERMAN, card)
-    cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names="v2"))
+    cards.write(GERMAN_MODEL, card, options=CardOptions(results=recorded, names="v2"))
     before, after = (path.read_text(encoding="utf-8").splitlines() for path in (GERMAN, card))
     changed = {(old.strip(), new.strip()) for old, new in zip(before, after, strict=True) if old != new}
     assert changed == {
         ("- type: cos_sim_spearman", "- type: cosine_spearman"),
         ("- type: ap", "- type: max_ap"),
     }
-    cards.write(GERMAN_MODEL, card, options=Options(results=recorded, names="v1"))
+    cards.write(GERMAN_MODEL, card, options=CardOptions(results=recorded, names="v1"))
     assert card.read_bytes() == GERMAN.read_bytes()
 
 
@@ -135,7 +135,7 @@ def test_the_spanish_report_as_a_table(tmp_path: Path) -> None:
     base, tuned = log
     card = tmp_path / "README.md"
     shutil.copyfile(SPANISH, card)
-    options = Options(results=tmp_path / "results", suite="spanish-sts")
+    options = CardOptions(results=tmp_path / "results", suite="spanish-sts")
     cards.write(tuned, card, options=options, table="similarity", compare=[base])
     text = card.read_text(encoding="utf-8")
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("|")]
@@ -179,7 +179,7 @@ def test_the_german_cards_table(recorded: Path, tmp_path: Path) -> None:
         scores={"test": [entry], "validation": [entry]},
     )
     results.put(recorded, record, model_meta={})
-    options = Options(results=recorded, tasks=["GermanSTSBenchmark"])
+    options = CardOptions(results=recorded, tasks=["GermanSTSBenchmark"])
     card = tmp_path / "README.md"
     written = cards.write(GERMAN_MODEL, card, options=options, table="scores", compare=["T-Systems-onsite/cross-en-de"])
     rows = [line.replace(" ", "") for line in written.text.splitlines() if line.startswith("|")]
@@ -201,7 +201,7 @@ def test_read_gives_the_cards_numbers(tmp_path: Path) -> None:
     assert paws.scores["test"][0]["max_ap"] == paws.scores["test"][0]["main_score"] == 0.5747670853851811
     assert paws.dataset_revision == "8a04d940a42cd40658986fdd8e3da561533a3646"
     published_records.put(found, tmp_path)
-    text, left_out = cards.show(GERMAN_MODEL, Options(results=tmp_path, suite="german-card", names="v1"))
+    text, left_out = cards.show(GERMAN_MODEL, CardOptions(results=tmp_path, suite="german-card", names="v1"))
     assert len(yaml.safe_load(text)["model-index"][0]["results"]) == 24
     assert left_out == []
 
@@ -220,6 +220,6 @@ def test_what_is_missing_is_told(recorded: Path) -> None:
     content = json.loads(path.read_text(encoding="utf-8"))
     del content["scores"]["validation"]
     path.write_text(json.dumps(content), encoding="utf-8")
-    text, left_out = cards.show(GERMAN_MODEL, Options(results=recorded, suite="german-card"))
+    text, left_out = cards.show(GERMAN_MODEL, CardOptions(results=recorded, suite="german-card"))
     assert dict(left_out) == {"STS22": "not recorded for this model", "PawsX": "not recorded: validation/de"}
     assert len(yaml.safe_load(text)["model-index"][0]["results"]) == 22

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harness.cards import card_file, claims_of
-from harness.cards.task_lookup import Specs
+from harness.cards.task_lookup import TaskLookup
 from harness.cards.verify import Run, verify
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, UnknownName
@@ -38,7 +38,7 @@ def write(folder: Path, *results: str) -> Path:
 
 def target(text: str, **options: Any) -> Target | str:
     (claim,) = claims_of(card_file.parse(f"---\nmodel-index:\n- name: m\n  results:\n{text}---\n", path="x"))
-    return target_of(claim, Specs(registry.get_tasks()), **options)
+    return target_of(claim, TaskLookup(registry.get_tasks()), **options)
 
 
 def test_the_specs_own_data() -> None:
