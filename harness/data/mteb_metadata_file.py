@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from harness.files import disk
+from harness.files import atomic
 from harness.tasks import mteb_metadata
 from harness.tasks.settings import SETTINGS
 from harness.tasks.task_file import COLUMNS
@@ -19,7 +19,7 @@ from harness.tasks.task_file import COLUMNS
 
 def write() -> None:
     """Replace the committed file."""
-    disk.replace(mteb_metadata.FILE, text())
+    atomic.write_output(mteb_metadata.FILE, text())
 
 
 def text() -> str:
