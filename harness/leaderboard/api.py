@@ -14,8 +14,8 @@ from harness.leaderboard import board, counted_tasks, file_index
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import Filters, ScopedTask
 from harness.leaderboard.file_index import Index
-from harness.leaderboard.model_folders import results_root
 from harness.leaderboard.uncertainty import with_uncertainty
+from harness.results.folder_walk import results_root
 from harness.tasks import registry
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from harness.errors import UnknownName
 from harness.leaderboard import model_facts
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
+from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
-from harness.leaderboard.model_folders import ModelFacts
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.record_choice import Cell, Who, select
 from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals

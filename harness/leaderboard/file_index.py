@@ -22,22 +22,23 @@ from harness.files.folders import cache_folder
 from harness.leaderboard import index_columns as columns
 from harness.leaderboard import reader_processes
 from harness.leaderboard.file_summary import Facts
+from harness.leaderboard.folder_owners import Owner, owner_of
 from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, Job
-from harness.leaderboard.model_folders import NO_KEY, Key, Owner, owner_of, walk
+from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
 VERSION = 1
 RACY_NS = 2_000_000_000
 """A file younger than this when listed may change again within one tick of the clock: it is read again next time."""
 
-_Rows: TypeAlias = "Mapping[str, tuple[Key, int]]"
+_Rows: TypeAlias = "Mapping[str, tuple[FileStamp, int]]"
 
 
 class Folder(msgspec.Struct, frozen=True):
     """One folder of result files: its path under the results folder, the key of its `model_meta.json`, its owner."""
 
     path: str
-    meta: Key | None
+    meta: FileStamp | None
     owner: Owner
 
 
@@ -105,6 +106,9 @@ def _updated(root: Path, old: Index) -> Index:
             folder, known = Folder(found.path, meta, owner_of(root / found.path)), {}
         place = str(root / found.path)
         for name, key in found.files.items():
+            if printable(name) != name:
+                misplaced.append(refused(root / found.path / name, "its name is not text; rename it"))
+                continue
             at = known.get(name)
             if at is not None and at[0] == key:
                 rows.append(at[1])
@@ -125,7 +129,7 @@ def _updated(root: Path, old: Index) -> Index:
 
 def _by_path(old: Index) -> dict[str, _Rows]:
     """The kept files: folder -> name -> (key, row)."""
-    found: list[dict[str, tuple[Key, int]]] = [{} for _ in old.folders]
+    found: list[dict[str, tuple[FileStamp, int]]] = [{} for _ in old.folders]
     files, strings = old.columns.files, old.columns.strings
     folder_of, names = files["folder"].tolist(), [strings[name] for name in files["name"].tolist()]
     keys = zip(*(files[name].tolist() for name in ("size", "mtime", "inode")), strict=True)
@@ -134,9 +138,9 @@ def _by_path(old: Index) -> dict[str, _Rows]:
     return {folder.path: rows for folder, rows in zip(old.folders, found, strict=True)}
 
 
-def _settled(key: Key, started: int) -> Key:
-    """`key`, or one that no file has where the file is so young that it may change without a trace."""
-    return key if key[1] < started - RACY_NS else NO_KEY
+def _settled(stamp: FileStamp, started: int) -> FileStamp:
+    """`stamp`, or one that no file has where the file is so young that it may change without a trace."""
+    return stamp if stamp[1] < started - RACY_NS else NO_STAMP
 
 
 # --- on disk -------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from harness.errors import RecordError
 from harness.files.disk_errors import on_disk
 from harness.files.reading import MAX_BYTES
 from harness.leaderboard.file_summary import Facts, Summary, summarise
-from harness.leaderboard.model_folders import Key
+from harness.results.folder_walk import FileStamp
 from harness.results.paths import Identity
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Job(NamedTuple):
     path: str
     name: str
     size: int
-    key: Key
+    key: FileStamp
 
 
 def empty() -> Columns:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Folder, Index
 from harness.leaderboard.file_summary import Facts
+from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
-from harness.leaderboard.model_folders import ModelFacts
 from harness.leaderboard.record_choice import Cell
 
 

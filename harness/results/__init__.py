@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -20,8 +19,9 @@ from harness.files import atomic
 from harness.files.disk_errors import on_disk
 from harness.files.locks import locked
 from harness.files.reading import MAX_BYTES, check_inside, read_text
+from harness.results.folder_walk import refused, walk
 from harness.results.json_format import load_object, meta_json, parse, to_json
-from harness.results.paths import EXPERIMENTS, META, Identity, identity_of, record_path, variant_kwargs, variant_text
+from harness.results.paths import META, Identity, identity_of, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record, Refused
 
 __all__ = ["check_writable", "from_json", "get", "main_score", "put", "scan", "to_json"]
@@ -83,69 +83,23 @@ def scan(folder: Path | str) -> Iterator[Record | Refused]:
         RecordError: There is no such folder.
     """
     root = Path(folder)
-    if not root.is_dir():
-        raise RecordError(f"{root}: no such folder; expected a results folder")
+    files: list[tuple[Path, Refused | None]] = []
+    for entry in walk(root):
+        if isinstance(entry, Refused):
+            files.append((Path(entry.path), entry))
+        else:
+            files += [(root / entry.path / name, None) for name in entry.files]
     metas: _Metas = {}
-    for found in _walk(root, root.resolve()):
-        yield found if isinstance(found, Refused) else _record_or_refused(found, root, metas)
+    for path, refusal in sorted(files, key=lambda file: file[0].parts):
+        yield refusal or _record_or_refused(path, metas)
 
 
-def _record_or_refused(path: Path, root: Path, metas: _Metas) -> Record | Refused:
+def _record_or_refused(path: Path, metas: _Metas) -> Record | Refused:
     try:
         with on_disk(path, "read"):
-            _check_layout(path, root)
             return _parse(read_text(path), path, metas)
     except RecordError as err:
-        return _refused(path, str(err))
-
-
-def _check_layout(path: Path, root: Path) -> None:
-    folders = path.relative_to(root).parts[:-1]
-    if len(folders) != 2 and not (len(folders) == 4 and folders[2] == EXPERIMENTS):
-        raise RecordError(
-            f"{path}: expected <org>__<model>/<revision>/<Task>.json or "
-            f"<org>__<model>/<revision>/{EXPERIMENTS}/<variant>/<Task>.json under the results folder"
-        )
-
-
-def _walk(folder: Path, root: Path) -> Iterator[Path | Refused]:
-    try:
-        with os.scandir(folder) as entries:
-            children = sorted(entries, key=lambda entry: entry.name)
-    except OSError as err:
-        yield _refused(folder, f"the folder cannot be read: {err.strerror or err}")
-        return
-    for child in children:
-        path, is_json = Path(child.path), child.name.endswith(".json")
-        problem = link_problem(path, root, is_json=is_json) if child.is_symlink() else ""
-        if problem:
-            yield _refused(path, problem)
-        elif child.is_dir(follow_symlinks=False):
-            yield from _walk(path, root)
-        elif is_json and child.name != META:
-            yield path
-
-
-def link_problem(link: Path, root: Path, *, is_json: bool) -> str:
-    """Why a symbolic link under the results folder `root` (resolved) is not followed; empty where it is."""
-    try:
-        target = link.resolve(strict=True)
-        is_folder = target.is_dir()
-    except (OSError, RuntimeError):
-        return "a symbolic link that leads nowhere"
-    if (is_json or is_folder) and not target.is_relative_to(root):
-        return "a symbolic link that leaves the results folder; copy what it points to"
-    return "a symbolic link to a folder that is scanned under its own name" if is_folder else ""
-
-
-def _refused(path: Path, reason: str) -> Refused:
-    name = shown(str(path))
-    return Refused(name, shown(reason).removeprefix(f"{name}: "))
-
-
-def shown(text: str) -> str:
-    """`text` as it can be printed and written: a file name may hold bytes that are not text."""
-    return text.encode(errors="backslashreplace").decode()
+        return refused(path, str(err))
 
 
 def _parse(text: str, path: Path, metas: _Metas) -> Record:

@@ -18,8 +18,8 @@ import pytest
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.model_facts import Measured
-from harness.leaderboard.model_folders import ModelFacts
 from harness.leaderboard.record_choice import Who
 from harness.outputs.leaderboard_text import Format, ordered, render
 from harness.types import Part, Refused

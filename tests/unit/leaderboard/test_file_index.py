@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from harness import results
 from harness.errors import RecordError
-from harness.leaderboard import file_index, file_summary, index_columns, model_folders, reader_processes
+from harness.leaderboard import file_index, file_summary, folder_owners, index_columns, reader_processes
+from harness.results import folder_walk
 from harness.results.paths import Identity
 from harness.types import Record, Refused
 from tests import boards
@@ -178,20 +179,20 @@ class TestFolders:
             "open_weights": True,
         }
         boards.write(tmp_path / "org__x" / "r" / "model_meta.json", json.dumps(meta))
-        owner = model_folders.owner_of(tmp_path / "org__x" / "r")
+        owner = folder_owners.owner_of(tmp_path / "org__x" / "r")
         assert owner.identity == Identity("org/Real Name", "abc")
-        assert owner.facts == model_folders.ModelFacts(
+        assert owner.facts == folder_owners.ModelFacts(
             parameters=22_700_000, dimensions=384, open_weights=True, trained_on=("A", "B")
         )
-        assert model_folders.owner_of(tmp_path / "org__y__z" / "r").identity == Identity("org/y__z", "r")
+        assert folder_owners.owner_of(tmp_path / "org__y__z" / "r").identity == Identity("org/y__z", "r")
 
     def test_a_clone_of_the_public_repository(self, tmp_path: Path) -> None:
         """Its records lie in `results`; a folder that holds records itself is taken as it is."""
         (tmp_path / "clone" / "results" / "org__a").mkdir(parents=True)
-        assert model_folders.results_root(tmp_path / "clone") == tmp_path / "clone" / "results"
+        assert folder_walk.results_root(tmp_path / "clone") == tmp_path / "clone" / "results"
         (tmp_path / "own" / "org__a").mkdir(parents=True)
         (tmp_path / "own" / "results").mkdir()
-        assert model_folders.results_root(tmp_path / "own") == tmp_path / "own"
+        assert folder_walk.results_root(tmp_path / "own") == tmp_path / "own"
 
     def test_no_folder(self, tmp_path: Path) -> None:
         """A folder that is not there is an error, not an empty leaderboard."""
@@ -290,7 +291,7 @@ class TestUpdates:
             for task in ("T1", "T2", "T3"):
                 boards.put(root, model, task, 0.5, harness={"task_type": "STS"})
         boards.write(root / "org__b" / "r1" / "Bad.json", "{")
-        listed = [found for found in model_folders.walk(root) if isinstance(found, model_folders.Listing)]
+        listed = [found for found in folder_walk.walk(root) if isinstance(found, folder_walk.Listing)]
         jobs = [
             index_columns.Job(number, WHO, None, f"{root / found.path}/{name}", name, key[0], key)
             for number, found in enumerate(listed)
