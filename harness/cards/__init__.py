@@ -28,7 +28,7 @@ from harness.cards.edit.merge import Merged, ValueCounts, merge
 from harness.cards.edit.yaml_layout import Result
 from harness.cards.lint.findings import Finding
 from harness.cards.model_index import Collected
-from harness.cards.verify import Run, Verified
+from harness.cards.verify import RunSettings, Verified
 
 __all__ = [
     "Card",
@@ -38,7 +38,7 @@ __all__ = [
     "Finding",
     "Merged",
     "Result",
-    "Run",
+    "RunSettings",
     "ValueCounts",
     "Verified",
     "WrittenCard",

@@ -168,14 +168,14 @@ def _add_verify(kinds: Any) -> None:
 
 
 def _verify(args: argparse.Namespace) -> int:
-    from harness.cards.verify import Run, verify
+    from harness.cards.verify import RunSettings, verify
 
     found = verify(
         args.card,
         model=args.model,
         tasks=args.tasks,
         metrics=args.metrics,
-        run=Run(
+        run=RunSettings(
             results=args.results,
             tasks_dirs=args.tasks_dir,
             pinned_data=args.pinned_data,

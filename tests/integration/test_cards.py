@@ -20,7 +20,7 @@ from huggingface_hub import HfApi, parse_eval_result_entries
 
 from harness import cards
 from harness.cards.card_writing import CardOptions
-from harness.cards.verify import Run, verify
+from harness.cards.verify import RunSettings, verify
 from harness.hub import commits
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
 
@@ -355,7 +355,7 @@ def test_verify(command: Callable[..., Any], tmp_path: Path, results: Path) -> N
     neither = command("card", "verify", str(card), "--model", "baseline/hashing")
     assert neither.status == 1
     assert "did you mean MiniSTSGerman" in neither.out
-    assert "the metric hamming is not computed here" in neither.out
+    assert "the harness does not compute the metric hamming" in neither.out
 
 
 def test_verify_another_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -365,11 +365,11 @@ def test_verify_another_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     card.write_text(
         card.read_text(encoding="utf-8").replace("type: MiniSTSGerman", "type: somebody/else"), encoding="utf-8"
     )
-    run = Run(results=tmp_path / "results")
+    run = RunSettings(results=tmp_path / "results")
     first, second = verify(card, model="baseline/hashing", run=run)
     assert (first.verdict, second.verdict) == ("cannot run", "reproduced")
     assert "somebody/else" in first.reason
-    pinned = verify(card, model="baseline/hashing", run=Run(results=tmp_path / "results", pinned_data=True))
+    pinned = verify(card, model="baseline/hashing", run=RunSettings(results=tmp_path / "results", pinned_data=True))
     assert [one.verdict for one in pinned] == ["reproduced", "reproduced"]
     assert "the card names somebody/else" in pinned[0].reason
     text = card.read_text(encoding="utf-8")
@@ -378,7 +378,7 @@ def test_verify_another_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     _, changed = verify(card, model="baseline/hashing", run=run)
     assert (changed.verdict, changed.reason) == (
         "reproduced",
-        f"the data is no longer the card's: {digest}, not sha256:0123456789abcdef",
+        f"the data files differ from the card's: {digest}, not sha256:0123456789abcdef",
     )
 
 

@@ -1,11 +1,12 @@
-"""Where the score of an equal run would lie, as far as a record itself can tell.
+"""The interval in which the score of an equal run would lie, estimated from a record.
 
-Most tasks give the same score again, to five decimals and more. Two kinds do not, and their records show by how much:
+Most tasks give the same score again to five decimals or more. Two do not, and their records show by how much:
 
-- Clustering (`v2`): mteb draws from one generator for all parts of a task, so that a score depends on the parts that
-  ran before. The spread of a record's draws says where the mean of as many other draws lies (Student's t).
-- Pair classification: near ties make average precision a matter of the last bit of a float. For unit vectors, cosine,
-  dot product and Euclidean distance rank alike; where their average precisions differ a little, rounding does that.
+- Clustering (`v2`): mteb draws from one generator for all parts of a task, so a score depends on the parts that ran
+  before. The spread of a record's draws gives the interval for the mean of as many other draws (Student's t).
+- Pair classification: with near ties, average precision depends on the last bit of a float. For unit vectors, cosine,
+  dot product and Euclidean distance give the same ranking, so small differences between their average precisions come
+  from rounding.
 
 The level is 99 %, because a card holds many claims.
 """
@@ -19,27 +20,27 @@ from typing import Any, TypeAlias
 
 from harness.types import Part, Record
 
-Interval: TypeAlias = "tuple[float, float]"
-Intervals: TypeAlias = Callable[[Record, Part, str], "Interval | None"]
-"""(record, part, metric) -> where the score (0-1) of an equal run would lie; None where nothing is known."""
+ScoreRange: TypeAlias = "tuple[float, float]"
+Intervals: TypeAlias = Callable[[Record, Part, str], "ScoreRange | None"]
+"""(record, part, metric) -> the interval (0-1) of an equal run's score; None if unknown."""
 
 _T_995 = (63.66, 9.925, 5.841, 4.604, 4.032, 3.707, 3.499, 3.355, 3.250, 3.169, 3.106, 3.055, 3.012, 2.977, 2.947)
 """The 99.5 % quantile of Student's t for 1, 2, ... degrees of freedom."""
 _NORMAL_995 = 2.576
-_ALIKE = ("cosine", "similarity", "dot", "euclidean")
+_SAME_RANKING = ("cosine", "similarity", "dot", "euclidean")
 _ROUNDING = 0.01
-"""Average precisions that lie further apart differ in more than rounding."""
+"""Average precisions that differ by more than this differ for another reason."""
 
 
-def of_record(record: Record, part: Part, metric: str) -> Interval | None:
-    """The interval that the record itself tells, see above."""
+def of_record(record: Record, part: Part, metric: str) -> ScoreRange | None:
+    """The interval estimated from a record, see the module's docstring."""
     entry = record.parts.get(part, {})
     if metric == "v_measure":
         return _of_draws(_draws(entry))
     return _of_rounding(entry) if metric == "ap" or metric.endswith("_ap") else None
 
 
-def _of_draws(values: list[float]) -> Interval | None:
+def _of_draws(values: list[float]) -> ScoreRange | None:
     if len(values) < 2:
         return None
     freedom = len(values) - 1
@@ -50,17 +51,17 @@ def _of_draws(values: list[float]) -> Interval | None:
 
 
 def _draws(entry: Mapping[str, Any]) -> list[float]:
-    """The value of each draw, the mean over the levels of a hierarchy; the legacy protocol has sets, not draws."""
+    """The value of each draw, averaged over the levels of a hierarchy; the legacy protocol has sets instead of draws."""
     listed = entry.get("v_measures")
     levels = list(listed.values()) if isinstance(listed, Mapping) else []
     if not levels or not all(isinstance(level, list) for level in levels):
         return []
-    return [statistics.fmean(one) for one in zip(*levels, strict=False)]
+    return [statistics.fmean(values) for values in zip(*levels, strict=False)]
 
 
-def _of_rounding(entry: Mapping[str, Any]) -> Interval | None:
-    found = [entry.get(f"{family}_ap") for family in _ALIKE]
-    values = [float(value) for value in found if isinstance(value, int | float)]
-    if len(values) < len(_ALIKE) or max(values) - min(values) > _ROUNDING:
+def _of_rounding(entry: Mapping[str, Any]) -> ScoreRange | None:
+    precisions = [entry.get(f"{family}_ap") for family in _SAME_RANKING]
+    values = [float(value) for value in precisions if isinstance(value, int | float)]
+    if len(values) < len(_SAME_RANKING) or max(values) - min(values) > _ROUNDING:
         return None
     return min(values), max(values)

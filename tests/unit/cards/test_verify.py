@@ -9,7 +9,7 @@ import pytest
 
 from harness.cards import card_file, claims_of
 from harness.cards.task_lookup import TaskLookup
-from harness.cards.verify import Run, verify
+from harness.cards.verify import RunSettings, verify
 from harness.cards.verify.targets import Target, target_of
 from harness.errors import CardError, UnknownName
 from harness.runner import execution
@@ -45,11 +45,11 @@ def test_the_specs_own_data() -> None:
     """A claim of the data that the spec pins runs there; so does one without a revision, with a note."""
     own = target(result())
     assert isinstance(own, Target)
-    assert (own.task.source, own.elsewhere, own.note, str(own.part)) == (OWN.source, False, "", "test")
+    assert (own.task.source, own.off_spec, own.note, str(own.part)) == (OWN.source, False, "", "test")
     assert own.metric == "cosine_spearman"
     unsaid = target(result(revision=None))
     assert isinstance(unsaid, Target)
-    assert (unsaid.elsewhere, unsaid.note) == (False, "the card names no revision of the data")
+    assert (unsaid.off_spec, unsaid.note) == (False, "the card names no revision of the data")
 
 
 def test_other_data() -> None:
@@ -57,27 +57,27 @@ def test_other_data() -> None:
     assert OWN.mirror is not None
     mirror = target(result(path=OWN.mirror.path, revision=OWN.mirror.revision))
     assert isinstance(mirror, Target)
-    assert (mirror.task.source.path, mirror.elsewhere) == (OWN.mirror.path, True)
+    assert (mirror.task.source.path, mirror.off_spec) == (OWN.mirror.path, True)
     other = target(result(revision="f" * 40))
     assert isinstance(other, Target)
-    assert (other.task.source.revision, other.elsewhere) == ("f" * 40, True)
+    assert (other.task.source.revision, other.off_spec) == ("f" * 40, True)
     refused = target(result(path="somebody/else"))
     assert isinstance(refused, str)
     assert "somebody/else" in refused
     pinned = target(result(path="somebody/else"), pinned_data=True)
     assert isinstance(pinned, Target)
-    assert (pinned.task.source, pinned.elsewhere) == (OWN.source, False)
+    assert (pinned.task.source, pinned.off_spec) == (OWN.source, False)
     assert "the card names somebody/else" in pinned.note
     asked = target(result(), mirror=True)
     assert isinstance(asked, Target)
-    assert (asked.task.source.path, asked.elsewhere) == (OWN.mirror.path, True)
+    assert (asked.task.source.path, asked.off_spec) == (OWN.mirror.path, True)
 
 
 def test_another_split() -> None:
     """A split that the spec leaves out is run apart from the records, with a note."""
     train = target(result(split="train"))
     assert isinstance(train, Target)
-    assert (train.part.split, train.elsewhere) == ("train", True)
+    assert (train.part.split, train.off_spec) == ("train", True)
     assert "not usually scored" in train.note
 
 
@@ -127,7 +127,7 @@ def test_each_claim_is_held_against_its_own_data(ran: list[tuple[str | None, lis
         result(split="validation", value=50.0),
         result(revision="e" * 40, value=25.0),
     )
-    found = verify(card, model="m", run=Run(results="mine"))
+    found = verify(card, model="m", run=RunSettings(results="mine"))
     assert [one.verdict for one in found] == ["reproduced", "reproduced", "reproduced", "not reproduced"]
     assert [one.difference for one in found] == [0, 0, 0, 25]
     apart = str(tmp_path / "cache" / "verify")
@@ -145,7 +145,7 @@ def test_intervals_can_be_given(ran: list[tuple[str | None, list[TaskSpec]]], tm
         return 0.4, 0.6
 
     card = write(tmp_path, result(value=41.0), result(split="validation", value=39.0))
-    found = verify(card, model="m", run=Run(), intervals=intervals)
+    found = verify(card, model="m", run=RunSettings(), intervals=intervals)
     assert [one.verdict for one in found] == ["in interval", "not reproduced"]
     assert asked == [
         ("GermanSTSBenchmark", "test", "cosine_spearman"),
@@ -155,7 +155,7 @@ def test_intervals_can_be_given(ran: list[tuple[str | None, list[TaskSpec]]], tm
 
 def test_nothing_to_verify(tmp_path: Path) -> None:
     """A card without claims, and tasks that it does not claim, are told before anything runs."""
-    with pytest.raises(CardError, match="claims nothing"):
+    with pytest.raises(CardError, match="has no results"):
         verify(write(tmp_path), model="m")
     with pytest.raises(UnknownName, match="did you mean GermanSTSBenchmark"):
         verify(write(tmp_path, result()), model="m", tasks=["GermanSTSBenchmrk"])
