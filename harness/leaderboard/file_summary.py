@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from harness.errors import RecordError
+from harness.results import content_digest
 from harness.results.json_format import NO_REVISION, parse
 from harness.results.paths import Identity
 from harness.results.schema import SCHEMA, upgraded
@@ -128,6 +129,8 @@ def summarise(data: bytes, *, path: str | Path, identity: Identity) -> Summary:
 
 
 def _fast(data: bytes, path: str | Path) -> Summary | None:
+    if b'"digest"' in data and not content_digest.is_as_written(data):
+        return None
     file = _decoded(data)
     if file is None:
         # Python's bare NaN, which JSON does not know. It stands after a colon; were that inside a name, the name shows.

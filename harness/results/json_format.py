@@ -13,24 +13,21 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from enum import Enum
 from numbers import Integral, Real
 from typing import Any
 
 from harness.errors import RecordError
+from harness.results import content_digest
 from harness.results.old_formats import flat, modernise
-from harness.results.paths import Identity, variant_kwargs
+from harness.results.paths import Identity
 from harness.results.schema import upgraded
 from harness.types import Record
 
 NO_REVISION = "no_revision_available"
-_META_KEYS = (
-    *("loader", "name", "revision", "release_date", "languages", "n_parameters", "memory_usage_mb", "max_tokens"),
-    *("embed_dim", "license", "open_weights", "public_training_code", "public_training_data", "framework"),
-    *("similarity_fn_name", "use_instructions", "training_datasets", "experiment_kwargs"),
+_DOCUMENT_KEYS = (
+    *("dataset_revision", "task_name", "mteb_version", "scores", "evaluation_time", "kg_co2_emissions", "date"),
 )
 _LAST_KEYS = ("main_score", "hf_subset", "languages")
 _CORRELATIONS = ("pearson", "spearman")
@@ -44,46 +41,27 @@ def to_json(record: Record) -> str:
             scores that `from_json` would refuse.
     """
     where = f"{record.task} of {record.model}"
+    content = {
+        "dataset_revision": record.dataset_revision,
+        "task_name": record.task,
+        "mteb_version": record.mteb_version,
+        "scores": record.scores,
+        "evaluation_time": record.evaluation_time,
+        "kg_co2_emissions": record.kg_co2_emissions,
+        "date": record.date,
+        "harness": record.harness,
+    }
     try:
-        scores = {
-            _key(split, where): sorted(
-                (_ordered(entry, f"{where}: {split}") for entry in entries), key=lambda e: str(e.get("hf_subset"))
-            )
-            for split, entries in sorted(record.scores.items())
-        }
-        _check_scores(scores, where)
-        document = {
-            "dataset_revision": record.dataset_revision,
-            "task_name": record.task,
-            "mteb_version": record.mteb_version,
-            "scores": scores,
-            "evaluation_time": _plain(record.evaluation_time, f"{where}: evaluation_time"),
-            "kg_co2_emissions": _plain(record.kg_co2_emissions, f"{where}: kg_co2_emissions"),
-            "date": _plain(record.date, f"{where}: date"),
-        }
-        if record.harness:
-            document["harness"] = _plain(record.harness, f"{where}: harness")
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        document = _laid_out(content, where)
+        _check_scores(document["scores"], where)
+        text = _text_of(document)
+        if "harness" in document:
+            told = {**document["harness"], content_digest.KEY: content_digest.digest_of(text)}
+            text = _text_of({**document, "harness": dict(sorted(told.items()))})
         text.encode()
     except (ValueError, TypeError, RecursionError) as err:
         raise RecordError(f"{where}: the record cannot be written as JSON: {err}") from err
     return text
-
-
-def meta_json(model_meta: Mapping[str, Any], owner: Identity) -> str:
-    """The text of `model_meta.json`: mteb's ModelMeta with every key that it requires, null where nothing is known.
-
-    Unlike mteb's own it is strict JSON (`max_tokens` may be infinite there) and the same for equal metadata: sets are
-    sorted and memory addresses of functions left out.
-    """
-    meta = {**dict.fromkeys(_META_KEYS), "framework": [], **model_meta}
-    meta.update(name=owner.model, revision=owner.revision, experiment_kwargs=variant_kwargs(owner.variant) or None)
-    if isinstance(meta["training_datasets"], (list, tuple)):
-        meta["training_datasets"] = set(meta["training_datasets"])  # mteb lists a set in the order of its hashes
-    try:
-        return json.dumps(_meta_value(meta), indent=4, allow_nan=False) + "\n"
-    except (ValueError, TypeError, RecursionError) as err:
-        raise RecordError(f"{owner}: its model_meta.json cannot be written as JSON: {err}") from err
 
 
 def parse(text: str, *, path: str, identity: Identity) -> Record:
@@ -116,7 +94,7 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
         date=_timestamp(data.get("date"), f"{path}: `date`"),
         mteb_version=_text(data.get("mteb_version"), f"{path}: `mteb_version`"),
         kg_co2_emissions=_number(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
-        harness=upgraded(_object(data.get("harness", {}), f"{path}: `harness`")),
+        harness=upgraded(_checked_harness(data, text, path)),
         variant=identity.variant,
         path=path,
     )
@@ -184,7 +162,37 @@ def _brief(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:57] + "..."
 
 
+def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str, Any]:
+    """The value of the key `harness` without the digest, which fits the file."""
+    harness = dict(_object(data.get("harness", {}), f"{path}: `harness`"))
+    digest = harness.pop(content_digest.KEY, None)
+    if digest is not None and not content_digest.is_as_written(text.encode(errors="surrogatepass")):
+        as_written = _text_of(_laid_out({**data, "harness": harness}, path))
+        if content_digest.digest_of(as_written) != digest:
+            raise RecordError(
+                f"{path}: changed after it was written: its content does not fit `harness.digest`; run the task again, "
+                "or delete that key if the change is meant"
+            )
+    return harness
+
+
 # --- writing -------------------------------------------------------------------------------------------------------
+
+
+def _laid_out(content: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """The values of a file, in the types that JSON knows and in the order in which they are written."""
+    scores = {
+        _key(split, where): sorted(
+            (_ordered(entry, f"{where}: {split}") for entry in entries), key=lambda entry: str(entry.get("hf_subset"))
+        )
+        for split, entries in sorted(content["scores"].items())
+    }
+    keys = (*_DOCUMENT_KEYS, "harness") if content["harness"] else _DOCUMENT_KEYS
+    return {key: scores if key == "scores" else _plain(content.get(key), f"{where}: {key}") for key in keys}
+
+
+def _text_of(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _ordered(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -215,22 +223,6 @@ def _key(key: Any, where: str) -> str:
     if not isinstance(key, str):
         raise RecordError(f"{where} has the key {key!r}, expected a string")
     return key
-
-
-def _meta_value(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return _meta_value(value.value)
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(key): _meta_value(item) for key, item in value.items()}
-    if isinstance(value, (set, frozenset)):
-        return sorted(_meta_value(item) for item in value)
-    if isinstance(value, (list, tuple)):
-        return [_meta_value(item) for item in value]
-    return re.sub(r" at 0x[0-9a-fA-F]+", "", str(value))
 
 
 # --- reading -------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from harness import results
-from harness.results.json_format import meta_json
+from harness.results.model_meta import meta_json
 from harness.results.old_formats import MAIN_METRICS
 from harness.results.paths import Identity, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record

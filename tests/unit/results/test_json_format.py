@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import re
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import results
 from harness.errors import RecordError
-from harness.leaderboard.file_summary import summarise
+from harness.leaderboard.file_summary import Summary, summarise
 from harness.outputs import run_costs
+from harness.results import content_digest
 from harness.results.paths import Identity
 from harness.runner.forecast import paces
 from harness.types import Part, Record
@@ -53,12 +58,15 @@ def document(**changes: object) -> str:
 
 
 def test_the_text_is_exactly_this():
-    """The bytes of a record are a fixed function of it: mteb's keys in order, sorted inside, full precision, UTF-8."""
+    """The bytes of a record are a fixed function of it: mteb's keys in order, sorted inside, full precision, UTF-8.
+
+    The digest is the sha256 of all the rest.
+    """
     given = record(
         scores={"validation": [entry(0.1)], "test": [entry(1 / 3, "zh", b=1, a=None), entry(0, "de")]},
         harness={"note": "größer 模型", "fingerprint": "f"},
     )
-    expected = textwrap.dedent("""\
+    content = textwrap.dedent("""\
         {
           "dataset_revision": "d1",
           "task_name": "MiniSTS",
@@ -101,7 +109,9 @@ def test_the_text_is_exactly_this():
           }
         }
         """)
-    assert results.to_json(given) == expected
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    line = f'"harness": {{\n    "digest": "{digest}",'
+    assert results.to_json(given) == content.replace('"harness": {', line)
 
 
 def test_the_harness_key_is_absent_when_there_is_nothing_to_say():
@@ -411,3 +421,91 @@ def test_the_main_score_is_none_when_one_is_missing():
     assert results.main_score(given, [Part("test", "de"), Part("test", "fr")]) is None
     assert results.main_score(given, []) is None
     assert results.main_score(given, [Part("test", "de")]) == 0.5
+
+
+# --- the digest ----------------------------------------------------------------------------------------------------
+
+
+PATH = "results/org__model/abc123/MiniSTS.json"
+
+
+def summary(text: str) -> Summary:
+    """The file as a leaderboard reads it."""
+    return summarise(text.encode(), path=PATH, identity=Identity("org/model", "abc123", ""))
+
+
+def written() -> str:
+    """The text of a record with every kind of value."""
+    told = {"fingerprint": "f", "schema": 2, "parts": {"test": {"seconds": {"load": 0.25}, "notes": ["größer"]}}}
+    return results.to_json(record(scores={"test": [entry(1 / 3, "zh", b=1, a=None), entry(0, "de")]}, harness=told))
+
+
+def changed(content: Any, path: tuple[Any, ...], value: Any) -> Any:
+    """`content` with another value at `path`."""
+    if not path:
+        return value
+    copy = dict(content) if isinstance(content, dict) else list(content)
+    copy[path[0]] = changed(content[path[0]], path[1:], value)
+    return copy
+
+
+def places(content: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The path of every value that holds no others."""
+    if not isinstance(content, dict | list):
+        yield above
+        return
+    for key, value in content.items() if isinstance(content, dict) else enumerate(content):
+        yield from places(value, (*above, key))
+
+
+def test_every_changed_value_is_noticed():
+    """Whatever value of a written file is changed, the digest included: both readers refuse the file and name it."""
+    content = json.loads(written())
+    for path in places(content):
+        # Another subset stays a subset and another number a number, so that nothing but the digest can object.
+        old = content
+        for key in path:
+            old = old[key]
+        value = f"{old}0" if isinstance(old, str) else (old or 0) + 0.5
+        text = json.dumps(changed(content, path, value), indent=2, ensure_ascii=False)
+        with pytest.raises(RecordError, match=re.escape(f"{PATH}: changed after it was written")):
+            read(text)
+        with pytest.raises(RecordError, match=re.escape(f"{PATH}: changed after it was written")):
+            summary(text)
+
+
+@pytest.mark.parametrize(
+    "layout",
+    [
+        {},
+        {"indent": 4},
+        {"separators": (",", ":")},
+        {"sort_keys": True},
+        {"ensure_ascii": True, "indent": "\t"},
+    ],
+)
+def test_another_layout_is_the_same_content(layout: dict[str, Any]):
+    """A file that another program laid out anew says the same and is accepted; so is one with Windows' line ends."""
+    text = written()
+    anew = json.dumps(json.loads(text), **{"ensure_ascii": False, **layout})
+    assert read(anew) == read(text) == read(text.replace("\n", "\r\n"))
+    assert summary(anew) == summary(text)
+
+
+@pytest.mark.parametrize("key", ["added", "zulu"])
+def test_the_digest_is_found_wherever_it_stands(key: str):
+    """First or last among the keys of `harness`, the digest is checked, and is no part of the record."""
+    given = record(harness={key: 1})
+    text = results.to_json(given)
+    assert content_digest.is_as_written(text.encode())
+    assert read(text).harness == {key: 1}
+    with pytest.raises(RecordError, match="changed after it was written"):
+        read(text.replace(f'"{key}": 1', f'"{key}": 2'))
+
+
+def test_a_file_without_a_digest_is_accepted():
+    """What the version before wrote, and what other programs write, holds no digest."""
+    content = json.loads(written())
+    del content["harness"]["digest"]
+    assert read(json.dumps(content)) == read(written())
+    assert '"digest"' not in results.to_json(record(harness={}))
