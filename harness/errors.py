@@ -70,14 +70,14 @@ class UnknownName(HarnessError):
     """A task, suite, model, split, subset, metric or option that does not exist."""
 
     @classmethod
-    def of(cls, kind: str, name: str, known: Iterable[str], *, hint: str = "") -> UnknownName:
-        """The error for `name`, with the nearest of the `known` names as suggestions."""
-        known = list(known)
-        near = suggest(name, known)
+    def of(cls, kind: str, name: str, candidates: Iterable[str], *, hint: str = "") -> UnknownName:
+        """The error for `name`, with the nearest of the existing names as suggestions."""
+        existing = list(candidates)
+        near = suggest(name, existing)
         if near:
             help_ = f"did you mean {' or '.join(near)}?"
-        elif 0 < len(known) <= 12:
-            help_ = f"known: {', '.join(known)}"
+        elif 0 < len(existing) <= 12:
+            help_ = f"known: {', '.join(existing)}"
         else:
             help_ = ""
         return cls("; ".join(part for part in (f"no {kind} named {name!r}", help_, hint) if part))
@@ -203,12 +203,12 @@ def first_line(err: BaseException) -> str:
     return f"{type(err).__name__}: {lines[0][:300]}" if lines else type(err).__name__
 
 
-def suggest(name: str, known: Iterable[str], *, limit: int = 3) -> list[str]:
-    """Up to `limit` of the `known` names that look like `name`, best first, ignoring case.
+def suggest(name: str, candidates: Iterable[str], *, limit: int = 3) -> list[str]:
+    """Up to `limit` of the candidates that look like `name`, best first, ignoring case.
 
     A name that differs in case alone is the only suggestion.
     """
-    by_lower = {candidate.lower(): candidate for candidate in known}
+    by_lower = {candidate.lower(): candidate for candidate in candidates}
     if name.lower() in by_lower:
         return [by_lower[name.lower()]]
     near = difflib.get_close_matches(name.lower(), list(by_lower), n=limit, cutoff=0.6)

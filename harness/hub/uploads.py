@@ -59,5 +59,5 @@ def upload_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"],
 def why_refused(err: HfHubHTTPError, advice: Mapping[int | str, str]) -> str:
     """The status with which the hub refused a commit, and what to do about it; else the first line of what it said."""
     status = err.response.status_code if err.response is not None else "?"
-    known = {401: "no token that may write; log in or set HF_TOKEN", **advice}
-    return f"(status {status}): {known.get(status, str(err).splitlines()[0] if str(err) else 'no reason given')}"
+    reasons = {401: "no token that may write; log in or set HF_TOKEN", **advice}
+    return f"(status {status}): {reasons.get(status, str(err).splitlines()[0] if str(err) else 'no reason given')}"

@@ -82,7 +82,7 @@ def replicate_mean(values: Float64, *, resamples: int = RESAMPLES, seed: int = 0
     means = np.empty(resamples)
     pieces = np.array_split(means, _PIECES)  # views
     seeds = np.random.SeedSequence(seed).spawn(_PIECES)  # of each piece, so that the threads' order changes nothing
-    jobs = [(values, piece, own) for piece, own in zip(pieces, seeds, strict=True) if len(piece)]
+    jobs = [(values, piece, piece_seed) for piece, piece_seed in zip(pieces, seeds, strict=True) if len(piece)]
     if resamples * n < _WORTH_THREADS:
         for job in jobs:
             _means(*job)
@@ -98,12 +98,12 @@ def _means(values: Float64, out: Float64, seed: np.random.SeedSequence) -> None:
     n = len(values)
     size = max(1, _CACHED // n)
     uniform, drawn = np.empty((size, n)), np.empty((size, n), np.int64)
-    found = np.empty((size, n))
+    resampled = np.empty((size, n))
     for start in range(0, len(out), size):
         rows = min(size, len(out) - start)
         _positions(generator, uniform[:rows], out=drawn[:rows])
-        np.take(values, drawn[:rows], out=found[:rows], mode="clip")
-        out[start : start + rows] = found[:rows].mean(axis=1)
+        np.take(values, drawn[:rows], out=resampled[:rows], mode="clip")
+        out[start : start + rows] = resampled[:rows].mean(axis=1)
 
 
 def interval(

@@ -19,6 +19,6 @@ def holm(p: Sequence[float] | Float64) -> Float64:
     values = np.asarray(p, np.float64)
     order = np.argsort(values, kind="stable")
     adjusted = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
-    found = np.empty_like(values)
-    found[order] = np.minimum(adjusted, 1.0)
-    return found
+    result = np.empty_like(values)
+    result[order] = np.minimum(adjusted, 1.0)
+    return result

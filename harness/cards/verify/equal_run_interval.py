@@ -51,7 +51,7 @@ def _of_draws(values: list[float]) -> ScoreRange | None:
 
 
 def _draws(entry: Mapping[str, Any]) -> list[float]:
-    """The value of each draw, averaged over the levels of a hierarchy; the legacy protocol has sets instead of draws."""
+    """The value of each draw, averaged over the levels of a hierarchy; empty for the legacy protocol, without draws."""
     listed = entry.get("v_measures")
     levels = list(listed.values()) if isinstance(listed, Mapping) else []
     if not levels or not all(isinstance(level, list) for level in levels):

@@ -1,0 +1,57 @@
+"""Names of values in the package say what the value is."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[2] / "harness"
+VAGUE = {"found", "known", "own", "said", "made", "mine", "then", "ahead"}
+ROOMS = ("errors.py", "files", "hub", "stats")
+
+
+def assigned_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Every name that a module gives to a value, with its line: variables, attributes, arguments and fields."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            yield node.lineno, node.name
+
+
+def test_every_way_to_name_a_value_is_seen() -> None:
+    """Assignments, loops, comprehensions, arguments, `with`, `except`, walrus, patterns, attributes and fields count."""
+    source = """
+a = (b := 1)
+for c, (d, *e) in []: pass
+f = [g for g in []]
+def h(i, *j, k=1, **l): m: int = 2
+with open() as n: pass
+try: pass
+except OSError as o: self.p = 3
+match a:
+    case [q, *r]: pass
+class S: t: int
+u = lambda v: v
+"""
+    assert {name for _, name in assigned_names(ast.parse(source))} == set("abcdefgijklmnopqrtuv")
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_values_are_named_for_what_they_are(room: str) -> None:
+    """No variable, argument or field is called `found`, `known`, `own`, `said`, `made`, `mine`, `then` or `ahead`."""
+    place = PACKAGE / room
+    vague = [
+        f"{file.relative_to(PACKAGE)}:{line}: {name}"
+        for file in ([place] if place.is_file() else sorted(place.rglob("*.py")))
+        for line, name in assigned_names(ast.parse(file.read_text(encoding="utf-8")))
+        if name.lstrip("_") in VAGUE
+    ]
+    assert vague == []
