@@ -1,4 +1,4 @@
-"""`harness cache`: the embeddings that are kept on disk for the next run."""
+"""`harness cache`: the vectors that are kept on disk for the next run."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser(
         "cache",
-        help="look at, check and clear kept embeddings",
-        description="Embeddings are kept so that a run that was stopped goes on where it was, and one that scores the "
-        "same texts again need not encode them. They lie in $HARNESS_CACHE/embeddings (default "
-        "~/.cache/embedding-harness), at most $HARNESS_STORE_GIB gibibytes of them (default 20); those used longest "
-        "ago go first. Deleting them is always safe.",
+        help="look at, check and clear the vector cache",
+        description="The vector cache keeps what models returned, so that a run that was stopped goes on where it was, "
+        "and a run that scores the same texts again does not encode them again. It lies in $HARNESS_CACHE/embeddings "
+        "(default ~/.cache/embedding-harness) and holds at most $HARNESS_STORE_GIB gibibytes (default 20); vectors "
+        "used longest ago are deleted first. Deleting them is always safe.",
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
-    info = actions.add_parser("info", help="what is kept, by model and way of encoding")
+    info = actions.add_parser("info", help="what the cache holds, by model and way of encoding")
     shared_options.add_json(info)
     info.set_defaults(do=_info)
-    clear = actions.add_parser("clear", help="delete kept embeddings")
+    clear = actions.add_parser("clear", help="delete cached vectors")
     clear.add_argument("models", nargs="*", metavar="MODEL", help="only those of these models")
     clear.add_argument(
         "--to", type=shared_options.size, metavar="GIB", help="only the least recently used, down to this size"
@@ -36,15 +36,15 @@ def add(commands: Any) -> None:
 def _info(args: argparse.Namespace) -> int:
     from harness.encoding import cache_upkeep, vector_files
 
-    found = cache_upkeep.usage()
-    total = sum(one.bytes for one in found)
+    namespaces = cache_upkeep.usage()
+    total = sum(namespace.bytes for namespace in namespaces)
     if args.json:
         shared_options.print_json(
             {
                 "folder": str(vector_files.folder()),
                 "bytes": total,
                 "limit": cache_upkeep.limit_bytes(),
-                "namespaces": [one._asdict() for one in found],
+                "namespaces": [namespace._asdict() for namespace in namespaces],
             }
         )
         return 0
@@ -52,17 +52,17 @@ def _info(args: argparse.Namespace) -> int:
 
     rows = [
         [
-            one.identity.get("model", "?"),
-            str(one.identity.get("revision", "?"))[:12],
-            one.identity.get("precision", "?"),
-            one.identity.get("max_length", "?"),
-            one.identity.get("batching", "?"),
-            repr(one.identity.get("prompt", "")),
-            one.blocks,
-            f"{one.bytes / 2**20:.1f}",
-            time.strftime("%Y-%m-%d %H:%M", time.localtime(one.used)),
+            namespace.identity.get("model", "?"),
+            str(namespace.identity.get("revision", "?"))[:12],
+            namespace.identity.get("precision", "?"),
+            namespace.identity.get("max_length", "?"),
+            namespace.identity.get("batching", "?"),
+            repr(namespace.identity.get("prompt", "")),
+            namespace.blocks,
+            f"{namespace.bytes / 2**20:.1f}",
+            time.strftime("%Y-%m-%d %H:%M", time.localtime(namespace.used)),
         ]
-        for one in found
+        for namespace in namespaces
     ]
     headers = ["model", "revision", "precision", "length", "batches", "prompt", "blocks", "MiB", "last used"]
     if rows:
@@ -76,17 +76,19 @@ def _clear(args: argparse.Namespace) -> int:
     from harness.errors import HarnessError, UnknownName
 
     if args.to is not None and args.models:
-        raise HarnessError("--to takes what was used longest ago, of all models; leave out the option or the models")
+        raise HarnessError(
+            "--to deletes vectors of any model, those used longest ago first; leave out --to or the models"
+        )
     if args.to is not None:
         freed = cache_upkeep.evict(int(args.to * 2**30))
     elif args.models:
-        found = cache_upkeep.usage()
-        known = list(dict.fromkeys(str(one.identity.get("model")) for one in found))
+        usages = cache_upkeep.usage()
+        models = list(dict.fromkeys(str(usage.identity.get("model")) for usage in usages))
         for name in args.models:
-            if name not in known:
-                raise UnknownName.of("model with kept embeddings", name, known)
+            if name not in models:
+                raise UnknownName.of("model with cached vectors", name, models)
         freed = cache_upkeep.clear(
-            namespaces=[one.namespace for one in found if one.identity.get("model") in args.models]
+            namespaces=[usage.namespace for usage in usages if usage.identity.get("model") in args.models]
         )
     else:
         freed = cache_upkeep.clear()
@@ -97,8 +99,8 @@ def _clear(args: argparse.Namespace) -> int:
 def _verify(args: argparse.Namespace) -> int:
     from harness.encoding import cache_upkeep
 
-    sound, broken = cache_upkeep.verify()
-    for file in broken:
+    valid, removed = cache_upkeep.verify()
+    for file in removed:
         print(f"BROKEN, deleted: {file}")
-    print(f"{sound} blocks are sound, {len(broken)} were broken")
-    return 1 if broken else 0
+    print(f"{valid} valid block{'' if valid == 1 else 's'}, {len(removed)} broken")
+    return 1 if removed else 0

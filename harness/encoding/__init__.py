@@ -1,8 +1,8 @@
-"""Texts into embeddings, checked and kept.
+"""Texts to vectors, checked and cached.
 
-`encode` is the one way from texts to vectors: it takes from the store what is there, lets the encoder compute the rest
-block by block, keeps each block as soon as it is done, and refuses what is not one finite, non-zero row per text,
-before any scorer sees it. `batches` and `pipeline` are what encoders are built from.
+`encode` is the only way from texts to vectors. It reads from the vector cache what is there, lets the encoder compute
+the rest block by block, and writes each block to the cache as soon as it is done. An answer that is not one finite,
+non-zero row per text is refused before a scorer sees it. Encoders are built from `batches` and `pipeline`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from harness.encoding import batches, prompts, vector_cache
-from harness.encoding.pipeline import known_sum
+from harness.encoding.pipeline import sum_or_none
 from harness.errors import EncodeError
 from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from harness.types import Float32, Int64
 
 
@@ -58,77 +60,93 @@ def encode(
     *,
     prompt: Prompt,
     batching: Batching = "tokens",
-    keep: Literal["float32", "float16", "off"] = "off",
+    cache: Literal["float32", "float16", "off"] = "off",
 ) -> EncodedTexts:
-    """The vectors of `texts`: what the store has, and the rest from the encoder.
+    """Encode `texts`, except for those whose vectors are in the vector cache.
 
-    How texts are grouped into blocks depends on the whole list, not on what the store has: a run that was killed and
-    started again gives the same vectors to the bit.
+    How texts are grouped into blocks depends on the whole list, not on what the cache has. A run that was killed and
+    started again therefore gives the same vectors, to the bit.
+
+    Args:
+        encoder: the loaded model.
+        texts: n texts and their role.
+        prompt: what goes before each text.
+        batching: how texts are put into batches.
+        cache: the type of the vectors that are kept on disk; `off` neither reads nor writes the cache.
+
+    Returns:
+        (n, dim) float32 vectors in the order of the texts, and what they took.
 
     Raises:
-        EncodeError: not a float matrix, another number of rows than texts, NaN, infinity, or a zero vector.
+        EncodeError: the encoder returned something else than a float matrix with one row per text, NaN, infinity, or a
+            zero vector.
     """
-    distinct = batches.unique(texts.items) if batching == "tokens" else _as_they_are(texts.items)
+    distinct = _distinct(texts.items, batching)
     total = len(distinct.texts)
-    identity = None if keep == "off" else encoder.identity(prompt=prompt, role=texts.role)
-    namespace, keys, held = None, [], None
+    identity = None if cache == "off" else encoder.identity(prompt=prompt, role=texts.role)
+    namespace, keys, cached = None, [], None
     if identity is not None and total:
-        namespace = vector_cache.Namespace(
-            {**identity, "batching": batching}, dtype="float16" if keep == "float16" else "float32"
-        )
+        namespace = vector_cache.Namespace({**identity, "batching": batching}, dtype=_dtype(cache))
         keys = _keys(distinct.texts, batching)
-        held = namespace.get(keys)
-    todo = _missing(distinct.texts, batching, None if held is None else held.found)
+        cached = namespace.get(keys)
+    blocks = _blocks_to_encode(distinct.texts, batching, None if cached is None else cached.present)
     answers = encoder.encode(
-        ([distinct.texts[i] for i in block] for block in todo), prompt=prompt, role=texts.role, batching=batching
+        ([distinct.texts[i] for i in block] for block in blocks), prompt=prompt, role=texts.role, batching=batching
     )
-    rows: Float32 | None = None
+    vectors: Float32 | None = None
     tokens, truncated = np.full(total, -1, np.int32), np.full(total, -1, np.int8)
-    if held is not None and held.found.any():
-        rows = held.rows
-        tokens, truncated = held.tokens, held.truncated
+    if cached is not None and cached.present.any():
+        vectors, tokens, truncated = cached.vectors, cached.tokens, cached.truncated
     tokens_encoded: list[int | None] = []
     tokens_padded: list[int | None] = []
-    for block, encoded in zip(todo, answers, strict=True):
-        items = [distinct.texts[i] for i in block]
-        vectors = checked(encoded.vectors, items)
+    for block, encoded in zip(blocks, answers, strict=True):
+        rows = checked(encoded.vectors, [distinct.texts[i] for i in block])
         if namespace is not None:
-            vectors = namespace.as_stored(vectors)
-            if not np.isfinite(vectors).all():
-                raise EncodeError("the model's vectors hold numbers beyond those of float16; use --store float32")
-            namespace.put([keys[i] for i in block], vectors, tokens=encoded.tokens, truncated=encoded.truncated)
-        if rows is None:
-            rows = np.empty((total, vectors.shape[1]), dtype=np.float32)
-        elif rows.shape[1] != vectors.shape[1]:
-            raise EncodeError(f"the model returned vectors of {vectors.shape[1]} and of {rows.shape[1]} dimensions")
-        rows[block] = vectors
+            rows = namespace.as_cached(rows)
+            if not np.isfinite(rows).all():
+                raise EncodeError("the model's vectors hold numbers that float16 cannot hold; use --store float32")
+            namespace.put([keys[i] for i in block], rows, tokens=encoded.tokens, truncated=encoded.truncated)
+        if vectors is None:
+            vectors = np.empty((total, rows.shape[1]), dtype=np.float32)
+        elif vectors.shape[1] != rows.shape[1]:
+            raise EncodeError(f"the model returned vectors of {rows.shape[1]} and of {vectors.shape[1]} dimensions")
+        vectors[block] = rows
         tokens_encoded.append(None if encoded.tokens is None else int(encoded.tokens.sum()))
         tokens_padded.append(encoded.tokens_padded)
         if encoded.tokens is not None:
             tokens[block] = encoded.tokens
         if encoded.truncated is not None:
             truncated[block] = encoded.truncated
-    if rows is None:
-        rows = np.empty((0, 0), dtype=np.float32)
-    count = sum(len(block) for block in todo)
-    every = distinct.positions
+    if vectors is None:
+        vectors = np.empty((0, 0), dtype=np.float32)
+    texts_encoded = sum(len(block) for block in blocks)
+    positions = distinct.positions
     return EncodedTexts(
-        vectors=rows if batching == "mteb" or len(every) == total else rows[every],
-        texts_encoded=count,
-        texts_cached=total - count,
-        texts_truncated=None if (truncated < 0).any() else int(truncated[every].sum()),
-        tokens=None if (tokens < 0).any() else int(tokens[every].sum()),
-        tokens_encoded=known_sum(tokens_encoded),
-        tokens_padded=known_sum(tokens_padded),
+        vectors=vectors if len(positions) == total else vectors[positions],
+        texts_encoded=texts_encoded,
+        texts_cached=total - texts_encoded,
+        texts_truncated=None if (truncated < 0).any() else int(truncated[positions].sum()),
+        tokens=None if (tokens < 0).any() else int(tokens[positions].sum()),
+        tokens_encoded=sum_or_none(tokens_encoded),
+        tokens_padded=sum_or_none(tokens_padded),
     )
 
 
-def _as_they_are(texts: Sequence[str]) -> batches.Unique:
-    return batches.Unique(list(texts), np.arange(len(texts)))
+def _distinct(texts: Sequence[str], batching: Batching) -> batches.Unique:
+    """The texts to encode: each distinct one once, but every one in mteb's batches, which hold repeated texts too."""
+    return batches.unique(texts) if batching == "tokens" else batches.Unique(list(texts), np.arange(len(texts)))
+
+
+def _dtype(cache: str) -> Literal["float32", "float16"]:
+    return "float16" if cache == "float16" else "float32"
 
 
 def _keys(texts: Sequence[str], batching: Batching) -> list[bytes]:
-    """Store keys. In mteb's batches a vector belongs to a place in a list: its last bits depend on its neighbours."""
+    """Keys in the vector cache.
+
+    In mteb's batches a key stands for a place in this list of texts: the last bits of a vector depend on the texts in
+    the same batch.
+    """
     if batching == "tokens":
         return [vector_cache.key(text) for text in texts]
     digest = hashlib.sha256()
@@ -137,20 +155,32 @@ def _keys(texts: Sequence[str], batching: Batching) -> list[bytes]:
     return [vector_cache.key(digest.hexdigest(), str(place)) for place in range(len(texts))]
 
 
-def _missing(texts: Sequence[str], batching: Batching, found: np.ndarray | None) -> list[Int64]:
-    """The blocks to encode, without what was found; mteb's batches only go together."""
+def _blocks_to_encode(texts: Sequence[str], batching: Batching, present: NDArray[np.bool_] | None) -> list[Int64]:
+    """The blocks without the texts whose vectors are present; a block of mteb's batches is encoded whole or not."""
     characters = [len(text) for text in texts]
     planned = batches.blocks(characters) if batching == "tokens" else batches.blocks_of_mteb(characters)
-    if found is None:
+    if present is None:
         return planned
     if batching == "mteb":
-        return [block for block in planned if not found[block].all()]
-    return [left for block in planned if len(left := block[~found[block]])]
+        return [block for block in planned if not present[block].all()]
+    return [absent for block in planned if len(absent := block[~present[block]])]
 
 
-def checked(embeddings: Float32, texts: Sequence[str]) -> Float32:
-    """`embeddings` as float32 (n, dim), or an EncodeError that names the first text that went wrong."""
-    rows = np.asarray(embeddings)
+def checked(vectors: Float32, texts: Sequence[str]) -> Float32:
+    """Check what a model returned for `texts`.
+
+    Args:
+        vectors: what the model returned.
+        texts: n texts.
+
+    Returns:
+        `vectors` as (n, dim) float32.
+
+    Raises:
+        EncodeError: not a float matrix with one row per text, NaN, infinity, or a zero vector; the message quotes the
+            first text concerned.
+    """
+    rows = np.asarray(vectors)
     if not len(texts) and rows.size == 0:
         return np.empty((0, rows.shape[-1] if rows.ndim == 2 else 0), dtype=np.float32)
     if rows.ndim != 2 or rows.dtype.kind != "f":
@@ -166,16 +196,16 @@ def checked(embeddings: Float32, texts: Sequence[str]) -> Float32:
     if not finite.all():
         raise EncodeError(
             f"the model returned NaN or infinity for {int((~finite).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts[int(np.argmin(finite))])}; try --precision fp32"
+            f"first for {_excerpt(texts[int(np.argmin(finite))])}; try --precision fp32"
         )
-    alive = rows.any(axis=1)
-    if not alive.all():
+    nonzero = rows.any(axis=1)
+    if not nonzero.all():
         raise EncodeError(
-            f"the model returned a zero vector for {int((~alive).sum())} of {len(texts)} texts, "
-            f"first for {_shown(texts[int(np.argmin(alive))])}; a zero vector has no direction to compare"
+            f"the model returned a zero vector for {int((~nonzero).sum())} of {len(texts)} texts, "
+            f"first for {_excerpt(texts[int(np.argmin(nonzero))])}; a zero vector has no direction to compare"
         )
     return rows
 
 
-def _shown(text: str) -> str:
+def _excerpt(text: str) -> str:
     return f"{text[:60]!r}{'...' if len(text) > 60 else ''}"

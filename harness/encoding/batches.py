@@ -1,6 +1,7 @@
-"""Texts into blocks and batches (pure). Both are arrays of positions in the list of texts.
+"""Texts to blocks and batches (pure); both are (n,) int64 arrays of positions in the list of texts.
 
-A block is what is written to disk at once, a batch what goes through the model at once.
+A block is what is tokenized, and written to the vector cache, in one piece; a batch is what goes through the model in
+one forward pass.
 """
 
 from __future__ import annotations
@@ -14,63 +15,63 @@ if TYPE_CHECKING:
     from harness.types import Int64
 
 MTEB_BATCH = 32
-"""Texts a batch in mteb and in sentence-transformers, by default."""
+"""Texts in a batch in mteb and in sentence-transformers, by default."""
 _BLOCK_TEXTS = 2048
 _BLOCK_CHARACTERS = 1 << 18
-"""A block holds so much that writing it is cheap beside encoding it, and losing it does not hurt: seconds of work."""
+"""Large enough that writing a block is cheap compared to encoding it; small enough that losing one costs seconds."""
 
 
 class Unique(NamedTuple):
-    """Distinct texts in order of first appearance, and for every original text its position among them."""
+    """Distinct texts in order of first appearance, and the position of each original text among them."""
 
     texts: list[str]
     positions: Int64
 
 
 def unique(texts: Sequence[str]) -> Unique:
-    """Each text once: `[texts[i] for i in positions]` are the original texts again."""
+    """Each text once; `[unique.texts[i] for i in unique.positions]` gives the original texts."""
     index: dict[str, int] = {}
     positions = np.fromiter((index.setdefault(text, len(index)) for text in texts), dtype=np.int64, count=len(texts))
     return Unique(list(index), positions)
 
 
 def in_order_of_mteb(characters: Sequence[int]) -> Int64:
-    """Positions by characters, most first, as sentence-transformers 6.2 sorts before it cuts batches of 32.
+    """Positions of the texts, longest first, in the order in which sentence-transformers 6.2 cuts batches of 32.
 
-    That is `np.argsort` of the negative lengths with its default sort, which is not stable. Padding changes the last
-    bits of a vector, and metrics over near ties (average precision of PawsX) amplify them; with the same batches the
-    vectors are the same to the bit as those that mteb scores.
+    That order is `np.argsort` of the negative lengths with its default sort, which is not stable. Padding changes the
+    last bits of a vector, and metrics over near ties (average precision of PawsX) amplify them; with the same batches
+    the vectors equal those that mteb scores, to the bit.
     """
     return np.argsort([-count for count in characters]).astype(np.int64)
 
 
 def blocks_of_mteb(characters: Sequence[int]) -> list[Int64]:
-    """Blocks of whole batches of mteb, in its order."""
+    """Blocks of whole batches, in mteb's order."""
     order = in_order_of_mteb(characters)
     return [order[start : start + _BLOCK_TEXTS] for start in range(0, len(order), _BLOCK_TEXTS)]
 
 
 def blocks(characters: Sequence[int]) -> list[Int64]:
-    """Blocks of texts of like length, longest first, stable: at most 2,048 texts and about 262,144 characters each."""
+    """Blocks of texts of similar length, longest first: at most 2,048 texts and about 262,144 characters each."""
     lengths = np.asarray(characters, dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
-    cut, start = [], 0
+    blocks, start = [], 0
     while start < len(order):
         count = min(_BLOCK_TEXTS, _BLOCK_CHARACTERS // max(1, int(lengths[order[start]])))
-        cut.append(order[start : start + max(1, count)])
-        start += len(cut[-1])
-    return cut
+        blocks.append(order[start : start + max(1, count)])
+        start += len(blocks[-1])
+    return blocks
 
 
 def by_count(count: int, *, size: int) -> list[Int64]:
-    """`size` positions a batch, in order."""
+    """Batches of `size` texts, in order; the last one may be smaller."""
     return [np.arange(start, min(start + size, count)) for start in range(0, count, size)]
 
 
 def by_tokens(tokens: Sequence[int] | Int64, *, budget: int) -> list[Int64]:
-    """As many texts a batch as fit `budget` tokens after padding to the longest, longest first, stable.
+    """Batches that hold as many texts as fit `budget` tokens after padding to the longest of them; longest first.
 
-    A text longer than the budget is a batch of its own.
+    A text with more tokens than the budget gets a batch of its own.
     """
     lengths = np.asarray(tokens, dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")

@@ -1,9 +1,9 @@
-"""Blocks of texts through a model: tokenized one block ahead, batches on as many lanes as there are, rows in order.
+"""Blocks of texts through a model: the next block is tokenized while batches of this one run on every lane.
 
-Knows nothing of torch. A *lane* is one copy of the model with its own thread: one for each GPU, or one for each core of
-a CPU, where lanes share the weights. `prepare` turns a block into batches (tokens, padded), `launch` starts one batch
-on a lane and returns a function that waits for its rows, so that a GPU has its next batch before the last one is
-fetched.
+A *lane* is a thread with a copy of the model: one for each GPU, or one for each core of a CPU, where lanes share the
+weights. `prepare` turns a block into batches. `launch` starts one batch on a lane and returns a function that waits for
+its rows, so that a GPU gets its next batch before the rows of the last one are fetched. This module knows nothing of
+torch.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ class Batch(NamedTuple):
     """One forward pass.
 
     Attributes:
-        positions: where its rows go in the block.
-        inputs: what `launch` takes; the pipeline only passes it on.
-        tokens_padded: tokens it costs, padding included; None where that is not known.
-        halves: makes two batches of it, for when it does not fit in memory; None when it is a single text.
+        positions: of its texts in the block, (n,) int64.
+        inputs: what `launch` takes; the pipeline passes it on unread.
+        tokens_padded: its tokens, padding included; None where that is not known.
+        halves: makes two batches of it, for a batch that does not fit in memory; None for a single text.
     """
 
     positions: Int64
@@ -47,7 +47,7 @@ class Batch(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A block, tokenized: its batches hold every position once; counts as in `types.Encoded`."""
+    """A tokenized block: its batches hold every position once; counts are those of `types.Encoded`."""
 
     batches: Sequence[Batch]
     tokens: NDArray[np.int32] | None
@@ -56,12 +56,12 @@ class Prepared(NamedTuple):
 
 @dataclass(slots=True)
 class _Block:
-    """A block under way."""
+    """A block whose batches are running: its rows so far, and how many are missing."""
 
     prepared: Prepared
     count: int
     rows: Float32 | None = None
-    left: int = 0
+    missing: int = 0
     failed: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -71,8 +71,8 @@ class _Block:
             if self.rows is None:
                 self.rows = np.empty((self.count, rows.shape[1]), dtype=np.float32)
             self.rows[positions] = rows
-            self.left -= len(positions)
-            if self.left == 0:
+            self.missing -= len(positions)
+            if self.missing == 0:
                 self.done.set()
 
     def fail(self, err: BaseException) -> None:
@@ -81,12 +81,12 @@ class _Block:
 
     def encoded(self) -> Encoded:
         rows = np.empty((0, 0), dtype=np.float32) if self.rows is None else self.rows
-        padded = known_sum(batch.tokens_padded for batch in self.prepared.batches)
+        padded = sum_or_none(batch.tokens_padded for batch in self.prepared.batches)
         return Encoded(rows, self.prepared.tokens, self.prepared.truncated, tokens_padded=padded)
 
 
-def known_sum(terms: Iterable[int | None]) -> int | None:
-    """The sum, or None where one of its terms is not known."""
+def sum_or_none(terms: Iterable[int | None]) -> int | None:
+    """The sum, or None where a term is None."""
     total = 0
     for term in terms:
         if term is None:
@@ -102,11 +102,16 @@ def encode(
     lanes: Sequence[Launch],
     is_out_of_memory: Callable[[BaseException], bool],
 ) -> Iterator[Encoded]:
-    """The rows of each block, in order of the blocks and of the texts in them.
+    """The vectors of each block, in the order of the blocks and of the texts in them.
 
-    A batch that does not fit in memory is cut in half and both halves are tried again; only a single text that does not
-    fit is an error. No text is ever left out. What a row is does not depend on the number of lanes: batches are made
-    before they are handed out.
+    A batch that does not fit in memory is cut in half, and both halves are tried again; only a single text that does
+    not fit is an error. Batches are made before they are handed to lanes, so no vector depends on the number of lanes.
+
+    Args:
+        blocks: lists of texts.
+        prepare: tokenizes a block; runs in a thread of its own.
+        lanes: what starts a batch, one for each thread; the same function may come several times.
+        is_out_of_memory: whether an error of `launch` means that a smaller batch may fit.
     """
     queue: SimpleQueue[tuple[_Block, Batch] | None] = SimpleQueue()
     threads = [
@@ -115,19 +120,19 @@ def encode(
     ]
     for thread in threads:
         thread.start()
-    under_way: deque[_Block] = deque()
+    running: deque[_Block] = deque()
     try:
-        for count, prepared in _ahead(blocks, prepare):
-            block = _Block(prepared, count, left=count)
+        for count, prepared in _prepared(blocks, prepare):
+            block = _Block(prepared, count, missing=count)
             if not count:
                 block.done.set()
-            under_way.append(block)
+            running.append(block)
             for batch in prepared.batches:
                 queue.put((block, batch))
-            if len(under_way) > 1:  # one block waits in the queue while another is computed
-                yield _finished(under_way.popleft())
-        while under_way:
-            yield _finished(under_way.popleft())
+            if len(running) > 1:  # one block waits in the queue while another is computed
+                yield _result(running.popleft())
+        while running:
+            yield _result(running.popleft())
     finally:
         with contextlib.suppress(Empty):
             while True:
@@ -138,17 +143,17 @@ def encode(
             thread.join()
 
 
-def _finished(block: _Block) -> Encoded:
+def _result(block: _Block) -> Encoded:
     block.done.wait()
     if block.failed is not None:
         raise block.failed
     return block.encoded()
 
 
-def _ahead(
+def _prepared(
     blocks: Iterable[Sequence[str]], prepare: Callable[[Sequence[str]], Prepared]
 ) -> Iterator[tuple[int, Prepared]]:
-    """Every block prepared, the next one in the background."""
+    """The size of every block, and the block prepared; the next one is prepared in the background."""
     with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as executor:
         waiting: deque[tuple[int, Future[Prepared]]] = deque()
         for block in blocks:
@@ -165,7 +170,7 @@ def _work(
     queue: SimpleQueue[tuple[_Block, Batch] | None],
     is_out_of_memory: Callable[[BaseException], bool],
 ) -> None:
-    """One lane: keep one batch running while the rows of the one before are fetched."""
+    """Run one lane: start a batch, then fetch the rows of the batch before it."""
     running: tuple[_Block, Batch, Callable[[], Float32]] | None = None
     while True:
         if running is not None and queue.empty():

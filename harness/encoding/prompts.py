@@ -1,4 +1,4 @@
-"""Which of a model's prompts goes before a text (pure)."""
+"""The choice of the prompt that goes before a text, among those of a model (pure)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def choose(
 ) -> Prompt:
     """The prompt for a text of `task` in `role`.
 
-    The first of these keys that `prompts` holds wins, as in mteb 2.26 (`get_prompt_name`): `<task>-<role>`, `<task>`,
-    `<type>-<role>`, `<type>`, `<role>`. Then, as in sentence-transformers 6.2 (`encode_document`, `encode`): `passage`
+    It is the first of these names that `prompts` has, as in mteb 2.26 (`get_prompt_name`): `<task>-<role>`, `<task>`,
+    `<type>-<role>`, `<type>`, `<role>`; then, as in sentence-transformers 6.2 (`encode_document`, `encode`): `passage`
     or `corpus` for a document, and the model's `default` prompt for a text without a role.
 
     Args:
@@ -22,6 +22,9 @@ def choose(
         task_type: task type.
         role: `query`, `document`, or None for symmetric tasks.
         default: the model's `default_prompt_name`.
+
+    Returns:
+        The prompt's name and text, both None where the model has no prompt for such a text.
     """
     if role is None:
         keys = [task, task_type, default]

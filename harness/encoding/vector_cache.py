@@ -1,10 +1,10 @@
-"""Embedding store: vectors on disk, found again by what made them. `block_files` are its files, `upkeep` its keeper.
+"""The vector cache: vectors on disk under everything that made them. Its files are in `vector_files`.
 
 The name of a namespace is the digest of everything that decides a vector besides the text (model commit, prompt,
-precision, maximum length, device, versions ...), and a key is the digest of the text: vectors of two models, prompts or
-precisions cannot meet. A block is named after its content, written to a temporary name and renamed, and never changed:
-many processes may write and read one store, and a process that is killed leaves whole blocks only. A block whose
-content does not fit its name, or that belongs to another namespace, is as good as absent: its texts are encoded again.
+precision, maximum length, device, versions ...), and a key is the digest of the text. So vectors of two models, prompts
+or precisions cannot be mixed up. A block is named after its content, written under a temporary name, renamed, and never
+changed: many processes may read and write one cache, and a process that is killed leaves whole blocks only. A block
+whose content does not match its name, or that belongs to another namespace, is ignored: its texts are encoded again.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 _EVICT_EVERY = 64
 
 
-class Held(NamedTuple):
-    """Rows for a list of keys.
+class CachedVectors(NamedTuple):
+    """What the cache has for a list of n keys.
 
     Attributes:
-        found: (n,) bool, which keys the store has.
-        rows: (n, dim) float32, undefined where not found; (n, 0) when nothing is.
+        present: (n,) bool, whether the cache has the key.
+        vectors: (n, dim) float32, undefined where absent; (n, 0) when all are absent.
         tokens: (n,) int32, -1 where unknown.
-        truncated: (n,) int8, 1 cut, 0 not, -1 unknown.
+        truncated: (n,) int8: 1 for a text that was cut, 0 for one that was not, -1 where unknown.
     """
 
-    found: NDArray[np.bool_]
-    rows: Float32
+    present: NDArray[np.bool_]
+    vectors: Float32
     tokens: NDArray[np.int32]
     truncated: NDArray[np.int8]
 
@@ -58,8 +58,8 @@ class Namespace:
 
     Args:
         identity: everything besides the text that decides a vector, as JSON values.
-        dtype: how vectors lie on disk; part of the identity.
-        root: the store's folder.
+        dtype: the type of the vectors on disk; part of the identity.
+        root: the folder of the cache.
     """
 
     def __init__(
@@ -70,37 +70,37 @@ class Namespace:
         self._dtype = dtype
         self._root = root or vector_files.folder()
         self._folder = self._root / self.name
-        self._blocks: dict[str, NDArray[np.void]] = {}
+        self._block_keys: dict[str, NDArray[np.void]] = {}
         self._written = 0
 
-    def get(self, keys: Sequence[bytes]) -> Held:
-        """What the store has of `keys`."""
-        wanted = _as_array(keys)
-        held = _nothing(len(wanted))
-        missing = ~held.found
-        if not len(wanted) or not self._folder.is_dir():
-            return held
-        order = np.argsort(wanted["high"])
-        ordered = wanted[order]
+    def get(self, keys: Sequence[bytes]) -> CachedVectors:
+        """What the cache has for `keys`."""
+        pairs = _as_array(keys)
+        cached = _all_absent(len(pairs))
+        absent = ~cached.present
+        if not len(pairs) or not self._folder.is_dir():
+            return cached
+        order = np.argsort(pairs["high"])
+        ordered = pairs[order]
         for name in sorted(file.stem for file in self._folder.glob(f"*{vector_files.SUFFIX}")):
             block_keys = self._keys(name)
-            if block_keys is None or not missing.any():
+            if block_keys is None or not absent.any():
                 continue
-            rows_of_block, at = _matches(ordered, block_keys)
-            places = order[at]
-            fresh = missing[places]
-            if not fresh.any():
+            matches = _matches(ordered, block_keys)
+            places = order[matches.places]
+            needed = absent[places]
+            if not needed.any():
                 continue
             file = self._folder / f"{name}{vector_files.SUFFIX}"
-            block = vector_files.sound(file)
+            block = vector_files.valid_block(file)
             if block is None:
-                self._blocks.pop(name, None)
+                self._block_keys.pop(name, None)
                 continue
             with contextlib.suppress(OSError):
-                os.utime(file)  # used: among the last to go
-            held = _filled(held, places[fresh], block, rows_of_block[fresh])
-            missing = ~held.found
-        return held
+                os.utime(file)  # the time of last use, by which blocks are evicted
+            cached = _filled(cached, places[needed], block, rows=matches.rows[needed])
+            absent = ~cached.present
+        return cached
 
     def put(
         self,
@@ -110,7 +110,7 @@ class Namespace:
         tokens: NDArray[np.int32] | None,
         truncated: NDArray[np.bool_] | None,
     ) -> None:
-        """Write a block. A store that cannot be written costs time, not results: nothing is raised."""
+        """Write a block. Nothing is raised: a cache that cannot be written costs time, not results."""
         from safetensors.numpy import save
 
         count = len(keys)
@@ -130,46 +130,54 @@ class Namespace:
             if self._written % _EVICT_EVERY == 0:
                 cache_upkeep.evict(root=self._root)
 
-    def as_stored(self, rows: Float32) -> Float32:
-        """`rows` as they will come back from the store, so that the first run gives the numbers of the second.
+    def as_cached(self, rows: Float32) -> Float32:
+        """`rows` as `get` will return them, so that the first run gives the same numbers as the second.
 
-        What float16 cannot hold becomes infinity.
+        Numbers that float16 cannot hold become infinity.
         """
         with np.errstate(over="ignore"):
             return rows if self._dtype == "float32" else rows.astype(self._dtype).astype(np.float32)
 
     def _keys(self, name: str) -> NDArray[np.void] | None:
-        """The keys of a block, read once, in order of the file."""
-        if name not in self._blocks:
-            keys = (vector_files.opened(self._folder / f"{name}{vector_files.SUFFIX}", only="keys") or {}).get("keys")
+        """The keys of a block, read once, in the order of the file."""
+        if name not in self._block_keys:
+            tensors = vector_files.read_block(self._folder / f"{name}{vector_files.SUFFIX}", only="keys") or {}
+            keys = tensors.get("keys")
             if keys is None or keys.dtype != np.uint8 or keys.shape[1:] != (16,):
                 return None
-            self._blocks[name] = _as_bytes(keys)
-        return self._blocks[name]
+            self._block_keys[name] = _as_pairs(keys)
+        return self._block_keys[name]
 
 
 def _as_array(keys: Sequence[bytes]) -> NDArray[np.void]:
-    return _as_bytes(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 16))
+    return _as_pairs(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 16))
 
 
-def _as_bytes(keys: NDArray[np.uint8]) -> NDArray[np.void]:
-    """(n, 16) uint8 as n big-endian pairs, which sort and compare like the bytes."""
+def _as_pairs(keys: NDArray[np.uint8]) -> NDArray[np.void]:
+    """(n, 16) uint8 as n pairs of big-endian uint64, which sort and compare like the bytes."""
     return np.ascontiguousarray(keys).view([("high", ">u8"), ("low", ">u8")]).reshape(len(keys))
 
 
-def _matches(ordered: NDArray[np.void], block: NDArray[np.void]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of `block` that stand in `ordered`, and where; a key that stands there twice is found twice."""
+class _Matches(NamedTuple):
+    """Equal keys: rows of a block, and for each of them a place in the sorted keys that were asked for."""
+
+    rows: NDArray[np.int64]
+    places: NDArray[np.int64]
+
+
+def _matches(ordered: NDArray[np.void], block: NDArray[np.void]) -> _Matches:
+    """The keys of `block` that are in `ordered`, which is sorted; a key that is in there twice matches twice."""
     first = np.searchsorted(ordered["high"], block["high"], side="left")
     last = np.searchsorted(ordered["high"], block["high"], side="right")
     rows = np.repeat(np.arange(len(block)), last - first)
     offsets = np.arange(len(rows)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
-    at = first[rows] + offsets
-    same = ordered["low"][at] == block["low"][rows]
-    return rows[same], at[same]
+    places = first[rows] + offsets
+    equal = ordered["low"][places] == block["low"][rows]
+    return _Matches(rows[equal], places[equal])
 
 
-def _nothing(count: int) -> Held:
-    return Held(
+def _all_absent(count: int) -> CachedVectors:
+    return CachedVectors(
         np.zeros(count, dtype=bool),
         np.empty((count, 0), dtype=np.float32),
         np.full(count, -1, dtype=np.int32),
@@ -177,11 +185,15 @@ def _nothing(count: int) -> Held:
     )
 
 
-def _filled(held: Held, places: NDArray[np.int64], block: Mapping[str, NDArray[Any]], rows: NDArray[np.int64]) -> Held:
-    width = block["rows"].shape[1]
-    vectors = held.rows if held.rows.shape[1] == width else np.empty((len(held.found), width), dtype=np.float32)
+def _filled(
+    cached: CachedVectors, places: NDArray[np.int64], block: Mapping[str, NDArray[Any]], *, rows: NDArray[np.int64]
+) -> CachedVectors:
+    """`cached` with these rows of a block at `places`."""
+    dimensions, vectors = block["rows"].shape[1], cached.vectors
+    if vectors.shape[1] != dimensions:
+        vectors = np.empty((len(cached.present), dimensions), dtype=np.float32)
     vectors[places] = block["rows"][rows]
-    held.tokens[places] = block["tokens"][rows]
-    held.truncated[places] = block["truncated"][rows]
-    held.found[places] = True
-    return held._replace(rows=vectors)
+    cached.tokens[places] = block["tokens"][rows]
+    cached.truncated[places] = block["truncated"][rows]
+    cached.present[places] = True
+    return cached._replace(vectors=vectors)

@@ -1,4 +1,4 @@
-"""The files of the embedding store: a block is named after its content and its namespace, and never changed.
+"""The files of the vector cache: a block is named after its content and its namespace, and never changed.
 
 <folder>/<namespace>/namespace.json        what decides a vector besides its text, readable
 <folder>/<namespace>/<digest>.safetensors  a block: keys, vectors, token counts
@@ -26,7 +26,7 @@ _TENSORS = ("keys", "rows", "tokens", "truncated")
 
 
 def folder() -> Path:
-    """Where the store lies: `embeddings` in the cache folder."""
+    """The folder of the vector cache: `embeddings` in the cache folder."""
     return cache_folder() / "embeddings"
 
 
@@ -36,7 +36,7 @@ def namespaces(root: Path) -> list[Path]:
 
 
 def files(folder: Path) -> list[Path]:
-    """What lies in a folder, by name; nothing where another process has just removed it."""
+    """The files and folders in a folder, sorted; none where another process has just removed it."""
     try:
         return sorted(folder.iterdir())
     except OSError:
@@ -44,7 +44,7 @@ def files(folder: Path) -> list[Path]:
 
 
 def digest(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> str:
-    """The name of a block: content and namespace, so that a block moved to another namespace no longer fits it."""
+    """The name of a block, from its content and its namespace: a block that was moved no longer matches its name."""
     sha = hashlib.sha256(namespace.encode())
     for name in _TENSORS:
         sha.update(f"{name} {tensors[name].dtype} {tensors[name].shape}".encode())
@@ -52,9 +52,9 @@ def digest(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> str:
     return sha.hexdigest()[:32]
 
 
-def sound(file: Path) -> Mapping[str, NDArray[Any]] | None:
-    """A block that is what its name says; else None, and the file is gone."""
-    tensors = opened(file)
+def valid_block(file: Path) -> Mapping[str, NDArray[Any]] | None:
+    """The tensors of a block; None where its content does not match its name, and then the file is removed."""
+    tensors = read_block(file)
     if tensors is None or set(tensors) != set(_TENSORS) or digest(file.parent.name, tensors) != file.stem:
         with contextlib.suppress(OSError):
             file.unlink(missing_ok=True)
@@ -62,8 +62,8 @@ def sound(file: Path) -> Mapping[str, NDArray[Any]] | None:
     return tensors
 
 
-def opened(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | None:
-    """The tensors of a block, or one of them; None where the file is not a block."""
+def read_block(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | None:
+    """All tensors of a block, or the one named `only`, unchecked; None where the file is not a block."""
     from safetensors import SafetensorError, safe_open
 
     try:
@@ -73,8 +73,8 @@ def opened(file: Path, *, only: str | None = None) -> dict[str, NDArray[Any]] | 
         return None
 
 
-def state(file: Path) -> os.stat_result | None:
-    """Size and times of a file; None where it has just gone."""
+def status(file: Path) -> os.stat_result | None:
+    """Size and times of a file; None where another process has just removed it."""
     try:
         return file.stat()
     except OSError:

@@ -23,7 +23,7 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
     if texts is not None:
         said.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
     if cached:
-        said.append(f"{cached:,.0f} vectors from the store")
+        said.append(f"{cached:,.0f} vectors from the cache")
     phases: dict[str, float] = {}
     for part in known:
         for phase, seconds in part.get("seconds", {}).items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.encoding import transforms
-from harness.encoding.pipeline import known_sum
+from harness.encoding.pipeline import sum_or_none
 from harness.types import Batching, EncodeOptions, Encoder, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Counts:
     def add(self, **more: int | None) -> None:
         """Add to the numbers so named; what is not known makes the sum unknown too."""
         for name, number in more.items():
-            setattr(self, name, known_sum((getattr(self, name), number)))
+            setattr(self, name, sum_or_none((getattr(self, name), number)))
 
 
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
@@ -79,7 +79,7 @@ class Fields:
         prompt = encoding.prompt_for(self.encoder, self.task, texts)
         assert counts.batching is not None
         encoded = encoding.encode(
-            self.encoder, texts, prompt=prompt, batching=counts.batching, keep=self._options.store
+            self.encoder, texts, prompt=prompt, batching=counts.batching, cache=self._options.store
         )
         counts.add(
             texts=len(texts.items),

@@ -66,7 +66,7 @@ def mteb_worker(folder: str) -> Callable[[Wanted], dict[str, Any]]:
 
 
 def harness_worker(folder: str) -> Callable[[Wanted], dict[str, Any]]:
-    """Measures `harness.run`, twice: without and with kept embeddings."""
+    """Measures `harness.run`, twice: without and with cached vectors."""
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does
     os.environ["HARNESS_CACHE"] = tempfile.mkdtemp()
     import harness

@@ -1,4 +1,4 @@
-"""Whole runs of real tasks against mteb's, on the data of the local hub: cold, and again with kept embeddings."""
+"""Whole runs of real tasks against mteb's, on the data of the local hub: cold, and again with cached vectors."""
 
 from __future__ import annotations
 

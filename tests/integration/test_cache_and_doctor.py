@@ -87,17 +87,17 @@ def test_the_next_run_finds_them(encoded: list[str], command: Command) -> None:
 def test_verify(encoded: list[str], command: Command, tmp_path: Path) -> None:
     """All sound; after a byte broke, that file is named, deleted, and the exit status says so; then all is well."""
     said = command("cache", "verify")
-    assert (said.status, said.out) == (0, "4 blocks are sound, 0 were broken\n")
+    assert (said.status, said.out) == (0, "4 valid blocks, 0 broken\n")
     victim = min((tmp_path / "cache").rglob("*.safetensors"))
     content = bytearray(victim.read_bytes())
     content[-1] ^= 1
     victim.write_bytes(bytes(content))
     said = command("cache", "verify")
     assert said.status == 1
-    assert said.out == f"BROKEN, deleted: {victim}\n3 blocks are sound, 1 were broken\n"
-    assert command("cache", "verify").out == "3 blocks are sound, 0 were broken\n"
+    assert said.out == f"BROKEN, deleted: {victim}\n3 valid blocks, 1 broken\n"
+    assert command("cache", "verify").out == "3 valid blocks, 0 broken\n"
     assert command(*encoded, "--overwrite").status == 0
-    assert command("cache", "verify").out == "4 blocks are sound, 0 were broken\n"
+    assert command("cache", "verify").out == "4 valid blocks, 0 broken\n"
 
 
 def test_clear(encoded: list[str], command: Command, tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_clear(encoded: list[str], command: Command, tmp_path: Path) -> None:
     folder = tmp_path / "cache" / "embeddings"
     said = command("cache", "clear", "local/onee")
     assert said.status == 2
-    assert "no model with kept embeddings named 'local/onee'; did you mean local/one" in said.err
+    assert "no model with cached vectors named 'local/onee'; did you mean local/one" in said.err
     said = command("cache", "clear", "local/one")
     assert said.status == 0
     assert re.fullmatch(r"\d+\.\d MiB freed\n", said.out)
@@ -124,7 +124,7 @@ def test_an_empty_cache(command: Command, tmp_path: Path) -> None:
     """Nothing kept is no error."""
     folder = tmp_path / "cache" / "embeddings"
     assert command("cache", "info").out == f"0.00 of 20 GiB in {folder}\n"
-    assert command("cache", "verify").out == "0 blocks are sound, 0 were broken\n"
+    assert command("cache", "verify").out == "0 valid blocks, 0 broken\n"
     assert command("cache", "clear").out == "0.0 MiB freed\n"
 
 
@@ -135,7 +135,7 @@ def test_an_empty_cache(command: Command, tmp_path: Path) -> None:
         (["clear", "--to", "much"], "argument --to: found 'much'; expected a number, 0 or more"),
         (["clear", "--to", "-1"], "argument --to: found '-1'; expected a number, 0 or more"),
         (["clear", "--to", "nan"], "argument --to: found 'nan'"),
-        (["clear", "local/one", "--to", "0"], "leave out the option or the models"),
+        (["clear", "local/one", "--to", "0"], "leave out --to or the models"),
     ],
 )
 def test_bad_requests(arguments: list[str], message: str, encoded: list[str], command: Command) -> None:
@@ -144,7 +144,7 @@ def test_bad_requests(arguments: list[str], message: str, encoded: list[str], co
     assert said.status == 2
     assert "Traceback" not in said.err
     assert message in said.err
-    assert command("cache", "verify").out == "4 blocks are sound, 0 were broken\n"
+    assert command("cache", "verify").out == "4 valid blocks, 0 broken\n"
 
 
 def test_what_a_run_keeps(command: Command, tasks: Tasks, tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def corpus(tasks: Tasks) -> dict[str, Any]:
 
 
 def kept() -> Iterator[tuple[str, np.ndarray]]:
-    """Every namespace in the store, and its vectors of the documents that it has."""
+    """Every namespace in the vector cache, and its vectors of the documents that it has."""
     keys = [vector_cache.key(text(place)) for place in range(COUNT)]
     for used in cache_upkeep.usage():
         identity = {key: value for key, value in used.identity.items() if key not in ("dtype", "format")}
-        held = vector_cache.Namespace(identity).get(keys)
-        yield used.namespace, held.rows[held.found]
+        cached = vector_cache.Namespace(identity).get(keys)
+        yield used.namespace, cached.vectors[cached.present]
 
 
 def test_kill_in_the_middle_of_a_corpus(

@@ -21,7 +21,7 @@ from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache
 from harness.encoding.vector_cache import Namespace
 from harness.files import run_environment
-from harness.models.bert_encoder import identity
+from harness.models.vector_identity import identity
 from harness.types import EncoderFacts, ModelSpec, Prompt, Texts
 from tests.conftest import ROOT
 from tests.conftest import environment as process_environment
@@ -145,14 +145,14 @@ def empty_cache() -> Iterator[Path]:
 
 @settings(max_examples=60, deadline=None)
 @given(CALLS)
-def test_whatever_was_stored_before(calls: list[Any]) -> None:
-    """Any calls in any order over one store: each gets the vectors of its own model, prompt, precision and length."""
+def test_whatever_was_cached_before(calls: list[Any]) -> None:
+    """Any calls in any order over one cache: each gets the vectors of its own model, prompt, precision and length."""
     with empty_cache():
-        for made_of, prompt, batching, keep, texts in calls:
+        for made_of, prompt, batching, dtype, texts in calls:
             fake = Fake(made_of)
-            found = encoding.encode(fake, Texts(items=texts), prompt=prompt, batching=batching, keep=keep)
+            found = encoding.encode(fake, Texts(items=texts), prompt=prompt, batching=batching, cache=dtype)
             expected = fake.vectors(texts, prompt=prompt)
-            if keep == "float16":
+            if dtype == "float16":
                 expected = expected.astype(np.float16).astype(np.float32)
             assert np.array_equal(found.vectors.reshape(expected.shape), expected)
             assert found.tokens == sum(map(len, texts))
@@ -194,15 +194,15 @@ def test_a_broken_byte_is_never_believed(block: tuple[str, bytes], data: st.Data
         namespace = Namespace(IDENTITY, root=root)
         (root / namespace.name).mkdir()
         (root / namespace.name / name).write_bytes(bytes(broken))
-        held = namespace.get([vector_cache.key(text) for text in TEXTS])
-        for text, found, row, count, cut in zip(TEXTS, held.found, held.rows, held.tokens, held.truncated, strict=True):
-            if found:
+        cached = namespace.get([vector_cache.key(text) for text in TEXTS])
+        for text, present, row, count, cut in zip(TEXTS, *cached, strict=True):
+            if present:
                 assert row.tolist() == vector_of(text).tolist()
                 assert (count, cut) == (TEXTS.index(text), TEXTS.index(text) > 2)
         start = 8 + int.from_bytes(content[:8], "little")
-        assert place < start or not held.found.any()
+        assert place < start or not cached.present.any()
         put(namespace)
-        assert namespace.get([vector_cache.key(text) for text in TEXTS]).found.all()
+        assert namespace.get([vector_cache.key(text) for text in TEXTS]).present.all()
 
 
 # --- processes -------------------------------------------------------------------------------------------------------
@@ -227,7 +227,7 @@ for block in range(first, first + 60):
 """
 
 
-def test_processes_write_one_store(tmp_path: Path) -> None:
+def test_processes_fill_one_cache(tmp_path: Path) -> None:
     """Four processes write 240 blocks, some of them the same, while a fifth reads: nothing is lost, mixed or broken."""
     writers = [("a", 0), ("a", 30), ("b", 0), ("b", 30)]
     processes = [
@@ -253,7 +253,7 @@ def test_processes_write_one_store(tmp_path: Path) -> None:
     assert [process.communicate()[1] for process in processes] == [""] * 4
     assert looked > 0
     assert_right(tmp_path, keys, expected)
-    assert all(Namespace({"model": model}, root=tmp_path).get(keys).found.all() for model in expected)
+    assert all(Namespace({"model": model}, root=tmp_path).get(keys).present.all() for model in expected)
     assert {one.identity["model"]: one.blocks for one in cache_upkeep.usage(tmp_path)} == {"a": 90, "b": 90}
     assert not [path for path in tmp_path.rglob(".*") if path.is_file()]
     for file in tmp_path.rglob("namespace.json"):
@@ -263,5 +263,5 @@ def test_processes_write_one_store(tmp_path: Path) -> None:
 def assert_right(root: Path, keys: list[bytes], expected: Mapping[str, np.ndarray]) -> None:
     assert cache_upkeep.verify(root)[1] == []
     for model, rows in expected.items():
-        held = Namespace({"model": model}, root=root).get(keys)
-        assert np.array_equal(held.rows[held.found], rows[held.found]) or not held.found.any()
+        cached = Namespace({"model": model}, root=root).get(keys)
+        assert np.array_equal(cached.vectors[cached.present], rows[cached.present]) or not cached.present.any()

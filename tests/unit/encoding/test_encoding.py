@@ -68,7 +68,7 @@ def test_counts_that_are_not_known() -> None:
 def test_no_texts() -> None:
     """Nothing in, nothing out: the model is not asked."""
     fake = Fake({"model": "m"})
-    embedded = encoding.encode(fake, Texts(items=[]), prompt=NO_PROMPT, keep="float32")
+    embedded = encoding.encode(fake, Texts(items=[]), prompt=NO_PROMPT, cache="float32")
     assert embedded.vectors.shape[0] == 0
     assert embedded[1:] == (0, 0, 0, 0, 0, 0)
     assert fake.asked == []

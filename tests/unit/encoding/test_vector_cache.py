@@ -1,4 +1,4 @@
-"""The embedding store: what is put in comes back, what is broken or foreign does not, and it stays under its size."""
+"""The vector cache: what is put in comes back, what is broken or foreign does not, and it stays under its size."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ def blocks(root: Path) -> list[Path]:
 def test_round_trip(tmp_path: Path) -> None:
     """Another object of the same identity finds rows, tokens and truncation, in any order, repeated keys too."""
     kept = put(Namespace(IDENTITY, root=tmp_path), "a", "bcde", "ö\udc80")
-    held = Namespace(dict(reversed(IDENTITY.items())), root=tmp_path).get(keys("ö\udc80", "new", "a", "bcde", "a"))
-    assert held.found.tolist() == [True, False, True, True, True]
-    assert held.rows[held.found].tolist() == kept[[2, 0, 1, 0]].tolist()
-    assert held.rows.dtype == np.float32
-    assert held.tokens.tolist() == [2, -1, 1, 4, 1]
-    assert held.truncated.tolist() == [0, -1, 0, 1, 0]
+    cached = Namespace(dict(reversed(IDENTITY.items())), root=tmp_path).get(keys("ö\udc80", "new", "a", "bcde", "a"))
+    assert cached.present.tolist() == [True, False, True, True, True]
+    assert cached.vectors[cached.present].tolist() == kept[[2, 0, 1, 0]].tolist()
+    assert cached.vectors.dtype == np.float32
+    assert cached.tokens.tolist() == [2, -1, 1, 4, 1]
+    assert cached.truncated.tolist() == [0, -1, 0, 1, 0]
 
 
 def test_what_is_unknown_stays_unknown(tmp_path: Path) -> None:
     """Tokens that a model does not tell come back as -1, not as a number."""
     namespace = Namespace(IDENTITY, root=tmp_path)
     namespace.put(keys("a"), rows(1), tokens=None, truncated=None)
-    held = namespace.get(keys("a"))
-    assert (held.tokens.tolist(), held.truncated.tolist()) == ([-1], [-1])
+    cached = namespace.get(keys("a"))
+    assert (cached.tokens.tolist(), cached.truncated.tolist()) == ([-1], [-1])
 
 
 def test_many_blocks(tmp_path: Path) -> None:
@@ -66,16 +66,16 @@ def test_many_blocks(tmp_path: Path) -> None:
     namespace = Namespace(IDENTITY, root=tmp_path)
     for start in range(0, 40, 4):
         put(namespace, *(f"t{i}" for i in range(start, start + 5)), first=start)
-    held = namespace.get(keys(*(f"t{i}" for i in range(41))))
-    assert held.found.all()
-    assert held.rows[:, 0].tolist() == list(range(41))
+    cached = namespace.get(keys(*(f"t{i}" for i in range(41))))
+    assert cached.present.all()
+    assert cached.vectors[:, 0].tolist() == list(range(41))
 
 
 def test_nothing_there(tmp_path: Path) -> None:
     """No keys, no folder, an empty folder: nothing is found and nothing is made."""
     namespace = Namespace(IDENTITY, root=tmp_path / "none")
-    assert namespace.get([]).found.shape == (0,)
-    assert not namespace.get(keys("a")).found.any()
+    assert namespace.get([]).present.shape == (0,)
+    assert not namespace.get(keys("a")).present.any()
     assert not (tmp_path / "none").exists()
     assert (cache_upkeep.usage(tmp_path), cache_upkeep.verify(tmp_path), cache_upkeep.clear(tmp_path)) == (
         [],
@@ -93,15 +93,15 @@ def test_the_identity_can_be_read(tmp_path: Path) -> None:
 
 
 def test_float16(tmp_path: Path) -> None:
-    """As float16 a block takes half the room, and `as_stored` tells beforehand what will come back."""
+    """As float16 a block takes half the room, and `as_cached` tells beforehand what will come back."""
     own = np.random.default_rng(0).normal(size=(500, 64)).astype(np.float32)
     texts = keys(*map(str, range(500)))
     sizes, found = {}, {}
     for dtype in ("float32", "float16"):
         namespace = Namespace(IDENTITY, dtype=dtype, root=tmp_path / dtype)  # type: ignore[arg-type]
         namespace.put(texts, own, tokens=None, truncated=None)
-        found[dtype] = namespace.get(texts).rows
-        assert np.array_equal(found[dtype], namespace.as_stored(own))
+        found[dtype] = namespace.get(texts).vectors
+        assert np.array_equal(found[dtype], namespace.as_cached(own))
         sizes[dtype] = cache_upkeep.usage(tmp_path / dtype)[0].bytes
     assert np.array_equal(found["float32"], own)
     np.testing.assert_allclose(found["float16"], own, rtol=1e-3, atol=1e-7)
@@ -121,9 +121,9 @@ def test_a_truncated_block(tmp_path: Path) -> None:
     put(namespace, "c", first=9)
     for size in (0, 1, 7, 8, 9, len(whole) // 2, len(whole) - 1):
         file.write_bytes(whole[:size])
-        held = Namespace(IDENTITY, root=tmp_path).get(keys("a", "b", "c"))
-        assert held.found.tolist() == [False, False, True], size
-        assert held.rows[2].tolist() == [9, -9]
+        cached = Namespace(IDENTITY, root=tmp_path).get(keys("a", "b", "c"))
+        assert cached.present.tolist() == [False, False, True], size
+        assert cached.vectors[2].tolist() == [9, -9]
         file.write_bytes(whole[:size])
         assert cache_upkeep.verify(tmp_path) == (1, [str(file)])
         assert not file.exists()
@@ -134,7 +134,7 @@ def test_a_longer_block(tmp_path: Path) -> None:
     put(Namespace(IDENTITY, root=tmp_path), "a")
     (file,) = blocks(tmp_path)
     file.write_bytes(file.read_bytes() + b"\0")
-    assert not Namespace(IDENTITY, root=tmp_path).get(keys("a")).found.any()
+    assert not Namespace(IDENTITY, root=tmp_path).get(keys("a")).present.any()
 
 
 @pytest.mark.parametrize("renamed", [False, True])
@@ -146,8 +146,8 @@ def test_a_foreign_block(tmp_path: Path, renamed: bool) -> None:
     put(own, "b")
     (mine,) = [file for file in blocks(tmp_path) if file.parent.name == own.name]
     shutil.copy(foreign, mine if renamed else mine.with_name(foreign.name))
-    held = Namespace(IDENTITY, root=tmp_path).get(keys("a", "b"))
-    assert held.found.tolist() == [False, not renamed]
+    cached = Namespace(IDENTITY, root=tmp_path).get(keys("a", "b"))
+    assert cached.present.tolist() == [False, not renamed]
 
 
 def test_a_renamed_block(tmp_path: Path) -> None:
@@ -155,7 +155,7 @@ def test_a_renamed_block(tmp_path: Path) -> None:
     put(Namespace(IDENTITY, root=tmp_path), "a")
     (file,) = blocks(tmp_path)
     file.rename(file.with_name(f"{'0' * 32}.safetensors"))
-    assert not Namespace(IDENTITY, root=tmp_path).get(keys("a")).found.any()
+    assert not Namespace(IDENTITY, root=tmp_path).get(keys("a")).present.any()
 
 
 def test_a_renamed_namespace(tmp_path: Path) -> None:
@@ -163,30 +163,30 @@ def test_a_renamed_namespace(tmp_path: Path) -> None:
     one, other = Namespace(IDENTITY, root=tmp_path), Namespace({**IDENTITY, "prompt": "query: "}, root=tmp_path)
     put(one, "a")
     (tmp_path / one.name).rename(tmp_path / other.name)
-    assert not other.get(keys("a")).found.any()
+    assert not other.get(keys("a")).present.any()
 
 
 def test_a_block_that_breaks_between_two_looks(tmp_path: Path) -> None:
     """The keys of a block are remembered, its rows are checked each time: a block that broke meanwhile is not read."""
     namespace = Namespace(IDENTITY, root=tmp_path)
     put(namespace, "a")
-    assert namespace.get(keys("a")).found.all()
+    assert namespace.get(keys("a")).present.all()
     (file,) = blocks(tmp_path)
     whole = bytearray(file.read_bytes())
     whole[-1] ^= 1
     file.write_bytes(bytes(whole))
-    assert not namespace.get(keys("a")).found.any()
+    assert not namespace.get(keys("a")).present.any()
     put(namespace, "a")
-    assert namespace.get(keys("a")).found.all()
+    assert namespace.get(keys("a")).present.all()
 
 
 def test_what_is_no_block(tmp_path: Path) -> None:
-    """Other files and folders in the store are left alone and do no harm."""
+    """Other files and folders in the cache are left alone and do no harm."""
     namespace = Namespace(IDENTITY, root=tmp_path)
     put(namespace, "a")
     (tmp_path / "README").write_text("mine")
     (tmp_path / namespace.name / "notes.txt").write_text("mine")
-    assert namespace.get(keys("a")).found.all()
+    assert namespace.get(keys("a")).present.all()
     assert cache_upkeep.verify(tmp_path) == (1, [])
     assert cache_upkeep.evict(0, root=tmp_path) > 0
     assert (tmp_path / "README").exists()
@@ -202,7 +202,7 @@ TEXTS = [f"text number {i}" for i in range(50)]
 def encode(
     fake: Fake, texts: list[str] = TEXTS, *, prompt: Prompt = NO_PROMPT, **options: object
 ) -> encoding.EncodedTexts:
-    return encoding.encode(fake, Texts(items=texts), prompt=prompt, **{"keep": "float32", **options})  # type: ignore[arg-type]
+    return encoding.encode(fake, Texts(items=texts), prompt=prompt, **{"cache": "float32", **options})  # type: ignore[arg-type]
 
 
 def test_the_second_time_nothing_is_encoded() -> None:
@@ -228,15 +228,15 @@ def test_only_what_is_new_is_encoded() -> None:
 
 def test_nothing_is_kept_when_that_is_asked_for() -> None:
     """`off` writes nothing, and neither does a model that has no identity."""
-    encode(Fake(IDENTITY), keep="off")
+    encode(Fake(IDENTITY), cache="off")
     encode(Fake(None))
     assert not vector_files.folder().exists()
 
 
 def test_float16_gives_the_same_numbers_twice() -> None:
     """Vectors kept as float16 are rounded before they are scored the first time, so the second run is no different."""
-    first = encode(Fake(IDENTITY), keep="float16")
-    again = encode(Fake(IDENTITY), keep="float16")
+    first = encode(Fake(IDENTITY), cache="float16")
+    again = encode(Fake(IDENTITY), cache="float16")
     assert (again.texts_encoded, again.texts_cached) == (0, 50)
     assert np.array_equal(first.vectors, again.vectors)
     assert np.array_equal(first.vectors, first.vectors.astype(np.float16).astype(np.float32))
@@ -247,7 +247,7 @@ def test_numbers_that_float16_cannot_hold() -> None:
     """Vectors beyond 65,504 are refused with what to do, not kept as infinity."""
     fake = Fake(IDENTITY, rows=lambda texts: np.full((len(texts), 4), 70_000, dtype=np.float32))
     with pytest.raises(encoding.EncodeError, match="use --store float32"):
-        encode(fake, keep="float16")
+        encode(fake, cache="float16")
     assert cache_upkeep.usage() == []
     assert encode(fake).vectors.max() == 70_000
 
@@ -272,7 +272,7 @@ def test_batches_of_mteb_go_by_the_whole_list() -> None:
 def test_a_run_that_broke_off_goes_on(batching: str) -> None:
     """After an error in the third block, two blocks are there; the rest is encoded and all is as if nothing was."""
     texts = [f"text {i:05}" for i in range(7000)]
-    undisturbed = encode(Fake(IDENTITY), texts, batching=batching, keep="off")
+    undisturbed = encode(Fake(IDENTITY), texts, batching=batching, cache="off")
     done: list[int] = []
 
     def breaking(block: list[str]) -> np.ndarray:
@@ -303,7 +303,7 @@ def test_a_bad_vector_is_not_kept() -> None:
     assert encode(Fake(IDENTITY), texts).texts_encoded == 3000 - 2048
 
 
-def test_a_store_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a file where the folder should be, everything is encoded each time, and nothing else is different."""
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "file"))
@@ -356,7 +356,7 @@ def test_eviction_takes_the_least_recently_used(tmp_path: Path) -> None:
 def test_reading_is_using(tmp_path: Path) -> None:
     """A block that was read outlives those that were not, however old it is."""
     files = aged(tmp_path, 4)
-    assert Namespace({**IDENTITY, "prompt": "0"}, root=tmp_path).get(keys("text 0")).found.all()
+    assert Namespace({**IDENTITY, "prompt": "0"}, root=tmp_path).get(keys("text 0")).present.all()
     cache_upkeep.evict(files[0].stat().st_size, root=tmp_path)
     assert [file.exists() for file in files] == [True, False, False, False]
 
@@ -380,7 +380,7 @@ def test_the_store_stays_under_its_limit_while_it_is_written(tmp_path: Path, mon
         put(namespace, f"text {place}")
         assert len(blocks(tmp_path)) < 20 + 64 + 1
     assert sum(file.stat().st_size for file in blocks(tmp_path)) <= cache_upkeep.limit_bytes()
-    assert namespace.get(keys("text 126")).found.all()
+    assert namespace.get(keys("text 126")).present.all()
 
 
 @pytest.mark.parametrize("value", ["", "much", "20"])
@@ -400,7 +400,7 @@ def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
     os.utime(old, (1_000_000,) * 2)
     cache_upkeep.evict(root=tmp_path)
     assert (old.exists(), fresh.exists()) == (False, True)
-    assert namespace.get(keys("a")).found.all()
+    assert namespace.get(keys("a")).present.all()
 
 
 def test_usage_and_clear(tmp_path: Path) -> None:
@@ -417,7 +417,7 @@ def test_usage_and_clear(tmp_path: Path) -> None:
     assert older.bytes == sum(file.stat().st_size for file in blocks(tmp_path / one.name))
     assert cache_upkeep.clear(tmp_path, namespaces=[one.name]) >= older.bytes
     assert not (tmp_path / one.name).exists()
-    assert other.get(keys("c")).found.all()
+    assert other.get(keys("c")).present.all()
     cache_upkeep.clear(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -430,11 +430,11 @@ def test_a_namespace_that_cannot_be_read(tmp_path: Path) -> None:
         (tmp_path / namespace.name / "namespace.json").write_text(content, encoding="latin-1")
         (found,) = cache_upkeep.usage(tmp_path)
         assert (found.identity, found.blocks) == ({}, 1)
-    assert namespace.get(keys("a")).found.all()
+    assert namespace.get(keys("a")).present.all()
 
 
 def test_a_namespace_that_another_process_removes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever goes through the whole store meets a folder that has just gone as an empty one."""
+    """Whatever goes through the whole cache meets a folder that has just gone as an empty one."""
     monkeypatch.setattr(vector_files, "namespaces", lambda root: [tmp_path / "gone"])
     assert (cache_upkeep.usage(), cache_upkeep.verify(), cache_upkeep.clear(), cache_upkeep.evict(0)) == (
         [],

@@ -290,7 +290,7 @@ def test_what_is_told_of_either_schema_is_the_same(harness: dict[str, object]):
     text = document(harness={**harness, "machine": "here"})
     found = read(text)
     assert run_costs.line(found.harness["parts"].values()) == (
-        "30 tokens at 15/s, 16.7% padding; 9 texts, 1 cut at the maximum length; 2 vectors from the store; encode 2.0 s"
+        "30 tokens at 15/s, 16.7% padding; 9 texts, 1 cut at the maximum length; 2 vectors from the cache; encode 2.0 s"
     )
     assert paces([found], machine="here") == {}  # vectors from the cache say nothing about the model's pace
     summary = summarise(text.encode(), path="f", identity=Identity("org/model", "abc123"))
