@@ -48,7 +48,7 @@ def _info(args: argparse.Namespace) -> int:
             }
         )
         return 0
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     rows = [
         [
@@ -66,7 +66,7 @@ def _info(args: argparse.Namespace) -> int:
     ]
     headers = ["model", "revision", "precision", "length", "batches", "prompt", "blocks", "MiB", "last used"]
     if rows:
-        print(tabulate(rows, headers=headers, disable_numparse=True) + "\n")
+        print(text_table.plain(headers, rows))
     print(f"{total / 2**30:.2f} of {cache_upkeep.limit_bytes() / 2**30:.0f} GiB in {vector_files.folder()}")
     return 0
 

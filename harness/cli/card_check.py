@@ -58,7 +58,7 @@ def _read(args: argparse.Namespace) -> int:
             ]
         )
         return 0
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     rows = [
         [record.model, record.task, str(part), _shown(entry.get("main_score")), len(entry) - 3]
@@ -66,7 +66,7 @@ def _read(args: argparse.Namespace) -> int:
         for part, entry in record.parts.items()
     ]
     headers = ["model", "task", "split", "main score", "metrics"]
-    print(tabulate(rows, headers=headers, disable_numparse=True, colalign=("left",) * 3 + ("right",) * 2))
+    print(text_table.plain(headers, rows, right=[3, 4]), end="")
     where = f", written to {args.to}" if files else "; --to DIR writes them to a results folder"
     print(f"\n{len(found.records)} records of {args.card}{where}")
     return 0
@@ -204,9 +204,8 @@ def _say(event: Any) -> None:
 
 
 def _report(found: list[Verified], names: Names | None) -> None:
-    from tabulate import tabulate
-
     from harness.cards.metric_names import named
+    from harness.outputs import text_table
 
     rows = []
     reasons: dict[str, int] = {}
@@ -227,8 +226,7 @@ def _report(found: list[Verified], names: Names | None) -> None:
             ]
         )
     headers = ["line", "task", "part", "metric", "claim", "ours", "difference", "verdict", "note"]
-    align = ("right", "left", "left", "left", "right", "right", "right", "left", "right")
-    print(tabulate(rows, headers=headers, disable_numparse=True, colalign=align))
+    print(text_table.plain(headers, rows, right=[0, 4, 5, 6, 8]), end="")
     for reason, number in reasons.items():
         print(f"{'' if number > 1 else chr(10)}{number}: {reason}")
 

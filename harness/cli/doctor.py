@@ -139,7 +139,7 @@ def _said(precision: str, seconds: float, scores: list[Change], *, tried: bool) 
 
 
 def _print_changes(scores: list[Change]) -> None:
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     by_task: dict[str, dict[str, str]] = {}
     for change in scores:
@@ -147,8 +147,7 @@ def _print_changes(scores: list[Change]) -> None:
             change.task, {"task": change.task, "metric": change.metric, "fp32": f"{change.full:.3f}"}
         )
         row[change.precision] = f"{change.points:+.3f}"
-    if by_task:
-        print(tabulate(list(by_task.values()), headers="keys", disable_numparse=True))
+    print(text_table.plain_records(list(by_task.values())), end="")
 
 
 def _print(report: dict[str, Any]) -> None:

@@ -66,7 +66,7 @@ def do_history(args: argparse.Namespace) -> int:
     if args.json:
         shared_options.print_json(rows)
         return 0
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     shown_tasks = wanted if args.tasks or len(wanted) <= 6 else []
     header = ["night", "date", "variant", "commit", "cells", "mean", *shown_tasks]
@@ -79,7 +79,7 @@ def do_history(args: argparse.Namespace) -> int:
     ]
     if not any(row["variant"] for row in rows):
         header, table = [*header[:2], *header[3:]], [[*line[:2], *line[3:]] for line in table]
-    print(tabulate(table, headers=header, disable_numparse=True))
+    print(text_table.plain(header, table), end="")
     return 0
 
 

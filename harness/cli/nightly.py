@@ -205,15 +205,14 @@ def _plan(plan: Plan, *, as_json: bool) -> int:
 
 
 def _print_plan(rows: list[dict[str, Any]], found: Planned, plan: Plan) -> None:
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     shown = [
         {**row, "seconds": "?" if row["seconds"] is None else f"{row['seconds']:,.1f}", "why": _cut(row["why"])}
         for row in rows
     ]
     if shown:
-        align = ("left", "left", "left", "left", "right")
-        print(tabulate(shown, headers="keys", disable_numparse=True, colalign=align) + "\n")
+        print(text_table.plain_records(shown, right=[4]))
     for entry in found.agenda.problems:
         print(f"not resolved: {entry.label}: {entry.problem}")
     known = [row["seconds"] for row in rows if row["seconds"] is not None]

@@ -35,11 +35,11 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
     if as_json:
         shared_options.print_json(rows)
         return 0
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
     shown = [{**row, **{key: row[key] or "?" for key in ("texts", "tokens", "seconds")}} for row in rows]
-    print(tabulate(shown, headers="keys", disable_numparse=True, colalign=("left",) * 3 + ("right",) * 3 + ("left",)))
+    print(text_table.plain_records(shown, right=[3, 4, 5]), end="")
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
     print(

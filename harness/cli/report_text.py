@@ -56,7 +56,7 @@ def _cell(event: Event) -> dict[str, Any]:
 
 
 def _report(events: list[Event], results: Path, seconds: float, log: Path | None) -> None:
-    from tabulate import tabulate
+    from harness.outputs import text_table
 
     rows = []
     for event in events:
@@ -82,8 +82,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
         print(f"model: {rows[0][0]}\n")
         headers, rows = headers[1:], [row[1:] for row in rows]
     if rows:
-        align = ["left"] * (len(headers) - 2) + ["right", "right"]
-        print(tabulate(rows, headers=headers, disable_numparse=True, colalign=align))
+        print(text_table.plain(headers, rows, right=[len(headers) - 2, len(headers) - 1]), end="")
     kinds = [event.kind for event in events]
     _say_inapplicable(events)
     failures = [event.failure for event in events if event.failure]

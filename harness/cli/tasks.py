@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options, tasks_new
 from harness.errors import SpecError, UnknownName
+from harness.outputs import text_table
 
 if TYPE_CHECKING:
     from harness.types import TaskSpec
@@ -90,7 +91,8 @@ def _list(args: argparse.Namespace) -> int:
             [task.name, task.type, _few(_codes(task)), _few(task.splits), task.main_metric, task.source.path]
             for task in tasks
         ]
-        _print_columns([["task", "type", "languages", "splits", "main metric", "source"], *cells])
+        headers = ["task", "type", "languages", "splits", "main metric", "source"]
+        print(text_table.plain(headers, cells, header_room=0), end="")
         ours = sum(task.name in known.task_files for task in tasks)
         print(f"\n{ours} tasks" + (f", and {len(tasks) - ours} that only mteb has" if args.mteb else ""))
     return 1 if broken else 0
@@ -117,13 +119,6 @@ def _few(names: tuple[str, ...], *, limit: int = 4) -> str:
     """The first names, and how many there are."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)})"
-
-
-def _print_columns(rows: list[list[str]]) -> None:
-    """The first row as headers. Not by tabulate, whose import takes as long as reading fifty tasks."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in [rows[0], ["-" * width for width in widths], *rows[1:]]:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _show(args: argparse.Namespace) -> int:
@@ -190,7 +185,6 @@ def _suites(args: argparse.Namespace) -> int:
             parts = suite.parts.get(task)
             print(f"  {task}" + (f" ({', '.join(map(str, parts))})" if parts else ""))
         return 0
-    from tabulate import tabulate
-
-    print(tabulate([[s.name, len(s.tasks), s.description] for s in found], headers=["suite", "tasks", "description"]))
+    rows = [[suite.name, len(suite.tasks), suite.description] for suite in found]
+    print(text_table.plain(["suite", "tasks", "description"], rows, right=[1]), end="")
     return 0

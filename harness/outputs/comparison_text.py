@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.leaderboard.comparison import ALPHA, Comparison, Overall, TaskDifference
+from harness.outputs import text_table
 
 NOTHING = "–"
 
@@ -13,7 +14,8 @@ def render(comparison: Comparison, *, digits: int = 4) -> str:
     """The comparison for a terminal, ending in a newline."""
     rows = [_row(task, comparison, digits) for task in comparison.tasks]
     lines = [f"A  {comparison.a}", f"B  {comparison.b}", ""]
-    lines += _table(["Task", "A", "B", "A - B", "95%", "p (Holm)", "items", "better"], rows)
+    headers = ["Task", "A", "B", "A - B", "95%", "p (Holm)", "items", "better"]
+    lines += text_table.plain(headers, rows, right=range(1, 7), header_room=0).splitlines()
     lines += ["", *_overall(comparison.overall, digits)]
     unknown = [task for task in comparison.tasks if task.why]
     if unknown:
@@ -99,15 +101,3 @@ def _p(value: float | None) -> str:
     if value is None:
         return NOTHING
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
-
-
-def _table(headers: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(headers, *rows, strict=True)]
-    lines = [headers, ["-" * width for width in widths], *rows]
-    return [
-        "  ".join(
-            cell.ljust(width) if at in (0, 7) else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    ]

@@ -10,7 +10,8 @@ from typing import Any, Literal, NamedTuple
 
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
-from harness.outputs.score_table import escape_markdown
+from harness.outputs import text_table
+from harness.outputs.text_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")
@@ -210,20 +211,11 @@ def _blank_for_none(row: Mapping[str, Any]) -> dict[str, Any]:
 def _table(headers: list[str], cells: list[list[str]], format: Format) -> str:
     if format == "html":
         return _html(headers, cells)
+    right = [at for at in range(len(headers)) if at != 1]
     if format == "markdown":
         headers, *cells = [list(map(escape_markdown, row)) for row in (headers, *cells)]
-        widths = [max(3, *map(len, column)) for column in zip(headers, *cells, strict=True)]
-        rule = ["-" * width if at == 1 else "-" * (width - 1) + ":" for at, width in enumerate(widths)]
-        lines = [headers, rule, *cells]
-        return "".join("| " + " | ".join(_padded(line, widths, left=(1,))) + " |\n" for line in lines)
-    widths = [max(map(len, column)) for column in zip(headers, *cells, strict=True)]
-    lines = [headers, ["-" * width for width in widths], *cells]
-    return "".join("  ".join(_padded(line, widths, left=(1,))).rstrip() + "\n" for line in lines)
-
-
-def _padded(cells: Sequence[str], widths: Sequence[int], *, left: Sequence[int]) -> list[str]:
-    pairs = enumerate(zip(cells, widths, strict=True))
-    return [cell.ljust(width) if at in left else cell.rjust(width) for at, (cell, width) in pairs]
+        return text_table.markdown(headers, cells, right=right, compact=True)
+    return text_table.plain(headers, cells, right=right, header_room=0)
 
 
 def _html(headers: list[str], cells: list[list[str]]) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from harness.outputs import text_table
+from harness.outputs.text_table import escape_markdown
+
 Format = Literal["table", "markdown", "csv", "json", "latex"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "latex")
 _LATEX = str.maketrans(
@@ -16,7 +19,6 @@ _LATEX = str.maketrans(
     | {"~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "\\": r"\textbackslash{}"}
     | {"<": r"\textless{}", ">": r"\textgreater{}", "|": r"\textbar{}"}
 )
-_MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*_[]`~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +95,9 @@ def _escaped(name: str, format: Format) -> str:
     return escape_markdown(name) if format == "markdown" else name
 
 
-def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too."""
-    return text.translate(_MARKDOWN)
-
-
 def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:
-    from tabulate import tabulate
-
-    style = {"table": "simple", "markdown": "pipe", "latex": "latex_raw"}[format]
-    align = ["left"] + ["right"] * (len(header) - 1)
-    return tabulate(rows, headers=header, tablefmt=style, disable_numparse=True, colalign=align) + "\n"
+    draw = {"table": text_table.plain, "markdown": text_table.markdown, "latex": text_table.latex}[format]
+    return draw(header, rows, right=range(1, len(header)))
 
 
 def _csv(comparison: Comparison) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from harness.outputs import text_table
+
 LINES = (
     ("Cosine-Similarity", "cosine"),
     ("Manhattan-Distance", "manhattan"),
@@ -28,11 +30,9 @@ class Column:
 
 def render(title: str, columns: Sequence[Column]) -> str:
     """The report of one part, ending in a newline."""
-    from tabulate import tabulate
-
     header = ["", *(column.model for column in columns)]
     rows = [[label, *(_cell(column.scores, family) for column in columns)] for label, family in LINES]
-    return f"{title}\n{tabulate(rows, headers=header, disable_numparse=True)}\n"
+    return f"{title}\n{text_table.plain(header, rows)}"
 
 
 def _cell(scores: Mapping[str, object], family: str) -> str:

@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from tabulate import tabulate
 
 from harness import encoding, models
+from harness.outputs import text_table
 from harness.types import EncodeOptions, Precision, Prompt, Texts
 
 PEER_BATCHES = (32, 128, 512)
@@ -174,7 +174,8 @@ def main() -> None:
     texts = some_texts(64 if tiny else 20_000)
     top = ceiling(device, 512 if tiny else 8192)
     print(f"{device}: bf16 matrix products reach {top / 1e12:.3f} TFLOP/s; {len(texts)} texts")
-    print(tabulate([measure(shape, texts, device, top) for shape in (TINY if tiny else SHAPES)], headers="keys"))
+    rows = [measure(shape, texts, device, top) for shape in (TINY if tiny else SHAPES)]
+    print(text_table.plain_records(rows))
     if device == "cuda":
         print(out_of_memory(texts[:8192]))
 

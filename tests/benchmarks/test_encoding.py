@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tabulate import tabulate
 
+from harness.outputs import text_table
 from tests.conftest import ROOT, bundled_folder
 
 WORDS = {"short": (4, 16, 1500), "medium": (20, 80, 400), "long": (100, 400, 90)}
@@ -74,7 +74,7 @@ def test_encoding(kind: str, tmp_path: Path) -> None:
             rows[side] = np.load(file)
     ratio = min(seconds for name, seconds in best.items() if name != "harness") / best["harness"]
     print(f"\n{kind}: {ratio:.2f} times SentenceTransformer.encode at its best batch size")
-    print(tabulate([best], headers="keys", floatfmt=".2f"))
+    print(text_table.plain_records([{name: f"{seconds:.2f}" for name, seconds in best.items()}]))
     np.testing.assert_allclose(rows["ours"], rows["peer"], atol=1e-6)
     assert ratio > 1.2
 

@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from tabulate import tabulate
 
+from harness.outputs import text_table
 from tests.conftest import ROOT, bundled_folder
 
 STATIC = (
@@ -51,7 +51,8 @@ def compare(localhub: ModuleType, hub_root: Path, folder: Path, model: Path, tas
         )
     rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     assert len(rows) == len(tasks), done.stderr[-2000:]
-    print("\n" + tabulate([{key: row[key] for key in row if key != "phases"} for row in rows], headers="keys"))
+    shown = [{key: value for key, value in row.items() if key != "phases"} for row in rows]
+    print("\n" + text_table.plain_records(shown))
     return {row["task"]: row for row in rows}
 
 

@@ -10,7 +10,8 @@ from typing import Any
 from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
 from harness.nightly.history.changes import Diff
 from harness.nightly.history.snapshot_files import Night
-from harness.outputs.score_table import escape_markdown, markdown
+from harness.outputs.score_table import markdown
+from harness.outputs.text_table import escape_markdown
 
 MOST = 50
 """Rows of one table of the summary; the JSON has all."""
