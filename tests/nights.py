@@ -17,9 +17,9 @@ from harness.evaluators.items import Items, values
 from harness.nightly.engines.protocol import Answer, Work
 from harness.nightly.history.snapshot_files import Night, NightCell, World
 from harness.nightly.schedule import schedule_file
-from harness.nightly.schedule.night_cells import Cell
 from harness.nightly.schedule.schedule_file import Plan
 from harness.runner import recording
+from harness.runner.cells import Cell
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
 
 FAST = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish", "MiniSTSGerman"]

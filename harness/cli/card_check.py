@@ -199,7 +199,9 @@ def _verify(args: argparse.Namespace) -> int:
 
 def _say(event: Any) -> None:
     if event.kind in ("open", "encode"):
-        what = f"{event.job.task.name} {event.part}" if event.part is not None else f"opening {event.job.model.name}"
+        what = (
+            f"{event.cells.task.name} {event.part}" if event.part is not None else f"opening {event.cells.model.name}"
+        )
         print(f"harness: {what}", file=sys.stderr, flush=True)
 
 

@@ -167,15 +167,16 @@ def _seconds_until(clock: str) -> float:
 
 
 def _check(plan: Plan) -> int:
-    from harness.nightly.schedule import schedule_check
+    from harness.nightly.schedule import schedule_check, schedule_models
 
-    problems = schedule_check.problems(plan)
+    entries = schedule_models.resolve(plan)
+    problems = schedule_check.problems(plan, entries)
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
         print(f"harness: {plan.file.name}: {len(problems)} problems", file=sys.stderr)
         return 2
-    print(f"{plan.file.name}: {schedule_check.summary(plan)}")
+    print(f"{plan.file.name}: {schedule_check.summary(plan, entries)}")
     return 0
 
 
@@ -185,7 +186,7 @@ def _plan(plan: Plan, *, as_json: bool) -> int:
     from harness.types import model_label
 
     found = night.planned(plan)
-    order = ordered(found.agenda)
+    order = ordered(found.cells)
     rows = [
         {
             "model": model_label(cell.label, cell.variant),
@@ -197,8 +198,8 @@ def _plan(plan: Plan, *, as_json: bool) -> int:
         for cell in order.cells
     ]
     if as_json:
-        failed = {entry.label: entry.problem for entry in found.agenda.problems}
-        shared_options.print_json({"cells": rows, "recorded": len(found.agenda.recorded), "unresolved": failed})
+        failed = {entry.label: entry.problem for entry in found.cells.problems}
+        shared_options.print_json({"cells": rows, "recorded": len(found.cells.recorded), "unresolved": failed})
         return 0
     _print_plan(rows, found, plan)
     return 0
@@ -213,12 +214,12 @@ def _print_plan(rows: list[dict[str, Any]], found: Planned, plan: Plan) -> None:
     ]
     if shown:
         print(text_table.plain_records(shown, right=[4]))
-    for entry in found.agenda.problems:
+    for entry in found.cells.problems:
         print(f"not resolved: {entry.label}: {entry.problem}")
     known = [row["seconds"] for row in rows if row["seconds"] is not None]
     unknown = len(rows) - len(known)
     print(
-        f"{len(rows)} cells to run, {len(found.agenda.recorded)} recorded"
+        f"{len(rows)} cells to run, {len(found.cells.recorded)} recorded"
         + (f": about {sum(known):,.0f} s, going by what was recorded" if known else "")
         + (f"; {unknown} of unknown length" if unknown else "")
         + (f"; the budget is {plan.budget:,.0f} s" if plan.budget else "")

@@ -8,28 +8,28 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import shared_options
 
 if TYPE_CHECKING:
+    from harness.runner.cells import Plan
     from harness.runner.forecast import Pace
-    from harness.runner.plan import Job
 
 
-def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
+def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     """Print the plan; the exit status."""
     from harness.data.size_estimate import estimate
 
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)
-    for job in jobs:
-        for part in (*job.done, *job.todo):
-            size, pace = estimate(job.task, part), paces.get(job.model.name)
+    for cells in planned.task_cells:
+        for part in (*cells.done, *cells.todo):
+            size, pace = estimate(cells.task, part), paces.get(cells.model.name)
             rows.append(
                 {
-                    "model": job.label,
-                    "task": job.task.name,
+                    "model": cells.model_label,
+                    "task": cells.task.name,
                     "part": str(part),
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
                     "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
-                    "status": "recorded" if part in job.done else job.why if job.applies else "does not apply",
+                    "status": "recorded" if part in cells.done else cells.why if cells.applies else "does not apply",
                 }
             )
     if as_json:
@@ -46,7 +46,7 @@ def show_plan(jobs: list[Job], folder: Path, *, as_json: bool) -> int:
         f"\n{len(todo)} of {len(rows)} cells to run: about {texts:,} texts, {tokens:,} tokens "
         "(estimated at 4 characters each)" + (f"; {unknown} of unknown size" if unknown else "")
     )
-    for model in dict.fromkeys(job.model.name for job in jobs if job.todo):
+    for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):
         if pace := paces.get(model):
             mine = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
             memory = f", {pace.peak_memory_mib:,.0f} MiB" if pace.peak_memory_mib else ""

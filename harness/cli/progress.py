@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from harness.runner.events import Event
-    from harness.runner.plan import Job
 
 
-def show(events: Iterator[Event], jobs: Sequence[Job], *, quiet: bool) -> list[Event]:
+def show(events: Iterator[Event], *, total: int, quiet: bool) -> list[Event]:
     """Drain `events`, telling about each; they are returned for the final report."""
     if quiet:
         return list(events)
     if sys.stderr.isatty():
-        return _live(events, jobs)
-    return _lines(events, jobs)
+        return _live(events, total=total)
+    return _lines(events, total=total)
 
 
-def _lines(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
-    seen, total, done = [], _total(jobs), 0
+def _lines(events: Iterator[Event], *, total: int) -> list[Event]:
+    seen, done = [], 0
     started = time.monotonic()
     for event in events:
         seen.append(event)
@@ -35,7 +34,7 @@ def _lines(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
     return seen
 
 
-def _live(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
+def _live(events: Iterator[Event], *, total: int) -> list[Event]:
     from rich.console import Console
     from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -49,11 +48,11 @@ def _live(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
     )
     seen = []
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        bar = progress.add_task("starting", total=_total(jobs))
+        bar = progress.add_task("starting", total=total)
         for event in events:
             seen.append(event)
             if event.kind in ("load", "encode", "score", "open"):
-                where = f"{event.job.task.name} {event.part}" if event.part else event.job.model.name
+                where = f"{event.cells.task.name} {event.part}" if event.part else event.cells.model.name
                 progress.update(bar, description=f"{event.kind} {escape(where)}")
             elif event.kind != "inapplicable":
                 progress.console.print(escape(_line(event)), highlight=False)
@@ -61,20 +60,16 @@ def _live(events: Iterator[Event], jobs: Sequence[Job]) -> list[Event]:
     return seen
 
 
-def _total(jobs: Sequence[Job]) -> int:
-    return sum(len(job.todo) for job in jobs if job.applies)
-
-
 def _line(event: Event) -> str:
-    job = event.job
-    what = f"{job.model.name} {job.task.name}"
+    cells = event.cells
+    what = f"{cells.model.name} {cells.task.name}"
     if event.kind == "open":
-        return f"opening {job.model.name}" + (f" ({job.model.note})" if job.model.note else "")
+        return f"opening {cells.model.name}" + (f" ({cells.model.note})" if cells.model.note else "")
     if event.kind == "kept":
-        share = f" ({len(job.done)} of {len(job.done) + len(job.todo)} parts)" if job.todo else ""
+        share = f" ({len(cells.done)} of {len(cells.done) + len(cells.todo)} parts)" if cells.todo else ""
         return f"kept {what}{share}: recorded with the same fingerprint"
     if event.kind == "recorded" and event.record is not None and event.part is not None:
-        return f"{what} {event.part}: {job.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"
+        return f"{what} {event.part}: {cells.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"
     if event.kind == "failed" and event.failure is not None:
         return f"FAILED {event.failure.cell}: {event.failure.error}"
     return ""

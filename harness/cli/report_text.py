@@ -31,22 +31,22 @@ def _final(events: list[Event]) -> list[Event]:
 
 
 def _cell(event: Event) -> dict[str, Any]:
-    job = event.job
+    cells = event.cells
     cell: dict[str, Any] = {
-        "model": job.model.name,
-        "revision": job.model.revision,
-        "variant": job.variant,
-        "task": job.task.name,
-        "type": job.task.type,
+        "model": cells.model.name,
+        "revision": cells.model.revision,
+        "variant": cells.variant,
+        "task": cells.task.name,
+        "type": cells.task.type,
         "status": event.kind,
     }
     if event.part:
         cell |= {"split": event.part.split, "subset": event.part.subset}
     if event.record is not None:
         cell["record"] = event.record.path
-        cell["main_metric"] = job.task.main_metric
+        cell["main_metric"] = cells.task.main_metric
         parts = event.record.parts
-        wanted = [event.part] if event.part else job.done
+        wanted = [event.part] if event.part else cells.done
         cell["scores"] = {str(part): parts[part]["main_score"] for part in wanted}
     if event.failure:
         cell["error"] = event.failure.error
@@ -62,17 +62,17 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     for event in events:
         if event.record is None or event.kind not in ("kept", "recorded"):
             continue
-        for part in [event.part] if event.part else event.job.done:
+        for part in [event.part] if event.part else event.cells.done:
             entry = event.record.parts[part]
             details = event.record.harness.get("parts", {}).get(str(part), {})
             took = sum(details.get("seconds", {}).values())
             rows.append(
                 [
-                    event.job.label,
-                    event.job.task.name,
-                    event.job.task.type,
+                    event.cells.model_label,
+                    event.cells.task.name,
+                    event.cells.task.type,
                     str(part),
-                    event.job.task.main_metric,
+                    event.cells.task.main_metric,
                     f"{entry['main_score']:.4f}",
                     f"{took:.1f}" if event.kind == "recorded" else "kept",
                 ]
@@ -91,7 +91,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     if log is not None:
         print(f"tracebacks: {log}")
     _say_what_it_took(events)
-    kept = sum(len(event.job.done) for event in events if event.kind == "kept")
+    kept = sum(len(event.cells.done) for event in events if event.kind == "kept")
     print(
         f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
         f"in {seconds:.1f} s; records in {results}"
@@ -104,7 +104,7 @@ def _say_what_it_took(events: list[Event]) -> None:
     by_model: dict[str, list[dict[str, Any]]] = {}
     for event in events:
         if event.kind == "recorded" and event.record is not None:
-            by_model.setdefault(event.job.label, []).append(event.record.harness["parts"][str(event.part)])
+            by_model.setdefault(event.cells.model_label, []).append(event.record.harness["parts"][str(event.part)])
     if by_model:
         print()
     for model, parts in by_model.items():
@@ -116,11 +116,11 @@ def _report_similarity(events: list[Event]) -> None:
 
     columns: dict[str, list[similarity.Column]] = {}
     for event in events:
-        if event.record is None or event.job.task.type != "STS":
+        if event.record is None or event.cells.task.type != "STS":
             continue
-        for part in [event.part] if event.part else event.job.done:
-            column = similarity.Column(model=event.job.label, scores=event.record.parts[part])
-            columns.setdefault(f"{event.job.task.name} {part}", []).append(column)
+        for part in [event.part] if event.part else event.cells.done:
+            column = similarity.Column(model=event.cells.model_label, scores=event.record.parts[part])
+            columns.setdefault(f"{event.cells.task.name} {part}", []).append(column)
     for title, group in columns.items():
         print("\n" + similarity.render(title, group), end="")
 
@@ -129,7 +129,7 @@ def _say_inapplicable(events: list[Event]) -> None:
     left_out: dict[str, list[str]] = {}
     for event in events:
         if event.kind == "inapplicable":
-            left_out.setdefault(f"{event.job.model.name}: {event.message}", []).append(event.job.task.name)
+            left_out.setdefault(f"{event.cells.model.name}: {event.message}", []).append(event.cells.task.name)
     for reason, names in left_out.items():
         print(f"\n{reason}; left out {len(names)} task{'s' if len(names) > 1 else ''}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import report_text, shared_options
@@ -99,20 +100,21 @@ def do(args: argparse.Namespace) -> int:
         from harness.hub.offline import go_offline
 
         go_offline()
-    jobs = plan(request)
+    planned = plan(request)
     if args.plan:
         from harness.cli.plan_text import show_plan
 
-        return show_plan(jobs, request.results, as_json=args.json)
-    from harness.runner.events import in_order, kept
+        return show_plan(planned, request.results, as_json=args.json)
+    from harness.runner.events import in_order, left_as_they_are
 
     started = time.monotonic()
-    if any(job.todo for job in jobs):
+    if planned.todo:
         from harness.runner.execution import execute
 
-        events = in_order(show(execute(jobs, request), jobs, quiet=args.json), jobs)
-    else:
-        events = show(kept(jobs), jobs, quiet=args.json)
+        happening = execute(planned, request.results)
+    else:  # without the imports that computing needs
+        happening = chain.from_iterable(map(left_as_they_are, planned.task_cells))
+    events = in_order(show(happening, total=len(planned.todo), quiet=args.json), planned)
     report_text.tell(
         events,
         request.results,

@@ -12,8 +12,8 @@ from harness.nightly.engines import corpus_shards
 from harness.nightly.engines.protocol import Answer, Engine, Outcome, Searched, Shard, Work
 from harness.nightly.night_state import Journal
 from harness.nightly.schedule.cell_order import Ordered
-from harness.nightly.schedule.night_cells import Cell
 from harness.nightly.schedule.schedule_file import Plan
+from harness.runner.cells import Cell
 from harness.runner.recording import keep
 
 SHARDS = "shards"

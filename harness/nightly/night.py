@@ -19,8 +19,9 @@ from harness.nightly.night_state import Journal
 from harness.nightly.publish import closing_steps
 from harness.nightly.schedule import schedule_models
 from harness.nightly.schedule.cell_order import ordered
-from harness.nightly.schedule.night_cells import Agenda, agenda, selection
+from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
 from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_models import Entry
 from harness.runner.selection import ChosenTask
 
 _GRACE = 5.0
@@ -31,7 +32,8 @@ class Planned(NamedTuple):
     """A night before it begins."""
 
     tasks: list[ChosenTask]
-    agenda: Agenda
+    entries: tuple[Entry, ...]
+    cells: NightPlan
     before: snapshot_files.Night | None
 
 
@@ -41,9 +43,9 @@ def planned(plan: Plan) -> Planned:
     Raises:
         HarnessError: a task, a suite or the last snapshot cannot be read.
     """
-    tasks = selection(plan)
-    found = agenda(plan, schedule_models.resolve(plan), tasks, now=time.time())
-    return Planned(tasks, found, snapshot_files.last(plan.history))
+    tasks, entries = tasks_of(plan), schedule_models.resolve(plan)
+    cells = plan_night(plan, entries, tasks, now=time.time())
+    return Planned(tasks, entries, cells, snapshot_files.last(plan.history))
 
 
 def run(
@@ -69,12 +71,17 @@ def run(
     limits = [limit for limit in (plan.budget, until) if limit is not None]
     deadline = clock + min(limits) if limits else None
     with night_state.only_one(plan):
-        tasks, todo, before = planned(plan)
-        if before is not None and new_snapshot.is_the_same(todo, before) and closing_steps.is_complete(plan, before):
+        found = planned(plan)
+        before = found.before
+        if (
+            before is not None
+            and new_snapshot.is_the_same(found.cells, before)
+            and closing_steps.is_complete(plan, before)
+        ):
             return Report(night=before, nothing_to_do=True, seconds=time.monotonic() - clock)
         journal = Journal(plan, number=before.number + 1 if before else 1, started=started)
         try:
-            report = _night(plan, Planned(tasks, todo, before), journal, deadline, engine or engine_of, on_news)
+            report = _night(plan, found, journal, deadline, engine or engine_of, on_news)
         except BaseException as err:
             status = HANDLING[kind_of(err)].exit_status if isinstance(err, Exception) else 130
             journal.finish(exit=status, message=str(err) or type(err).__name__)
@@ -108,7 +115,7 @@ def _night(
     engine: Callable[[Plan], Engine],
     on_news: OnNews,
 ) -> Report:
-    before, todo, problems = found.before, found.agenda, []
+    before, todo, problems = found.before, found.cells, []
     ran = Ran()
     if todo.todo:
         results.check_writable(plan.results)
@@ -121,7 +128,7 @@ def _night(
         finally:
             own.close()
         problems += ran.problems
-        todo = agenda(plan, schedule_models.resolve(plan), found.tasks, now=time.time())
+        todo = plan_night(plan, found.entries, found.tasks, now=time.time())
     journal.status.phase = "closing"
     journal.show()
     if before is None or not new_snapshot.is_the_same(todo, before):
@@ -135,7 +142,7 @@ def _night(
 
 
 def _snapshot(
-    plan: Plan, todo: Agenda, before: snapshot_files.Night | None, journal: Journal, ran: Ran
+    plan: Plan, todo: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: Ran
 ) -> snapshot_files.Night:
     started = journal.status.started
     notes = []

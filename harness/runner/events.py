@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from harness.errors import Failure
-    from harness.runner.plan import Job
+    from harness.runner.cells import Plan, TaskCells
     from harness.types import Part, Record
 
 
@@ -15,20 +15,22 @@ class Event(NamedTuple):
     """What just happened, for whoever shows progress."""
 
     kind: Literal["kept", "inapplicable", "open", "load", "encode", "score", "recorded", "failed"]
-    job: Job
+    cells: TaskCells
     part: Part | None = None
     record: Record | None = None
     failure: Failure | None = None
     message: str = ""
 
 
-def kept(jobs: Sequence[Job]) -> Iterator[Event]:
-    """The events of jobs of which nothing is to be done."""
-    for job in jobs:
-        yield Event("kept", job, record=job.record)
+def left_as_they_are(cells: TaskCells) -> Iterator[Event]:
+    """What there is to tell of cells that are not computed: those up to date, and those that the model cannot do."""
+    if cells.done:
+        yield Event("kept", cells, record=cells.record)
+    if cells.todo and not cells.applies:
+        yield Event("inapplicable", cells, message="BM25 ranks documents; it has no vectors")
 
 
-def in_order(events: Sequence[Event], jobs: Sequence[Job]) -> list[Event]:
-    """`events` in the order of the jobs: a cell is recorded when others have long begun, and how many is chance."""
-    places = {id(job): place for place, job in enumerate(jobs)}
-    return sorted(events, key=lambda event: places[id(event.job)])
+def in_order(events: Sequence[Event], plan: Plan) -> list[Event]:
+    """`events` in the order of the plan: a cell is recorded when others have long begun, and how many is chance."""
+    places = {id(cells): place for place, cells in enumerate(plan.task_cells)}
+    return sorted(events, key=lambda event: places[id(event.cells)])

@@ -1,8 +1,7 @@
 """The straight line: cells -> load | encode | score -> record.
 
-A cell is one part (split, subset) of one task for one model. Everything that is already recorded under the same
-fingerprint is gone from the plan before a model is opened. One failure boundary, `_attempt`, keeps a broken cell from
-touching the others.
+Whatever is recorded under the same fingerprint is gone from the plan before a model is opened. An error of a cell, in
+any of its stages, is told as that cell's and does not touch the others.
 """
 
 from __future__ import annotations
@@ -11,25 +10,27 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
+from pathlib import Path
 from typing import NamedTuple
 
 from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, failure_of
 from harness.runner import allocator
+from harness.runner.cells import Cell, Plan, TaskCells
 from harness.runner.corpus_search import ShardHits, search_shard
-from harness.runner.events import Event, in_order
+from harness.runner.events import Event, in_order, left_as_they_are
 from harness.runner.measurement import Unscored, embed, put_together, scored
-from harness.runner.plan import Job, plan
+from harness.runner.plan import plan
 from harness.runner.recording import keep, record_of
 from harness.runner.request import Request
 from harness.runner.stage_threads import Stage
 from harness.types import (
+    EncodeOptions,
     Encoder,
     EncoderFacts,
     Loaded,
     ModelSpec,
-    Part,
     Record,
     Searcher,
 )
@@ -48,12 +49,12 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
         from harness.hub.offline import go_offline
 
         go_offline()
-    jobs = plan(request)
+    planned = plan(request)
     events = []
-    for event in execute(jobs, request):
+    for event in execute(planned, request.results):
         on_event(event)
         events.append(event)
-    events = in_order(events, jobs)
+    events = in_order(events, planned)
     records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
     failures = [event.failure for event in events if event.failure is not None]
     last = {(record.model, record.revision, record.variant, record.task): record for record in records}
@@ -62,8 +63,8 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
     return list(last.values())
 
 
-def execute(jobs: Sequence[Job], request: Request) -> Iterator[Event]:
-    """Do the jobs in order, one model at a time, and tell what happens.
+def execute(planned: Plan, folder: Path) -> Iterator[Event]:
+    """Compute the cells of a plan in order, one model at a time, record them in `folder`, and tell what happens.
 
     Three stages overlap: while a part is encoded, the next one is loaded and the last one is scored and recorded. No
     number depends on that. A cell that fails is reported and the next one starts; whatever was finished is on disk.
@@ -71,67 +72,64 @@ def execute(jobs: Sequence[Job], request: Request) -> Iterator[Event]:
     Raises:
         RecordError: the results folder cannot be written, found out before anything is computed.
     """
-    if any(job.todo for job in jobs):
-        results.check_writable(request.results)
+    todo = planned.todo
+    if todo:
+        results.check_writable(folder)
         allocator.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, _Opened() as opened:
-        ahead: Future[_Loaded] | None = None
+        loaded_ahead: Future[_Loaded] | None = None
         recording: deque[_Recording] = deque()
-        following = iter([(job, part) for job in jobs if job.applies for part in job.todo][1:])
-        for job in jobs:
-            if job.done:
-                yield Event("kept", job, record=job.record)
-            if job.todo and not job.applies:
-                yield Event("inapplicable", job, message="BM25 ranks documents; it has no vectors")
-            for part in job.todo if job.applies else ():
-                yield Event("load", job, part)
-                mine = ahead or loading.submit(_load, job, part, request)
-                ahead = None
-                if not opened.holds(job.model):
+        following = iter(todo[1:])
+        for cells in planned.task_cells:
+            yield from left_as_they_are(cells)
+            for cell in map(cells.cell, cells.todo if cells.applies else ()):
+                yield Event("load", cells, cell.part)
+                loaded = loaded_ahead or loading.submit(_load, cell)
+                loaded_ahead = None
+                if not opened.holds(cell.model):
                     # Not side by side: `datasets` trips over a `transformers` that is just being imported. And what is
                     # recorded first gives its memory back.
-                    wait([mine])
+                    wait([loaded])
                     yield from _recorded(recording, waiting=0)
-                    yield Event("open", job)
-                    opened.open(job.model, request)
-                if (then := next(following, None)) is not None:
-                    ahead = loading.submit(_load, *then, request)
-                yield Event("encode", job, part)
-                recording.append(_encode(job, part, opened, mine, request, scoring))
+                    yield Event("open", cells)
+                    opened.open(cell.model, cell.options)
+                if (next_cell := next(following, None)) is not None:
+                    loaded_ahead = loading.submit(_load, next_cell)
+                yield Event("encode", cells, cell.part)
+                recording.append(_Recording(cells, cell, _encode(cell, opened, loaded, scoring, folder)))
                 yield from _recorded(recording, waiting=1)
         yield from _recorded(recording, waiting=0)
     cache_upkeep.evict()
 
 
-def compute(job: Job, part: Part, encoder: Encoder | Searcher, request: Request) -> Record:
-    """One cell from its data to its record on disk, with a model that is open already.
+def compute(cell: Cell, encoder: Encoder | Searcher, folder: Path) -> Record:
+    """One cell from its data to its record in `folder`, with a model that is open already.
 
     Raises:
         HarnessError: it cannot be computed or recorded.
     """
-    data = _load(job, part, request)
-    unscored = embed(job.task, part, encoder, data.loaded, options=request.options, transform=job.transform)
-    return _score(job, part, encoder.facts, data, unscored, request)
+    data = _load(cell)
+    unscored = embed(cell.task, cell.part, encoder, data.loaded, options=cell.options, transform=cell.transform)
+    return _score(cell, encoder.facts, data, unscored, folder)
 
 
-def compute_shard(job: Job, part: Part, encoder: Encoder, request: Request, *, number: int, of: int) -> ShardHits:
-    """The search of one shard of a retrieval cell's corpus; see `corpus.search_shard`.
+def compute_shard(cell: Cell, encoder: Encoder, *, number: int, of: int) -> ShardHits:
+    """The search of one shard of a retrieval cell's corpus; see `corpus_search.search_shard`.
 
     Raises:
         HarnessError: it cannot be computed.
     """
-    data = _load(job, part, request)
-    return search_shard(job.task, encoder, data.loaded, number=number, of=of, options=request.options)
+    return search_shard(cell.task, encoder, _load(cell).loaded, number=number, of=of, options=cell.options)
 
 
-def record_shards(job: Job, part: Part, facts: EncoderFacts, shards: Sequence[ShardHits], request: Request) -> Record:
+def record_shards(cell: Cell, facts: EncoderFacts, shards: Sequence[ShardHits], folder: Path) -> Record:
     """The record of a retrieval cell whose shards have all been searched. Needs no model.
 
     Raises:
         HarnessError: it cannot be scored or recorded.
     """
-    data = _load(job, part, request)
-    return _score(job, part, facts, data, put_together(job.task, data.loaded, shards), request)
+    data = _load(cell)
+    return _score(cell, facts, data, put_together(cell.task, data.loaded, shards), folder)
 
 
 class _Loaded(NamedTuple):
@@ -144,8 +142,8 @@ class _Loaded(NamedTuple):
 class _Recording(NamedTuple):
     """A cell that is being scored and recorded."""
 
-    job: Job
-    part: Part
+    cells: TaskCells
+    cell: Cell
     record: Future[Record]
 
 
@@ -166,11 +164,11 @@ class _Opened:
     def holds(self, spec: ModelSpec) -> bool:
         return self._spec == spec
 
-    def open(self, spec: ModelSpec, request: Request) -> None:
+    def open(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._close()
         self._spec, self._broken = spec, None
         try:
-            self._encoder = models.open_model(spec, request.options)
+            self._encoder = models.open_model(spec, options)
         except Exception as err:  # of this model only; the next one may open
             self._broken = err
 
@@ -186,51 +184,44 @@ class _Opened:
             self._encoder = None
 
 
-def _load(job: Job, part: Part, request: Request) -> _Loaded:
+def _load(cell: Cell) -> _Loaded:
     """Stage one: the part's data."""
     from harness import data
 
     started = time.perf_counter()
-    loaded = data.load(job.task, part)
-    if request.max_texts is not None:
-        loaded = data.limited(job.task, loaded, request.max_texts)
+    loaded = data.load(cell.task, cell.part)
+    if cell.max_texts is not None:
+        loaded = data.limited(cell.task, loaded, cell.max_texts)
     return _Loaded(loaded, time.perf_counter() - started)
 
 
-def _encode(
-    job: Job,
-    part: Part,
-    opened: _Opened,
-    ahead: Future[_Loaded],
-    request: Request,
-    scoring: Stage,
-) -> _Recording:
-    """Stage two: the part's embeddings or hits; what follows goes to the scoring thread. Errors are the cell's."""
+def _encode(cell: Cell, opened: _Opened, loaded: Future[_Loaded], scoring: Stage, folder: Path) -> Future[Record]:
+    """Stage two: the part's vectors or hits; what follows goes to the scoring thread. Errors are the cell's."""
     try:
         encoder = opened.encoder()
-        data = ahead.result()
-        unscored = embed(job.task, part, encoder, data.loaded, options=request.options, transform=job.transform)
+        data = loaded.result()
+        unscored = embed(cell.task, cell.part, encoder, data.loaded, options=cell.options, transform=cell.transform)
     except Exception as err:  # the boundary: a cell's error is the cell's
         broken: Future[Record] = Future()
         broken.set_exception(err)
-        return _Recording(job, part, broken)
-    return _Recording(job, part, scoring.submit(_score, job, part, encoder.facts, data, unscored, request))
+        return broken
+    return scoring.submit(_score, cell, encoder.facts, data, unscored, folder)
 
 
-def _score(job: Job, part: Part, facts: EncoderFacts, data: _Loaded, unscored: Unscored, request: Request) -> Record:
+def _score(cell: Cell, facts: EncoderFacts, data: _Loaded, unscored: Unscored, folder: Path) -> Record:
     """Stage three: scores, on disk."""
     measured = scored(unscored)
     measured = measured._replace(seconds={"load": data.seconds, **measured.seconds})
-    record = record_of(job, part, facts, data.loaded, measured)
-    items = {} if measured.items is None else {part: measured.items}
-    return keep(request.results, record, model_meta=models.meta(job.model, facts), own=items)
+    record = record_of(cell, facts, data.loaded, measured)
+    items = {} if measured.items is None else {cell.part: measured.items}
+    return keep(folder, record, model_meta=models.meta(cell.model, facts), own=items)
 
 
 def _recorded(recording: deque[_Recording], *, waiting: int) -> Iterator[Event]:
     """What has been recorded, in order, until at most `waiting` cells are under way."""
     while recording and (len(recording) > waiting or recording[0].record.done()):
-        job, part, record = recording.popleft()
+        cells, cell, record = recording.popleft()
         try:
-            yield Event("recorded", job, part, record=record.result())
+            yield Event("recorded", cells, cell.part, record=record.result())
         except Exception as err:  # the other side of the boundary
-            yield Event("failed", job, part, failure=failure_of(err, cell=f"{job.label} {job.task.name} {part}"))
+            yield Event("failed", cells, cell.part, failure=failure_of(err, cell=str(cell.key)))

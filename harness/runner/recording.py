@@ -14,8 +14,8 @@ from harness.evaluators.items import Items
 from harness.files import run_environment
 from harness.results import items
 from harness.results.schema import SCHEMA
+from harness.runner.cells import Cell
 from harness.runner.measurement import Measured
-from harness.runner.plan import Job
 from harness.types import EncoderFacts, Loaded, Part, Record
 
 _PROMPTS = ("prompts", "default_prompt")
@@ -38,13 +38,13 @@ def keep(folder: Path, record: Record, *, model_meta: Mapping[str, Any], own: Ma
     return replace(merged or record, path=str(path))
 
 
-def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:
+def record_of(cell: Cell, facts: EncoderFacts, loaded: Loaded, measured: Measured) -> Record:
     """What is written of one cell.
 
     Raises:
         DataError: the main metric is undefined on this data.
     """
-    task, counts = job.task, measured.counts
+    task, part, counts = cell.task, cell.part, measured.counts
     main_score = measured.scores.get(task.main_metric)
     if main_score is None:
         raise DataError(f"{task.name} {part}: the main metric {task.main_metric} is undefined on this data")
@@ -57,9 +57,9 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
     versions = run_environment.versions()
     return Record(
         task=task.name,
-        model=job.model.name,
-        revision=job.model.revision,
-        variant=job.variant,
+        model=cell.model.name,
+        revision=cell.model.revision,
+        variant=cell.variant,
         dataset_revision=task.source.revision or f"sha256:{loaded.digest[:16]}",
         mteb_version=versions.get("mteb"),
         scores={part.split: [entry]},
@@ -67,13 +67,13 @@ def record_of(job: Job, part: Part, facts: EncoderFacts, loaded: Loaded, measure
         date=time.time(),
         harness={
             "schema": SCHEMA,
-            "fingerprint": job.fingerprint,
+            "fingerprint": cell.fingerprint,
             "task_type": task.type,
             "main_metric": task.main_metric,
             "model": {
-                "origin": job.model.origin,
-                "trust_remote_code": job.model.trust_remote_code,
-                **({"note": job.model.note} if job.model.note else {}),
+                "origin": cell.model.origin,
+                "trust_remote_code": cell.model.trust_remote_code,
+                **({"note": cell.model.note} if cell.model.note else {}),
             },
             "encoder": {key: value for key, value in asdict(facts).items() if key not in _PROMPTS},
             "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},

@@ -12,7 +12,7 @@ import pytest
 
 from harness import results
 from harness.nightly import night
-from harness.nightly.schedule import night_cells, schedule_models
+from harness.nightly.schedule import night_plan, schedule_models
 from harness.results.json_format import to_json
 from harness.tasks import registry
 from harness.types import Record
@@ -34,7 +34,7 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = nights.plan_of(tmp_path, models=[{"glob": "models/*"}], baselines=None, tasks=tasks)
     record_all(
         made.results,
-        night_cells.agenda(made, schedule_models.resolve(made), night_cells.selection(made), now=time.time()),
+        night_plan.plan_night(made, schedule_models.resolve(made), night_plan.tasks_of(made), now=time.time()),
     )
     assert night.run(made).status == 0
     times = []
@@ -54,11 +54,11 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert min(times) < 5
 
 
-def record_all(folder: Path, agenda: night_cells.Agenda) -> None:
+def record_all(folder: Path, planned: night_plan.NightPlan) -> None:
     """A record for every cell; most written without the store's care, which would take minutes."""
     places: dict[str, Path] = {}
-    assert len(agenda.todo) == MODELS * TASKS
-    for cell in agenda.todo:
+    assert len(planned.todo) == MODELS * TASKS
+    for cell in planned.todo:
         record = Record(
             task=cell.task.name,
             model=cell.model.name,

@@ -72,21 +72,22 @@ def test_nothing_to_do(tmp_path: Path) -> None:
             names.append(name)
             cells += 2 * len(known.get(name).parts)
     selection = Selection(tasks=tuple(names))
-    for job in plan(Request(models=("baseline/hashing", models.BUNDLED), selection=selection, results=tmp_path)):
+    request = Request(models=("baseline/hashing", models.BUNDLED), selection=selection, results=tmp_path)
+    for cells in plan(request).task_cells:
         scores: dict[str, list[dict[str, object]]] = {}
-        for part in job.todo:
+        for part in cells.todo:
             scores.setdefault(part.split, []).append({"main_score": 0.5, "hf_subset": part.subset, "languages": []})
         record = Record(
-            task=job.task.name,
-            model=job.model.name,
-            revision=job.model.revision,
+            task=cells.task.name,
+            model=cells.model.name,
+            revision=cells.model.revision,
             variant="",
             dataset_revision="none",
             mteb_version=None,
             scores=scores,
             evaluation_time=1.0,
             date=1.0,
-            harness={"fingerprint": job.fingerprint},
+            harness={"fingerprint": cells.fingerprint},
         )
         results.put(tmp_path, record, model_meta={})
     command = [sys.executable, "-m", "harness", "run", "baseline/hashing", models.BUNDLED, "-t", ",".join(names)]

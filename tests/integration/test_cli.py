@@ -541,12 +541,12 @@ def test_run_takes_what_the_command_takes(three: list[str], tmp_path: Path) -> N
     assert [(record.model, record.task) for record in found] == [
         (model, task) for model in models for task in ("German", "Languages")
     ]
-    cells = {(event.job.model.name, event.job.task.name): [] for event in events}  # type: ignore[var-annotated]
+    cells = {(event.cells.model.name, event.cells.task.name): [] for event in events}  # type: ignore[var-annotated]
     for event in events:
         if event.part is not None:
-            cells[event.job.model.name, event.job.task.name].append(event.kind)
+            cells[event.cells.model.name, event.cells.task.name].append(event.kind)
     assert list(cells.values()) == [["load", "encode", "recorded"]] * 4
-    assert [event.job.model.name for event in events if event.kind == "open"] == models
+    assert [event.cells.model.name for event in events if event.kind == "open"] == models
     events.clear()
     again = api.run(models, [known.get("German")], **options)
     assert [event.kind for event in events] == ["kept", "kept"]

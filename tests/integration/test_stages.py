@@ -84,12 +84,14 @@ def test_events_come_in_order(five: dict[str, Any], tmp_path: Path, opened: list
     assert failures == []
     plan = [(names[0], name) for name in five["tasks"]] + [(names[1], "MyRetrieval")]
     for kind in ("load", "encode", "recorded"):
-        assert [(event.job.model.name, event.job.task.name) for event in events if event.kind == kind] == plan
+        assert [(event.cells.model.name, event.cells.task.name) for event in events if event.kind == kind] == plan
     for cell in plan:
-        kinds = [event.kind for event in events if event.part and (event.job.model.name, event.job.task.name) == cell]
+        kinds = [
+            event.kind for event in events if event.part and (event.cells.model.name, event.cells.task.name) == cell
+        ]
         assert kinds == ["load", "encode", "recorded"]
     assert opened == names
-    assert [event.job.model.name for event in events if event.kind == "open"] == names
+    assert [event.cells.model.name for event in events if event.kind == "open"] == names
     assert [(record.model, record.task) for record in found] == plan
 
 
@@ -167,7 +169,7 @@ def test_a_stage_that_fails(
     assert {record.task: numbers(record) for record in found} == {
         name: scores for name, scores in expected.items() if name != victim
     }
-    ends = [(event.job.task.name, event.kind) for event in events if event.kind in ("recorded", "failed")]
+    ends = [(event.cells.task.name, event.kind) for event in events if event.kind in ("recorded", "failed")]
     assert ends == [(name, "failed" if name == victim else "recorded") for name in five["tasks"]]
 
 

@@ -11,7 +11,7 @@ import pytest
 from harness import models
 from harness.errors import SpecError
 from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
-from harness.nightly.schedule.night_cells import selection
+from harness.nightly.schedule.night_plan import tasks_of
 from tests import nights
 
 PLAN = """\
@@ -124,7 +124,7 @@ def test_the_starter_is_a_plan(tmp_path: Path) -> None:
 def test_suites_and_tasks_together(tmp_path: Path) -> None:
     """A task that a suite holds too counts once."""
     plan = nights.plan_of(tmp_path, suites=["mini"], tasks=["MiniSTSEnglish"])
-    assert len(selection(plan)) == 15
+    assert len(tasks_of(plan)) == 15
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -182,7 +182,7 @@ def test_check_says_everything(tmp_path: Path) -> None:
         tasks=["MiniSTSEnglisch"],
         notify=[{"webhook": "$NOT_SET_ANYWHERE"}],
     )
-    found = schedule_check.problems(plan)
+    found = schedule_check.problems(plan, schedule_models.resolve(plan))
     assert len(found) == 3
     assert "did you mean baseline/hashing or" in found[0]
     assert "did you mean MiniSTSEnglish" in found[1]

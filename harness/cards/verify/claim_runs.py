@@ -82,11 +82,11 @@ def _run(
     data_by_task = {data.task: data for data, _ in batch}
 
     def take(event: Any) -> None:
-        data = data_by_task[event.job.task.name]
+        data = data_by_task[event.cells.task.name]
         if event.kind == "failed":
             outcome.failures[data, event.part] = event.failure.error
         elif event.kind == "inapplicable":
-            outcome.failures.update({(data, part): event.message for part in event.job.todo})
+            outcome.failures.update({(data, part): event.message for part in event.cells.todo})
         run.on_event(event)
 
     try:

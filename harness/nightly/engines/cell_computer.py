@@ -9,10 +9,9 @@ from harness import models
 from harness.encoding import cache_upkeep
 from harness.errors import HANDLING, EncodeError, HarnessError
 from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work
-from harness.nightly.schedule.night_cells import Cell, as_job
 from harness.results.items import get_items
 from harness.runner import execution
-from harness.runner.request import Request
+from harness.runner.cells import Cell
 from harness.types import Encoder, Record, Searcher
 
 
@@ -42,18 +41,15 @@ class CellComputer:
             return Answer(delivered=Delivered(record=record, model_meta=meta, items=get_items(record) or {}))
 
     def _recorded(self, work: Work, folder: Path) -> Record:
-        request = Request(results=folder, options=work.cell.options)
-        job, part = as_job(work.cell), work.cell.part
         if work.searched:
-            hits = [one.hits for one in work.searched]
-            return execution.record_shards(job, part, work.searched[0].facts, hits, request)
-        return execution.compute(job, part, self._opened(work.cell), request)
+            hits = [searched.hits for searched in work.searched]
+            return execution.record_shards(work.cell, work.searched[0].facts, hits, folder)
+        return execution.compute(work.cell, self._opened(work.cell), folder)
 
     def _searched(self, cell: Cell, shard: Shard) -> Searched:
         encoder = self._opened(cell)
         assert isinstance(encoder, Encoder), "only vectors are searched in shards"
-        request = Request(results=Path(), options=cell.options)
-        hits = execution.compute_shard(as_job(cell), cell.part, encoder, request, number=shard.number, of=shard.of)
+        hits = execution.compute_shard(cell, encoder, number=shard.number, of=shard.of)
         return Searched(shard=shard, hits=hits, facts=encoder.facts)
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:

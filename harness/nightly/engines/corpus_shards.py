@@ -23,7 +23,7 @@ from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.files import atomic
 from harness.nightly.engines.protocol import Searched, Shard
-from harness.nightly.schedule.night_cells import Cell
+from harness.runner.cells import Cell
 from harness.runner.corpus_search import ShardHits
 from harness.runner.text_fields import Counts
 from harness.types import EncoderFacts, Hits

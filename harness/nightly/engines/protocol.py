@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from harness.errors import HANDLING, Failure
-from harness.nightly.schedule.night_cells import Cell
+from harness.runner.cells import Cell
 from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from harness.nightly.history.snapshot_files import Night, NightCell, World
-from harness.nightly.schedule.night_cells import Key
+from harness.runner.cells import CellKey
 
 NOTHING = "-"
 
@@ -33,7 +33,7 @@ class ScoreChange:
         causes: what is known to differ.
     """
 
-    key: Key
+    key: CellKey
     type: str
     metric: str
     before: float
@@ -61,8 +61,8 @@ class Diff:
     after: Night
     scores: tuple[ScoreChange, ...]
     world: tuple[tuple[Cause, int], ...]
-    appeared: tuple[Key, ...]
-    vanished: tuple[Key, ...]
+    appeared: tuple[CellKey, ...]
+    vanished: tuple[CellKey, ...]
 
 
 def diff(before: Night, after: Night) -> Diff:

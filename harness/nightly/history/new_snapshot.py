@@ -10,8 +10,9 @@ from harness import results
 from harness.errors import RecordError
 from harness.files import run_environment
 from harness.nightly.history.snapshot_files import Night, NightCell, World, keep_items, worlds_of
-from harness.nightly.schedule.night_cells import Agenda, Cell, Key, Recorded
+from harness.nightly.schedule.night_plan import NightPlan, RecordedCell
 from harness.results.items import items_path
+from harness.runner.cells import Cell, CellKey
 from harness.types import Part, Record
 
 _ENCODER = ("backend", "device", "device_name", "precision", "attention", "max_length", "similarity", "batching")
@@ -35,21 +36,21 @@ class Done(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def is_the_same(agenda: Agenda, before: Night | None) -> bool:
+def is_the_same(night_plan: NightPlan, before: Night | None) -> bool:
     """Whether the records are exactly those that the last night saw, and nothing is to do."""
-    if before is None or agenda.todo or agenda.problems or before.failures or before.left:
+    if before is None or night_plan.todo or night_plan.problems or before.failures or before.left:
         return False
     known = {cell.key: cell for cell in before.cells if not cell.stale}
-    return len(known) == len(before.cells) == len(agenda.recorded) and all(
-        _stands(one, known.get(one.cell.key)) for one in agenda.recorded
+    return len(known) == len(before.cells) == len(night_plan.recorded) and all(
+        _stands(one, known.get(one.cell.key)) for one in night_plan.recorded
     )
 
 
-def build(agenda: Agenda, before: Night | None, done: Done, *, history: Path) -> Night:
+def build(night_plan: NightPlan, before: Night | None, done: Done, *, history: Path) -> Night:
     """The snapshot of a night.
 
     Args:
-        agenda: as planned anew when all was computed.
+        night_plan: as planned anew when all was computed.
         before: the last night.
         done: how it went.
         history: the folder that keeps the items.
@@ -59,9 +60,9 @@ def build(agenda: Agenda, before: Night | None, done: Done, *, history: Path) ->
     """
     known = before.by_key() if before else {}
     worlds = before.worlds if before else ()
-    found: dict[Key, tuple[NightCell, World]] = {}
+    found: dict[CellKey, tuple[NightCell, World]] = {}
     read: dict[Path, _Read] = {}
-    for one in agenda.recorded:
+    for one in night_plan.recorded:
         key, old = one.cell.key, known.get(one.cell.key)
         if old is not None and _stands(one, old):
             found[key] = (old, worlds[old.world])
@@ -69,8 +70,8 @@ def build(agenda: Agenda, before: Night | None, done: Done, *, history: Path) ->
         if one.path not in read:
             read[one.path] = _read(one.path, history)
         found[key] = _cell(one.cell, read[one.path])
-    failed = {problem.label: problem.problem for problem in agenda.problems}
-    last_known = [(cell.key, done.failures.get(str(cell.key), cell.why)) for cell in agenda.todo]
+    failed = {problem.label: problem.problem for problem in night_plan.problems}
+    last_known = [(cell.key, done.failures.get(str(cell.key), cell.why)) for cell in night_plan.todo]
     last_known += [(key, failed[key.label]) for key in known if key.label in failed]
     for key, why in last_known:
         if (old := known.get(key)) is not None:
@@ -98,7 +99,7 @@ def here() -> World:
     )
 
 
-def _stands(one: Recorded, old: NightCell | None) -> bool:
+def _stands(one: RecordedCell, old: NightCell | None) -> bool:
     return old is not None and not old.stale and (old.fingerprint, old.date) == (one.cell.fingerprint, one.date)
 
 

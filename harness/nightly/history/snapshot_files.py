@@ -26,7 +26,7 @@ import msgspec
 from harness.errors import RecordError, UnknownName
 from harness.files import atomic
 from harness.files.disk_errors import on_disk
-from harness.nightly.schedule.night_cells import Key
+from harness.runner.cells import CellKey
 from harness.types import Part
 
 SUFFIX = ".night"
@@ -77,9 +77,9 @@ class NightCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stale: str = ""
 
     @property
-    def key(self) -> Key:
+    def key(self) -> CellKey:
         """The cell from night to night."""
-        return Key(self.label, self.variant, self.task, self.part)
+        return CellKey(self.label, self.variant, self.task, self.part)
 
     @property
     def part(self) -> Part:
@@ -115,7 +115,7 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
         """For people: number and date."""
         return f"{self.number} ({day(self.started)})"
 
-    def by_key(self) -> dict[Key, NightCell]:
+    def by_key(self) -> dict[CellKey, NightCell]:
         """The cells."""
         return {cell.key: cell for cell in self.cells}
 
@@ -255,7 +255,7 @@ def _referred(kept: Iterable[Night]) -> set[str]:
     return {cell.items for night in kept for cell in night.cells if cell.items}
 
 
-def worlds_of(cells: Mapping[Key, tuple[NightCell, World]]) -> tuple[tuple[NightCell, ...], tuple[World, ...]]:
+def worlds_of(cells: Mapping[CellKey, tuple[NightCell, World]]) -> tuple[tuple[NightCell, ...], tuple[World, ...]]:
     """Cells and their worlds, each world once."""
     numbers: dict[bytes, int] = {}
     worlds: list[World] = []

@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
-from harness.nightly.schedule.night_cells import Agenda, Cell, Key
+from harness.nightly.schedule.night_plan import NightPlan
+from harness.runner.cells import Cell, CellKey
 from harness.types import Part
 
 _PACE = 1e-4
@@ -29,25 +30,25 @@ class Ordered(NamedTuple):
     """
 
     cells: tuple[Cell, ...]
-    seconds: Mapping[Key, float]
+    seconds: Mapping[CellKey, float]
 
 
-def ordered(agenda: Agenda) -> Ordered:
+def ordered(plan: NightPlan) -> Ordered:
     """The cells to do, cheapest information first."""
-    guess: dict[Key, float] = {}
-    told: dict[Key, float] = {}
-    usual = statistics.median(agenda.pace.values()) if agenda.pace else _PACE
+    guess: dict[CellKey, float] = {}
+    told: dict[CellKey, float] = {}
+    usual = statistics.median(plan.pace.values()) if plan.pace else _PACE
     sizes: dict[tuple[str, Part], float | None] = {}
-    for cell in agenda.todo:
+    for cell in plan.todo:
         what = (cell.task.name, cell.part)
         if what not in sizes:
-            sizes[what] = _tokens(cell, agenda)
-        tokens, pace = sizes[what], agenda.pace.get(cell.model.name)
+            sizes[what] = _tokens(cell, plan)
+        tokens, pace = sizes[what], plan.pace.get(cell.model.name)
         guess[cell.key] = (tokens or _TOKENS) * (pace or usual)
         if tokens and pace:
             told[cell.key] = tokens * pace
     groups: dict[tuple[str, str, str], list[Cell]] = {}
-    for cell in agenda.todo:
+    for cell in plan.todo:
         groups.setdefault(cell.group, []).append(cell)
     for cells in groups.values():
         cells.sort(key=lambda cell: (guess[cell.key], cell.key))
@@ -55,14 +56,14 @@ def ordered(agenda: Agenda) -> Ordered:
     return Ordered(tuple(cell for _, cells in by_cost for cell in cells), told)
 
 
-def _mean(cells: Sequence[Cell], seconds: Mapping[Key, float]) -> float:
+def _mean(cells: Sequence[Cell], seconds: Mapping[CellKey, float]) -> float:
     return statistics.fmean(seconds[cell.key] for cell in cells)
 
 
-def _tokens(cell: Cell, agenda: Agenda) -> float | None:
+def _tokens(cell: Cell, plan: NightPlan) -> float | None:
     """Tokens of a part: as recorded for any model, else as estimated from the data."""
-    if cell.task.name in agenda.tokens:
-        return agenda.tokens[cell.task.name]
+    if cell.task.name in plan.tokens:
+        return plan.tokens[cell.task.name]
     try:
         size = estimate(cell.task, cell.part)
     except (HarnessError, OSError):  # running the cell will say what is wrong with its data

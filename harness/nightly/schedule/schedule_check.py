@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Sequence
 
 from harness import results
 from harness.errors import HarnessError
 from harness.nightly.publish import destinations
-from harness.nightly.schedule import schedule_models
-from harness.nightly.schedule.night_cells import agenda, selection
+from harness.nightly.schedule.night_plan import plan_night, tasks_of
 from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_models import Entry
 
 
-def problems(plan: Plan) -> list[str]:
-    """Everything that would go wrong: names, models, folders, tools. Opens no model and computes nothing."""
-    found = [f"{entry.label}: {entry.problem}" for entry in schedule_models.resolve(plan) if entry.problem]
+def problems(plan: Plan, entries: Sequence[Entry]) -> list[str]:
+    """Everything that would go wrong: names, models, folders, tools. Opens no model and computes nothing.
+
+    Args:
+        plan: the schedule.
+        entries: its models, resolved.
+    """
+    found = [f"{entry.label}: {entry.problem}" for entry in entries if entry.problem]
     for look in (_tasks, _folders, _tools):
         try:
             found += look(plan)
@@ -24,16 +30,16 @@ def problems(plan: Plan) -> list[str]:
     return found
 
 
-def summary(plan: Plan) -> str:
-    """What the plan comes to, in one line."""
-    models, tasks = schedule_models.resolve(plan), selection(plan)
-    whole = agenda(plan, models, tasks, now=0.0)
+def summary(plan: Plan, entries: Sequence[Entry]) -> str:
+    """What the schedule comes to, in one line."""
+    tasks = tasks_of(plan)
+    whole = plan_night(plan, entries, tasks, now=0.0)
     count = len(whole.todo) + len(whole.recorded)
-    return f"{len(models)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
+    return f"{len(entries)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
 
 
 def _tasks(plan: Plan) -> list[str]:
-    selection(plan)
+    tasks_of(plan)
     return []
 
 

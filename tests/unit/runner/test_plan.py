@@ -12,7 +12,9 @@ from harness import models, results
 from harness.errors import DataError, RecordError, UnknownName
 from harness.files.folders import results_folder
 from harness.runner import execution
-from harness.runner.plan import Job, fingerprint, plan
+from harness.runner.cells import Plan, TaskCells
+from harness.runner.fingerprint import fingerprint
+from harness.runner.plan import plan
 from harness.runner.request import Request
 from harness.runner.selection import ChosenTask, Selection, chosen
 from harness.tasks import registry
@@ -185,7 +187,7 @@ def test_the_fingerprint_is_pinned() -> None:
 # --- plan ------------------------------------------------------------------------------------------------------------
 
 
-def planned(folder: Path, spec: TaskSpec, text: str = "test/de test/en", **options: Any) -> Job:
+def planned(folder: Path, spec: TaskSpec, text: str = "test/de test/en", **options: Any) -> TaskCells:
     request = Request(
         models=(options.pop("model", "baseline/hashing"),),
         selection=Selection(tasks=(ChosenTask(spec, tuple(parts(text))),)),
@@ -193,37 +195,42 @@ def planned(folder: Path, spec: TaskSpec, text: str = "test/de test/en", **optio
         options=EncodeOptions(**options.pop("encode", {})),
         overwrite=options.pop("overwrite", False),
     )
-    [job] = plan(request)
-    return job
+    [cells] = plan(request).task_cells
+    return cells
 
 
-def record(folder: Path, job: Job, text: str, **changes: Any) -> Path:
+def record(folder: Path, cells: TaskCells, text: str, **changes: Any) -> Path:
     scores: dict[str, list[dict[str, Any]]] = {}
     for part in parts(text):
         entry = {"main_score": 0.5, "hf_subset": part.subset, "languages": ["eng-Latn"]}
         scores.setdefault(part.split, []).append(entry)
     content: dict[str, Any] = {
-        "task": job.task.name,
-        "model": job.model.name,
-        "revision": job.model.revision,
-        "variant": job.variant,
+        "task": cells.task.name,
+        "model": cells.model.name,
+        "revision": cells.model.revision,
+        "variant": cells.variant,
         "dataset_revision": "d",
         "scores": scores,
-        "harness": {"fingerprint": job.fingerprint},
+        "harness": {"fingerprint": cells.fingerprint},
     }
     return results.put(folder / "results", Record(**(content | changes)), model_meta={})
 
 
 def test_nothing_recorded(tmp_path: Path) -> None:
     """Everything is to be done."""
-    job = planned(tmp_path, task(tmp_path))
-    assert (list(job.todo), job.done, job.why, job.record) == (parts("test/de test/en"), (), "not recorded yet", None)
+    cells = planned(tmp_path, task(tmp_path))
+    assert (list(cells.todo), cells.done, cells.why, cells.record) == (
+        parts("test/de test/en"),
+        (),
+        "not recorded yet",
+        None,
+    )
 
 
 def test_all_recorded(tmp_path: Path) -> None:
     """Nothing is to be done, and the record is at hand; parts that were not asked for do not matter."""
-    job = planned(tmp_path, task(tmp_path))
-    record(tmp_path, job, "test/de test/en dev/de")
+    cells = planned(tmp_path, task(tmp_path))
+    record(tmp_path, cells, "test/de test/en dev/de")
     again = planned(tmp_path, task(tmp_path))
     assert (again.todo, list(again.done)) == ((), parts("test/de test/en"))
     assert again.record is not None
@@ -233,16 +240,16 @@ def test_all_recorded(tmp_path: Path) -> None:
 def test_partly_recorded(tmp_path: Path) -> None:
     """Only what is missing is to be done."""
     record(tmp_path, planned(tmp_path, task(tmp_path)), "test/en")
-    job = planned(tmp_path, task(tmp_path))
-    assert (list(job.todo), list(job.done)) == (parts("test/de"), parts("test/en"))
-    assert job.why == "some parts are not recorded yet"
+    cells = planned(tmp_path, task(tmp_path))
+    assert (list(cells.todo), list(cells.done)) == (parts("test/de"), parts("test/en"))
+    assert cells.why == "some parts are not recorded yet"
 
 
 def test_overwrite(tmp_path: Path) -> None:
     """--overwrite looks at no record."""
     record(tmp_path, planned(tmp_path, task(tmp_path)), "test/de test/en")
-    job = planned(tmp_path, task(tmp_path), overwrite=True)
-    assert (list(job.todo), job.why, job.record) == (parts("test/de test/en"), "--overwrite", None)
+    cells = planned(tmp_path, task(tmp_path), overwrite=True)
+    assert (list(cells.todo), cells.why, cells.record) == (parts("test/de test/en"), "--overwrite", None)
 
 
 @pytest.mark.parametrize(
@@ -255,17 +262,17 @@ def test_overwrite(tmp_path: Path) -> None:
 def test_a_record_of_other_settings(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
     """Another fingerprint, or none, is not trusted."""
     record(tmp_path, planned(tmp_path, task(tmp_path)), "test/de test/en", **changes)
-    job = planned(tmp_path, task(tmp_path))
-    assert (list(job.todo), job.done, job.why, job.record) == (parts("test/de test/en"), (), why, None)
+    cells = planned(tmp_path, task(tmp_path))
+    assert (list(cells.todo), cells.done, cells.why, cells.record) == (parts("test/de test/en"), (), why, None)
 
 
 def test_a_broken_record(tmp_path: Path) -> None:
     """A file that cannot be read is made anew, and the plan says what is wrong with it."""
     path = record(tmp_path, planned(tmp_path, task(tmp_path)), "test/de test/en")
     path.write_text(path.read_text()[:40])
-    job = planned(tmp_path, task(tmp_path))
-    assert len(job.todo) == 2
-    assert job.why.startswith(f"the record is broken ({path}: not JSON")
+    cells = planned(tmp_path, task(tmp_path))
+    assert len(cells.todo) == 2
+    assert cells.why.startswith(f"the record is broken ({path}: not JSON")
 
 
 def test_another_model_s_record_is_not_taken(tmp_path: Path) -> None:
@@ -280,18 +287,18 @@ def test_a_callable_is_always_to_be_done(tmp_path: Path) -> None:
     def model(texts: list[str]) -> Any:
         raise AssertionError("a plan calls no model")
 
-    job = planned(tmp_path, task(tmp_path), model=model)
-    record(tmp_path, job, "test/de test/en")
+    cells = planned(tmp_path, task(tmp_path), model=model)
+    record(tmp_path, cells, "test/de test/en")
     again = planned(tmp_path, task(tmp_path), model=model)
     assert (list(again.todo), again.why) == (parts("test/de test/en"), "a Python callable has no revision to compare")
 
 
-def test_jobs_are_models_by_tasks(tmp_path: Path) -> None:
+def test_cells_are_models_by_tasks(tmp_path: Path) -> None:
     """Every task for the first model, then for the second; a model named twice counts once."""
     both = tuple(task(tmp_path, name=name) for name in ("A", "B"))
     names = ("baseline/hashing", "baseline/bm25", "baseline/hashing")
-    jobs = plan(Request(models=names, selection=Selection(tasks=both), results=tmp_path / "results"))
-    assert [(job.model.name, job.task.name) for job in jobs] == [
+    whole = plan(Request(models=names, selection=Selection(tasks=both), results=tmp_path / "results"))
+    assert [(cells.model.name, cells.task.name) for cells in whole.task_cells] == [
         (model, name) for model in ("baseline/hashing", "baseline/bm25") for name in ("A", "B")
     ]
 
@@ -307,12 +314,12 @@ def test_what_applies(tmp_path: Path) -> None:
 def test_a_results_folder_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Found out before any model is opened; planning alone writes nothing."""
     spec = task(tmp_path)
-    job = planned(tmp_path, spec)
+    cells = planned(tmp_path, spec)
     assert not (tmp_path / "results").exists()
     (tmp_path / "results").write_text("")
     monkeypatch.setattr(execution.models, "open_model", lambda *given: pytest.fail("a model was opened"))
     with pytest.raises(RecordError, match="cannot be written"):
-        next(execution.execute([job], Request(results=tmp_path / "results")))
+        next(execution.execute(Plan((cells,)), tmp_path / "results"))
 
 
 def test_the_results_folder(monkeypatch: pytest.MonkeyPatch) -> None:

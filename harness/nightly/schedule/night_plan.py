@@ -1,0 +1,143 @@
+"""The plan of a night: every cell of the schedule, to compute or recorded, as the planner of runs decides it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from harness import models
+from harness.errors import HarnessError
+from harness.nightly.schedule import recorded_index
+from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_models import Entry
+from harness.runner.cells import Cell, TaskCells
+from harness.runner.fingerprint import task_content
+from harness.runner.plan import plan
+from harness.runner.request import Request
+from harness.runner.selection import ChosenTask, Selection, chosen
+from harness.types import EncodeOptions, ModelSpec, Precision
+
+RECHECK_AFTER = 12 * 3600.0
+"""A recorded cell younger than this is not computed again to see whether the world has changed."""
+
+
+class RecordedCell(NamedTuple):
+    """A cell whose record stands.
+
+    Attributes:
+        date: when it was recorded, seconds since 1970; NaN where the record does not say.
+        path: of the record.
+    """
+
+    cell: Cell
+    date: float
+    path: Path
+
+
+class NightPlan(NamedTuple):
+    """What there is to do, and what is done.
+
+    Attributes:
+        problems: models that could not be resolved, or cannot run on this machine, with the reason.
+        tokens: task -> tokens of one part, where some record tells them.
+        pace: label -> seconds per token, where some record tells it.
+    """
+
+    todo: tuple[Cell, ...]
+    recorded: tuple[RecordedCell, ...]
+    problems: tuple[Entry, ...]
+    tokens: Mapping[str, float]
+    pace: Mapping[str, float]
+
+
+def tasks_of(schedule: Plan) -> list[ChosenTask]:
+    """The tasks of the schedule, each with the parts that count.
+
+    Raises:
+        HarnessError: a suite or task that does not exist, or whose file is broken.
+    """
+    return chosen(Selection(tasks=schedule.tasks, suites=schedule.suites, task_folders=schedule.tasks_dirs))
+
+
+def requests_of(schedule: Plan, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
+    """What a schedule asks of a run: one request for each of its precisions."""
+    return [
+        Request(
+            models=tuple(specs),
+            selection=Selection(tasks=tuple(tasks)),
+            options=EncodeOptions(device=schedule.engine.device, precision=cast("Precision", precision)),
+            results=schedule.results,
+        )
+        for precision in schedule.precisions
+    ]
+
+
+def plan_night(schedule: Plan, entries: Sequence[Entry], tasks: Sequence[ChosenTask], *, now: float) -> NightPlan:
+    """Every cell of the schedule, to compute or recorded.
+
+    Args:
+        schedule: what runs every night.
+        entries: its models, resolved.
+        tasks: its tasks and parts.
+        now: seconds since 1970.
+
+    Raises:
+        HarnessError: the files of a local task cannot be read.
+    """
+    index = recorded_index.read(schedule.results)
+    checked = [_checked(entry, schedule) for entry in entries]
+    able = [entry for entry in checked if entry.model is not None and not entry.problem]
+    cells_of = _cells_of(schedule, [entry.model for entry in able if entry.model], tasks, index)
+    todo: list[Cell] = []
+    recorded: list[RecordedCell] = []
+    for entry in able:
+        for cells in cells_of.get(entry.model, ()):
+            todo += [cells.cell(part, label=entry.label) for part in cells.todo]
+            if cells.recorded is not None:
+                date, path = cells.recorded.date, cells.recorded.path
+                recorded += [RecordedCell(cells.cell(part, label=entry.label), date, path) for part in cells.done]
+    baselines = {entry.label for entry in able if entry.wanted.baseline}
+    again = _oldest(recorded, baselines, count=schedule.alerts.recheck, now=now)
+    todo += [replace(old.cell, why="recorded, and checked again") for old in again]
+    kept = [cell for cell in recorded if cell not in again] if again else recorded
+    problems = tuple(entry for entry in checked if entry.problem)
+    return NightPlan(tuple(todo), tuple(kept), problems, index.tokens, index.pace)
+
+
+def _checked(entry: Entry, schedule: Plan) -> Entry:
+    """The entry; with a problem where this machine lacks a device or precision that the schedule names."""
+    if entry.model is None:
+        return entry
+    try:
+        for request in requests_of(schedule, (), ()):
+            models.precision(entry.model, request.options)
+    except HarnessError as err:
+        return replace(entry, problem=str(err))
+    return entry
+
+
+def _cells_of(
+    schedule: Plan, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask], index: recorded_index.RecordedIndex
+) -> dict[ModelSpec | None, list[TaskCells]]:
+    """Model -> its cells. Of two precisions that come to the same record the first counts."""
+    contents = {task.name: task_content(task) for task, _ in tasks}
+    by_record: dict[tuple[ModelSpec, str, str], TaskCells] = {}
+    for request in requests_of(schedule, specs, tasks):
+        for cells in plan(request, recorded=index, contents=contents).task_cells:
+            if cells.applies:
+                by_record.setdefault((cells.model, cells.variant, cells.task.name), cells)
+    by_model: dict[ModelSpec | None, list[TaskCells]] = {}
+    for cells in by_record.values():
+        by_model.setdefault(cells.model, []).append(cells)
+    return by_model
+
+
+def _oldest(recorded: Sequence[RecordedCell], baselines: set[str], *, count: int, now: float) -> list[RecordedCell]:
+    """The oldest records of baselines."""
+    if not count:
+        return []
+    old = [cell for cell in recorded if cell.cell.label in baselines and not now - cell.date < RECHECK_AFTER]
+    return sorted(old, key=lambda cell: (-math.inf if math.isnan(cell.date) else cell.date, cell.cell.key))[:count]

@@ -1,0 +1,145 @@
+"""What is measured: a cell, the cells whose outcomes one record holds, and a plan of such cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harness import models
+from harness.runner.recorded import RecordedParts
+from harness.types import PLAIN, EncodeOptions, ModelSpec, Part, Record, TaskSpec, VectorTransform, model_label
+
+
+class CellKey(NamedTuple):
+    """A cell by names: the same whatever commit its model is at.
+
+    Attributes:
+        label: the model as reports name it.
+    """
+
+    label: str
+    variant: str
+    task: str
+    part: Part
+
+    def __str__(self) -> str:
+        return f"{model_label(self.label, self.variant)} {self.task} {self.part}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One part of one task for one model under one set of settings: what one measurement is about.
+
+    Attributes:
+        label: the model as reports name it: its name, unless a night has two models of one name.
+        transform: what is made of the model's vectors.
+        max_texts: quick mode: at most this many texts of each side of the part.
+        precision: of the forward pass, as this machine will use it.
+        variant: what sets the record apart from the model's plain one; see `models.variant`.
+        why: why it is to be computed; empty where its record stands.
+    """
+
+    label: str
+    model: ModelSpec
+    task: TaskSpec
+    part: Part
+    options: EncodeOptions
+    transform: VectorTransform = PLAIN
+    max_texts: int | None = None
+    precision: str
+    variant: str
+    fingerprint: str
+    why: str = ""
+
+    @property
+    def key(self) -> CellKey:
+        """The cell by names."""
+        return CellKey(self.label, self.variant, self.task.name, self.part)
+
+    @property
+    def group(self) -> tuple[str, str, str]:
+        """Cells of one group need the same loaded model."""
+        return self.label, self.model.revision, self.options.precision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskCells:
+    """The cells of one task for one model in one variant: those whose outcomes one record holds.
+
+    Attributes:
+        todo: parts to compute, in order.
+        done: parts that are recorded under the same fingerprint.
+        why: why `todo` is not empty.
+        recorded: what is recorded under the same fingerprint, if anything is.
+    """
+
+    model: ModelSpec
+    task: TaskSpec
+    options: EncodeOptions
+    transform: VectorTransform = PLAIN
+    max_texts: int | None = None
+    precision: str
+    variant: str
+    fingerprint: str
+    todo: tuple[Part, ...]
+    done: tuple[Part, ...]
+    why: str
+    recorded: RecordedParts | None
+
+    @property
+    def model_label(self) -> str:
+        """The model as people are told of it, with what sets its record apart."""
+        return model_label(self.model.name, self.variant)
+
+    @property
+    def applies(self) -> bool:
+        """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
+        return self.task.type == "Retrieval" or not models.only_searches(self.model)
+
+    @property
+    def record(self) -> Record | None:
+        """The record of `done`, where the look-up has read it."""
+        return self.recorded.record if self.recorded else None
+
+    def cell(self, part: Part, *, label: str = "", why: str = "") -> Cell:
+        """The cell of one part.
+
+        Args:
+            part: of the task.
+            label: the model as reports name it; its own name by default.
+            why: why the cell is to be computed; by default as planned.
+        """
+        return Cell(
+            label=label or self.model.name,
+            model=self.model,
+            task=self.task,
+            part=part,
+            options=self.options,
+            transform=self.transform,
+            max_texts=self.max_texts,
+            precision=self.precision,
+            variant=self.variant,
+            fingerprint=self.fingerprint,
+            why=why or (self.why if part in self.todo else ""),
+        )
+
+
+class Plan(NamedTuple):
+    """What a request comes to, in the order of models, then tasks."""
+
+    task_cells: tuple[TaskCells, ...]
+
+    @property
+    def todo(self) -> list[Cell]:
+        """The cells to compute, in order."""
+        return [cells.cell(part) for cells in self.task_cells if cells.applies for part in cells.todo]
+
+    @property
+    def up_to_date(self) -> list[Cell]:
+        """The cells that are recorded under the same fingerprint."""
+        return [cells.cell(part) for cells in self.task_cells for part in cells.done]
+
+    @property
+    def inapplicable(self) -> list[Cell]:
+        """The cells of tasks that their model cannot do."""
+        return [cells.cell(part) for cells in self.task_cells if not cells.applies for part in cells.todo]

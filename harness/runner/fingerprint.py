@@ -1,0 +1,50 @@
+"""The fingerprint of a cell: whatever decides its score, so that a record is computed again when that has changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from harness.files import digests
+from harness.models import prompt_catalog
+from harness.tasks import registry
+from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
+
+PROTOCOL = 1
+"""Part of every fingerprint; raised when a scorer's numbers change on purpose."""
+
+
+def task_content(task: TaskSpec) -> dict[str, Any]:
+    """What of a task goes into fingerprints: its settings and, of a local one, digests of its files."""
+    content = {"task": registry.fingerprint_of(task)}
+    if task.source.kind == "local":
+        content["files"] = digests.digests(task)
+    return content
+
+
+def fingerprint(
+    model: ModelSpec,
+    task: TaskSpec,
+    *,
+    precision: str,
+    max_length: int | None,
+    transform: VectorTransform = PLAIN,
+    of_task: Mapping[str, Any] | None = None,
+) -> str:
+    """What decides whether a record is still valid: model, task content, precision, length, transform, protocol.
+
+    `of_task` is the task's `task_content`, for callers that have it already.
+    """
+    content: dict[str, Any] = {
+        "protocol": PROTOCOL,
+        "model": [model.name, model.revision, model.trust_remote_code],
+        "prompts": prompt_catalog.prompts(model.name) if model.origin == "hub" else None,
+        "precision": precision,
+        "max_length": max_length,
+        **(task_content(task) if of_task is None else of_task),
+    }
+    if transform != PLAIN:
+        content["shape"] = transform._asdict()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
