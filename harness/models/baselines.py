@@ -1,4 +1,4 @@
-"""Two baselines that need no download: what a model must beat to be worth running.
+"""Two baselines that need no download and show what a model has to beat.
 
 `Hashing` is a bag of hashed words and character trigrams (feature hashing: Weinberger et al. 2009, arXiv:0902.2206).
 `BM25` is Okapi BM25 in the Lucene variant by the package `bm25s` (Lù 2024, arXiv:2407.03618).
@@ -30,14 +30,14 @@ _STOPWORDS = {
 
 
 _NO_FEATURES = np.empty(0, dtype=np.int64)
-_AT_ONCE = 256
-"""Texts that are counted together: some MB."""
+_TEXTS_AT_ONCE = 256
+"""Texts whose features are counted together, in some MB of memory."""
 
 
 class Hashing:
-    """Words and character trigrams, hashed with sign into `dimensions` buckets, log-weighted, unit length.
+    """Words and character trigrams, hashed with a sign into `dimensions` buckets, log-weighted, of unit length.
 
-    Deterministic on every machine: crc32 is fixed, and counts are added as integers before any float is made.
+    The vectors are the same on every machine: crc32 is fixed, and counts are integers until they are all added up.
     """
 
     dimensions = 1024
@@ -54,12 +54,12 @@ class Hashing:
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:
-        """None: hashing again costs little."""
+        """None, so that vectors are not cached: hashing again costs little."""
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """(n, 1024) float32 rows of unit length; a text without any feature gets the first unit vector."""
+        """The (n, 1024) float32 vectors of each block; a text without any feature gets the first unit vector."""
         for texts in blocks:
             yield self._encoded(texts)
 
@@ -67,9 +67,9 @@ class Hashing:
         words = [_WORD.findall(text.lower()) for text in texts]
         tokens = np.fromiter(map(len, words), dtype=np.int32, count=len(texts))
         rows = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for start in range(0, len(texts), _AT_ONCE):
-            counts = _counts(words[start : start + _AT_ONCE])
-            part = rows[start : start + _AT_ONCE]
+        for start in range(0, len(texts), _TEXTS_AT_ONCE):
+            counts = _counts(words[start : start + _TEXTS_AT_ONCE])
+            part = rows[start : start + _TEXTS_AT_ONCE]
             part[:] = np.sign(counts) * np.log1p(np.abs(counts))
             part[~part.any(axis=1), 0] = 1.0
             part /= np.sqrt((part.astype(np.float64) ** 2).sum(axis=1, keepdims=True))
@@ -80,31 +80,31 @@ class Hashing:
         return paired(left, right, similarity="cosine")
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is no memory to free."""
 
 
 def _counts(words: Sequence[Sequence[str]]) -> Int64:
-    """(n, dimensions) of n texts: how often their features count as one more, less how often as one less."""
+    """(n, dimensions) int64 of n texts: in each bucket, the features with a plus less the features with a minus."""
     number = {word: place for place, word in enumerate(dict.fromkeys(itertools.chain.from_iterable(words)))}
     buckets = list(map(_buckets, number))
     sizes = np.fromiter(map(len, buckets), np.int64, len(buckets))
     firsts = np.cumsum(sizes) - sizes
-    used = np.fromiter((number[word] for one in words for word in one), np.int64)
-    text = np.repeat(np.arange(len(words)), [len(one) for one in words])
-    # Each use of a word stands for as many numbers as the word has features: those from its first one on.
+    used = np.fromiter((number[word] for words_of_text in words for word in words_of_text), np.int64)
+    text = np.repeat(np.arange(len(words)), list(map(len, words)))
+    # Each use of a word stands for the buckets of all its features, which lie one behind another from `firsts` on.
     size = sizes[used]
     within = np.arange(size.sum()) - np.repeat(np.cumsum(size) - size, size)
-    found = np.concatenate([*buckets, _NO_FEATURES])[np.repeat(firsts[used], size) + within]
+    places = np.concatenate([*buckets, _NO_FEATURES])[np.repeat(firsts[used], size) + within]
     width = 2 * Hashing.dimensions
-    counts = np.bincount(np.repeat(text, size) * width + found, minlength=len(words) * width)
-    less, more = np.moveaxis(counts.reshape(len(words), 2, Hashing.dimensions), 1, 0)
-    difference: Int64 = more - less
+    counts = np.bincount(np.repeat(text, size) * width + places, minlength=len(words) * width)
+    minus, plus = np.moveaxis(counts.reshape(len(words), 2, Hashing.dimensions), 1, 0)
+    difference: Int64 = plus - minus
     return difference
 
 
 @functools.lru_cache(maxsize=1 << 17)
 def _buckets(word: str) -> Int64:
-    """Where a word and its trigrams count: their bucket, plus `dimensions` where they count as one more."""
+    """The buckets of a word and of its trigrams; `dimensions` is added to those that count with a plus."""
     features = [word, *(f"#{word}#"[i : i + 3] for i in range(len(word)))]
     hashes = np.fromiter((zlib.crc32(feature.encode()) for feature in features), np.int64, len(features))
     place: Int64 = hashes % Hashing.dimensions + (hashes >> 31) * Hashing.dimensions
@@ -112,7 +112,7 @@ def _buckets(word: str) -> Int64:
 
 
 class BM25:
-    """Ranks documents by BM25 (k1 1.5, b 0.75); ranks nothing that shares no term with the query."""
+    """Ranks documents by BM25 (k1 1.5, b 0.75); a document that shares no term with the query is not ranked."""
 
     def __init__(self) -> None:
         self.facts = EncoderFacts(
@@ -132,14 +132,14 @@ class BM25:
         index.index(documents, show_progress=False)
         top = search.TopK(len(gold.queries), k=k, document_ids=gold.document_ids)
         for row, query in enumerate(queries):
-            known = [token for token in query if token in index.vocab_dict]
-            if known:
-                scores = np.asarray(index.get_scores(known), dtype=np.float32)
+            terms = [token for token in query if token in index.vocab_dict]
+            if terms:
+                scores = np.asarray(index.get_scores(terms), dtype=np.float32)
                 top.fold(scores[None], start=0, first_query=row)
         return _without_zeros(top.hits())
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: there is no memory to free."""
 
 
 def _without_zeros(hits: Hits) -> Hits:

@@ -1,6 +1,6 @@
-"""BERT-shaped models straight from their files: tokenizer, weights and forward pass, without sentence-transformers.
+"""The kind of model "BERT with mean or CLS pooling", run from its files without sentence-transformers. Owns `torch`.
 
-Its import alone takes longer than many a task, and its batches hold 32 texts whatever their length. Owns `torch`.
+Importing sentence-transformers takes longer than a small task, and its batches hold 32 texts whatever their length.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ import numpy as np
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import bert_forward, forward_threads, prompt_catalog
-from harness.models.bert_tokenizer import tokens
+from harness.models.bert_tokenizer import fast_tokenizer
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
-from harness.models.saved_modules import Saved, longest
+from harness.models.saved_modules import SavedModel, longest
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
@@ -27,7 +27,14 @@ if TYPE_CHECKING:
 
 
 class _Inputs(NamedTuple):
-    """A padded batch on the host: ids (n, longest) int64, lengths (n,) int64; whether any text is shorter; how."""
+    """A padded batch on the host.
+
+    Attributes:
+        ids: (n, longest) int64 token ids.
+        lengths: (n,) int64, tokens of each text.
+        ragged: whether any text is shorter than the longest.
+        exact: compute as transformers does, to the bit.
+    """
 
     ids: torch.Tensor
     lengths: torch.Tensor
@@ -39,25 +46,25 @@ class BertEncoder:
     """A BERT with mean or CLS pooling.
 
     Raises:
-        KeyError, OSError, LookupError: the files are not what `saved.read` took them for; open it another way.
+        KeyError, OSError, LookupError: the files differ from what `saved_modules.read` expects; sentence-transformers
+            may still open them.
         ModelError: the options do not fit the model or the machine.
     """
 
-    def __init__(self, spec: ModelSpec, options: EncodeOptions, model: Saved) -> None:
+    def __init__(self, spec: ModelSpec, options: EncodeOptions, model: SavedModel) -> None:
         import torch
 
         self._devices = pick_devices(options.device)
         precision = pick_precision(options.precision, self._devices[0])
-        self._tokenizer, self._padding, limit = tokens(model)
+        self._tokenizer, self._padding, limit = fast_tokenizer(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)
         self._copies, parameters = bert_forward.load(
             model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices
         )
-        self._at = dict(zip(self._devices, self._copies, strict=True))
+        self._copy_on = dict(zip(self._devices, self._copies, strict=True))
         dimensions = self._copies[0].dimensions
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions)
-        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="harness",
             device=",".join(str(device) for device in self._devices),
@@ -69,22 +76,20 @@ class BertEncoder:
             dimensions=dimensions,
             parameters=parameters,
             batching=f"{self._budget} tokens",
-            prompts=known or model.prompts,
-            prompts_from="catalog" if known else "model",
-            default_prompt=None if known else model.default_prompt,
+            **prompt_catalog.prompt_facts(spec, model.prompts, default=model.default_prompt)._asdict(),
         )
         self._identity = identity(
             spec, self.facts, packages=("embedding-harness", "torch", "transformers", "tokenizers")
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
-        """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
+        """Model, settings and prompt; the role decides nothing but the prompt."""
         return {**self._identity, "prompt": prompt.text or ""}
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """Vectors of each block (n, dim) float32, its tokens, and which texts were cut."""
+        """The (n, dim) float32 vectors of each block, its tokens, and which texts were cut."""
         exact = batching == "mteb"
 
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:
@@ -98,45 +103,48 @@ class BertEncoder:
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
-        """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
+        """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
         return paired(left, right, similarity=self.facts.similarity)
 
     def close(self) -> None:
         """Free the model's memory, on the device too."""
         import torch
 
-        self._copies, self._at = [], {}
+        self._copies, self._copy_on = [], {}
         gc.collect()
         if self._devices[0].type == "cuda":
             torch.cuda.empty_cache()
 
     def _prepared(self, texts: list[str], *, exact: bool) -> pipeline.Prepared:
-        """A block as token ids in padded batches: mteb's 32 as they come, or as many as the budget takes."""
+        """A block in padded batches: 32 texts in the given order with `exact`, else as many as the budget allows."""
         encodings = self._tokenizer.encode_batch_fast(texts)
         ids = [encoding.ids for encoding in encodings]
-        lengths = np.fromiter((len(one) for one in ids), dtype=np.int64, count=len(ids))
-        cut = (
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        positions_of_batches = (
             batches.by_count(len(ids), size=batches.MTEB_BATCH)
             if exact
             else batches.by_tokens(lengths, budget=self._budget)
         )
         return pipeline.Prepared(
-            [self._batch(positions, self._padded(positions, ids, lengths, exact=exact)) for positions in cut],
+            [
+                self._batch(positions, self._padded(positions, ids, lengths, exact=exact))
+                for positions in positions_of_batches
+            ],
             tokens=lengths.astype(np.int32),
-            truncated=np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids)),
+            truncated=np.fromiter((bool(encoding.overflowing) for encoding in encodings), dtype=bool, count=len(ids)),
         )
 
     def _padded(self, positions: Int64, ids: list[list[int]], lengths: Int64, *, exact: bool) -> _Inputs:
         import torch
 
-        own = lengths[positions]
-        padded = np.full((len(positions), int(own.max())), self._padding, dtype=np.int64)
+        batch_lengths = lengths[positions]
+        padded = np.full((len(positions), int(batch_lengths.max())), self._padding, dtype=np.int64)
         for row, position in zip(padded, positions, strict=True):
             row[: lengths[position]] = ids[position]
-        tensors = torch.from_numpy(padded), torch.from_numpy(own)
+        tensors = torch.from_numpy(padded), torch.from_numpy(batch_lengths)
         if self._devices[0].type == "cuda":
             tensors = tensors[0].pin_memory(), tensors[1].pin_memory()
-        return _Inputs(*tensors, ragged=bool(own.min() < own.max()), exact=exact)
+        return _Inputs(*tensors, ragged=bool(batch_lengths.min() < batch_lengths.max()), exact=exact)
 
     def _batch(self, positions: Int64, inputs: _Inputs) -> pipeline.Batch:
         def halves() -> tuple[pipeline.Batch, pipeline.Batch]:
@@ -153,11 +161,20 @@ class BertEncoder:
         ids, lengths = inputs.ids, inputs.lengths
         if device.type != "cpu":
             ids, lengths = ids.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
-        return self._at[device].forward(ids, lengths, ragged=inputs.ragged, exact=inputs.exact)
+        return self._copy_on[device].forward(ids, lengths, ragged=inputs.ragged, exact=inputs.exact)
 
 
 def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
-    """Similarity of row i with row i, computed with the operations of sentence-transformers 6.2, to the bit."""
+    """Similarity of row i with row i, equal to the bit to what sentence-transformers 6.2 computes.
+
+    Args:
+        left: (n, dim) float32.
+        right: (n, dim) float32.
+        similarity: `cosine`, `dot`, `euclidean` or `manhattan`.
+
+    Returns:
+        (n,) float32; the distances have a minus sign.
+    """
     import torch
 
     rows, others = torch.from_numpy(left), torch.from_numpy(right)
@@ -172,11 +189,11 @@ def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
     return scores.numpy()
 
 
-def _max_length(model: Saved, of_tokenizer: int, asked: int | None, *, name: str) -> int:
+def _max_length(model: SavedModel, of_tokenizer: int, requested: int | None, *, name: str) -> int:
     limit = longest(model.config)
-    own = model.max_length or min(of_tokenizer, int(model.config["max_position_embeddings"]))
-    if own > limit:
-        raise LookupError(f"a maximum length of {own} tokens for {limit} positions")
-    if asked is not None and asked > limit:
-        raise ModelError(f"model {name}: --max-length {asked} is more than the {limit} tokens that it can take")
-    return asked or own
+    of_model = model.max_length or min(of_tokenizer, int(model.config["max_position_embeddings"]))
+    if of_model > limit:
+        raise LookupError(f"a maximum length of {of_model} tokens for {limit} positions")
+    if requested is not None and requested > limit:
+        raise ModelError(f"model {name}: --max-length {requested} is more than the {limit} tokens that it can take")
+    return requested or of_model

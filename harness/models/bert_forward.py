@@ -1,9 +1,9 @@
-"""The forward pass of BERT and its kin (RoBERTa, XLM-R, CamemBERT), as transformers 5.23 computes it. Owns `torch`.
+"""The forward pass of BERT, RoBERTa, XLM-R and CamemBERT, as transformers 5.23 computes it. Owns `torch`.
 
 Devlin et al. 2019 (arXiv:1810.04805): token, position and type embeddings, layers of self-attention and a GELU network
-with post-layer normalization; then mean or CLS pooling as sentence-transformers 6.2 does it. With `exact`, every
-operation is the one that transformers calls, in its order, so that the bits are the same too; without it, the three
-projections of attention are one matrix product.
+with post-layer normalization; then mean or CLS pooling as in sentence-transformers 6.2. With `exact`, the operations
+are those of transformers in the same order, so that the results are equal to the bit; without it, the three projections
+of attention are one matrix product.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Bert:
         weights: tensors by their names in the checkpoint, in the precision of the forward pass.
         config: `config.json`.
         pooling: `mean` or `cls`.
-        normalize: whether vectors leave with unit length.
+        normalize: whether the vectors get unit length.
 
     Raises:
         KeyError: a tensor is missing.
@@ -64,17 +64,17 @@ class Bert:
         self._pooling, self._normalize = pooling, normalize
         self._heads, self._eps = int(config["num_attention_heads"]), float(config.get("layer_norm_eps", 1e-12))
         self._padding = saved_modules.padding(config)
-        found = [name for name in _PREFIXES if f"{name}embeddings.word_embeddings.weight" in weights]
-        prefix = found[0] if found else ""
+        prefixes = [name for name in _PREFIXES if f"{name}embeddings.word_embeddings.weight" in weights]
+        prefix = prefixes[0] if prefixes else ""
 
         def linear(name: str) -> _Linear:
             return _Linear(weights[f"{prefix}{name}.weight"], weights[f"{prefix}{name}.bias"])
 
         def layer(index: int) -> _Layer:
-            at = f"encoder.layer.{index}."
-            parts = [linear(f"{at}attention.self.{name}") for name in ("query", "key", "value")]
+            path = f"encoder.layer.{index}."
+            parts = [linear(f"{path}attention.self.{name}") for name in ("query", "key", "value")]
             fused = _Linear(torch.cat([part.weight for part in parts]), torch.cat([part.bias for part in parts]))
-            return _Layer(qkv=fused, **{key: linear(at + name) for key, name in _LAYER.items()})
+            return _Layer(qkv=fused, **{key: linear(path + name) for key, name in _LAYER.items()})
 
         self._words = weights[f"{prefix}embeddings.word_embeddings.weight"]
         self._positions = weights[f"{prefix}embeddings.position_embeddings.weight"]
@@ -89,7 +89,7 @@ class Bert:
         Args:
             ids: (n, longest) int64 token ids, padded on the right.
             lengths: (n,) int64 tokens of each text, on the same device.
-            ragged: whether any text is shorter than the longest; known on the host, where asking costs nothing.
+            ragged: whether any text is shorter than the longest; the caller knows it without asking the device.
             exact: compute as transformers does, to the bit.
         """
         import torch
@@ -98,7 +98,7 @@ class Bert:
         longest, width = ids.shape[1], self.dimensions
         hidden = functional.embedding(ids, self._words)
         hidden += self._type
-        hidden += self._placed(ids)
+        hidden += self._position_vectors(ids)
         hidden = functional.layer_norm(hidden, (width,), *self._norm, self._eps)
         present = torch.arange(longest, device=ids.device)[None] < lengths[:, None] if ragged else None
         mask = None if present is None else present[:, None, None, :].expand(-1, 1, longest, -1)
@@ -118,8 +118,8 @@ class Bert:
             rows = kept.sum(dim=1, dtype=torch.float32) / lengths[:, None].to(torch.float32)
         return functional.normalize(rows, p=2, dim=1) if self._normalize else rows
 
-    def _placed(self, ids: torch.Tensor) -> torch.Tensor:
-        """Position vectors, (longest, dim) or (n, longest, dim). RoBERTa skips padding, also where a text spells it."""
+    def _position_vectors(self, ids: torch.Tensor) -> torch.Tensor:
+        """(longest, dim), or (n, longest, dim) for RoBERTa, which skips padding tokens, also inside a text."""
         from torch.nn import functional
 
         if self._padding is None:
@@ -144,7 +144,7 @@ class Bert:
         return query, key, value
 
 
-def load(model: saved_modules.Saved, *, dtype: torch.dtype, devices: list[torch.device]) -> tuple[list[Bert], int]:
+def load(model: saved_modules.SavedModel, *, dtype: torch.dtype, devices: list[torch.device]) -> tuple[list[Bert], int]:
     """One copy of the model for each device, and the number of its parameters.
 
     Raises:
@@ -157,6 +157,6 @@ def load(model: saved_modules.Saved, *, dtype: torch.dtype, devices: list[torch.
     weights = {name: tensor for name, tensor in load_file(file).items() if tensor.is_floating_point()}
     copies = []
     for device in devices:
-        placed = {name: tensor.to(device=device, dtype=dtype) for name, tensor in weights.items()}
-        copies.append(Bert(placed, model.config, pooling=model.pooling, normalize=model.normalize))
+        on_device = {name: tensor.to(device=device, dtype=dtype) for name, tensor in weights.items()}
+        copies.append(Bert(on_device, model.config, pooling=model.pooling, normalize=model.normalize))
     return copies, sum(tensor.numel() for tensor in weights.values())

@@ -1,8 +1,8 @@
-"""The tokenizer of a BERT-shaped model, and what it says of padding and length.
+"""The tokenizer of a BERT, with its padding token and maximum length. Owns `transformers`.
 
-transformers decides how texts become tokens everywhere else, and its import takes as long as a small task. Where a
-plain BERT's `tokenizer.json` says to the letter what `BertTokenizer` of transformers 5.23 would build from the other
-files, it is read alone; in every other case transformers is asked. Owns `transformers`.
+The reference is the tokenizer that transformers makes, but importing transformers takes as long as a small task. Where
+`tokenizer.json` holds exactly what `BertTokenizer` of transformers 5.23 would build from the other files, that file is
+read without transformers; otherwise transformers makes the tokenizer.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.models.saved_modules import Saved, read_json
+from harness.models.saved_modules import SavedModel, read_json
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -39,7 +39,7 @@ _EXPECTED: Mapping[str, tuple[Any, ...]] = {
     "extra_special_tokens": (None, [], {}),
     "backend": ("tokenizers",),
 }
-"""Settings that may be there with these values."""
+"""Settings that are allowed with these values."""
 _WITHOUT_EFFECT = {
     "name_or_path",
     "tokenizer_file",
@@ -52,18 +52,18 @@ _WITHOUT_EFFECT = {
     "pad_token_type_id",
     "is_local",
 }
-"""Settings that change no token here: of decoding, or of cutting and padding, which are set anew."""
+"""Settings that change no token: they concern decoding, or cutting and padding, which are set again here."""
 _READ = {"do_lower_case", "tokenize_chinese_chars", "strip_accents", "model_max_length", "added_tokens_decoder"}
 _UNLIMITED = int(1e30)
-"""What transformers says of a tokenizer that states no maximum length."""
+"""The maximum length that transformers gives to a tokenizer that states none."""
 
 
-class Tokens(NamedTuple):
+class FastTokenizer(NamedTuple):
     """A tokenizer that neither cuts nor pads yet.
 
     Attributes:
         padding: id of the padding token.
-        max_length: tokens, the special ones included, that the tokenizer's settings allow; huge where they do not say.
+        max_length: tokens, the special ones included, that the tokenizer's settings allow; 10^30 where they do not say.
     """
 
     tokenizer: Tokenizer
@@ -71,28 +71,28 @@ class Tokens(NamedTuple):
     max_length: int
 
 
-def tokens(model: Saved) -> Tokens:
+def fast_tokenizer(model: SavedModel) -> FastTokenizer:
     """The model's fast tokenizer.
 
     Raises:
         LookupError: it is slow, cannot pad, or pads or cuts on the left.
-        OSError, ValueError: transformers cannot make one of the files.
+        OSError, ValueError: transformers cannot make a tokenizer from the files.
     """
-    found = _plain(model) or _of_transformers(model)
-    found.tokenizer.no_truncation()
-    found.tokenizer.no_padding()
-    return found
+    fast = _without_transformers(model) or _of_transformers(model)
+    fast.tokenizer.no_truncation()
+    fast.tokenizer.no_padding()
+    return fast
 
 
-def _plain(model: Saved) -> Tokens | None:
-    """What `tokenizer.json` alone makes of a plain BERT; None where it might not be what transformers makes."""
+def _without_transformers(model: SavedModel) -> FastTokenizer | None:
+    """The tokenizer in `tokenizer.json`; None where transformers might make another one from the model's files."""
     folder = model.module
     if model.config["model_type"] != "bert" or (folder / "added_tokens.json").exists():
         return None
     settings, names = read_json(folder / "tokenizer_config.json"), read_json(folder / "special_tokens_map.json")
     if not _is_usual(settings) or not _are_usual({} if names is None else names):
         return None
-    content = read_json(folder / "tokenizer.json")  # the large one, last
+    content = read_json(folder / "tokenizer.json")  # the largest file, read last
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
         return None
     vocabulary = content["model"].get("vocab")
@@ -113,11 +113,11 @@ def _plain(model: Saved) -> Tokens | None:
         "added_tokens": added,
         "model": {**_WORDPIECE, "vocab": vocabulary},
     }
-    found = {key: content.get(key) for key in expected}
-    found["model"] = {"type": "WordPiece", **content["model"]}
+    actual = {key: content.get(key) for key in expected}
+    actual["model"] = {"type": "WordPiece", **content["model"]}
     length = settings.get("model_max_length", _UNLIMITED)
     if (
-        found != expected
+        actual != expected
         or settings.get("added_tokens_decoder", decoder) != decoder
         or not isinstance(length, int | float)
         or not 0 < length < math.inf
@@ -125,11 +125,11 @@ def _plain(model: Saved) -> Tokens | None:
         return None
     from tokenizers import Tokenizer
 
-    return Tokens(Tokenizer.from_file(str(folder / "tokenizer.json")), vocabulary["[PAD]"], int(length))
+    return FastTokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), vocabulary["[PAD]"], int(length))
 
 
 def _is_usual(settings: Any) -> bool:
-    """Whether the settings hold nothing but what a plain BERT's hold."""
+    """Whether the settings are those of a plain BERT."""
     return (
         isinstance(settings, dict)
         and "tokenizer_class" in settings
@@ -140,7 +140,7 @@ def _is_usual(settings: Any) -> bool:
 
 
 def _are_usual(special: Any) -> bool:
-    """Whether the special tokens have their usual names, given as text or with flags."""
+    """Whether the special tokens have their usual names, written as strings or as objects with flags."""
     return isinstance(special, dict) and all(
         (value.get("content") if isinstance(value, dict) else value) == _SPECIAL.get(name)
         for name, value in special.items()
@@ -157,7 +157,7 @@ def _added(vocabulary: Mapping[str, int]) -> list[dict[str, Any]]:
 
 
 def _template(vocabulary: Mapping[str, int]) -> dict[str, Any]:
-    """`[CLS] A [SEP] B [SEP]`, as `tokenizer.json` says it."""
+    """`[CLS] A [SEP] B [SEP]` as it is written in `tokenizer.json`."""
 
     def special(name: str, side: int) -> dict[str, Any]:
         return {"SpecialToken": {"id": name, "type_id": side}}
@@ -176,7 +176,7 @@ def _template(vocabulary: Mapping[str, int]) -> dict[str, Any]:
     }
 
 
-def _of_transformers(model: Saved) -> Tokens:
+def _of_transformers(model: SavedModel) -> FastTokenizer:
     from transformers import AutoTokenizer
     from transformers.utils import logging
 
@@ -193,4 +193,4 @@ def _of_transformers(model: Saved) -> Tokens:
         or tokenizer.truncation_side != "right"
     ):
         raise LookupError("a tokenizer that is slow, cannot pad, or pads or cuts on the left")
-    return Tokens(tokenizer.backend_tokenizer, int(tokenizer.pad_token_id), int(tokenizer.model_max_length))
+    return FastTokenizer(tokenizer.backend_tokenizer, int(tokenizer.pad_token_id), int(tokenizer.model_max_length))

@@ -1,4 +1,4 @@
-"""Devices and precisions of this machine. Owns `torch`, together with `sentence_transformer`."""
+"""Devices of this machine, and the precisions in which they compute. Owns `torch`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Device(NamedTuple):
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is CUDA, else Apple's MPS, else the CPU; any other name must exist.
+    """The device of this name; `auto` is the first CUDA device, else Apple's MPS, else the CPU.
 
     Raises:
         ModelError: the device does not exist here.
@@ -55,7 +55,7 @@ def pick_devices(names: str) -> list[torch.device]:
     """The devices of `--device`: one, several with commas (`cuda:0,cuda:1`), or `cuda:all`.
 
     Raises:
-        ModelError: a device does not exist here, stands there twice, or is not a GPU beside others.
+        ModelError: a device does not exist here, is named twice, or is named beside others and is not a GPU.
     """
     import torch
 
@@ -63,13 +63,13 @@ def pick_devices(names: str) -> list[torch.device]:
         pick_device("cuda")
         return [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     devices = [pick_device(name.strip()) for name in names.split(",")]
-    if len(devices) > 1 and (any(one.type != "cuda" for one in devices) or len(set(devices)) < len(devices)):
+    if len(devices) > 1 and (any(device.type != "cuda" for device in devices) or len(set(devices)) < len(devices)):
         raise ModelError(f"--device {names}: several devices must be different GPUs (cuda:0,cuda:1), or cuda:all")
     return devices
 
 
 def pick_precision(name: str, device: torch.device) -> Precision:
-    """`auto` is fp32 on CPU and MPS; on CUDA bf16 where the hardware has it, else fp16. The record says which."""
+    """The precision of this name; `auto` is fp32 on CPU and MPS, and on CUDA bf16 where the GPU has it, else fp16."""
     import torch
 
     if name in ("fp32", "fp16", "bf16"):
@@ -91,16 +91,16 @@ def device_name(device: torch.device) -> str:
 
 
 def probe() -> list[Device]:
-    """Every device that torch sees, tried in every precision."""
+    """Every device that torch sees, with the precisions that a small forward pass was tried in with success."""
     import torch
 
-    found = [torch.device("cpu")]
-    found += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
+    devices = [torch.device("cpu")]
+    devices += [torch.device("cuda", index) for index in range(torch.cuda.device_count())]
     if torch.backends.mps.is_available():
-        found.append(torch.device("mps"))
+        devices.append(torch.device("mps"))
     return [
         Device(str(device), device_name(device), _memory_gib(device), [name for name in DTYPES if _works(device, name)])
-        for device in found
+        for device in devices
     ]
 
 

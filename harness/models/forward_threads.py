@@ -1,8 +1,8 @@
 """Forward passes as lanes of the pipeline: a thread for each core of a CPU, or for each GPU. Owns `torch`.
 
-On a CPU, a batch of a few thousand tokens on one core at a time wastes less than one large batch on all of them: no
-thread waits for another in the middle of an operation, and the batch stays in the cache. What a row is does not depend
-on the number of cores then. On a GPU, inputs are copied ahead and rows are fetched behind, without waiting in between.
+On a CPU, small batches on one core each waste less than one large batch on all cores: no thread waits for another
+within an operation, and a batch stays in the processor's cache. A vector then does not depend on the number of cores.
+On a GPU, the host queues the next batch without waiting for the rows of the last one.
 """
 
 from __future__ import annotations
@@ -20,29 +20,28 @@ if TYPE_CHECKING:
 _CPU_TOKENS = 1024
 _MPS_TOKENS = 4096
 _FEWEST_TOKENS, _MOST_TOKENS = 8192, 65_536
-_NUMBERS_AT_ONCE = 1 << 25
+_NUMBERS_OF_LAYER = 1 << 25
 
 
 def budget(device: torch.device, *, dimensions: int) -> int:
-    """Padded tokens a batch: enough to fill the device, little enough to fit beside large weights.
+    """Padded tokens in a batch: enough to keep the device busy, few enough to fit beside large weights.
 
-    On CUDA a batch of 32 Mi numbers a layer keeps matrix products busy; out of memory halves a batch where this is
-    too much.
+    On CUDA, 32 Mi numbers in each layer keep matrix products busy. A batch that does not fit is halved.
     """
     if device.type == "cuda":
-        return max(_FEWEST_TOKENS, min(_MOST_TOKENS, _NUMBERS_AT_ONCE // max(1, dimensions)))
+        return max(_FEWEST_TOKENS, min(_MOST_TOKENS, _NUMBERS_OF_LAYER // max(1, dimensions)))
     return _MPS_TOKENS if device.type == "mps" else _CPU_TOKENS
 
 
 def lanes(
     forward: Callable[[Any, torch.device], torch.Tensor], devices: Sequence[torch.device], *, exact: bool
 ) -> list[Launch]:
-    """One lane for each GPU; on a CPU one for each core, or with `exact` a single one with all cores, as mteb has it.
+    """One lane for each GPU; on a CPU one for each core, or with `exact` a single one with all cores, as in mteb.
 
     Args:
         forward: (inputs, device) -> rows (n, dim) on that device.
         devices: where copies of the model lie; lanes of a CPU share one.
-        exact: keep the arithmetic of a plain call, thread for thread.
+        exact: use as many threads for an operation as a plain call does, so that the results are equal to the bit.
     """
     import torch
 
@@ -51,7 +50,7 @@ def lanes(
         return [_on_cpu(forward, threads=cores)] if exact else [_on_cpu(forward, threads=1)] * cores
     if exact:
         devices = devices[:1]
-    return [_on_cuda(forward, device) if device.type == "cuda" else _waiting(forward, device) for device in devices]
+    return [_on_cuda(forward, device) if device.type == "cuda" else _blocking(forward, device) for device in devices]
 
 
 def _on_cpu(forward: Callable[[Any, torch.device], torch.Tensor], *, threads: int) -> Launch:
@@ -70,7 +69,7 @@ def _on_cpu(forward: Callable[[Any, torch.device], torch.Tensor], *, threads: in
     return launch
 
 
-def _waiting(forward: Callable[[Any, torch.device], torch.Tensor], device: torch.device) -> Launch:
+def _blocking(forward: Callable[[Any, torch.device], torch.Tensor], device: torch.device) -> Launch:
     import torch
 
     def launch(inputs: Any) -> Callable[[], Float32]:
@@ -103,11 +102,11 @@ def _on_cuda(forward: Callable[[Any, torch.device], torch.Tensor], device: torch
 
 
 def is_out_of_memory(err: BaseException) -> bool:
-    """Whether `err` means that a smaller batch may work; what the device holds in reserve is given back."""
+    """Whether `err` means that a smaller batch may fit; frees the memory that torch holds in reserve."""
     import torch
 
     if isinstance(err, torch.OutOfMemoryError):
         torch.cuda.empty_cache()
         return True
-    # On Apple's GPUs torch raises a plain RuntimeError, so that only its words tell.
+    # On Apple's GPUs torch raises a plain RuntimeError, which differs from others only by its message.
     return isinstance(err, RuntimeError) and "out of memory" in str(err).lower()

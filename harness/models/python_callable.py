@@ -24,15 +24,15 @@ class FunctionEncoder:
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:
-        """None: nothing tells one function from another that came later under the same name."""
+        """None, so that vectors are not cached: another function may have the same name."""
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """The function's rows for each block, as numpy."""
+        """What the function returns for each block, as a numpy array."""
         for texts in blocks:
             rows = self._function(list(texts))
-            if hasattr(rows, "detach"):  # a torch tensor, wherever it lies
+            if hasattr(rows, "detach"):  # a torch tensor, on any device
                 rows = rows.detach().float().cpu().numpy()
             yield Encoded(np.asarray(rows), None, None)
 
@@ -41,4 +41,4 @@ class FunctionEncoder:
         return paired(left, right, similarity="cosine")
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: the function belongs to the caller."""

@@ -1,8 +1,8 @@
-"""What a saved sentence-transformers model consists of, read from its JSON files (pure but for reading).
+"""The modules of a saved sentence-transformers model, read from its JSON files.
 
-The two shapes that most published models have are run by code of our own, which starts faster and wastes less: a BERT
-with pooling (`models.bert`), and static embeddings (`models.static`). `read` recognizes them, and answers None for
-whatever deviates from what that code computes, however little: such a model runs through sentence-transformers.
+Two kinds of model cover most published ones, and code of this package runs them, which starts faster and pads less:
+BERT with pooling (`models.bert_encoder`) and static embeddings (`models.static`). `read` recognizes them. For a model
+that deviates in any way from what that code computes it returns None, and sentence-transformers runs the model.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 _BERTS = {"bert": 0, "roberta": 2, "xlm-roberta": 2, "camembert": 2}
-"""Architectures with BERT's forward pass -> by how much fewer tokens they take than they have positions."""
+"""Architectures with BERT's forward pass -> how many of their positions stand for no token."""
 _TRANSFORMER_KEYS = {"max_seq_length", "do_lower_case", "transformer_task", "modality_config", "module_output_name"}
 _TEXT_ONLY = {"text": {"method": "forward", "method_output_name": "last_hidden_state"}}
 _POOLINGS = ("mean", "cls")
@@ -22,15 +22,15 @@ SIMILARITIES = ("cosine", "dot", "euclidean", "manhattan")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Saved:
-    """A saved model of one of the shapes that are run here.
+class SavedModel:
+    """A saved model of one of the two kinds that this package runs by itself.
 
     Attributes:
         folder: where `modules.json` lies.
         module: the folder of the transformer or of the static embeddings.
         config: the transformer's `config.json`; empty for static embeddings.
-        max_length: as the model states it; None where the tokenizer's own limit holds, or for static embeddings.
-        prompts: name -> text; `query` and `document` are always there.
+        max_length: that the model states; None where the tokenizer's limit holds, and for static embeddings.
+        prompts: name -> text; `query` and `document` are always there, empty where the model has none.
     """
 
     kind: Literal["bert", "static"]
@@ -45,8 +45,8 @@ class Saved:
     similarity: str
 
 
-def read(folder: Path) -> Saved | None:
-    """The model in `folder`, or None where it is not exactly of one of the two shapes."""
+def read(folder: Path) -> SavedModel | None:
+    """The model in `folder`; None where it is not exactly of one of the two kinds."""
     modules, settings = read_json(folder / "modules.json"), read_json(folder / "config_sentence_transformers.json")
     if not isinstance(modules, list) or not modules or not all(isinstance(module, dict) for module in modules):
         return None
@@ -55,7 +55,7 @@ def read(folder: Path) -> Saved | None:
     settings = settings or {}
     if not isinstance(settings.get("prompts"), dict | None):
         return None
-    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
+    types = [str(module.get("type", "")).rpartition(".")[2] for module in modules]
     official = all(str(module.get("type", "")).startswith("sentence_transformers.") for module in modules)
     similarity = settings.get("similarity_fn_name") or "cosine"
     if not official or settings.get("truncate_dim") is not None or similarity not in SIMILARITIES:
@@ -64,8 +64,9 @@ def read(folder: Path) -> Saved | None:
     if not all(isinstance(text, str) for text in prompts.values()):
         return None
     folders = [folder / str(module.get("path", "")) for module in modules]
-    normalize = kinds[-1:] == ["Normalize"]
-    shape = kinds[:-1] if normalize else kinds
+    normalize = types[-1:] == ["Normalize"]
+    if normalize:
+        types.pop()
     if normalize and not _is_usual_normalize(read_json(folders[-1] / "config.json")):
         return None
     common: dict[str, Any] = {
@@ -76,26 +77,29 @@ def read(folder: Path) -> Saved | None:
         "default_prompt": settings.get("default_prompt_name"),
         "similarity": similarity,
     }
-    if shape == ["StaticEmbedding"]:
-        return Saved(kind="static", config={}, pooling="mean", max_length=None, **common)
-    if shape != ["Transformer", "Pooling"]:
+    if types == ["StaticEmbedding"]:
+        return SavedModel(kind="static", config={}, pooling="mean", max_length=None, **common)
+    if types != ["Transformer", "Pooling"]:
         return None
     config, max_length = read_json(folders[0] / "config.json"), _length(folders[0])
     pooling = _pooling(read_json(folders[1] / "config.json"))
     if not isinstance(config, dict) or max_length == 0 or pooling is None or not _is_bert(config):
         return None
-    if (folders[0] / "adapter_config.json").exists():  # weights that transformers adds to others
+    if (folders[0] / "adapter_config.json").exists():  # its weights belong on top of those of another model
         return None
-    return Saved(kind="bert", config=config, pooling=pooling, max_length=max_length, **common)
+    return SavedModel(kind="bert", config=config, pooling=pooling, max_length=max_length, **common)
 
 
 def longest(config: Mapping[str, Any]) -> int:
-    """How many tokens the position table of a BERT has room for."""
+    """The most tokens that a BERT has positions for."""
     return int(config["max_position_embeddings"]) - _BERTS[config["model_type"]]
 
 
 def padding(config: Mapping[str, Any]) -> int | None:
-    """The token that RoBERTa and its kin give no position of its own, and behind which theirs begin; None for BERT."""
+    """The id of the padding token in RoBERTa and its relatives, whose positions start after that number; None for BERT.
+
+    Those models give padding tokens no position.
+    """
     return None if config["model_type"] == "bert" else int(config.get("pad_token_id", 1))
 
 
@@ -115,7 +119,7 @@ def _is_bert(config: Mapping[str, Any]) -> bool:
 
 
 def _length(folder: Path) -> int | None:
-    """The stated maximum length, None where none is, 0 where the transformer's settings hold anything unusual."""
+    """The maximum length in the transformer's settings; None where they have none, 0 where anything is unusual."""
     for name in ("sentence_bert_config.json", "sentence_roberta_config.json", "sentence_camembert_config.json",
                  "sentence_xlm-roberta_config.json"):  # fmt: skip
         settings = read_json(folder / name)
@@ -135,7 +139,7 @@ def _length(folder: Path) -> int | None:
 
 
 def _pooling(config: Any) -> str | None:
-    """The one way in which token vectors become a text's vector; None for several, or for any but mean and CLS."""
+    """How token vectors become a text's vector: `mean` or `cls`; None for any other way, or for several."""
     if not isinstance(config, dict) or config.get("include_prompt", True) is not True:
         return None
     if isinstance(config.get("pooling_mode"), str):
@@ -152,7 +156,7 @@ def _is_usual_normalize(config: Any) -> bool:
 
 
 def brings_code(folder: Path) -> bool:
-    """Whether a saved model needs code of its own: a module of no library, or classes named in a `config.json`."""
+    """Whether a saved model needs code from its repository: for a module, or for classes named in a `config.json`."""
     modules = read_json(folder / "modules.json")
     listed = [module for module in modules if isinstance(module, dict)] if isinstance(modules, list) else []
     configs = [read_json(file) for file in folder.rglob("config.json")]
@@ -162,7 +166,7 @@ def brings_code(folder: Path) -> bool:
 
 
 def read_json(file: Path) -> Any:
-    """The content of a JSON file; None where there is none that can be read."""
+    """The content of a JSON file; None where the file does not exist or cannot be read."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

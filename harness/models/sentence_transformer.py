@@ -1,7 +1,7 @@
-"""Any sentence-transformers or transformers model, by hub name or folder. Owns `torch` and `sentence_transformers`.
+"""The kind of model that sentence-transformers opens, by hub name or folder. Owns `torch`, `sentence_transformers`.
 
-A plain transformers model gets mean pooling, as sentence-transformers gives it. fp16 and bf16 apply to the forward
-pass; rows leave here as float32.
+A model without sentence-transformers settings gets mean pooling, as in sentence-transformers. fp16 and bf16 apply to
+the forward pass; vectors are returned as float32.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 class SentenceTransformerEncoder:
-    """A `SentenceTransformer`, fed by our own batches: each module computes as it always does."""
+    """A `SentenceTransformer` whose modules are called with the batches of `encoding.batches`."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
         precision = pick_precision(options.precision, self._devices[0])
         self._copies = {device: _load(spec, device, precision) for device in self._devices}
-        self._one_lane = spec.trust_remote_code  # nobody knows whether its code may run in several threads
+        self._one_lane = spec.trust_remote_code  # its code may not be safe to run in several threads
         self._model = self._copies[self._devices[0]]
         if options.max_length is not None:
             for copy in self._copies.values():
@@ -49,7 +49,6 @@ class SentenceTransformerEncoder:
         self._max_length = _max_length(self._model)
         dimensions = self._model.get_embedding_dimension()
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
-        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="sentence-transformers",
             device=",".join(str(device) for device in self._devices),
@@ -61,9 +60,11 @@ class SentenceTransformerEncoder:
             dimensions=dimensions,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             batching=f"{self._budget} tokens",
-            prompts=known or {name: text for name, text in self._model.prompts.items() if text is not None},
-            prompts_from="catalog" if known else "model",
-            default_prompt=None if known else self._model.default_prompt_name,
+            **prompt_catalog.prompt_facts(
+                spec,
+                {name: text for name, text in self._model.prompts.items() if text is not None},
+                default=self._model.default_prompt_name,
+            )._asdict(),
         )
         self._identity = identity(
             spec,
@@ -72,13 +73,13 @@ class SentenceTransformerEncoder:
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
-        """Model, way of computing, prompt and role: a two-tower model has other weights for another role."""
+        """Model, settings, prompt and role: a two-tower model has other weights for each role."""
         return {**self._identity, "prompt": prompt.text or "", "role": role or ""}
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """Vectors of each block (n, dim) float32, its tokens, and which texts were cut at the maximum length."""
+        """The (n, dim) float32 vectors of each block, its tokens, and which texts were cut at the maximum length."""
         exact = batching == "mteb"
         task = {"task": role} if role else {}
 
@@ -88,7 +89,7 @@ class SentenceTransformerEncoder:
         def forward(features: Mapping[str, Any], device: torch.device) -> torch.Tensor:
             from sentence_transformers.util import batch_to_device
 
-            # A copy: modules write into what they are given, and a batch that does not fit in memory comes again.
+            # A copy: modules write into their input, which is used again when a batch does not fit in memory.
             rows: torch.Tensor = self._copies[device](batch_to_device(dict(features), device), **task)[
                 "sentence_embedding"
             ]
@@ -102,7 +103,7 @@ class SentenceTransformerEncoder:
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
-        """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
+        """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
         import torch
 
         scores = self._model.similarity_pairwise(torch.from_numpy(left), torch.from_numpy(right))
@@ -119,24 +120,24 @@ class SentenceTransformerEncoder:
             torch.cuda.empty_cache()
 
     def _prepared(self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], *, exact: bool) -> pipeline.Prepared:
-        """A block in batches as the model's own `preprocess` makes them, with what it tells about their tokens."""
+        """A block in batches that the model's `preprocess` makes, with the tokens of each text where it gives them."""
         counts = self._token_counts(texts, prompt)
         if exact:
-            cut = batches.by_count(len(texts), size=batches.MTEB_BATCH)
+            positions_of_batches = batches.by_count(len(texts), size=batches.MTEB_BATCH)
         else:
             lengths = (
                 [len(text) for text in texts] if counts is None else np.minimum(counts, self._max_length or counts)
             )
-            cut = batches.by_tokens(lengths, budget=self._budget)
-        made = [self._batch(positions, texts, prompt, task) for positions in cut]
-        fed = [_fed(batch.inputs, len(batch.positions)) for batch in made]
+            positions_of_batches = batches.by_tokens(lengths, budget=self._budget)
+        prepared = [self._batch(positions, texts, prompt, task) for positions in positions_of_batches]
+        tokens_of_batches = [_tokens(batch.inputs, len(batch.positions)) for batch in prepared]
         tokens: NDArray[np.int32] | None = None
-        if all(one is not None for one in fed):
+        if all(counted is not None for counted in tokens_of_batches):
             tokens = np.zeros(len(texts), dtype=np.int32)
-            for batch, one in zip(made, fed, strict=True):
-                tokens[batch.positions] = one
+            for batch, counted in zip(prepared, tokens_of_batches, strict=True):
+                tokens[batch.positions] = counted
         truncated = None if counts is None else counts > (self._max_length or counts)
-        return pipeline.Prepared(made, tokens, truncated)
+        return pipeline.Prepared(prepared, tokens, truncated)
 
     def _batch(self, positions: Int64, texts: Sequence[str], prompt: Prompt, task: Mapping[str, Any]) -> pipeline.Batch:
         features = self._model.preprocess([texts[i] for i in positions], prompt=prompt.text, **task)
@@ -153,19 +154,19 @@ class SentenceTransformerEncoder:
         return pipeline.Batch(positions, features, padded, halves if len(positions) > 1 else None)
 
     def _token_counts(self, texts: list[str], prompt: Prompt) -> Int64 | None:
-        """Tokens of each text with its prompt, uncut; None where the tokenizer cannot say."""
+        """Tokens of each text with its prompt, before it is cut; None where the tokenizer cannot count them."""
         tokenizer = self._model.tokenizer
-        asked = [(prompt.text or "") + text for text in texts]
+        prompted = [(prompt.text or "") + text for text in texts]
         if hasattr(tokenizer, "encode_batch_fast"):  # of static embeddings: no special tokens, no maximum length
-            encodings = tokenizer.encode_batch_fast(asked, add_special_tokens=False)
-            return np.array([len(one.ids) for one in encodings], dtype=np.int64)
+            encodings = tokenizer.encode_batch_fast(prompted, add_special_tokens=False)
+            return np.array([len(encoding.ids) for encoding in encodings], dtype=np.int64)
         if not texts or not callable(tokenizer):
             return None
-        return np.array([len(ids) for ids in tokenizer(asked, verbose=False)["input_ids"]], dtype=np.int64)
+        return np.array([len(ids) for ids in tokenizer(prompted, verbose=False)["input_ids"]], dtype=np.int64)
 
 
-def _fed(features: Mapping[str, Any], count: int) -> Any:
-    """Tokens of each text of a batch; None where the features do not tell."""
+def _tokens(features: Mapping[str, Any], count: int) -> Any:
+    """Tokens of each of the `count` texts of a batch; None where the features do not hold them."""
     mask, ids, offsets = features.get("attention_mask"), features.get("input_ids"), features.get("offsets")
     if mask is not None and mask.ndim == 2 and len(mask) == count:
         return mask.sum(dim=1).numpy()
@@ -222,25 +223,25 @@ def _quiet() -> Any:
 
 
 def _max_length(model: Any) -> int | None:
-    """The model's maximum length; None where it has none (static embeddings say infinity)."""
+    """The model's maximum length; None where it has none (static embeddings have infinity)."""
     length = model.max_seq_length
     return None if length is None or length == math.inf else int(length)
 
 
 def _shorten(model: Any, length: int, *, name: str) -> None:
-    own = _max_length(model)
+    of_model = _max_length(model)
     if model.max_seq_length == math.inf:
         raise ModelError(f"model {name}: --max-length {length}: this model reads texts whole; leave the option out")
-    limit = None if own is None else _position_limit(model, own)
+    limit = None if of_model is None else _position_limit(model, otherwise=of_model)
     if limit is not None and length > limit:
         raise ModelError(f"model {name}: --max-length {length} is more than the {limit} tokens that it can take")
     model.max_seq_length = length
 
 
-def _position_limit(model: Any, own: int) -> int:
+def _position_limit(model: Any, *, otherwise: int) -> int:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     limit = getattr(config, "max_position_embeddings", None)
-    return limit if isinstance(limit, int) and limit > 0 else own
+    return limit if isinstance(limit, int) and limit > 0 else otherwise
 
 
 def _attention(model: Any) -> str | None:

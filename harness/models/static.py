@@ -1,6 +1,6 @@
-"""Static embeddings: a vector for every token, and their mean for a text. No torch, so a run starts at once.
+"""The kind of model "static embeddings": one vector for each token, and their mean for a text, without torch.
 
-`StaticEmbedding` of sentence-transformers 6.2, model2vec's files included.
+It computes what `StaticEmbedding` of sentence-transformers 6.2 does, and reads model2vec's files too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from harness.encoding import pipeline
 from harness.evaluators.similarity import paired
 from harness.models import prompt_catalog
-from harness.models.saved_modules import Saved
+from harness.models.saved_modules import SavedModel
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
 
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
 
 
 class StaticEncoder:
-    """Mean of token vectors, in float32 on the CPU whatever the machine has: there is nothing to compute.
+    """Mean of token vectors in float32, on the CPU even where there is a GPU: a mean is too little work to move.
 
     Raises:
-        LookupError, OSError: the files are not what `saved.read` took them for; open it another way.
+        LookupError, OSError: the files differ from what `saved_modules.read` expects; sentence-transformers may still
+            open them.
     """
 
-    def __init__(self, spec: ModelSpec, model: Saved) -> None:
+    def __init__(self, spec: ModelSpec, model: SavedModel) -> None:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(model.module / "tokenizer.json"))
         self._tokenizer.no_padding()
         self._rows = _rows(model)
         self._normalize = model.normalize
-        known = prompt_catalog.prompts(spec.name) if spec.origin == "hub" else None
         self.facts = EncoderFacts(
             backend="harness",
             device="cpu",
@@ -47,20 +47,18 @@ class StaticEncoder:
             similarity=model.similarity,
             dimensions=self._rows.shape[1],
             parameters=self._rows.size,
-            prompts=known or model.prompts,
-            prompts_from="catalog" if known else "model",
-            default_prompt=None if known else model.default_prompt,
+            **prompt_catalog.prompt_facts(spec, model.prompts, default=model.default_prompt)._asdict(),
         )
         self._identity = identity(spec, self.facts, packages=("embedding-harness", "numpy", "tokenizers"))
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
-        """Model, way of computing and prompt; the role picks nothing here beyond its prompt."""
+        """Model, settings and prompt; the role decides nothing but the prompt."""
         return {**self._identity, "prompt": prompt.text or ""}
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """Vectors of each block (n, dim) float32; a text without tokens gets zeros."""
+        """The (n, dim) float32 vectors of each block; a text without tokens gets zeros."""
 
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:
             return self._prepared([(prompt.text or "") + text for text in texts])
@@ -73,34 +71,35 @@ class StaticEncoder:
         )
 
     def _prepared(self, texts: list[str]) -> pipeline.Prepared:
-        """A block as token ids, a batch."""
+        """A block as one batch of token ids."""
         encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
         ids = [encoding.ids for encoding in encodings]
-        counts = np.fromiter((len(one) for one in ids), dtype=np.int32, count=len(ids))
-        cut = np.fromiter((bool(one.overflowing) for one in encodings), dtype=bool, count=len(ids))
-        whole = pipeline.Batch(np.arange(len(ids)), (ids, counts), int(counts.sum()), None)
-        return pipeline.Prepared([whole] if ids else [], counts, cut)
+        counts = np.fromiter(map(len, ids), dtype=np.int32, count=len(ids))
+        truncated = np.fromiter((bool(encoding.overflowing) for encoding in encodings), dtype=bool, count=len(ids))
+        batch = pipeline.Batch(np.arange(len(ids)), (ids, counts), int(counts.sum()), None)
+        return pipeline.Prepared([batch] if ids else [], counts, truncated)
 
     def _means(self, ids: Sequence[Sequence[int]], counts: NDArray[np.int32]) -> Float32:
-        """(n, dim) float32, while the tokenizer is at the next block."""
+        """(n, dim) float32, computed while the next block is tokenized."""
         rows = np.zeros((len(ids), self._rows.shape[1]), dtype=np.float32)
-        for row, one in zip(rows, ids, strict=True):  # one gather for all would be memory-bound: 20 times slower
-            self._rows.take(one, axis=0).sum(axis=0, out=row)
+        # A single gather for all texts would be bound by memory, and 20 times slower.
+        for row, ids_of_text in zip(rows, ids, strict=True):
+            self._rows.take(ids_of_text, axis=0).sum(axis=0, out=row)
         rows /= np.maximum(counts, 1)[:, None]
         if self._normalize:
             rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.float32(1e-12))
         return rows
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
-        """The model's own similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
+        """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
         return paired(left, right, similarity=self.facts.similarity)
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Do nothing: the model's memory is freed with the object."""
 
 
-def _rows(model: Saved) -> Float32:
-    """(tokens, dim) float32; model2vec's files hold fewer rows, a mapping from tokens to them, and token weights."""
+def _rows(model: SavedModel) -> Float32:
+    """(tokens, dim) float32. Files of model2vec may hold fewer rows, a mapping from tokens to them, and weights."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 

@@ -1,4 +1,4 @@
-"""What decides a vector besides its text and prompt: the name under which the store keeps it."""
+"""What decides a vector besides its text and prompt; the vector cache keeps vectors under it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.types import EncoderFacts, ModelSpec
 
 
 def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
-    """Model, settings and machine as JSON values; the versions of `packages` too, whose arithmetic may differ."""
+    """Model, settings and device as JSON values, with the versions of `packages`, whose arithmetic may differ."""
     versions = run_environment.versions()
     return {
         "model": spec.name,

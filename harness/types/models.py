@@ -1,4 +1,4 @@
-"""What a model is: its name, how it is asked to encode, what it really uses, and the two things it may do."""
+"""Models: their names, the options of encoding, the facts that go into records, and the protocols that they follow."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ Precision = Literal["fp32", "fp16", "bf16"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """A model by name, resolved without loading it.
+    """A model that was found by its name and is not loaded.
 
     Attributes:
-        name: as recorded and shown: `org/name`, `bundled/...`, `baseline/...`, `local/...`, `python/...`.
+        name: as in records and tables: `org/name`, `bundled/...`, `baseline/...`, `local/...`, `python/...`.
         revision: a hub commit, or a digest of the files; `no_revision_available` for a Python callable.
         location: the hub repository or the folder to load from.
         origin: where the weights come from.
         ref: the branch or tag of the hub that was asked for; None where a commit was, or for any other origin.
-        note: what a reader of the record must know (for example that a bundled copy stood in for the hub).
+        note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
+        function: the callable, for a model that is one.
     """
 
     name: str
@@ -43,12 +44,15 @@ class ModelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncodeOptions:
-    """What the user asked of the encoder; `None` and `auto` leave the choice to the model and the machine.
+    """Options of encoding; `None` and `auto` leave the choice to the model and the machine.
 
     Attributes:
         device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
-        batching: `mteb` feeds every task in mteb's batches; `auto` only those whose metric hangs on the last bits.
-        store: the type of the vectors that are kept on disk for reuse, or `off`.
+        precision: of the forward pass.
+        batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits.
+        batch_tokens: padded tokens in a batch.
+        max_length: tokens at which texts are cut.
+        store: the type of the vectors in the vector cache, or `off` to neither read nor write it.
     """
 
     device: str = "auto"
@@ -63,8 +67,8 @@ class VectorTransform(NamedTuple):
     """How a model's vectors are changed before they are scored.
 
     Attributes:
-        dims: only the first so many dimensions (Matryoshka truncation), not normalized again; None for all.
-        quantize: `int8` or `binary`, as mteb's CompressionWrapper makes them; None for floats.
+        dims: how many dimensions to keep, the first ones (Matryoshka truncation), not normalized again; None for all.
+        quantize: `int8` or `binary`, as in mteb's CompressionWrapper; None for floats.
     """
 
     dims: int | None = None
@@ -76,12 +80,12 @@ PLAIN = VectorTransform()
 
 
 Batching = Literal["tokens", "mteb"]
-"""`tokens`: few padded tokens a batch, each distinct text once. `mteb`: 32 texts a batch, sorted by characters."""
+"""`tokens`: batches under a budget of padded tokens, each distinct text once. `mteb`: 32 texts, sorted by length."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderFacts:
-    """What an opened encoder really uses; goes into the record."""
+    """What an opened encoder uses; part of the record."""
 
     backend: str
     device: str
@@ -99,7 +103,7 @@ class EncoderFacts:
 
 
 class Prompt(NamedTuple):
-    """The prompt chosen for a text: its name in the model's prompts, and the string put before each text."""
+    """The prompt for a text: its name among the model's prompts, and the string that goes before the text."""
 
     name: str | None
     text: str | None
@@ -110,9 +114,9 @@ class Encoded(NamedTuple):
 
     Attributes:
         vectors: (n, dim) float32, row i for text i.
-        tokens: (n,) int32, tokens of each text, the prompt included; None where the backend cannot tell.
-        truncated: (n,) bool, texts cut at the maximum length; None where the backend cannot tell.
-        tokens_padded: tokens that went through the model, padding included; None where the backend cannot tell.
+        tokens: (n,) int32, tokens of each text, the prompt included; None where the backend does not count them.
+        truncated: (n,) bool, whether a text was cut at the maximum length; None where the backend does not say.
+        tokens_padded: tokens that went through the model, padding included; None where the backend does not count them.
     """
 
     vectors: Float32
@@ -125,14 +129,14 @@ class Encoded(NamedTuple):
 class Encoder(Protocol):
     """A loaded model that turns texts into vectors.
 
-    `encode` returns one finite row per text, in order, float32 whatever the precision of the forward pass. It may be
-    called with no blocks, empty blocks, repeated texts and any length of text, and must not depend on earlier calls.
+    `encode` returns one finite float32 row per text, in order, whatever the precision of the forward pass. It takes no
+    blocks at all, empty blocks, repeated texts and texts of any length, and its results do not depend on earlier calls.
     """
 
     facts: EncoderFacts
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any] | None:
-        """Everything besides a text that decides its vector, as JSON values; None where vectors must not be kept."""
+        """Everything besides a text that decides its vector, as JSON values; None where vectors must not be cached."""
         ...
 
     def encode(
@@ -140,8 +144,8 @@ class Encoder(Protocol):
     ) -> Iterator[Encoded]:
         """The vectors of each block of texts, block by block.
 
-        `prompt` goes before each text, `role` picks the route of two-tower models. With `batching="mteb"` a block comes
-        in the order of its batches, 32 texts each, and is fed as it is.
+        `prompt` goes before each text, and `role` chooses the tower of two-tower models. With `batching="mteb"` the
+        texts of a block are in the order of mteb's batches, and each 32 of them make a batch.
         """
         ...
 
@@ -150,13 +154,13 @@ class Encoder(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         ...
 
 
 @runtime_checkable
 class Searcher(Protocol):
-    """A loaded model that ranks documents by itself and has no vectors (BM25)."""
+    """A loaded model that ranks documents without vectors (BM25)."""
 
     facts: EncoderFacts
 
@@ -165,5 +169,5 @@ class Searcher(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the memory back."""
+        """Free the memory."""
         ...

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from harness.models import bert_tokenizer
-from harness.models.saved_modules import Saved
+from harness.models.saved_modules import SavedModel
 from tests.conftest import bundled_folder
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "config.json")
@@ -31,8 +31,8 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def saved(folder: Path) -> Saved:
-    return Saved(
+def saved(folder: Path) -> SavedModel:
+    return SavedModel(
         kind="bert",
         folder=folder,
         module=folder,
@@ -136,7 +136,7 @@ TEXTS = [
 ]
 
 
-def assert_same_tokens(folder: Path, found: bert_tokenizer.Tokens, texts: list[str]) -> None:
+def assert_same_tokens(folder: Path, found: bert_tokenizer.FastTokenizer, texts: list[str]) -> None:
     reference = theirs(folder)
     expected = [encoding.ids for encoding in reference.backend_tokenizer.encode_batch(texts)]
     assert [encoding.ids for encoding in found.tokenizer.encode_batch_fast(texts)] == expected
@@ -147,10 +147,10 @@ def test_a_plain_bert_is_read_alone(name: str, tmp_path: Path) -> None:
     """Its `tokenizer.json` alone gives the tokens, the padding and the length that transformers finds."""
     folder = copied(tmp_path / "model")
     PLAIN[name](folder)
-    found = bert_tokenizer._plain(saved(folder))
+    found = bert_tokenizer._without_transformers(saved(folder))
     assert found is not None
     assert found[1:] == (theirs(folder).pad_token_id, theirs(folder).model_max_length)
-    assert_same_tokens(folder, bert_tokenizer.tokens(saved(folder)), TEXTS)
+    assert_same_tokens(folder, bert_tokenizer.fast_tokenizer(saved(folder)), TEXTS)
 
 
 @pytest.mark.parametrize("name", OTHERS)
@@ -158,8 +158,8 @@ def test_transformers_is_asked_about_any_other(name: str, tmp_path: Path) -> Non
     """Whatever might make other tokens is its to say."""
     folder = copied(tmp_path / "model")
     OTHERS[name](folder)
-    assert bert_tokenizer._plain(saved(folder)) is None
-    assert_same_tokens(folder, bert_tokenizer.tokens(saved(folder)), TEXTS)
+    assert bert_tokenizer._without_transformers(saved(folder)) is None
+    assert_same_tokens(folder, bert_tokenizer.fast_tokenizer(saved(folder)), TEXTS)
 
 
 @pytest.mark.parametrize("length", [math.inf, math.nan, 0, -1, "512", None])
@@ -167,7 +167,7 @@ def test_a_length_that_is_none(length: Any, tmp_path: Path) -> None:
     """A maximum length that cannot be one is transformers' to understand."""
     folder = copied(tmp_path / "model")
     setting(model_max_length=length)(folder)
-    assert bert_tokenizer._plain(saved(folder)) is None
+    assert bert_tokenizer._without_transformers(saved(folder)) is None
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"model": []}', '{"model": {"vocab": ["a"]}}'])
@@ -175,7 +175,7 @@ def test_a_broken_file_is_not_ours_to_read(content: str, tmp_path: Path) -> None
     """transformers says what is wrong with it."""
     folder = copied(tmp_path / "model")
     (folder / JSON).write_text(content)
-    assert bert_tokenizer._plain(saved(folder)) is None
+    assert bert_tokenizer._without_transformers(saved(folder)) is None
 
 
 @settings(max_examples=150, deadline=None)
@@ -188,8 +188,8 @@ def test_any_text(texts: list[str]) -> None:
 
 
 @functools.cache
-def plain_of_the_bundled_model() -> bert_tokenizer.Tokens:
-    found = bert_tokenizer._plain(saved(bundled_folder()))
+def plain_of_the_bundled_model() -> bert_tokenizer.FastTokenizer:
+    found = bert_tokenizer._without_transformers(saved(bundled_folder()))
     assert found is not None
     found.tokenizer.no_truncation()
     found.tokenizer.no_padding()
