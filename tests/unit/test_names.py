@@ -27,7 +27,7 @@ def assigned_names(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 
 def test_every_way_to_name_a_value_is_seen() -> None:
-    """Assignments, loops, comprehensions, arguments, `with`, `except`, walrus, patterns, attributes and fields count."""
+    """Assignments, loops, comprehensions, arguments, `with`, `except`, patterns, attributes and fields are all seen."""
     source = """
 a = (b := 1)
 for c, (d, *e) in []: pass
