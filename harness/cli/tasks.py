@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import shared_options, tasks_new
+from harness.cli import shared_options, tasks_import, tasks_new
 from harness.errors import SpecError, UnknownName
 from harness.outputs import text_table
 
@@ -37,6 +37,7 @@ def add(commands: Any) -> None:
     shared_options.add_tasks_dir(checking)
     checking.set_defaults(do=_check)
     tasks_new.add(group)
+    tasks_import.add(group)
 
     suites = commands.add_parser("suites", help="list suites, or show one")
     suites.add_argument("show", nargs="?", metavar="show", help="may stand before the name")

@@ -1,67 +1,55 @@
-"""`harness tasks new` and `harness tasks import`: specs for private data, and of mteb's tasks."""
+"""`harness tasks new`: a spec for private data."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import shlex
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import DataError, SpecError, UnknownName, kind_of
 
 if TYPE_CHECKING:
-    from harness.data.spec_proposal import Proposal, Wanted
-    from harness.data.tables import Filed, Table
+    from harness.data.spec_proposal import Proposal, SpecRequest
 
 _MODEL = "baseline/hashing"
 
 
 def add(group: Any) -> None:
-    """Declare the commands in the group `tasks`."""
+    """Declare the command in the group `tasks`."""
     from harness.types import TASK_TYPES
 
-    new = group.add_parser(
+    command = group.add_parser(
         "new",
-        help="propose a spec for private data",
-        description="Look at a JSONL, CSV, TSV or Parquet file, at a folder with such files (train, test), or at a "
-        "BEIR folder (corpus, queries, qrels), and write a spec of the task that it makes. The data stays as it is.",
+        help="write a spec for private data",
+        description="Write a spec for private data: a JSONL, CSV, TSV or Parquet file, a folder with such files per "
+        "split (train, test), or a BEIR folder (corpus, queries, qrels). The data is read and checked, not changed.",
     )
-    new.add_argument("--from", dest="source", required=True, metavar="PATH", help="the data: a file or a folder")
-    new.add_argument("--name", help="the task's name (default: made from the name of the data)")
-    new.add_argument("--type", choices=TASK_TYPES, help="the task's type (default: guessed from the columns)")
-    new.add_argument("--columns", type=_columns, default={}, metavar="FIELD=COLUMN,...", help="which column is what")
-    new.add_argument("--language", type=_languages, metavar="LANG", help="such as deu-Latn (default: eng-Latn)")
-    new.add_argument("--to", metavar="DIR", help="folder of the spec, the data's own or one above it (default: own)")
-    new.add_argument("--trec-qrels", metavar="FILE", help="judgements as TREC has them, to be converted into qrels/")
-    new.add_argument("--trec-run", metavar="FILE", help="a ranking as TREC has it: its documents are to be reranked")
-    new.add_argument("--split", default="test", help="what to call the split of --trec-qrels (default: test)")
-    new.set_defaults(do=_new)
-
-    importing = group.add_parser(
-        "import",
-        help="print mteb's task as a spec",
-        description="Print a task of the installed mteb as a spec, to be reviewed and put into a folder of specs.",
+    command.add_argument("--from", dest="source", required=True, metavar="PATH", help="the data: a file or a folder")
+    command.add_argument("--name", help="the task's name (default: derived from the name of the data)")
+    command.add_argument("--type", choices=TASK_TYPES, help="the task's type (default: inferred from the columns)")
+    command.add_argument(
+        "--columns",
+        type=_columns,
+        default={},
+        metavar="FIELD=COLUMN,...",
+        help="columns of the task's fields, such as left=a,right=b,gold=score",
     )
-    importing.add_argument("name", metavar="NAME")
-    importing.set_defaults(do=_import)
-
-
-class _Search(NamedTuple):
-    """The tables of a search problem.
-
-    Attributes:
-        tables: corpus, queries and, for reranking, candidates.
-        qrels: split -> judgements.
-        shared_queries: the queries are those of all splits together.
-    """
-
-    tables: dict[str, Table]
-    qrels: dict[str, Table]
-    shared_queries: bool
+    command.add_argument(
+        "--language", type=_languages, metavar="LANG", help="languages, such as deu-Latn (default: eng-Latn)"
+    )
+    command.add_argument(
+        "--to", metavar="DIR", help="where to write the spec: the data's folder (default) or one above it"
+    )
+    command.add_argument("--trec-qrels", metavar="FILE", help="judgements in TREC's format, converted into qrels/")
+    command.add_argument(
+        "--trec-run", metavar="FILE", help="a ranking in TREC's format, whose documents are to be reranked"
+    )
+    command.add_argument("--split", default="test", help="name of the split of --trec-qrels (default: test)")
+    command.set_defaults(do=_new)
 
 
 def _columns(value: str) -> dict[str, str]:
@@ -76,35 +64,35 @@ def _columns(value: str) -> dict[str, str]:
 def _languages(value: str) -> tuple[str, ...]:
     from harness.tasks.languages import LANGUAGE
 
-    found = shared_options.names(value)
-    for name in found:
+    languages = shared_options.names(value)
+    for name in languages:
         if not LANGUAGE.fullmatch(name):
             raise argparse.ArgumentTypeError(f"found {name!r}; expected language and script, such as deu-Latn")
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(languages))
 
 
 def _new(args: argparse.Namespace) -> int:
-    from harness.data import local_tables
-    from harness.tasks import registry
+    from harness.data.file_proposal import propose_for
+    from harness.tasks import task_file
 
-    wanted, source = _wanted(args), Path(args.source)
-    written: dict[Path, str] = {}
-    if args.trec_qrels or args.trec_run:
-        proposal, written = _from_trec(source, args, wanted)
-    elif source.is_dir() and {"corpus", "queries"} & local_tables.tables_in(source).keys():
-        proposal = _proposed_search(_search_in(source), wanted)
-    else:
-        proposal = _proposed(source, wanted)
-    text = registry.render(proposal.task)
-    if problems := _problems(wanted.name, text):
-        raise SpecError(wanted.file, [f":{problem}" for problem in problems])
-    _write_all({**written, Path(wanted.file): text})
-    _report(proposal, list(written), args)
+    request = _request(args)
+    proposal, files = propose_for(
+        Path(args.source),
+        request,
+        trec_qrels=Path(args.trec_qrels) if args.trec_qrels else None,
+        trec_run=Path(args.trec_run) if args.trec_run else None,
+        split=args.split,
+    )
+    text = task_file.render(proposal.task)
+    if problems := task_file.problems_of(request.name, text):
+        raise SpecError(request.file, [f":{problem}" for problem in problems])
+    _write_all({**files, Path(request.file): text})
+    _report(proposal, list(files), args)
     return 0
 
 
-def _wanted(args: argparse.Namespace) -> Wanted:
-    from harness.data.spec_proposal import Wanted, name_from
+def _request(args: argparse.Namespace) -> SpecRequest:
+    from harness.data.spec_proposal import SpecRequest, name_from
 
     source = Path(args.source)
     if not source.exists():
@@ -112,17 +100,17 @@ def _wanted(args: argparse.Namespace) -> Wanted:
     to = Path(args.to) if args.to else source if source.is_dir() else source.parent
     name = args.name or name_from(source.resolve().name if source.is_dir() else source.stem)
     if not name:
-        raise UnknownName(f"no task's name can be made from {source.name!r}; choose one with --name")
+        raise UnknownName(f"no task name can be derived from {source.name!r}; choose one with --name")
     _check_name(name)
     try:
         place = source.resolve() if source.is_dir() else source.parent.resolve() / source.name
         path = place.relative_to(to.resolve()).as_posix()
     except ValueError as err:
-        raise UnknownName(f"--to {to}: {source} does not lie below it; expected its folder or one above") from err
+        raise UnknownName(f"--to {to}: {source} is not inside it; expected the data's folder or one above it") from err
     spec = to / f"{name}.yaml"
     if spec.exists():
         raise UnknownName(f"{spec} exists; delete it, or choose another --name")
-    return Wanted(
+    return SpecRequest(
         name=name,
         data=str(source),
         path=path,
@@ -144,116 +132,8 @@ def _check_name(name: str) -> None:
             raise UnknownName(f"{owner} has a task named {name!r}; choose another --name")
 
 
-def _proposed(source: Path, wanted: Wanted) -> Proposal:
-    """The proposal for a table, or for the tables of a folder; all of it is read and checked."""
-    from harness import data
-    from harness.data import local_tables
-    from harness.data import spec_proposal as proposal
-
-    tables = (
-        _splits_of(local_tables.tables_in(source), source) if source.is_dir() else {"test": local_tables.parsed(source)}
-    )
-    for table in tables.values():
-        if not any(len(values) for values in table.values()):
-            raise DataError(f"{table.file}: holds no rows; expected at least one")
-    made = proposal.propose(tables, wanted)
-    for part in made.task.parts:
-        data.load(made.task, part)
-    return made
-
-
-def _splits_of(found: dict[str, Path], folder: Path) -> dict[str, Filed]:
-    from harness.data import local_tables
-    from harness.data.spec_proposal import EXPECTED, SPLITS
-
-    if not found or not found.keys() <= {*SPLITS}:
-        names = ", ".join(path.name for path in found.values()) or "no data file"
-        raise DataError(
-            f"{folder}: found {names}; expected files called {', '.join(SPLITS)} (.jsonl, .csv, .tsv or .parquet), "
-            f"or corpus, queries and qrels; or name one file. Their columns: {EXPECTED}"
-        )
-    return {name: local_tables.parsed(found[name]) for name in SPLITS if name in found}
-
-
-def _search_in(folder: Path) -> _Search:
-    """Corpus, queries, the judgements of every split, and candidates if there are any."""
-    from harness.data import local_tables
-
-    found = local_tables.tables_in(folder)
-    below = local_tables.tables_in(folder / "qrels") if (folder / "qrels").is_dir() else {}
-    judged = below or ({"test": found["qrels"]} if "qrels" in found else {})
-    missing = [name for name in ("corpus", "queries") if name not in found] + ([] if judged else ["qrels"])
-    if missing:
-        raise DataError(
-            f"{folder}: no {' and no '.join(missing)}; expected corpus.jsonl, queries.jsonl and qrels/<split>.tsv "
-            "(or qrels.tsv, or --trec-qrels FILE)"
-        )
-    if below and "qrels" in found:
-        raise DataError(f"{folder}: both {found['qrels'].name} and the folder qrels exist; keep one")
-    tables: dict[str, Table] = {
-        name: local_tables.parsed(found[name]) for name in ("corpus", "queries", "candidates") if name in found
-    }
-    qrels: dict[str, Table] = {split: local_tables.parsed(path) for split, path in judged.items()}
-    return _Search(tables, qrels, shared_queries=bool(below))
-
-
-def _proposed_search(search: _Search, wanted: Wanted) -> Proposal:
-    """The proposal, if the tables fit together."""
-    from harness.data import rows_to_gold
-    from harness.data import spec_proposal as proposal
-
-    corpus, queries, candidates = (search.tables.get(name) for name in ("corpus", "queries", "candidates"))
-    assert corpus is not None
-    assert queries is not None
-    greatest = 0
-    for split, qrels in search.qrels.items():
-        where = f"{wanted.name} {split}"
-        judged = rows_to_gold.ranked(
-            corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries
-        )
-        if candidates is not None:
-            rows_to_gold.with_candidates(judged, candidates, where=f"{where}, candidates")
-        greatest = max(greatest, *(score for docs in judged.gold.qrels.values() for score in docs.values()))
-    return proposal.propose_search(list(search.qrels), wanted, candidates=candidates is not None, greatest=greatest)
-
-
-def _from_trec(folder: Path, args: argparse.Namespace, wanted: Wanted) -> tuple[Proposal, dict[Path, str]]:
-    """The proposal for a folder with judgements or a run in TREC's form, and the files to write: path -> text."""
-    from harness.data import local_tables, trec_files
-
-    if not folder.is_dir():
-        raise UnknownName(f"--from {folder}: expected the folder with corpus and queries")
-    written: dict[Path, str] = {}
-    if args.trec_qrels:
-        found = local_tables.tables_in(folder)
-        for name in ("corpus", "queries"):
-            if name not in found:
-                raise DataError(f"{folder}: no {name}.jsonl (or .csv, .tsv, .parquet); the qrels need both")
-        qrels = trec_files.qrels(Path(args.trec_qrels))
-        target = folder / "qrels" / f"{args.split}.tsv"
-        _check_free([folder / "qrels", folder / "qrels" / args.split], target)
-        written[target] = trec_files.as_tsv(qrels)
-        tables: dict[str, Table] = {name: local_tables.parsed(found[name]) for name in ("corpus", "queries")}
-        search = _Search(tables, {args.split: qrels}, shared_queries=True)
-    else:
-        search = _search_in(folder)
-    if args.trec_run:
-        target = folder / "candidates.jsonl"
-        _check_free([folder / "candidates"], target)
-        search.tables["candidates"] = trec_files.run(Path(args.trec_run))
-        written[target] = trec_files.as_jsonl(search.tables["candidates"])
-    return _proposed_search(search, wanted), written
-
-
-def _check_free(stems: Sequence[Path], target: Path) -> None:
-    from harness.data import local_tables
-
-    for path in (path for stem in stems for path in local_tables.tables_called(stem)):
-        raise UnknownName(f"{path} exists, and {target} would contradict it; move it away or choose another --split")
-
-
 def _write_all(files: dict[Path, str]) -> None:
-    """Every file whole, or none: what was written is taken back when a later one fails."""
+    """Write all files, or none: if one fails, the files before it are deleted."""
     from harness.files import atomic
 
     with contextlib.ExitStack() as undo:
@@ -265,7 +145,7 @@ def _write_all(files: dict[Path, str]) -> None:
                 atomic.write(path, text)
             except OSError as err:
                 raise DataError(
-                    f"{path}: cannot be written ({err.strerror or err}); nothing was kept",
+                    f"{path}: cannot be written ({err.strerror or err}); no file was kept",
                     kind=kind_of(err, otherwise="request"),
                 ) from err
             undo.callback(path.unlink)
@@ -276,53 +156,10 @@ def _report(proposal: Proposal, written: Sequence[Path], args: argparse.Namespac
     spec = Path(proposal.task.file)
     for path in (*written, spec):
         print(f"wrote {path}")
-    said = "as you say" if args.language else "assumed; say --language deu-Latn if it is another"
-    reasons = [*proposal.reasons, ("language", f"{', '.join(proposal.task.languages)}: {said}")]
+    reason = "as requested" if args.language else "assumed; for another language add, for example, --language deu-Latn"
+    reasons = [*proposal.reasons, ("language", f"{', '.join(proposal.task.languages)}: {reason}")]
     print()
     for what, why in reasons:
         print(f"  {what:<12} {why}")
     command = ["harness", "run", _MODEL, "--tasks-dir", str(spec.parent), "-t", proposal.task.name]
     print(f"\nRun it with any model:\n\n  {shlex.join(command)}")
-
-
-def _import(args: argparse.Namespace) -> int:
-    import dataclasses
-    from importlib import metadata
-
-    from harness.data import mteb_bridge
-    from harness.tasks import mteb_metadata, registry
-
-    mteb_task = mteb_bridge.find(args.name)
-    if mteb_task is None:
-        raise UnknownName.of("task", args.name, mteb_metadata.names())
-    task = mteb_metadata.spec_of(mteb_task)
-    if mteb_task.code:
-        source = f"mteb changes the data in code ({'; '.join(mteb_task.code)}), so the source is mteb itself."
-    else:
-        task = dataclasses.replace(task, source=dataclasses.replace(task.source, kind="hub"))
-        source = "mteb scores the data set as it lies on the hub, so the source is the hub."
-    text = registry.render(task)
-    problems = _problems(task.name, text)
-    version = mteb_metadata.version() if mteb_metadata.get(args.name) else metadata.version("mteb")
-    header = [
-        f"From mteb {version}.",
-        source,
-        f"Review it, check it against the data, and save it as {task.name}.yaml.",
-        *(f"DEFECT {problem.partition(': ')[2]}" for problem in problems),
-    ]
-    print("".join(f"# {line}\n" for line in header) + text, end="")
-    return 1 if problems else 0
-
-
-def _problems(name: str, text: str) -> list[str]:
-    """What a spec of this text would be refused for."""
-    from harness.tasks import registry
-
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"{name}.yaml"
-        path.write_text(text, encoding="utf-8")
-        try:
-            registry.load_file(path)
-        except SpecError as err:
-            return [problem.removeprefix(":") for problem in err.problems]
-    return []

@@ -47,7 +47,7 @@ _LONGEST_NAME = 60
 _MOST_TO_CLUSTER = 16_384
 
 
-class Wanted(NamedTuple):
+class SpecRequest(NamedTuple):
     """What the caller has decided.
 
     Attributes:
@@ -81,7 +81,7 @@ def name_from(stem: str) -> str:
     return "".join(part[0].upper() + part[1:] for part in parts)[:100]
 
 
-def propose(tables: Mapping[str, Table], wanted: Wanted) -> Proposal:
+def propose(tables: Mapping[str, Table], request: SpecRequest) -> Proposal:
     """The task that one table or the tables of a folder, split -> table, make.
 
     Raises:
@@ -90,16 +90,16 @@ def propose(tables: Mapping[str, Table], wanted: Wanted) -> Proposal:
     """
     for name in next(iter(tables.values())):
         if NUMBER.fullmatch(name) or len(name) > _LONGEST_NAME:
-            raise DataError(f"{wanted.data}: a column called {name!r}; expected the columns' names in the first line")
+            raise DataError(f"{request.data}: a column called {name!r}; expected the columns' names in the first line")
     shared = [name for name in next(iter(tables.values())) if all(name in table for table in tables.values())]
     joined = {name: [value for table in tables.values() for value in table[name]] for name in shared}
     found = described(joined)
     trainable = "train" in tables and len(tables) > 1
-    type_, columns = _Reader(found, wanted, joined).read(trainable=trainable)
+    type_, columns = _Reader(found, request, joined).read(trainable=trainable)
     splits = tuple(split for split in tables if split != "train" or len(tables) == 1)
     settings, why = _settings(type_, joined[columns["gold"]] if "gold" in columns else [], tables, splits)
     reasons = [
-        ("type", f"{type_}: {_why(type_, trainable)}" if wanted.type is None else f"{type_}: as you say"),
+        ("type", f"{type_}: {_why(type_, trainable)}" if request.type is None else f"{type_}: as requested"),
         ("columns", ", ".join(f"{field}={column}" for field, column in columns.items())),
     ]
     unused = [str(column) for column in found if column.name not in columns.values()]
@@ -107,16 +107,16 @@ def propose(tables: Mapping[str, Table], wanted: Wanted) -> Proposal:
     train = f"; train is {'what is learnt from' if type_ == 'Classification' else 'left out'}" if trainable else ""
     reasons += [("splits", ", ".join(splits) + train)]
     reasons += [("settings", why)] if why else []
-    task = _task(type_, wanted, splits=splits, columns=columns, settings=settings)
+    task = _task(type_, request, splits=splits, columns=columns, settings=settings)
     return Proposal(task, (*reasons, ("main metric", task.main_metric)))
 
 
-def propose_search(splits: Sequence[str], wanted: Wanted, *, candidates: bool, greatest: int) -> Proposal:
+def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: bool, greatest: int) -> Proposal:
     """The task that a corpus, queries and judgements make.
 
     Args:
         splits: what there are judgements for.
-        wanted: the caller's decisions.
+        request: the caller's decisions.
         candidates: whether there are documents to rank for each query.
         greatest: the greatest relevance in the judgements.
 
@@ -124,10 +124,10 @@ def propose_search(splits: Sequence[str], wanted: Wanted, *, candidates: bool, g
         DataError: the caller wants a type that this cannot be.
     """
     type_: TaskType = "Reranking" if candidates else "Retrieval"
-    if wanted.type not in (None, type_) or wanted.columns:
-        what = f"--type {wanted.type}" if wanted.type not in (None, type_) else "--columns"
-        raise DataError(f"{wanted.data}: holds a corpus, queries and qrels, which make a {type_}; leave out {what}")
-    task = _task(type_, wanted, splits=tuple(splits), columns={}, settings=SETTINGS[type_]())
+    if request.type not in (None, type_) or request.columns:
+        what = f"--type {request.type}" if request.type not in (None, type_) else "--columns"
+        raise DataError(f"{request.data}: holds a corpus, queries and qrels, which make a {type_}; leave out {what}")
+    task = _task(type_, request, splits=tuple(splits), columns={}, settings=SETTINGS[type_]())
     metric = MAIN_METRIC[type_]
     if candidates and greatest > 1:
         task, metric = replace(task, main_metric="ndcg_at_10"), "ndcg_at_10: the judgements are graded"
@@ -138,22 +138,22 @@ def propose_search(splits: Sequence[str], wanted: Wanted, *, candidates: bool, g
 class _Reader:
     """One attempt to read columns as a task."""
 
-    def __init__(self, found: Sequence[Column], wanted: Wanted, table: Table) -> None:
-        self.found, self.wanted, self.table = found, wanted, table
-        for name in wanted.columns.values():
+    def __init__(self, found: Sequence[Column], request: SpecRequest, table: Table) -> None:
+        self.found, self.request, self.table = found, request, table
+        for name in request.columns.values():
             if name not in table:
-                raise UnknownName.of(f"column of {wanted.data}", name, table)
-        self.free = [column for column in found if column.name not in wanted.columns.values()]
+                raise UnknownName.of(f"column of {request.data}", name, table)
+        self.free = [column for column in found if column.name not in request.columns.values()]
 
     def read(self, *, trainable: bool) -> tuple[TaskType, dict[str, str]]:
         """Type, and field -> column."""
-        type_ = self.wanted.type
+        type_ = self.request.type
         if type_ in ("Retrieval", "Reranking"):
             raise self.refused(f"{type_} needs a folder with corpus, queries and qrels")
         self.check_fields(*([type_] if type_ else COLUMNS))
         if type_ == "Classification" and not trainable:
             raise self.refused("Classification needs a folder with train and test")
-        if type_ is None and not self.wanted.columns and not (self.seems_pairs() or self.seems_labelled()):
+        if type_ is None and not self.request.columns and not (self.seems_pairs() or self.seems_labelled()):
             raise self.refused("its columns fit no task, or more than one")
         as_pairs = type_ in ("STS", "PairClassification", "BitextMining") if type_ else self.seems_pairs()
         columns = self.pairs(scored=type_ != "BitextMining") if as_pairs else self.labelled()
@@ -168,13 +168,13 @@ class _Reader:
 
     def check_fields(self, *types: TaskType) -> None:
         fields = list(dict.fromkeys(field for type_ in types for field in COLUMNS[type_]))
-        for field in self.wanted.columns:
+        for field in self.request.columns:
             if field not in fields:
                 raise UnknownName.of(f"field of {' or '.join(types)}", field, fields)
 
     def seems_pairs(self) -> bool:
-        if self.wanted.columns:
-            return bool({"left", "right", "gold"} & self.wanted.columns.keys())
+        if self.request.columns:
+            return bool({"left", "right", "gold"} & self.request.columns.keys())
         named = {column.name.lower() for column in self.free}
         called_so = bool(named & {*_TEXT}) and bool(named & {*_LABEL})  # as `title`, `text` and `label` are
         return len(self.of("text")) >= 2 and bool(self.of("integer", "number")) and not called_so
@@ -186,7 +186,7 @@ class _Reader:
         return [column.name for column in self.free if column.could_label]
 
     def pairs(self, *, scored: bool) -> dict[str, str]:
-        given = dict(self.wanted.columns)
+        given = dict(self.request.columns)
         columns: dict[str, str] = {field: given[field] for field in ("left", "right") if field in given}
         if len(columns) < 2:
             free = self.texts(2 - len(columns))
@@ -202,10 +202,10 @@ class _Reader:
         return {field: columns[field] for field in ("left", "right", "gold") if field in columns}
 
     def labelled(self) -> dict[str, str]:
-        given = dict(self.wanted.columns)
+        given = dict(self.request.columns)
         text = given.get("text") or self.picked(self.texts(1), _TEXT, "texts")
         labels = self.labels()
-        if self.wanted.type and not labels:
+        if self.request.type and not labels:
             labels = self.of("text", "id", "integer")
         labels = [name for name in labels if name != text]
         return {"text": text, "label": given.get("label") or self.picked(labels, _LABEL, "labels")}
@@ -213,10 +213,10 @@ class _Reader:
     def of(self, *kinds: str) -> list[str]:
         return [column.name for column in self.free if column.kind in kinds]
 
-    def texts(self, wanted: int) -> list[str]:
+    def texts(self, needed: int) -> list[str]:
         """Columns of texts; short ones that come back, or that look like ids, if the caller knows better."""
         found = self.of("text")
-        return found if len(found) >= wanted or not self.wanted.type else self.of("text", "label", "id")
+        return found if len(found) >= needed or not self.request.type else self.of("text", "label", "id")
 
     def picked(self, names: Sequence[str], preferred: Sequence[str], what: str) -> str:
         known = [name for wish in preferred for name in names if name.lower() == wish]
@@ -227,7 +227,7 @@ class _Reader:
     def refused(self, why: str) -> DataError:
         shown = "; ".join(map(str, self.found))
         return DataError(
-            f"{self.wanted.data}: {why}. Found {shown}. Expected {EXPECTED}. To say which is which: --type STS "
+            f"{self.request.data}: {why}. Found {shown}. Expected {EXPECTED}. To say which is which: --type STS "
             "--columns left=...,right=...,gold=..., or --columns text=...,label=..."
         )
 
@@ -278,18 +278,18 @@ _DESCRIPTIONS: dict[TaskType, Callable[[str], str]] = {
 
 
 def _task(
-    type_: TaskType, wanted: Wanted, *, splits: tuple[str, ...], columns: dict[str, str], settings: Settings
+    type_: TaskType, request: SpecRequest, *, splits: tuple[str, ...], columns: dict[str, str], settings: Settings
 ) -> TaskSpec:
-    data = re.split(r"[/\\]", wanted.data.rstrip("/\\"))[-1]
+    data = re.split(r"[/\\]", request.data.rstrip("/\\"))[-1]
     return TaskSpec(
-        name=wanted.name,
+        name=request.name,
         type=type_,
         description=_DESCRIPTIONS[type_](data),
-        source=Source(kind="local", path=wanted.path),
+        source=Source(kind="local", path=request.path),
         splits=splits,
-        subsets={"default": wanted.languages},
+        subsets={"default": request.languages},
         columns=columns,
         main_metric=MAIN_METRIC[type_],
         settings=settings,
-        file=wanted.file,
+        file=request.file,
     )

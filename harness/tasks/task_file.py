@@ -34,7 +34,7 @@ from typing import Any, cast
 
 import yaml
 
-from harness.errors import UnknownName
+from harness.errors import SpecError, UnknownName
 from harness.tasks import settings as task_settings
 from harness.tasks import strict_yaml
 from harness.tasks.languages import LANGUAGE
@@ -153,6 +153,20 @@ def render(task: TaskSpec) -> str:
         content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=None
     )
     return text
+
+
+def problems_of(name: str, text: str) -> list[str]:
+    """The problems for which `load_file` would refuse a task file with this text; empty for a valid one."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"{name}.yaml"
+        path.write_text(text, encoding="utf-8")
+        try:
+            load_file(path)
+        except SpecError as err:
+            return [problem.removeprefix(":") for problem in err.problems]
+    return []
 
 
 def plain(value: Any) -> Any:

@@ -117,7 +117,7 @@ def test_it_says_what_it_decided(command: Command, here: Path) -> None:
         "  splits       test",
         "  settings     scores from 0.1 to 0.9, so the range is 0 to 1 (which moves no correlation)",
         "  main metric  cosine_spearman",
-        "  language     eng-Latn: assumed; say --language deu-Latn if it is another",
+        "  language     eng-Latn: assumed; for another language add, for example, --language deu-Latn",
         "",
         "Run it with any model:",
         "",
@@ -181,7 +181,7 @@ def test_the_spec_may_lie_above_the_data(command: Command, here: Path, results: 
     [
         (["--from", "nothing.jsonl"], "no file or folder nothing.jsonl"),
         (["--from", "data.xml"], "data.xml: unknown kind of file; expected .jsonl, .csv, .tsv, .parquet"),
-        (["--from", "empty.jsonl"], "empty.jsonl: holds no rows; expected at least one"),
+        (["--from", "empty.jsonl"], "empty.jsonl: has no rows; expected at least one"),
         (["--from", "broken.jsonl"], "broken.jsonl:1: not JSON"),
         (
             ["--from", "texts.jsonl"],
@@ -190,8 +190,8 @@ def test_the_spec_may_lie_above_the_data(command: Command, here: Path, results: 
         (["--from", "pairs.jsonl", "--name", "STS12"], "the harness has a task named 'STS12'; choose another --name"),
         (["--from", "pairs.jsonl", "--name", "AJGT"], "mteb has a task named 'AJGT'; choose another --name"),
         (["--from", "pairs.jsonl", "--name", "../Mine"], "--name '../Mine': expected letters, digits and"),
-        (["--from", "pairs.jsonl", "--to", "below"], "--to below: pairs.jsonl does not lie below it"),
-        (["--from", "日本.jsonl"], "no task's name can be made from '日本.jsonl'; choose one with --name"),
+        (["--from", "pairs.jsonl", "--to", "below"], "--to below: pairs.jsonl is not inside it"),
+        (["--from", "日本.jsonl"], "no task name can be derived from '日本.jsonl'; choose one with --name"),
         (["--from", "same.jsonl"], "'grade': the same in every row"),
         (["--from", "pairs.jsonl", "--columns", "gold=nothing"], "no column of pairs.jsonl named 'nothing'"),
         (["--from", "pairs.jsonl", "--columns", "gold"], "expected FIELD=COLUMN,..."),
@@ -424,7 +424,7 @@ def test_nothing_is_half_written(
     assert files(here) == before
     assert not (here / "mine" / "qrels").exists()
     if isinstance(error, OSError):
-        assert "cannot be written (No space left on device); nothing was kept" in said.err
+        assert "cannot be written (No space left on device); no file was kept" in said.err
     assert command(*options).status == 0
     assert files(here) - before == {"mine/qrels/test.tsv", "mine/candidates.jsonl", "mine/Mine.yaml"}
 
@@ -454,7 +454,7 @@ def test_import_prints_a_spec(command: Command, tmp_path: Path) -> None:
     """Data that mteb scores as it lies on the hub gets a hub source, other data mteb as the source; both are valid."""
     pytest.importorskip("mteb")
     for name, kind, reason in (
-        ("LccSentimentClassification", "hub", "mteb scores the data set as it lies on the hub"),
+        ("LccSentimentClassification", "hub", "mteb scores the data set as it is on the hub"),
         ("STSBenchmarkMultilingualSTS", "mteb", "(STSBenchmarkMultilingualSTS.dataset_transform"),
     ):
         said = command("tasks", "import", name)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.column_contents import described
-from harness.data.spec_proposal import MAIN_METRIC, Wanted, name_from, propose, propose_search
+from harness.data.spec_proposal import MAIN_METRIC, SpecRequest, name_from, propose, propose_search
 from harness.errors import DataError, UnknownName
 from harness.tasks import registry
 from harness.tasks.settings import metrics_of
@@ -20,20 +20,20 @@ from harness.types import TASK_TYPES, ClusteringSettings, STSSettings
 LEFT = ["a red car stands in the yard", "the cat sleeps", "two boys play chess", "rain is forecast for Monday"]
 RIGHT = ["a red car stands in the garden", "the cat is asleep", "two men play cards", "the stock fell on Monday"]
 TOPICS = ["weather", "kitchen", "weather", "kitchen"]
-WANTED = Wanted(name="Mine", data="my/data.jsonl", path="data.jsonl", file="my/Mine.yaml")
+WANTED = SpecRequest(name="Mine", data="my/data.jsonl", path="data.jsonl", file="my/Mine.yaml")
 
 
-def guess(*, train: dict[str, list[Any]] | None = None, wanted: Wanted = WANTED, **table: list[Any]) -> Any:
+def guess(*, train: dict[str, list[Any]] | None = None, request: SpecRequest = WANTED, **table: list[Any]) -> Any:
     """(type, columns) proposed for one table, or for a folder with training data."""
     tables = {"test": table} if train is None else {"train": train, "test": table}
-    task = propose(tables, wanted).task
+    task = propose(tables, request).task
     return task.type, dict(task.columns)
 
 
-def says(wanted: Wanted = WANTED, **table: list[Any]) -> str:
+def says(request: SpecRequest = WANTED, **table: list[Any]) -> str:
     """The message that refuses a table."""
     with pytest.raises(DataError) as caught:
-        propose({"test": table}, wanted)
+        propose({"test": table}, request)
     return str(caught.value)
 
 
@@ -112,21 +112,21 @@ def test_what_else_a_table_may_hold() -> None:
 def test_the_caller_knows_better() -> None:
     """A type and columns that are asked for are taken, also where the guess would have been another."""
     scores = [0, 1, 1, 0]
-    assert guess(x=LEFT, y=RIGHT, z=scores, wanted=WANTED._replace(type="STS"))[0] == "STS"
-    bitext = guess(de=LEFT, en=RIGHT, wanted=WANTED._replace(type="BitextMining"))
+    assert guess(x=LEFT, y=RIGHT, z=scores, request=WANTED._replace(type="STS"))[0] == "STS"
+    bitext = guess(de=LEFT, en=RIGHT, request=WANTED._replace(type="BitextMining"))
     assert bitext == ("BitextMining", {"left": "de", "right": "en"})
     swapped = WANTED._replace(columns={"left": "y", "right": "x"})
-    assert guess(x=LEFT, y=RIGHT, z=[1, 2, 3, 4], wanted=swapped)[1] == {"left": "y", "right": "x", "gold": "z"}
+    assert guess(x=LEFT, y=RIGHT, z=[1, 2, 3, 4], request=swapped)[1] == {"left": "y", "right": "x", "gold": "z"}
     labelled = WANTED._replace(columns={"text": "x", "label": "z"})
-    assert guess(x=LEFT, y=RIGHT, z=scores, wanted=labelled) == ("Clustering", {"text": "x", "label": "z"})
+    assert guess(x=LEFT, y=RIGHT, z=scores, request=labelled) == ("Clustering", {"text": "x", "label": "z"})
     short = guess(
-        x=["sun", "rain", "sun", "rain"], y=TOPICS, wanted=WANTED._replace(type="Clustering", columns={"text": "x"})
+        x=["sun", "rain", "sun", "rain"], y=TOPICS, request=WANTED._replace(type="Clustering", columns={"text": "x"})
     )
     assert short == ("Clustering", {"text": "x", "label": "y"})
 
 
 @pytest.mark.parametrize(
-    ("table", "wanted", "why"),
+    ("table", "decided", "why"),
     [
         ({"x": LEFT, "y": RIGHT}, {}, "its columns fit no task, or more than one"),
         ({"x": LEFT, "y": RIGHT, "z": LEFT[::-1]}, {}, "its columns fit no task, or more than one"),
@@ -153,9 +153,9 @@ def test_the_caller_knows_better() -> None:
         ({"x": LEFT, "y": TOPICS}, {"type": "Retrieval"}, "Retrieval needs a folder with corpus, queries and qrels"),
     ],
 )
-def test_what_is_refused(table: dict[str, list[Any]], wanted: dict[str, Any], why: str) -> None:
+def test_what_is_refused(table: dict[str, list[Any]], decided: dict[str, Any], why: str) -> None:
     """One message that says why, what every column holds, what would do, and how to say what is meant."""
-    message = says(WANTED._replace(**wanted), **table)
+    message = says(WANTED._replace(**decided), **table)
     assert message.startswith(f"my/data.jsonl: {why}")
     for column in described(table):
         assert str(column) in message
@@ -166,9 +166,9 @@ def test_what_is_refused(table: dict[str, list[Any]], wanted: dict[str, Any], wh
 def test_what_does_not_exist() -> None:
     """An unknown column or field is named, with what there is."""
     with pytest.raises(UnknownName, match=r"no column of my/data\.jsonl named 'grad'; did you mean grade\?"):
-        guess(a=LEFT, b=RIGHT, grade=[1, 2, 3, 4], wanted=WANTED._replace(columns={"gold": "grad"}))
+        guess(a=LEFT, b=RIGHT, grade=[1, 2, 3, 4], request=WANTED._replace(columns={"gold": "grad"}))
     with pytest.raises(UnknownName, match=r"no field of STS named 'text'; known: left, right, gold"):
-        guess(a=LEFT, b=RIGHT, z=[1, 2, 3, 4], wanted=WANTED._replace(type="STS", columns={"text": "a"}))
+        guess(a=LEFT, b=RIGHT, z=[1, 2, 3, 4], request=WANTED._replace(type="STS", columns={"text": "a"}))
 
 
 @pytest.mark.parametrize("name", ["1", "-2.5", "x" * 61])

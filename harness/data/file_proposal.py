@@ -1,0 +1,154 @@
+"""Proposing a task for data on disk: reading the tables, checking that they fit together, and choosing the task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from harness import data
+from harness.data import local_tables, rows_to_gold, spec_proposal, trec_files
+from harness.data.spec_proposal import EXPECTED, SPLITS, Proposal, SpecRequest
+from harness.data.tables import Filed, Table
+from harness.errors import DataError, UnknownName
+
+
+class FileProposal(NamedTuple):
+    """A proposal, and the files that it needs beside its data: path -> text."""
+
+    proposal: Proposal
+    files: dict[Path, str]
+
+
+class _SearchTables(NamedTuple):
+    """The tables of a search problem.
+
+    Attributes:
+        tables: corpus, queries and, for reranking, candidates.
+        qrels: split -> judgements.
+        shared_queries: whether one table of queries serves all splits.
+    """
+
+    tables: dict[str, Table]
+    qrels: dict[str, Table]
+    shared_queries: bool
+
+
+def propose_for(
+    source: Path,
+    request: SpecRequest,
+    *,
+    trec_qrels: Path | None = None,
+    trec_run: Path | None = None,
+    split: str = "test",
+) -> FileProposal:
+    """Propose a task for a file or folder. All of the data is read and checked.
+
+    Args:
+        source: a file with a table, a folder with a table per split, or a folder with corpus, queries and qrels.
+        request: the caller's decisions.
+        trec_qrels: judgements in TREC's format, which become the qrels of the split.
+        trec_run: a ranking in TREC's format, which becomes the candidates to rerank.
+        split: name of the split of `trec_qrels`.
+
+    Raises:
+        DataError: the data cannot be read, or are no task.
+        UnknownName: a column that was requested does not exist, or a file is in the way.
+    """
+    if trec_qrels or trec_run:
+        return _from_trec(source, request, trec_qrels=trec_qrels, trec_run=trec_run, split=split)
+    if source.is_dir() and {"corpus", "queries"} & local_tables.tables_in(source).keys():
+        return FileProposal(_propose_search(_search_tables(source), request), {})
+    return FileProposal(_propose_table(source, request), {})
+
+
+def _propose_table(source: Path, request: SpecRequest) -> Proposal:
+    tables = _splits_in(source) if source.is_dir() else {"test": local_tables.parsed(source)}
+    for table in tables.values():
+        if not any(len(values) for values in table.values()):
+            raise DataError(f"{table.file}: has no rows; expected at least one")
+    proposal = spec_proposal.propose(tables, request)
+    for part in proposal.task.parts:
+        data.load(proposal.task, part)
+    return proposal
+
+
+def _splits_in(folder: Path) -> dict[str, Filed]:
+    paths = local_tables.tables_in(folder)
+    if not paths or not paths.keys() <= {*SPLITS}:
+        names = ", ".join(path.name for path in paths.values()) or "no data file"
+        raise DataError(
+            f"{folder}: found {names}; expected files called {', '.join(SPLITS)} (.jsonl, .csv, .tsv or .parquet), "
+            f"or corpus, queries and qrels; or name one file. Their columns: {EXPECTED}"
+        )
+    return {name: local_tables.parsed(paths[name]) for name in SPLITS if name in paths}
+
+
+def _search_tables(folder: Path) -> _SearchTables:
+    """Read the corpus, the queries, the judgements of every split, and the candidates if there are any."""
+    paths = local_tables.tables_in(folder)
+    qrels_folder = local_tables.tables_in(folder / "qrels") if (folder / "qrels").is_dir() else {}
+    qrels_paths = qrels_folder or ({"test": paths["qrels"]} if "qrels" in paths else {})
+    missing = [name for name in ("corpus", "queries") if name not in paths] + ([] if qrels_paths else ["qrels"])
+    if missing:
+        raise DataError(
+            f"{folder}: no {' and no '.join(missing)}; expected corpus.jsonl, queries.jsonl and qrels/<split>.tsv "
+            "(or qrels.tsv, or --trec-qrels FILE)"
+        )
+    if qrels_folder and "qrels" in paths:
+        raise DataError(f"{folder}: both {paths['qrels'].name} and the folder qrels exist; keep one")
+    tables: dict[str, Table] = {
+        name: local_tables.parsed(paths[name]) for name in ("corpus", "queries", "candidates") if name in paths
+    }
+    qrels: dict[str, Table] = {split: local_tables.parsed(path) for split, path in qrels_paths.items()}
+    return _SearchTables(tables, qrels, shared_queries=bool(qrels_folder))
+
+
+def _propose_search(search: _SearchTables, request: SpecRequest) -> Proposal:
+    corpus, queries, candidates = (search.tables.get(name) for name in ("corpus", "queries", "candidates"))
+    assert corpus is not None
+    assert queries is not None
+    greatest = 0
+    for split, qrels in search.qrels.items():
+        where = f"{request.name} {split}"
+        judged = rows_to_gold.ranked(
+            corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries
+        )
+        if candidates is not None:
+            rows_to_gold.with_candidates(judged, candidates, where=f"{where}, candidates")
+        greatest = max(greatest, *(score for docs in judged.gold.qrels.values() for score in docs.values()))
+    return spec_proposal.propose_search(
+        list(search.qrels), request, candidates=candidates is not None, greatest=greatest
+    )
+
+
+def _from_trec(
+    folder: Path, request: SpecRequest, *, trec_qrels: Path | None, trec_run: Path | None, split: str
+) -> FileProposal:
+    if not folder.is_dir():
+        raise UnknownName(f"--from {folder}: expected the folder with corpus and queries")
+    files: dict[Path, str] = {}
+    if trec_qrels:
+        paths = local_tables.tables_in(folder)
+        for name in ("corpus", "queries"):
+            if name not in paths:
+                raise DataError(f"{folder}: no {name}.jsonl (or .csv, .tsv, .parquet); the qrels need both")
+        qrels = trec_files.qrels(trec_qrels)
+        target = folder / "qrels" / f"{split}.tsv"
+        _check_free([folder / "qrels", folder / "qrels" / split], target)
+        files[target] = trec_files.as_tsv(qrels)
+        tables: dict[str, Table] = {name: local_tables.parsed(paths[name]) for name in ("corpus", "queries")}
+        search = _SearchTables(tables, {split: qrels}, shared_queries=True)
+    else:
+        search = _search_tables(folder)
+    if trec_run:
+        target = folder / "candidates.jsonl"
+        _check_free([folder / "candidates"], target)
+        search.tables["candidates"] = trec_files.run(trec_run)
+        files[target] = trec_files.as_jsonl(search.tables["candidates"])
+    return FileProposal(_propose_search(search, request), files)
+
+
+def _check_free(stems: Sequence[Path], target: Path) -> None:
+    for path in (path for stem in stems for path in local_tables.tables_called(stem)):
+        raise UnknownName(f"{path} exists, and {target} would contradict it; move it away or choose another --split")
