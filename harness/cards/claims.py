@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 from harness.cards.card_file import Card
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.metric_names import fraction, read_name, to_v2
-from harness.types import TASK_TYPES
+from harness.tasks import mteb_metadata
 
 Scale = Literal["percent", "fraction"]
 _NONE_TEXTS = ("None", "none")
@@ -113,8 +113,7 @@ def metrics_of(result: Node, place: tuple[int, int]) -> Iterator[MetricNodes]:
 def type_of(result: Node) -> str:
     """mteb's task type of a result. mteb 2 wrote it as the task's name and the hub's kind of task as its type."""
     named = [text(result, "task", key) for key in ("type", "name")]
-    types = (*TASK_TYPES, "Summarization", "MultilabelClassification", "InstructionRetrieval", "InstructionReranking")
-    return next((name for name in named if name in types), "")
+    return next((name for name in named if name in mteb_metadata.types()), "")
 
 
 def key_of(result: Node, metric: str) -> ClaimKey:

@@ -23,14 +23,14 @@ from harness.cards.metric_names import percent_text
 from harness.cards.model_index import LeftOut
 from harness.cards.model_records import chosen_parts, narrowed, records_of
 from harness.cards.new_card import PROJECT
-from harness.cards.task_lookup import spec_of
+from harness.cards.task_lookup import facts_of
 from harness.errors import CardError, RecordError, UnknownName
 from harness.files import atomic
 from harness.files.disk_errors import on_disk
 from harness.files.reading import check_inside
 from harness.tasks.registry import Registry
 from harness.tasks.task_file import SAFE_NAME
-from harness.types import Part, Record
+from harness.types import Part, Record, TaskSpec
 
 FOLDER = ".eval_results"
 DIGITS = 5
@@ -102,15 +102,16 @@ class _NotPublishableError(Exception):
 def _entries(record: Record, registry: Registry, *, parts: Sequence[Part] | None, digits: int | None) -> list[Any]:
     from huggingface_hub import EvalResultEntry
 
-    task = spec_of(record.task, registry)
+    facts = facts_of(record.task, registry)
     source = record.harness.get("source")
-    kind = source.get("kind") if isinstance(source, Mapping) else task.source.kind if task is not None else None
-    if kind == "local":
+    if not isinstance(source, Mapping):
+        source = {"kind": facts.source.kind} if isinstance(facts, TaskSpec) else {}
+    if source.get("kind") == "local":
         raise _NotPublishableError("its data is not on the hub")
     if not SAFE_NAME.fullmatch(record.task):
         raise _NotPublishableError("its name is not valid as a file name")
     try:
-        dataset = model_index.dataset_of(record, task)
+        dataset = model_index.dataset_of(record, facts)
     except CardError as err:
         raise _NotPublishableError(str(err)) from err
     common: dict[str, Any] = {
@@ -129,8 +130,9 @@ def _entries(record: Record, registry: Registry, *, parts: Sequence[Part] | None
     ]
     if not entries:
         raise _NotPublishableError("it has no main score of the requested parts")
-    mean = results.main_score(record, task.parts) if task is not None else None
-    if mean is not None and set(task.parts if task else ()) <= set(published):
+    whole = facts.parts if facts is not None else ()
+    mean = results.main_score(record, whole) if whole else None
+    if mean is not None and set(whole) <= set(published):
         entries.append(EvalResultEntry(task_id=record.task, value=_value(mean, digits), **common))
     return entries
 

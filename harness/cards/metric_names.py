@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal, NamedTuple
 
+from harness.tasks import mteb_metadata
+
 Names = Literal["v1", "v2"]
 NAMES: tuple[Names, ...] = ("v1", "v2")
 PREFIX = "MTEB "
@@ -30,16 +32,6 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
 In mteb 1, `ap` of a pair classification was the best average precision over the distances. Some of its cards call it
 `max_ap`, which is also mteb 2's name.
 """
-
-RENAMED_TASKS: Mapping[str, str] = {
-    "8TagsClustering": "EightTagsClustering",
-    "CMedQAv1": "CMedQAv1-reranking",
-    "CMedQAv2": "CMedQAv2-reranking",
-    "NorwegianParliament": "NorwegianParliamentClassification",
-    "PPC": "PpcPC",
-    "PersianTextTone": "SynPerTextToneClassification",
-}
-"""Task's former name -> its name today, as in mteb 2.26."""
 
 _OLD_PREFIX = "cos_sim_"
 _WITH_SUBSET = re.compile(r"(?P<task>\S.*?) \((?P<subset>[^()]+)\)")
@@ -91,7 +83,7 @@ def read_name(name: str) -> NameParts:
     bare = name.removeprefix(PREFIX).strip()
     match = _WITH_SUBSET.fullmatch(bare)
     task, subset = (match["task"], match["subset"]) if match else (bare, None)
-    return NameParts(RENAMED_TASKS.get(task, task), subset, name.startswith(PREFIX))
+    return NameParts(mteb_metadata.current_name(task), subset, name.startswith(PREFIX))
 
 
 def percent_text(score: float, digits: int | None = None) -> str:

@@ -9,8 +9,9 @@ from typing import Any, Literal, NamedTuple
 from harness.cards.edit.yaml_layout import Result
 from harness.cards.metric_names import to_v2
 from harness.cards.model_records import usual_order
-from harness.cards.task_lookup import spec_of
+from harness.cards.task_lookup import facts_of
 from harness.errors import CardError, UnknownName
+from harness.tasks.mteb_metadata import MtebTask
 from harness.tasks.registry import Registry
 from harness.types import Part, Record, Source, TaskSpec
 
@@ -79,10 +80,10 @@ def collect(
     return Collected(results, left_out)
 
 
-def main_metric(record: Record, task: TaskSpec | None) -> str | None:
+def main_metric(record: Record, facts: TaskSpec | MtebTask | None) -> str | None:
     """The main metric of a record: the task's, else the one in the record; None if neither tells."""
-    if task is not None:
-        return task.main_metric
+    if facts is not None:
+        return facts.main_metric
     recorded = record.harness.get("main_metric")
     return recorded if isinstance(recorded, str) else None
 
@@ -99,17 +100,17 @@ def subset_metrics(entry: Mapping[str, Any], task_type: str) -> dict[str, float]
 def _results(
     record: Record, registry: Registry, *, parts: tuple[Part, ...] | None, metrics: Metrics | Sequence[str]
 ) -> Iterable[Result]:
-    task = spec_of(record.task, registry)
-    task_type = task.type if task else record.harness.get("task_type")
+    facts = facts_of(record.task, registry)
+    task_type = facts.type if facts else record.harness.get("task_type")
     if not isinstance(task_type, str):
-        raise CardError("its task type is unknown: no spec has this name (see `harness tasks import`)")
-    dataset = dataset_of(record, task)
-    configs = _configs(record, task)
+        raise CardError("its task type is unknown: neither mteb nor a spec has this name (see `harness tasks new`)")
+    dataset = dataset_of(record, facts)
+    configs = _configs(record, facts)
     revision = None if record.dataset_revision == NO_REVISION else record.dataset_revision
     entries = record.parts
     recorded = [part for part in (parts or entries) if part in entries]
     for part in sorted(recorded, key=lambda part: (part.subset.casefold(), part.split.casefold(), part)):
-        scores = _chosen(entries[part], metrics, task_type=task_type, main=main_metric(record, task))
+        scores = _chosen(entries[part], metrics, task_type=task_type, main=main_metric(record, facts))
         if scores:
             yield Result(
                 task=record.task,
@@ -141,28 +142,37 @@ def _chosen(
 def _check_metrics(metrics: Sequence[str], records: Iterable[Record], registry: Registry) -> None:
     recorded: set[str] = set()
     for record in records:
-        task = spec_of(record.task, registry)
+        facts = facts_of(record.task, registry)
         for entry in record.parts.values():
             recorded.update(entry)
-            recorded.update(subset_metrics(entry, task.type if task else str(record.harness.get("task_type"))))
+            recorded.update(subset_metrics(entry, facts.type if facts else str(record.harness.get("task_type"))))
     for metric in metrics:
         if metric not in recorded:
             raise UnknownName.of("recorded metric", metric, sorted(recorded))
 
 
-def dataset_of(record: Record, task: TaskSpec | None) -> str:
+def dataset_of(record: Record, facts: TaskSpec | MtebTask | None) -> str:
     """The hub's path of a record's data: as recorded, else of the spec's source or mirror at the record's revision.
 
+    Of a task that only mteb has it is the path of mteb's data set, if the record is of the revision that mteb names.
+
     Raises:
-        CardError: neither the record nor a spec tells.
+        CardError: neither the record nor the task tells.
     """
     source = record.harness.get("source")
     if isinstance(source, Mapping) and isinstance(source.get("path"), str):
         # A path on one machine's disk means nothing to the readers of a card.
         return str(source["path"]) if source.get("kind") != "local" else record.task
-    if task is None:
-        raise CardError("its data set is unknown: no spec has this name (see `harness tasks import`)")
-    return at_revision(task, record.dataset_revision).path
+    if isinstance(facts, TaskSpec):
+        return at_revision(facts, record.dataset_revision).path
+    if facts is None or facts.dataset is None:
+        raise CardError("its data set is unknown: the record does not name it, and no spec has this name")
+    if record.dataset_revision not in (facts.revision, NO_REVISION):
+        raise CardError(
+            f"its data set is unknown: the record is of revision {record.dataset_revision}, "
+            f"and mteb's {facts.dataset} of {facts.revision}"
+        )
+    return facts.dataset
 
 
 def at_revision(task: TaskSpec, revision: str | None) -> Source:
@@ -172,8 +182,8 @@ def at_revision(task: TaskSpec, revision: str | None) -> Source:
     return task.source
 
 
-def _configs(record: Record, task: TaskSpec | None) -> Mapping[str, str]:
-    if task is None:
+def _configs(record: Record, facts: TaskSpec | MtebTask | None) -> Mapping[str, str]:
+    if not isinstance(facts, TaskSpec):
         return {}
-    mirrored = task.mirror is not None and task.mirror.revision == record.dataset_revision
-    return {**task.configs, **(task.mirror.subsets if task.mirror and mirrored else {})}
+    mirrored = facts.mirror is not None and facts.mirror.revision == record.dataset_revision
+    return {**facts.configs, **(facts.mirror.subsets if facts.mirror and mirrored else {})}

@@ -22,20 +22,8 @@ from harness.errors import CardError, RecordError
 from harness.results import paths
 from harness.results.schema import SCHEMA
 from harness.tasks import registry
+from harness.tasks.mteb_metadata import MtebTask
 from harness.types import Record, TaskSpec
-
-_MAIN = {
-    "STS": "cosine_spearman",
-    "PairClassification": "max_ap",
-    "Classification": "accuracy",
-    "MultilabelClassification": "accuracy",
-    "Clustering": "v_measure",
-    "Retrieval": "ndcg_at_10",
-    "Reranking": "map_at_1000",
-    "BitextMining": "f1",
-    "Summarization": "cosine_spearman",
-}
-"""Task type -> its usual main metric, for tasks without a spec."""
 
 
 class Read(NamedTuple):
@@ -78,7 +66,7 @@ def read(
         else:
             by_record.setdefault((model or claim.model, claim.key.task), []).append(claim)
     records = [
-        _record(name, task, claims, specs.get(task), path=card.path, notes=notes)
+        _record(name, task, claims, specs.facts(task), path=card.path, notes=notes)
         for (name, task), claims in by_record.items()
     ]
     fractions = sorted({claim.line for claim in found if claim.scale == "fraction"})
@@ -118,7 +106,7 @@ def _problem(claim: Claim) -> str:
 
 
 def _record(
-    model: str, task: str, claims: Sequence[Claim], spec: TaskSpec | None, *, path: Path, notes: list[str]
+    model: str, task: str, claims: Sequence[Claim], facts: TaskSpec | MtebTask | None, *, path: Path, notes: list[str]
 ) -> Record:
     revision = claims[0].key.revision
     parts: dict[tuple[str, str], dict[str, Any]] = {}
@@ -129,7 +117,7 @@ def _record(
                 f"{path}:{claim.line}: left out: {task} of revision {claim.key.revision}, after others of {revision}"
             )
             continue
-        subset = _subset(claim, spec)
+        subset = _subset(claim, facts)
         place = (claim.key.split or "test", subset, claim.key.metric)
         if place in lines and lines[place].score != claim.score:
             notes.append(
@@ -138,7 +126,8 @@ def _record(
             )
         lines[place] = claim
         parts.setdefault((place[0], subset), {})[claim.key.metric] = claim.score
-    main = spec.main_metric if spec else _MAIN.get(claims[0].type, "")
+    main = facts.main_metric if facts else ""
+    task_type = facts.type if facts else claims[0].type
     scores: dict[str, list[Mapping[str, Any]]] = {}
     for (split, subset), metrics in parts.items():
         only = next(iter(metrics.values())) if len(metrics) == 1 else None
@@ -147,7 +136,7 @@ def _record(
             **metrics,
             "main_score": metrics.get(main, only if score is None else score),
             "hf_subset": subset,
-            "languages": list(spec.subsets.get(subset, ())) if spec else [],
+            "languages": list(facts.subsets.get(subset, ())) if facts else [],
         }
         scores.setdefault(split, []).append(entry)
     return Record(
@@ -159,19 +148,18 @@ def _record(
         harness={
             "schema": SCHEMA,
             "card": path.name,
-            **({"task_type": spec.type if spec else claims[0].type} if spec or claims[0].type else {}),
+            **({"task_type": task_type} if task_type else {}),
             **({"main_metric": main} if main else {}),
             **({"source": {"kind": "hub", "path": claims[0].key.dataset}} if claims[0].key.dataset else {}),
         },
     )
 
 
-def _subset(claim: Claim, spec: TaskSpec | None) -> str:
+def _subset(claim: Claim, facts: TaskSpec | MtebTask | None) -> str:
     """The task's subset: as the config says, or as the name does where the config is none of the task's."""
-    if spec is None:
-        return claim.key.config or claim.subset
-    configs = {config: subset for subset, config in spec.configs.items()}
-    for name in (claim.key.config, claim.subset):
-        if name is not None and configs.get(name, name) in spec.subsets:
-            return configs.get(name, name)
+    if facts is not None:
+        subsets = {config: subset for subset, config in facts.configs.items()} if isinstance(facts, TaskSpec) else {}
+        for name in (claim.key.config, claim.subset):
+            if name is not None and subsets.get(name, name) in facts.subsets:
+                return subsets.get(name, name)
     return claim.key.config or claim.subset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.errors import HarnessError, SpecError, UnknownName
 from harness.tasks import mteb_metadata
+from harness.tasks.mteb_metadata import MtebTask
 from harness.tasks.registry import Registry
 from harness.types import TaskSpec
 
@@ -16,8 +17,13 @@ def spec_of(task: str, registry: Registry) -> TaskSpec | None:
         return None
 
 
+def facts_of(task: str, registry: Registry) -> TaskSpec | MtebTask | None:
+    """What is known about a task: its spec in the registry, else what mteb says of it; None if neither has the name."""
+    return spec_of(task, registry) or mteb_metadata.get(task)
+
+
 class TaskLookup:
-    """The specs of a registry, and the names of mteb's tasks, which are listed without importing it."""
+    """The specs of a registry, and mteb's tasks."""
 
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
@@ -31,8 +37,12 @@ class TaskLookup:
             self._specs[task] = spec_of(task, self.registry)
         return self._specs[task]
 
+    def facts(self, task: str) -> TaskSpec | MtebTask | None:
+        """What is known about the task: its spec in the registry, else what mteb says of it."""
+        return self.get(task) or mteb_metadata.get(task)
+
     def find(self, task: str) -> TaskSpec | str:
-        """The task's spec, from the registry or the installed mteb, or the reason why there is none."""
+        """The task's spec, from the registry or of mteb's task, or the reason why there is none."""
         from harness.runner import selection
 
         if task not in self._runnable:

@@ -27,7 +27,7 @@ from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, Job
 from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
-VERSION = 1
+VERSION = 2
 RACY_NS = 2_000_000_000
 """A file younger than this when listed may change again within one tick of the clock: it is read again next time."""
 

@@ -3,9 +3,8 @@
 They look like `{"mteb_dataset_name": ..., "test": {"cos_sim": {"spearman": 0.8}, "evaluation_time": 3.1}}`, with one
 more level where a task has subsets. The reference is `TaskResult.from_disk` of mteb 2.26; deliberate differences:
 
-- the main score is found from the shape of the metrics and a short table, because mteb's registry takes seconds to
-  import; where neither tells, it is None, never a guess;
-- `languages` is empty, because only the registry knows them;
+- a task that mteb no longer has is read too: its main score is found from the shape of the metrics, and where that
+  does not tell it is None, never a guess; `languages` is empty;
 - what the file does not say is None, not a sentence such as "mteb version not available".
 """
 
@@ -15,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.errors import RecordError
+from harness.tasks import mteb_metadata
 
 FAMILIES: Mapping[str, str] = {
     "cos_sim": "cosine",
@@ -27,34 +27,8 @@ FAMILIES: Mapping[str, str] = {
 }
 """Groups of metrics by similarity, as they were nested -> the prefix of today's flat metrics."""
 
-MAIN_METRICS: Mapping[str, str] = {
-    "BSARDRetrieval": "recall_at_100",
-    "Cmnli": "max_accuracy",
-    "CrossLingualSemanticDiscriminationWMT19": "recall_at_1",
-    "CrossLingualSemanticDiscriminationWMT21": "recall_at_1",
-    "FeedbackQARetrieval": "precision_at_1",
-    "GermanGovServiceRetrieval": "ndcg_at_5",
-    "GermanQuAD-Retrieval": "mrr_at_5",
-    "HunSum2AbstractiveRetrieval": "ndcg_at_1",
-    "LEMBNeedleRetrieval": "ndcg_at_1",
-    "LEMBPasskeyRetrieval": "ndcg_at_1",
-    "LegalBenchPC": "max_accuracy",
-    "NeuCLIR2022Retrieval": "ndcg_at_20",
-    "NeuCLIR2023Retrieval": "ndcg_at_20",
-    "Ocnli": "max_accuracy",
-    "StatcanDialogueDatasetRetrieval": "recall_at_10",
-}
-"""Tasks of that time whose main metric is not the usual one of their type."""
-
 _USUAL_METRICS = ("p-MRR", "cosine_spearman", "max_ap", "v_measure", "ndcg_at_10")
 _NOT_SPLITS = ("mteb_dataset_name", "mteb_version", "dataset_revision", "evaluation_phases")
-_RENAMED_TASKS = {
-    "8TagsClustering": "EightTagsClustering",
-    "CMedQAv1": "CMedQAv1-reranking",
-    "CMedQAv2": "CMedQAv2-reranking",
-    "NorwegianParliament": "NorwegianParliamentClassification",
-    "PPC": "PpcPC",
-}
 _FRENCH_ONLY_TASKS = ("MLSUMClusteringP2P", "MLSUMClusteringS2S")
 _FRENCH_ONLY_VERSIONS = ("1.1.2.dev0", "1.1.3.dev0")
 
@@ -82,7 +56,7 @@ def modernise(data: Mapping[str, Any], path: str) -> dict[str, Any]:
     }
     if not any(_is_subset(key, item) for value in splits.values() for key, item in value.items()):
         splits = {split: {"default": value} for split, value in splits.items()}
-    task = _RENAMED_TASKS.get(given, given)
+    task = mteb_metadata.current_name(given)
     version = data.get("mteb_version")
     return {
         "task_name": task,
@@ -121,12 +95,15 @@ def _entry(metrics: Any, *, subset: str, task: str, where: str) -> dict[str, Any
         raise RecordError(f"{where}: found {metrics!r} beside subsets, expected an object with metrics")
     entry = flat(metrics)
     main = {} if "main_score" in entry else {"main_score": _main_score(entry, task)}
-    return {**entry, **main, "hf_subset": subset, "languages": []}
+    facts = mteb_metadata.get(task)
+    languages = facts.subsets.get(subset, ()) if facts is not None else ()
+    return {**entry, **main, "hf_subset": subset, "languages": list(languages)}
 
 
 def _main_score(metrics: Mapping[str, Any], task: str) -> Any:
-    if task in MAIN_METRICS:
-        return metrics.get(MAIN_METRICS[task])
+    main_metric = mteb_metadata.main_metric(task)
+    if main_metric is not None:
+        return metrics.get(main_metric)
     # Accuracy or F1 is the main metric of a classification task; where a file holds both, it does not tell which.
     unambiguous = [name for name in ("accuracy", "f1") if name in metrics]
     candidates = [*_USUAL_METRICS, *(unambiguous if len(unambiguous) == 1 else [])]

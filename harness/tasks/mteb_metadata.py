@@ -79,6 +79,11 @@ class MtebTask:
     code: tuple[str, ...] = ()
     sizes: Mapping[Part, PartSize] = field(default_factory=dict)
 
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Every (split, subset), splits outermost."""
+        return tuple(Part(split, subset) for split in self.splits for subset in self.subsets)
+
 
 def version() -> str:
     """The version of mteb that the file was made from."""
@@ -90,6 +95,7 @@ def names() -> tuple[str, ...]:
     return tuple(_rows())
 
 
+@functools.cache
 def types() -> frozenset[str]:
     """mteb's names of task types."""
     return frozenset(fields["type"] for fields in _rows().values())

@@ -151,3 +151,24 @@ def test_names_on_request(tmp_path: Path) -> None:
     assert [finding.code for finding in lint.lint(card, names="v1")] == ["other-era"]
     assert lint.fix(card, names="v1") == (1, [])
     assert "- type: cos_sim_spearman\n" in card.read_text(encoding="utf-8")
+
+
+def test_types_of_tasks_that_only_mteb_has(tmp_path: Path) -> None:
+    """The type of a task without a spec is compared with mteb's, and mteb's main metric of a task is never unknown."""
+    card = tmp_path / "README.md"
+    result = {
+        "task": {"type": "Classification"},
+        "dataset": {
+            "name": "MTEB RuSciBenchYearPublRegression (ru)",
+            "type": "mlsa-iai-msu-lab/ru_sci_bench_yearpubl",
+            "config": "ru",
+            "split": "test",
+            "revision": "1" * 40,
+        },
+        "metrics": [{"type": "kendalltau", "value": 20.5}],
+    }
+    for type_, codes in (("Classification", ["wrong-type"]), ("Regression", [])):
+        result["task"]["type"] = type_
+        front = yaml.safe_dump({"model-index": [{"name": "m", "results": [result]}]})
+        card.write_text(f"---\n{front}---\n", encoding="utf-8")
+        assert [finding.code for finding in lint.lint(card)] == codes

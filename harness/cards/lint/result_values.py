@@ -22,9 +22,9 @@ from harness.cards.lint.findings import Finding
 from harness.cards.metric_names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
+from harness.tasks import mteb_metadata
 from harness.tasks.registry import Registry
 from harness.tasks.settings import SETTINGS, metrics_of
-from harness.types import TASK_TYPES
 
 _NONE = ("None", "none", "nan", "NaN")
 _FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
@@ -97,15 +97,15 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
         if dataset.real.get(key) is None:
             advice = "add the commit of the data set" if key == "revision" else "say which split was scored"
             yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
-    spec = tasks.get(task)
-    said = claims.text(result, "task", "type")
-    if spec is not None and said in TASK_TYPES and said != spec.type:
+    facts = tasks.facts(task)
+    stated = claims.text(result, "task", "type")
+    if facts is not None and stated in mteb_metadata.types() and stated != facts.type:
         kind = result.real.get("task")
         yield Finding(
             kind.line if kind is not None else result.line,
             "wrong-type",
-            f"{task} is a task of type {spec.type}, but the card says {said}",
-            f"write `type: {spec.type}`",
+            f"{task} is a task of type {facts.type}, but the card says {stated}",
+            f"write `type: {facts.type}`",
         )
 
 
@@ -199,7 +199,9 @@ def _metric(place: _Place) -> Iterator[Finding]:
         ours = metrics_of(place.type, SETTINGS[place.type]())
     else:
         ours = ()
-    if today in ours or _KNOWN.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
+    if today in (*ours, mteb_metadata.main_metric(place.key.task)):
+        return
+    if _KNOWN.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
         return
     yield Finding(
         node.line,

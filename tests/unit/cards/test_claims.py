@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cards import card_file, claims_of, metric_names, published_records, results_table
+from harness.cards import card_file, claims_of, metric_names, model_index, published_records, results_table
 from harness.cards.claims import Claim, ClaimKey
 from harness.cards.verify import equal_run_interval, judge, model_beside
 from harness.errors import CardError
+from harness.tasks import mteb_metadata, registry
 from harness.types import Part, Record
 
 
@@ -117,6 +118,55 @@ def test_read_tells_what_it_leaves_out(tmp_path: Path) -> None:
     assert [(record.model, record.task, len(record.parts)) for record in found.records] == [("o/m", "STS22", 1)]
     assert len(found.notes) == 3
     assert all(note.startswith(f"{path}:") for note in found.notes)
+
+
+def read_one(folder: Path, *results: dict[str, Any]) -> Record:
+    """The one record that a card of these results gives."""
+    path = folder / "README.md"
+    path.write_text(card(*results, name="o/m").text, encoding="utf-8")
+    (record,) = published_records.read(path).records
+    return record
+
+
+def test_the_main_metric_of_a_task_without_a_spec_is_mtebs(tmp_path: Path) -> None:
+    """Type, main metric and languages are those that mteb gives the task, not the usual ones of the card's type."""
+    bsard = result("MTEB BSARDRetrieval", "Retrieval", ndcg_at_10=28.5, recall_at_100=65.8)
+    bsard["dataset"]["config"] = "default"
+    record = read_one(tmp_path, bsard)
+    (entry,) = record.parts.values()
+    assert (entry["main_score"], entry["languages"]) == (0.658, ["fra-Latn"])
+    assert (record.harness["task_type"], record.harness["main_metric"]) == ("Retrieval", "recall_at_100")
+    cmnli = read_one(tmp_path, result("MTEB Cmnli", "PairClassification", max_ap=70.0, max_accuracy=80.0))
+    assert [entry["main_score"] for entry in cmnli.parts.values()] == [0.8]
+
+
+def test_no_main_metric_is_guessed_for_a_task_that_nobody_has(tmp_path: Path) -> None:
+    """Of a task that neither mteb nor a spec has, the main value is the `main_score`, or the only value there is."""
+    several = result("MTEB OurOwn", "STS", cosine_spearman=50.0, cosine_pearson=60.0)
+    record = read_one(tmp_path, several)
+    assert [entry["main_score"] for entry in record.parts.values()] == [None]
+    assert "main_metric" not in record.harness
+    stated = result("MTEB OurOwn", "STS", cosine_spearman=50.0, main_score=60.0)
+    assert [entry["main_score"] for entry in read_one(tmp_path, stated).parts.values()] == [0.6]
+    alone = result("MTEB OurOwn", "STS", cosine_spearman=50.0)
+    assert [entry["main_score"] for entry in read_one(tmp_path, alone).parts.values()] == [0.5]
+
+
+def test_a_task_of_mteb_without_a_spec_can_stand_on_a_card() -> None:
+    """Type, main metric and data set of another program's record are mteb's; of data at another revision, nobody's."""
+    facts = mteb_metadata.get("Assin2STS")
+    assert facts is not None
+    assert facts.revision is not None
+    entry = {"main_score": 0.5, "cosine_spearman": 0.5, "pearson": 0.4, "hf_subset": "default", "languages": []}
+
+    def recorded(revision: str) -> Record:
+        return Record(task="Assin2STS", model="o/m", revision="r", dataset_revision=revision, scores={"test": [entry]})
+
+    (found,) = model_index.collect([recorded(facts.revision)], registry.get_tasks()).results
+    assert (found.type, found.dataset, found.metrics) == ("STS", facts.dataset, {"cosine_spearman": 0.5})
+    other = model_index.collect([recorded("0" * 40)], registry.get_tasks())
+    assert (other.results, [left.task for left in other.left_out]) == ([], ["Assin2STS"])
+    assert "its data set is unknown: the record is of revision 0000" in other.left_out[0].reason
 
 
 def claim(text: str, score: float, *, scale: Any = "percent") -> Claim:
