@@ -24,6 +24,7 @@ import numpy as np
 
 from harness.evaluators import resampling
 from harness.stats import bootstrap
+from harness.stats.tied_ranks import mean_ranks
 from harness.types import Part
 
 if TYPE_CHECKING:
@@ -192,6 +193,5 @@ def _in_order(kind: Kind, metric: str, unit: Unit, columns: Mapping[str, NDArray
 
 
 def _places(values: NDArray[Any]) -> Float64:
-    """Mid-ranks in 0-1."""
-    _, which, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray(((np.cumsum(counts) - counts / 2) / len(values))[which])
+    """Mean ranks as shares of the number of values."""
+    return (mean_ranks(values) - 0.5) / len(values)

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from harness.stats.tied_ranks import mean_ranks
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -68,15 +70,7 @@ def spearman(x: ArrayLike, y: ArrayLike) -> float | None:
 
     Agrees with `scipy.stats.spearmanr` (scipy 1.17).
     """
-    return pearson(average_ranks(x), average_ranks(y))
-
-
-def average_ranks(x: ArrayLike) -> Float64:
-    """The rank of each value of an (n,) array, from 1; equal values share the mean of the ranks they fill."""
-    _, group, sizes = np.unique(np.asarray(x), return_inverse=True, return_counts=True)
-    mean_rank = np.cumsum(sizes) - (sizes - 1) / 2
-    ranks: Float64 = mean_rank[group]
-    return ranks
+    return pearson(mean_ranks(x), mean_ranks(y))
 
 
 def _standardised(x: ArrayLike) -> Float64 | None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.stats.tied_ranks import mean_ranks, sorted_groups
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -38,12 +40,12 @@ def pearson(counts: Float64, left: Real, right: Real) -> Float64:
 
 def spearman(counts: Float64, left: Real, right: Real) -> Float64:
     """The rank correlation: equal values share the mean of their ranks, in each resample anew."""
-    return _correlation(counts, _ranks(counts, left), _ranks(counts, right))
+    return _correlation(counts, mean_ranks(left, counts=counts), mean_ranks(right, counts=counts))
 
 
 def average_precision(counts: Float64, similarity: Real, positive: NDArray[np.bool_]) -> Float64:
     """Of pairs in order of similarity, highest first; equal ones are taken together."""
-    order, groups = _groups(-similarity)
+    order, groups = sorted_groups(-similarity)
     drawn = counts[:, order]
     taken = _last(np.cumsum(drawn, axis=1), groups)
     found = _last(np.cumsum(drawn * positive[order], axis=1), groups)
@@ -121,28 +123,5 @@ def _correlation(counts: Float64, left: Float64, right: Float64) -> Float64:
     return np.asarray(np.where(own > 0, together / np.sqrt(np.where(own > 0, own, 1.0)), np.nan))
 
 
-class _Order(NamedTuple):
-    """Positions in ascending order of the values, and where in it each group of equal values ends."""
-
-    order: NDArray[np.int64]
-    ends: NDArray[np.int64]
-
-
-def _groups(values: Real) -> _Order:
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    return _Order(order, np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(values) - 1))
-
-
 def _last(cumulated: Float64, ends: NDArray[np.int64]) -> Float64:
     return cumulated[:, ends]
-
-
-def _ranks(counts: Float64, values: Real) -> Float64:
-    order, ends = _groups(values)
-    upto = _last(np.cumsum(counts[:, order], axis=1), ends)
-    inside = np.diff(upto, axis=1, prepend=0)
-    of_group = upto - inside + (inside + 1) / 2
-    group = np.empty(len(values), np.int64)
-    group[order] = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=-1))
-    return of_group[:, group]

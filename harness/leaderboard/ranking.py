@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness.stats.tied_ranks import mean_ranks
+
 if TYPE_CHECKING:
     from harness.types import Float64, Int64
 
@@ -56,7 +58,7 @@ def rank(scores: Float64, types: Sequence[str], *, partial: Float64 | None = Non
         mean_type=_mean(by_type),
         by_type=by_type,
         points=points,
-        rank=_positions(points).best,
+        rank=np.searchsorted(np.sort(-points), -points) + 1,
     )
 
 
@@ -64,25 +66,9 @@ def borda(scores: Float64) -> Float64:
     """The Borda count of each row of (n, tasks) scores, NaN where missing: (n,) float64."""
     points = np.zeros(len(scores))
     for column in scores.T:
-        known = ~np.isnan(column)
-        points[known] += len(scores) - _positions(column[known]).mean
+        recorded = ~np.isnan(column)
+        points[recorded] += len(scores) - mean_ranks(-column[recorded])
     return points
-
-
-class _Positions(NamedTuple):
-    mean: Float64
-    best: Int64
-
-
-def _positions(values: Float64) -> _Positions:
-    """Ranks from 1, the largest value first; equal values get the mean of their ranks, or the best of them."""
-    distinct, which, counts = np.unique(-values, return_inverse=True, return_counts=True)
-    last = np.cumsum(counts)
-    first = last - counts + 1
-    return _Positions(mean=((first + last) / 2)[which], best=first[which].astype(np.int64)) if len(distinct) else _NONE
-
-
-_NONE = _Positions(np.empty(0), np.empty(0, np.int64))
 
 
 def _mean(values: Float64) -> Float64:

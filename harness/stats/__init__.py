@@ -4,6 +4,7 @@
     paired        two models on the same items or tasks
     multiple      Holm's correction
     ranks         rank intervals and tie groups
+    tied_ranks    ranks of values of which some are equal
 
 Everything takes a seed and makes its own generator: equal input gives equal output, bit for bit.
 """

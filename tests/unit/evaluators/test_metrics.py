@@ -35,11 +35,6 @@ def test_spearman_sees_order_only() -> None:
     assert metrics.spearman([1, 10, 100], [3, 2, -5]) == pytest.approx(-1)
 
 
-def test_ties_share_their_mean_rank() -> None:
-    """The two twenties fill ranks 3 and 4."""
-    assert metrics.average_ranks([10, 20, 20, 5]).tolist() == [2, 7 / 2, 7 / 2, 1]
-
-
 def test_average_precision_by_hand() -> None:
     """Recall grows by a half at rank 1 (precision 1) and at rank 3 (precision 2/3)."""
     assert metrics.average_precision([0.9, 0.8, 0.7, 0.6], [1, 0, 1, 0]) == pytest.approx(5 / 6)
