@@ -93,7 +93,7 @@ def _list(args: argparse.Namespace) -> int:
             for task in tasks
         ]
         headers = ["task", "type", "languages", "splits", "main metric", "source"]
-        print(text_table.plain(headers, cells, header_room=0), end="")
+        print(text_table.plain(headers, cells, compact=True), end="")
         ours = sum(task.name in known.task_files for task in tasks)
         print(f"\n{ours} tasks" + (f", and {len(tasks) - ours} that only mteb has" if args.mteb else ""))
     return 1 if broken else 0

@@ -15,7 +15,7 @@ def render(comparison: Comparison, *, digits: int = 4) -> str:
     rows = [_row(task, comparison, digits) for task in comparison.tasks]
     lines = [f"A  {comparison.a}", f"B  {comparison.b}", ""]
     headers = ["Task", "A", "B", "A - B", "95%", "p (Holm)", "items", "better"]
-    lines += text_table.plain(headers, rows, right=range(1, 7), header_room=0).splitlines()
+    lines += text_table.plain(headers, rows, right=range(1, 7), compact=True).splitlines()
     lines += ["", *_overall(comparison.overall, digits)]
     unknown = [task for task in comparison.tasks if task.why]
     if unknown:

@@ -215,7 +215,7 @@ def _table(headers: list[str], cells: list[list[str]], format: Format) -> str:
     if format == "markdown":
         headers, *cells = [list(map(escape_markdown, row)) for row in (headers, *cells)]
         return text_table.markdown(headers, cells, right=right, compact=True)
-    return text_table.plain(headers, cells, right=right, header_room=0)
+    return text_table.plain(headers, cells, right=right, compact=True)
 
 
 def _html(headers: list[str], cells: list[list[str]]) -> str:

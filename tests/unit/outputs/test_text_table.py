@@ -8,7 +8,7 @@ from harness.outputs import text_table
 def test_columns_are_aligned_and_spare_spaces_at_the_end_are_left_out() -> None:
     """Numbers stand right, text stands left, None is an empty cell, and no line ends in a space."""
     rows = [["short", 7, "x"], ["a longer name", 12345, None]]
-    assert text_table.plain(["task", "n", "note"], rows, right=[1], header_room=0) == (
+    assert text_table.plain(["task", "n", "note"], rows, right=[1], compact=True) == (
         "task               n  note\n"
         "-------------  -----  ----\n"
         "short              7  x\n"
