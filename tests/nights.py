@@ -1,4 +1,4 @@
-"""Nights of any content: plans, models that load at once, snapshots and records made by hand."""
+"""Nights of any content: schedules, models that load at once, snapshots and records made by hand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from harness.evaluators.items import Items, values
 from harness.nightly.engines.protocol import Answer, Work
 from harness.nightly.history.snapshot_files import Night, NightCell, World
 from harness.nightly.schedule import schedule_file
-from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_contents import Schedule
 from harness.runner import recording
 from harness.runner.cells import Cell
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
@@ -27,17 +27,17 @@ FAST = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish", "MiniSTSGer
 PART = Part("test", "default")
 
 
-def write_plan(folder: Path, **keys: Any) -> Path:
-    """A plan file; by default two baselines on tasks that start at once."""
+def write_schedule(folder: Path, **keys: Any) -> Path:
+    """A schedule file; by default two baselines on tasks that start at once."""
     content = {"models": ["baseline/hashing"], "baselines": ["baseline/bm25"], "tasks": FAST, **keys}
     file = folder / "nightly.yaml"
     file.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
     return file
 
 
-def plan_of(folder: Path, **keys: Any) -> Plan:
-    """The plan that `write_plan` writes, read."""
-    return schedule_file.read(write_plan(folder, **keys))
+def schedule_of(folder: Path, **keys: Any) -> Schedule:
+    """The schedule that `write_schedule` writes, read."""
+    return schedule_file.read(write_schedule(folder, **keys))
 
 
 def save_bag_of_words(folder: Path, *, dimensions: int, words: Sequence[str], seed: int = 0) -> Path:
@@ -147,7 +147,7 @@ def night(number: int, scores: Mapping[tuple[str, str], float], *, world: World 
         number=number,
         started=1e9 + number * 86400,
         finished=1e9 + number * 86400 + 60,
-        plan="nightly.yaml",
+        schedule="nightly.yaml",
         computed=len(cells),
         environment=World(),
         worlds=(world or World(),),

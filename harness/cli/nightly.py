@@ -15,9 +15,9 @@ from harness.errors import HarnessError
 if TYPE_CHECKING:
     from harness.nightly.cell_work import News
     from harness.nightly.history.report import Report
-    from harness.nightly.night import Planned
+    from harness.nightly.night import PlannedNight
     from harness.nightly.night_state import Status
-    from harness.nightly.schedule.schedule_file import Plan
+    from harness.nightly.schedule.schedule_contents import Schedule
 
 DEFAULT = "nightly.yaml"
 
@@ -26,21 +26,24 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "nightly",
-        usage="harness nightly [PLAN] [options] | harness nightly status [PLAN] | harness nightly init [FILE]",
-        help="keep a leaderboard up to date from a plan file, and say what got worse",
+        usage="harness nightly [SCHEDULE] [options] | harness nightly status [SCHEDULE] | harness nightly init [FILE]",
+        help="keep a leaderboard up to date from a schedule file, and say what got worse",
         description="Compute what has changed since the last night, keep a snapshot, publish, and speak up when "
-        "something got worse. `status` tells about the night that runs, or the last one; `init` writes a plan to "
+        "something got worse. `status` tells about the night that runs, or the last one; `init` writes a schedule to "
         "start from, with a GitHub workflow, a cron line and a systemd timer.",
-        epilog="Exit status: 0 all is well; 1 some cell or step failed and is tried again the next night; 2 the plan "
-        "is wrong, or another night is at work; 3 an alert: something got worse; 130 interrupted.",
+        epilog="Exit status: 0 all is well; 1 some cell or step failed and is tried again the next night; 2 the "
+        "schedule is wrong, or another night is at work; 3 an alert: something got worse; 130 interrupted.",
     )
     command.add_argument(
-        "words", nargs="*", metavar="PLAN", help=f"the plan file (default: {DEFAULT}), after `status` or `init` if any"
+        "words",
+        nargs="*",
+        metavar="SCHEDULE",
+        help=f"the schedule file (default: {DEFAULT}), after `status` or `init` if any",
     )
-    command.add_argument("--check", action="store_true", help="only check the plan: names, models, folders, tools")
+    command.add_argument("--check", action="store_true", help="only check the schedule: names, models, folders, tools")
     command.add_argument("--plan", action="store_true", help="only print what would run, why, and how long it may take")
     command.add_argument("--until", metavar="HH:MM", help="start nothing after this time of day")
-    command.add_argument("--engine", choices=("local", "ray"), help="instead of the plan's")
+    command.add_argument("--engine", choices=("local", "ray"), help="instead of the schedule's")
     command.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; auto: the one that runs here")
     command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
     command.add_argument("--quiet", action="store_true", help="tell nothing while it runs")
@@ -54,7 +57,7 @@ def do(args: argparse.Namespace) -> int:
     words = list(args.words)
     mode = words.pop(0) if words[:1] in (["status"], ["init"]) else ""
     if len(words) > 1:
-        raise HarnessError(f"expected one plan file, found {' '.join(words)}")
+        raise HarnessError(f"expected one schedule file, found {' '.join(words)}")
     file = Path(words[0] if words else DEFAULT)
     if mode == "init":
         return _init(file, force=args.force)
@@ -62,48 +65,48 @@ def do(args: argparse.Namespace) -> int:
         from harness.hub.offline import go_offline
 
         go_offline()
-    plan = _read(file, args)
+    schedule = _read(file, args)
     if mode == "status":
-        return _status(plan, as_json=args.json)
+        return _status(schedule, as_json=args.json)
     if args.check:
-        return _check(plan)
+        return _check(schedule)
     if args.plan:
-        return _plan(plan, as_json=args.json)
-    return _run(plan, args)
+        return _plan(schedule, as_json=args.json)
+    return _run(schedule, args)
 
 
-def _read(file: Path, args: argparse.Namespace) -> Plan:
+def _read(file: Path, args: argparse.Namespace) -> Schedule:
     from dataclasses import replace
 
     from harness.nightly.schedule import schedule_file
 
     if not file.is_file():
-        raise HarnessError(f"{file}: no such plan; `harness nightly init {file}` writes one to start from")
-    plan = schedule_file.read(file)
-    engine = plan.engine
+        raise HarnessError(f"{file}: no such schedule; `harness nightly init {file}` writes one to start from")
+    schedule = schedule_file.read(file)
+    engine = schedule.engine
     if args.engine:
         engine = replace(engine, kind=args.engine)
     if args.address:
         if engine.kind != "ray":
             raise HarnessError("--address names a Ray cluster; say --engine ray too")
         engine = replace(engine, address=args.address)
-    return replace(plan, engine=engine)
+    return replace(schedule, engine=engine)
 
 
 # --- run -------------------------------------------------------------------------------------------------------------
 
 
-def _run(plan: Plan, args: argparse.Namespace) -> int:
+def _run(schedule: Schedule, args: argparse.Namespace) -> int:
     from harness.nightly import night
     from harness.nightly.history import report
 
     until = _seconds_until(args.until) if args.until else None
     quiet = args.quiet or args.json
-    made = night.run(plan, until=until, on_news=_silent if quiet else _tell)
+    made = night.run(schedule, until=until, on_news=_silent if quiet else _tell)
     if args.json:
         print(report.as_json(made), end="")
     else:
-        _print(made, plan)
+        _print(made, schedule)
     _to_job_page(made)
     return made.status
 
@@ -118,7 +121,7 @@ def _tell(news: News) -> None:
         print(f"{count}{news.text}", file=sys.stderr, flush=True)
 
 
-def _print(made: Report, plan: Plan) -> None:
+def _print(made: Report, schedule: Schedule) -> None:
     from harness.nightly.history import report
 
     print(f"{report.sentence(made)} in {made.seconds:.1f} s")
@@ -134,7 +137,7 @@ def _print(made: Report, plan: Plan) -> None:
         print(f"PROBLEM {problem}")
     for place in made.published:
         print(place)
-    print(f"report: {plan.history / 'reports' / f'{made.night.number:05}.md'}")
+    print(f"report: {schedule.history / 'reports' / f'{made.night.number:05}.md'}")
 
 
 def _to_job_page(made: Report) -> None:
@@ -166,27 +169,27 @@ def _seconds_until(clock: str) -> float:
 # --- look ------------------------------------------------------------------------------------------------------------
 
 
-def _check(plan: Plan) -> int:
+def _check(schedule: Schedule) -> int:
     from harness.nightly.schedule import schedule_check, schedule_models
 
-    entries = schedule_models.resolve(plan)
-    problems = schedule_check.problems(plan, entries)
+    models = schedule_models.resolve(schedule)
+    problems = schedule_check.problems(schedule, models)
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        print(f"harness: {plan.file.name}: {len(problems)} problems", file=sys.stderr)
+        print(f"harness: {schedule.file.name}: {len(problems)} problems", file=sys.stderr)
         return 2
-    print(f"{plan.file.name}: {schedule_check.summary(plan, entries)}")
+    print(f"{schedule.file.name}: {schedule_check.summary(schedule, models)}")
     return 0
 
 
-def _plan(plan: Plan, *, as_json: bool) -> int:
+def _plan(schedule: Schedule, *, as_json: bool) -> int:
     from harness.nightly import night
     from harness.nightly.schedule.cell_order import ordered
     from harness.types import model_label
 
-    found = night.planned(plan)
-    order = ordered(found.cells)
+    tonight = night.planned(schedule)
+    order = ordered(tonight.plan)
     rows = [
         {
             "model": model_label(cell.label, cell.variant),
@@ -198,14 +201,14 @@ def _plan(plan: Plan, *, as_json: bool) -> int:
         for cell in order.cells
     ]
     if as_json:
-        failed = {entry.label: entry.problem for entry in found.cells.problems}
-        shared_options.print_json({"cells": rows, "recorded": len(found.cells.recorded), "unresolved": failed})
+        failed = {model.label: model.problem for model in tonight.plan.problems}
+        shared_options.print_json({"cells": rows, "recorded": len(tonight.plan.recorded), "unresolved": failed})
         return 0
-    _print_plan(rows, found, plan)
+    _print_plan(rows, tonight, schedule)
     return 0
 
 
-def _print_plan(rows: list[dict[str, Any]], found: Planned, plan: Plan) -> None:
+def _print_plan(rows: list[dict[str, Any]], tonight: PlannedNight, schedule: Schedule) -> None:
     from harness.outputs import text_table
 
     shown = [
@@ -214,15 +217,15 @@ def _print_plan(rows: list[dict[str, Any]], found: Planned, plan: Plan) -> None:
     ]
     if shown:
         print(text_table.plain_records(shown, right=[4]))
-    for entry in found.cells.problems:
-        print(f"not resolved: {entry.label}: {entry.problem}")
-    known = [row["seconds"] for row in rows if row["seconds"] is not None]
-    unknown = len(rows) - len(known)
+    for model in tonight.plan.problems:
+        print(f"not resolved: {model.label}: {model.problem}")
+    forecasts = [row["seconds"] for row in rows if row["seconds"] is not None]
+    unknown = len(rows) - len(forecasts)
     print(
-        f"{len(rows)} cells to run, {len(found.cells.recorded)} recorded"
-        + (f": about {sum(known):,.0f} s, going by what was recorded" if known else "")
+        f"{len(rows)} cells to run, {len(tonight.plan.recorded)} recorded"
+        + (f": about {sum(forecasts):,.0f} s, going by what was recorded" if forecasts else "")
         + (f"; {unknown} of unknown length" if unknown else "")
-        + (f"; the budget is {plan.budget:,.0f} s" if plan.budget else "")
+        + (f"; the budget is {schedule.budget:,.0f} s" if schedule.budget else "")
     )
 
 
@@ -230,12 +233,12 @@ def _cut(text: str, *, most: int = 80) -> str:
     return text if len(text) <= most else text[: most - 3] + "..."
 
 
-def _status(plan: Plan, *, as_json: bool) -> int:
+def _status(schedule: Schedule, *, as_json: bool) -> int:
     from harness.nightly import night_state
     from harness.nightly.history import snapshot_files
 
-    status, running = night_state.read_status(plan.history), night_state.is_running(plan.history)
-    night = snapshot_files.last(plan.history)
+    status, running = night_state.read_status(schedule.history), night_state.is_running(schedule.history)
+    night = snapshot_files.last(schedule.history)
     if as_json:
         from msgspec import to_builtins
 
@@ -244,7 +247,7 @@ def _status(plan: Plan, *, as_json: bool) -> int:
         shared_options.print_json({"running": running, "status": told, "last": summary})
         return 0
     if status is None:
-        print(f"no night in {plan.history} yet; run: harness nightly {plan.file.name}")
+        print(f"no night in {schedule.history} yet; run: harness nightly {schedule.file.name}")
         return 0
     _print_status(status, running=running)
     if night is not None:

@@ -12,7 +12,7 @@ from harness.nightly.engines import corpus_shards
 from harness.nightly.engines.protocol import Answer, Engine, Outcome, Searched, Shard, Work
 from harness.nightly.night_state import Journal
 from harness.nightly.schedule.cell_order import Ordered
-from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_contents import Schedule
 from harness.runner.cells import Cell
 from harness.runner.recording import keep
 
@@ -46,15 +46,15 @@ class Ran:
 
 
 def compute(
-    plan: Plan, engine: Engine, order: Ordered, journal: Journal, deadline: float | None, on_news: OnNews
+    schedule: Schedule, engine: Engine, order: Ordered, journal: Journal, deadline: float | None, on_news: OnNews
 ) -> Ran:
     """Give the cells to the engine: whole ones and shards first, then the cells whose shards are complete."""
     ran, full = Ran(), _Full()
-    cut = _Cut(plan, order.cells)
+    cut = _Cut(schedule, order.cells)
     # A worker that sees this machine's disk records there itself; from elsewhere the record comes back in the answer.
-    folder = plan.results if plan.engine.kind == "local" else None
+    folder = schedule.results if schedule.engine.kind == "local" else None
     work = [
-        Work(cell=cell, results=folder, timeout=plan.engine.timeout, shard=shard)
+        Work(cell=cell, results=folder, timeout=schedule.engine.timeout, shard=shard)
         for cell in order.cells
         for shard in cut.missing(cell)
     ]
@@ -66,7 +66,7 @@ def compute(
         if work:
             yield from engine.run(work, stop=stop)
         merges = [
-            Work(cell=cell, results=folder, timeout=plan.engine.timeout, searched=searched)
+            Work(cell=cell, results=folder, timeout=schedule.engine.timeout, searched=searched)
             for cell, searched in cut.complete()
         ]
         if merges:
@@ -75,7 +75,7 @@ def compute(
     finished: set[str] = set()
     left = _Left(order)
     for outcome in outcomes():
-        outcome = _taken(outcome, plan, cut)
+        outcome = _taken(outcome, schedule, cut)
         journal.take(outcome)
         cell, answer = outcome.work.cell, outcome.answer
         name = str(cell.key)
@@ -105,9 +105,9 @@ class _Full:
 class _Cut:
     """The cells whose corpora are searched in shards, and the shards that are done."""
 
-    def __init__(self, plan: Plan, cells: Sequence[Cell]) -> None:
-        self._folder = plan.history / SHARDS
-        self._shards = {cell.key: corpus_shards.cut(cell, plan.engine.shard_documents) for cell in cells}
+    def __init__(self, schedule: Schedule, cells: Sequence[Cell]) -> None:
+        self._folder = schedule.history / SHARDS
+        self._shards = {cell.key: corpus_shards.cut(cell, schedule.engine.shard_documents) for cell in cells}
         self._cells = {cell.key: cell for cell in cells if self._shards[cell.key]}
         self._done: dict[tuple[object, Shard], Searched] = {}
         for key, cell in self._cells.items():
@@ -142,14 +142,14 @@ class _Cut:
         corpus_shards.forget(self._folder, cell, self._shards[cell.key])
 
 
-def _taken(outcome: Outcome, plan: Plan, cut: _Cut) -> Outcome:
+def _taken(outcome: Outcome, schedule: Schedule, cut: _Cut) -> Outcome:
     """What came back is put where it belongs; a disk that refuses makes a failure of it."""
     answer = outcome.answer
     if outcome.kind != "done" or answer.failure is not None:
         return outcome
     try:
         if (own := answer.delivered) is not None:
-            keep(plan.results, own.record, model_meta=own.model_meta, own=own.items)
+            keep(schedule.results, own.record, model_meta=own.model_meta, own=own.items)
         if answer.searched is not None:
             cut.add(outcome.work.cell, answer.searched)
     except (OSError, RecordError) as err:

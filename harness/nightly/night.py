@@ -20,68 +20,73 @@ from harness.nightly.publish import closing_steps
 from harness.nightly.schedule import schedule_models
 from harness.nightly.schedule.cell_order import ordered
 from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
-from harness.nightly.schedule.schedule_file import Plan
-from harness.nightly.schedule.schedule_models import Entry
+from harness.nightly.schedule.schedule_contents import Schedule
+from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.runner.selection import ChosenTask
 
 _GRACE = 5.0
 """Seconds by which a clock may be behind the last night before that is worth a word."""
 
 
-class Planned(NamedTuple):
-    """A night before it begins."""
+class PlannedNight(NamedTuple):
+    """A night before it begins.
+
+    Attributes:
+        models: looked up once for the whole night: a model that changes while it runs is measured the next night.
+        before: the last night.
+    """
 
     tasks: list[ChosenTask]
-    entries: tuple[Entry, ...]
-    cells: NightPlan
+    models: tuple[ScheduledModel, ...]
+    plan: NightPlan
     before: snapshot_files.Night | None
 
 
-def planned(plan: Plan) -> Planned:
+def planned(schedule: Schedule) -> PlannedNight:
     """What the night would do. Opens no model and writes nothing.
 
     Raises:
         HarnessError: a task, a suite or the last snapshot cannot be read.
     """
-    tasks, entries = tasks_of(plan), schedule_models.resolve(plan)
-    cells = plan_night(plan, entries, tasks, now=time.time())
-    return Planned(tasks, entries, cells, snapshot_files.last(plan.history))
+    tasks, models = tasks_of(schedule), schedule_models.resolve(schedule)
+    plan = plan_night(schedule, models, tasks, now=time.time())
+    return PlannedNight(tasks, models, plan, snapshot_files.last(schedule.history))
 
 
 def run(
-    plan: Plan,
+    schedule: Schedule,
     *,
     until: float | None = None,
-    engine: Callable[[Plan], Engine] | None = None,
+    engine: Callable[[Schedule], Engine] | None = None,
     on_news: OnNews = lambda news: None,
 ) -> Report:
     """One night.
 
     Args:
-        plan: what to do.
-        until: seconds from now after which nothing more is started; the plan's budget holds besides.
-        engine: makes the engine; the plan's own by default.
+        schedule: what to do.
+        until: seconds from now after which nothing more is started; the schedule's budget holds besides.
+        engine: makes the engine; the schedule's own by default.
         on_news: called on every step.
 
     Raises:
         AlreadyRunning: another night holds the results or the history.
-        HarnessError: the plan cannot be carried out at all; nothing was computed.
+        HarnessError: the schedule cannot be carried out at all; nothing was computed.
     """
     started, clock = time.time(), time.monotonic()
-    limits = [limit for limit in (plan.budget, until) if limit is not None]
+    limits = [limit for limit in (schedule.budget, until) if limit is not None]
     deadline = clock + min(limits) if limits else None
-    with night_state.only_one(plan):
-        found = planned(plan)
-        before = found.before
+    with night_state.only_one(schedule):
+        tonight = planned(schedule)
+        before = tonight.before
         if (
             before is not None
-            and new_snapshot.is_the_same(found.cells, before)
-            and closing_steps.is_complete(plan, before)
+            and new_snapshot.is_the_same(tonight.plan, before)
+            and closing_steps.is_complete(schedule, before)
         ):
             return Report(night=before, nothing_to_do=True, seconds=time.monotonic() - clock)
-        journal = Journal(plan, number=before.number + 1 if before else 1, started=started)
+        journal = Journal(schedule, number=before.number + 1 if before else 1, started=started)
         try:
-            report = _night(plan, found, journal, deadline, engine or engine_of, on_news)
+            report = _night(schedule, tonight, journal, deadline, engine or engine_of, on_news)
         except BaseException as err:
             status = HANDLING[kind_of(err)].exit_status if isinstance(err, Exception) else 130
             journal.finish(exit=status, message=str(err) or type(err).__name__)
@@ -91,58 +96,58 @@ def run(
     return report
 
 
-def engine_of(plan: Plan) -> Engine:
-    """The engine that the plan names.
+def engine_of(schedule: Schedule) -> Engine:
+    """The engine that the schedule names.
 
     Raises:
         HarnessError: Ray is not installed, or there is no cluster.
     """
-    logs = plan.history / night_state.LOGS
-    if plan.engine.kind == "ray":
+    logs = schedule.history / night_state.LOGS
+    if schedule.engine.kind == "ray":
         from harness.nightly.engines.ray_cluster import RayEngine
 
-        return RayEngine(plan.engine)
+        return RayEngine(schedule.engine)
     from harness.nightly.engines.local import LocalEngine
 
-    return LocalEngine(plan.engine, logs=logs)
+    return LocalEngine(schedule.engine, logs=logs)
 
 
 def _night(
-    plan: Plan,
-    found: Planned,
+    schedule: Schedule,
+    tonight: PlannedNight,
     journal: Journal,
     deadline: float | None,
-    engine: Callable[[Plan], Engine],
+    engine: Callable[[Schedule], Engine],
     on_news: OnNews,
 ) -> Report:
-    before, todo, problems = found.before, found.cells, []
+    before, plan, problems = tonight.before, tonight.plan, []
     ran = Ran()
-    if todo.todo:
-        results.check_writable(plan.results)
-        order = ordered(todo)
+    if plan.todo:
+        results.check_writable(schedule.results)
+        order = ordered(plan)
         journal.status.total, journal.status.phase = len(order.cells), "cells"
         journal.show()
-        own = engine(plan)
+        cell_engine = engine(schedule)
         try:
-            ran = compute(plan, own, order, journal, deadline, on_news)
+            ran = compute(schedule, cell_engine, order, journal, deadline, on_news)
         finally:
-            own.close()
+            cell_engine.close()
         problems += ran.problems
-        todo = plan_night(plan, found.entries, found.tasks, now=time.time())
+        plan = plan_night(schedule, tonight.models, tonight.tasks, now=time.time())
     journal.status.phase = "closing"
     journal.show()
-    if before is None or not new_snapshot.is_the_same(todo, before):
-        before = _snapshot(plan, todo, before, journal, ran)
+    if before is None or not new_snapshot.is_the_same(plan, before):
+        before = _snapshot(schedule, plan, before, journal, ran)
     report = closing_steps.close(
-        plan, before, found.tasks, problems=problems, on_step=lambda name: on_news(News(f"closing: {name}"))
+        schedule, before, tonight.tasks, problems=problems, on_step=lambda name: on_news(News(f"closing: {name}"))
     )
-    if plan.keep:
-        snapshot_files.prune(plan.history, keep=plan.keep)
+    if schedule.keep:
+        snapshot_files.prune(schedule.history, keep=schedule.keep)
     return report
 
 
 def _snapshot(
-    plan: Plan, todo: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: Ran
+    schedule: Schedule, plan: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: Ran
 ) -> snapshot_files.Night:
     started = journal.status.started
     notes = []
@@ -155,12 +160,12 @@ def _snapshot(
         number=before.number + 1 if before else 1,
         started=started,
         finished=time.time(),
-        plan=plan.file.name,
+        schedule=schedule.file.name,
         computed=ran.computed,
         failures=ran.failures,
         left=ran.left,
         notes=tuple(notes),
     )
-    night = new_snapshot.build(todo, before, done, history=plan.history)
-    snapshot_files.write(plan.history, night)
+    night = new_snapshot.build(plan, before, done, history=schedule.history)
+    snapshot_files.write(schedule.history, night)
     return night

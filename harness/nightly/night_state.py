@@ -17,7 +17,7 @@ from harness.files import atomic
 from harness.files.disk_errors import on_disk
 from harness.files.locks import LockHeld, locked
 from harness.nightly.engines.protocol import Outcome
-from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_contents import Schedule
 
 LOCK = ".nightly.lock"
 STATUS = "status.json"
@@ -42,7 +42,7 @@ class Status(msgspec.Struct, kw_only=True):
         message: how it ended, in a sentence.
     """
 
-    plan: str
+    schedule: str = msgspec.field(name="plan")
     pid: int
     started: float
     phase: str = "planning"
@@ -57,7 +57,7 @@ class Status(msgspec.Struct, kw_only=True):
 
 
 @contextlib.contextmanager
-def only_one(plan: Plan) -> Iterator[None]:
+def only_one(schedule: Schedule) -> Iterator[None]:
     """Hold the results folder and the history, both made if absent, against other nights; never waits.
 
     Raises:
@@ -65,12 +65,12 @@ def only_one(plan: Plan) -> Iterator[None]:
         RecordError: a folder cannot be made or locked.
     """
     with contextlib.ExitStack() as held:
-        for folder in sorted({plan.results, plan.history}):
+        for folder in sorted({schedule.results, schedule.history}):
             try:
                 with on_disk(folder / LOCK, "written"):
                     held.enter_context(locked(folder, name=LOCK, seconds=0))
             except LockHeld:
-                raise AlreadyRunning(_who_runs(plan, folder)) from None
+                raise AlreadyRunning(_who_runs(schedule, folder)) from None
         yield
 
 
@@ -93,14 +93,14 @@ def read_status(history: Path) -> Status | None:
         return None
 
 
-def _who_runs(plan: Plan, folder: Path) -> str:
-    status = read_status(plan.history)
+def _who_runs(schedule: Schedule, folder: Path) -> str:
+    status = read_status(schedule.history)
     who = ""
     if status is not None and status.finished is None:
         who = f" (process {status.pid}, since {time.strftime('%Y-%m-%d %H:%M', time.localtime(status.started))})"
     return (
         f"another night is at work in {folder}{who}; this one leaves it alone. "
-        f"See: harness nightly status {plan.file.name}"
+        f"See: harness nightly status {schedule.file.name}"
     )
 
 
@@ -108,16 +108,16 @@ class Journal:
     """Status and log of one night, kept up to date.
 
     Args:
-        plan: whose history they go to.
+        schedule: whose history they go to.
         number: of the night that will come of it; a run that follows a killed one adds to the same log.
         started: seconds since 1970.
     """
 
-    def __init__(self, plan: Plan, *, number: int, started: float) -> None:
-        self.status = Status(plan=str(plan.file), pid=os.getpid(), started=started)
-        self._file = plan.history / STATUS
+    def __init__(self, schedule: Schedule, *, number: int, started: float) -> None:
+        self.status = Status(schedule=str(schedule.file), pid=os.getpid(), started=started)
+        self._file = schedule.history / STATUS
         self._written = 0.0
-        log = plan.history / LOGS / f"night-{number:05}.jsonl"
+        log = schedule.history / LOGS / f"night-{number:05}.jsonl"
         with on_disk(log, "written"):
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log: IO[str] = log.open("a", encoding="utf-8")

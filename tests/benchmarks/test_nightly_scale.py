@@ -31,7 +31,7 @@ def test_nothing_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = registry.get_tasks()
     tasks = [name for name in known.names() if len(known.get(name).parts) == 1][:TASKS]
     assert len(tasks) == TASKS
-    made = nights.plan_of(tmp_path, models=[{"glob": "models/*"}], baselines=None, tasks=tasks)
+    made = nights.schedule_of(tmp_path, models=[{"glob": "models/*"}], baselines=None, tasks=tasks)
     record_all(
         made.results,
         night_plan.plan_night(made, schedule_models.resolve(made), night_plan.tasks_of(made), now=time.time()),

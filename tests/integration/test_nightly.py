@@ -42,9 +42,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def shell(plan: Path, home: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+def shell(schedule: Path, home: Path, **options: Any) -> subprocess.CompletedProcess[str]:
     """A night in a process of its own, to its end."""
-    command = [sys.executable, "-m", "harness", "nightly", str(plan)]
+    command = [sys.executable, "-m", "harness", "nightly", str(schedule)]
     return subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False, **options)
 
 
@@ -79,29 +79,29 @@ def starts(folder: Path) -> Counter[str]:
 
 def test_a_night_and_the_next(command: Callable[..., Said], home: Path) -> None:
     """A night records, snapshots and publishes; the next finds nothing to do, says so, and adds no snapshot."""
-    plan = nights.write_plan(home, site="site")
-    shown = command("nightly", str(plan), "--plan")
+    schedule = nights.write_schedule(home, site="site")
+    shown = command("nightly", str(schedule), "--plan")
     assert "6 cells to run, 0 recorded" in shown.out
     assert not (home / "history").exists()
-    first = command("nightly", str(plan))
+    first = command("nightly", str(schedule))
     assert first.status == 0, first.err
     assert "6 computed, 6 cells" in first.out
     assert (home / "site" / "index.html").is_file()
     assert (home / "history" / "reports" / "00001.md").read_text().startswith("# Night 1\n")
-    again = command("nightly", str(plan))
+    again = command("nightly", str(schedule))
     assert (again.status, again.err) == (0, "")
     assert again.out.startswith("nothing to do: all 6 cells stand as in night 1")
     assert list(snapshot_files.nights(home / "history")) == [1]
-    status = command("nightly", "status", str(plan))
+    status = command("nightly", "status", str(schedule))
     assert "no night runs; the last run ended" in status.out
-    told = json.loads(command("nightly", str(plan), "--json").out)
+    told = json.loads(command("nightly", str(schedule), "--json").out)
     assert (told["nothing_to_do"], told["status"], told["computed"]) == (True, 0, 0)
 
 
 def test_nothing_to_do_is_fast_and_imports_nothing_heavy(command: Callable[..., Said], home: Path) -> None:
     """The second night takes less than 2 s as a process, and imports none of the heavy packages."""
-    plan = nights.write_plan(home, tasks=["MiniAnswersEnglish"], site="site")
-    assert command("nightly", str(plan)).status == 0
+    schedule = nights.write_schedule(home, tasks=["MiniAnswersEnglish"], site="site")
+    assert command("nightly", str(schedule)).status == 0
     program = (
         "import sys; from harness import cli; status = cli.main(sys.argv[1:]);"
         "heavy = {'torch', 'mteb', 'datasets', 'sklearn', 'scipy', 'huggingface_hub', 'ray', 'pyarrow', 'jinja2'};"
@@ -111,7 +111,7 @@ def test_nothing_to_do_is_fast_and_imports_nothing_heavy(command: Callable[..., 
     for _ in range(3):  # others may be at work on the machine
         began = time.monotonic()
         done = subprocess.run(
-            [sys.executable, "-c", program, "nightly", str(plan)], capture_output=True, text=True, check=True
+            [sys.executable, "-c", program, "nightly", str(schedule)], capture_output=True, text=True, check=True
         )
         times.append(time.monotonic() - began)
     assert min(times) < 2
@@ -120,13 +120,13 @@ def test_nothing_to_do_is_fast_and_imports_nothing_heavy(command: Callable[..., 
 
 def test_only_what_changed_runs(command: Callable[..., Said], home: Path) -> None:
     """A model more, and a record less: those cells run, each with its reason."""
-    command("nightly", str(nights.write_plan(home, models=["baseline/bm25"], baselines=None)))
-    plan = nights.write_plan(home)
+    command("nightly", str(nights.write_schedule(home, models=["baseline/bm25"], baselines=None)))
+    schedule = nights.write_schedule(home)
     next((home / "results").rglob("MiniAnswersEnglish.json")).unlink()
-    rows = json.loads(command("nightly", str(plan), "--plan", "--json").out)["cells"]
+    rows = json.loads(command("nightly", str(schedule), "--plan", "--json").out)["cells"]
     assert Counter(row["model"] for row in rows) == {"baseline/hashing": 4, "baseline/bm25": 1}
     before = starts(home)
-    assert command("nightly", str(plan)).status == 0
+    assert command("nightly", str(schedule)).status == 0
     assert sum((starts(home) - before).values()) == 5
     found = command("history", "baseline/bm25", "--json")
     assert [row["night"] for row in json.loads(found.out)] == [1, 2]
@@ -139,13 +139,13 @@ def test_a_model_is_replaced_by_a_worse_one(command: Callable[..., Said], home: 
     tasks = ["MiniSTSEnglish", "MiniSTSGerman"]
     words = nights.mini_words(*tasks)
     nights.save_bag_of_words(home / "mine", dimensions=256, words=words)
-    plan = nights.write_plan(home, models=["./mine", "baseline/hashing"], tasks=tasks)
-    assert command("nightly", str(plan)).status == 0
+    schedule = nights.write_schedule(home, models=["./mine", "baseline/hashing"], tasks=tasks)
+    assert command("nightly", str(schedule)).status == 0
     nights.save_bag_of_words(home / "mine", dimensions=2, words=words)
     page = home / "page.md"
     os.environ["GITHUB_STEP_SUMMARY"] = str(page)
     try:
-        night = command("nightly", str(plan))
+        night = command("nightly", str(schedule))
     finally:
         del os.environ["GITHUB_STEP_SUMMARY"]
     assert night.status == 3, night.err
@@ -156,7 +156,7 @@ def test_a_model_is_replaced_by_a_worse_one(command: Callable[..., Said], home: 
     told = json.loads((home / "history" / "reports" / "00002.json").read_text())
     assert {alert["label"] for alert in told["alerts"]} == {"local/mine"}
     assert all(alert["low"] <= alert["difference"] <= alert["high"] < 0 for alert in told["alerts"])
-    assert command("nightly", str(plan)).status == 0
+    assert command("nightly", str(schedule)).status == 0
 
 
 # --- kill ------------------------------------------------------------------------------------------------------------
@@ -164,17 +164,17 @@ def test_a_model_is_replaced_by_a_worse_one(command: Callable[..., Said], home: 
 
 def killed_at_random(home: Path, moments: int, seed: int) -> None:
     """Kill nights, or only their workers, again and again; then compare with nights that nobody disturbed."""
-    plan = nights.write_plan(home, site="site", engine={"kind": "local", "backoff": "0.1s"})
+    schedule = nights.write_schedule(home, site="site", engine={"kind": "local", "backoff": "0.1s"})
     quiet = home / "quiet"
     quiet.mkdir()
-    undisturbed = shell(nights.write_plan(quiet, site="site"), quiet)
+    undisturbed = shell(nights.write_schedule(quiet, site="site"), quiet)
     assert undisturbed.returncode == 0, undisturbed.stderr
     expected = facts(quiet / "results")
     random_ = random.Random(seed)
     kills = 0
     while kills < moments:
         run = subprocess.Popen(
-            [sys.executable, "-m", "harness", "nightly", str(plan)],
+            [sys.executable, "-m", "harness", "nightly", str(schedule)],
             env=environment(home),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -201,7 +201,7 @@ def killed_at_random(home: Path, moments: int, seed: int) -> None:
             assert not api.load_results(home / "results").refused
         if not only_worker and kills < moments and set(facts_if_any(home)) == set(expected):
             begin_anew(home)
-    last = shell(plan, home)
+    last = shell(schedule, home)
     assert last.returncode == 0, last.stderr
     assert facts(home / "results") == expected
     done = snapshot_files.last(home / "history")
@@ -262,9 +262,9 @@ def test_kill_at_fifty_moments(home: Path) -> None:
 def test_nothing_is_computed_twice(home: Path) -> None:
     """Killed in the middle, then run again: only the cell in flight is started twice."""
     names = [f"MiniAnswers{language}" for language in ("English", "German", "Spanish")]
-    plan = nights.write_plan(home, models=["baseline/hashing"], baselines=["baseline/bm25"], tasks=names)
+    schedule = nights.write_schedule(home, models=["baseline/hashing"], baselines=["baseline/bm25"], tasks=names)
     run = subprocess.Popen(
-        [sys.executable, "-m", "harness", "nightly", str(plan)],
+        [sys.executable, "-m", "harness", "nightly", str(schedule)],
         env=environment(home),
         stderr=subprocess.PIPE,
         text=True,
@@ -277,7 +277,7 @@ def test_nothing_is_computed_twice(home: Path) -> None:
     run.communicate()
     recorded = len(facts_if_any(home))
     assert 3 <= recorded <= 6
-    done = shell(plan, home)
+    done = shell(schedule, home)
     assert done.returncode == 0
     assert len(facts(home / "results")) == 6
     assert sum(starts(home).values()) <= 7
@@ -287,31 +287,31 @@ def test_nothing_is_computed_twice(home: Path) -> None:
 
 
 def test_two_nights_at_once(command: Callable[..., Said], home: Path) -> None:
-    """The second one leaves with a message, whatever plan it has, and disturbs nothing."""
-    plan = nights.write_plan(home)
+    """The second one leaves with a message, whatever schedule it has, and disturbs nothing."""
+    schedule = nights.write_schedule(home)
     from harness.nightly import night_state
     from harness.nightly.schedule import schedule_file
 
-    with night_state.only_one(schedule_file.read(plan)):
-        other = command("nightly", str(plan))
-        status = command("nightly", "status", str(plan))
+    with night_state.only_one(schedule_file.read(schedule)):
+        other = command("nightly", str(schedule))
+        status = command("nightly", "status", str(schedule))
     assert other.status == 2
     assert "another night is at work in" in other.err
     assert "this one leaves it alone" in other.err
     assert status.status == 0
-    assert command("nightly", str(plan)).status == 0
+    assert command("nightly", str(schedule)).status == 0
 
 
 def test_the_budget_ends_a_night(command: Callable[..., Said], home: Path) -> None:
     """When the time is up nothing more is started; the cells left are told, and the next night does them."""
-    plan = nights.write_plan(home, budget={"time": "0.3s"})  # a worker needs longer than that to start
-    first = command("nightly", str(plan))
+    schedule = nights.write_schedule(home, budget={"time": "0.3s"})  # a worker needs longer than that to start
+    first = command("nightly", str(schedule))
     assert first.status == 0
     computed = sum(starts(home).values())
-    assert computed in (0, 1)  # a busy machine needs all the time to plan
+    assert computed in (0, 1)  # a busy machine needs all the time to schedule
     assert f"{computed} computed" in first.out
     assert f"{6 - computed} left for the next night" in first.out
-    rest = command("nightly", str(nights.write_plan(home)))
+    rest = command("nightly", str(nights.write_schedule(home)))
     assert f"{6 - computed} computed, 6 cells" in rest.out
 
 
@@ -320,14 +320,14 @@ def test_a_bad_model_costs_its_cells(command: Callable[..., Said], home: Path) -
     broken = nights.save_bag_of_words(home / "broken", dimensions=4, words=["a"])
     (broken / "0_StaticEmbedding" / "model.safetensors").write_bytes(b"no weights")
     (broken / "0_StaticEmbedding" / "tokenizer.json").write_text("{}")
-    plan = nights.write_plan(
+    schedule = nights.write_schedule(
         home, models=["org/somewhere", "baseline/hashing"], tasks=["MiniSTSEnglish"], baselines=None
     )
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert night.status == 1
     assert "FAILED org/somewhere: model org/somewhere: the hub could not be asked" in night.out
     assert "1 computed, 1 cells, 1 failed" in night.out
-    again = command("nightly", str(plan))
+    again = command("nightly", str(schedule))
     assert again.status == 1
     assert "org/somewhere" in again.out
 
@@ -336,11 +336,11 @@ def test_a_failed_model_keeps_its_last_scores(command: Callable[..., Said], home
     """A folder that is lost one night: its cells are not in the snapshot as new, and nothing is called a regression."""
     words = nights.mini_words("MiniSTSEnglish")
     nights.save_bag_of_words(home / "mine", dimensions=16, words=words)
-    plan = nights.write_plan(home, models=["./mine", "baseline/hashing"], tasks=["MiniSTSEnglish"])
-    assert command("nightly", str(plan)).status == 0
+    schedule = nights.write_schedule(home, models=["./mine", "baseline/hashing"], tasks=["MiniSTSEnglish"])
+    assert command("nightly", str(schedule)).status == 0
     tokenizer = home / "mine" / "0_StaticEmbedding" / "tokenizer.json"
     tokenizer.write_text("{broken")
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert night.status == 1
     told = snapshot_files.last(home / "history")
     assert told is not None
@@ -354,19 +354,19 @@ def test_a_full_disk(home: Path) -> None:
     """Nothing is torn, the night says what to do and stops; with space again the next one does the rest."""
     import resource
 
-    plan = nights.write_plan(home)
+    schedule = nights.write_schedule(home)
 
     def small_files_only() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
 
-    full = shell(plan, home, preexec_fn=small_files_only)
+    full = shell(schedule, home, preexec_fn=small_files_only)
     assert full.returncode == 1, full.stderr
     assert "the disk is full: nothing more was started" in full.stdout
     assert "free some space and run again" in full.stdout
     assert "Traceback" not in full.stderr
     assert "2 computed, 2 cells, 1 failed, 3 left for the next night" in full.stdout  # the smallest records fit
-    again = shell(plan, home)
+    again = shell(schedule, home)
     assert again.returncode == 0, again.stderr
     assert len(facts(home / "results")) == 6
 
@@ -377,8 +377,8 @@ def test_data_that_speaks_of_trouble(home: Path, tasks: Tasks, words: str) -> No
     rows = [dict(row) for row in GOOD["STS"]["test.jsonl"]]
     rows[0]["score"] = words
     tasks.write("Bad", files={"test.jsonl": rows})
-    plan = nights.write_plan(home, baselines=None, tasks=["Bad", *FAST], tasks_dirs=[str(tasks.path)])
-    night = shell(plan, home)
+    schedule = nights.write_schedule(home, baselines=None, tasks=["Bad", *FAST], tasks_dirs=[str(tasks.path)])
+    night = shell(schedule, home)
     assert night.returncode == 1, night.stderr
     assert repr(words) in night.stdout
     assert "nothing more was started" not in night.stdout
@@ -433,9 +433,9 @@ def test_hooks(command: Callable[..., Said], home: Path, webhook: str, monkeypat
         {"command": "echo broken >&2; exit 4", "when": "change"},
         {"command": "touch never", "when": "alert"},
     ]
-    plan = nights.write_plan(home, tasks=["MiniSTSEnglish"], baselines=None, notify=hooks)
+    schedule = nights.write_schedule(home, tasks=["MiniSTSEnglish"], baselines=None, notify=hooks)
     began = time.monotonic()
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert time.monotonic() - began < 50  # the hooks would take 60
     assert night.status == 1
     problems = [line for line in night.out.splitlines() if line.startswith("PROBLEM")]
@@ -452,7 +452,9 @@ def test_hooks(command: Callable[..., Said], home: Path, webhook: str, monkeypat
     assert json.loads((home / "told.json").read_text())["computed"] == 1
     assert (home / "summary").read_text().startswith("night 1 (")
     assert not (home / "never").exists()
-    again = command("nightly", str(nights.write_plan(home, tasks=["MiniSTSEnglish"], baselines=None, notify=hooks[:1])))
+    again = command(
+        "nightly", str(nights.write_schedule(home, tasks=["MiniSTSEnglish"], baselines=None, notify=hooks[:1]))
+    )
     assert again.out.startswith("nothing to do")
 
 
@@ -463,11 +465,11 @@ def test_two_clocks_run_for_a_webhook(webhook: str) -> None:
 
 def test_a_clock_that_was_set_back(command: Callable[..., Said], home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A night in the past of the last one is recorded after it, with a word about the clock."""
-    plan = nights.write_plan(home, tasks=["MiniSTSEnglish"], baselines=None)
-    assert command("nightly", str(plan)).status == 0
+    schedule = nights.write_schedule(home, tasks=["MiniSTSEnglish"], baselines=None)
+    assert command("nightly", str(schedule)).status == 0
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() - 90_000)
-    night = command("nightly", str(nights.write_plan(home, tasks=["MiniSTSGerman"], baselines=None)))
+    night = command("nightly", str(nights.write_schedule(home, tasks=["MiniSTSGerman"], baselines=None)))
     monkeypatch.setattr(time, "time", real)
     assert night.status == 0
     last = snapshot_files.last(home / "history")
@@ -489,13 +491,13 @@ def test_a_branch_of_git(command: Callable[..., Said], home: Path) -> None:
     git("init", "--quiet", "--bare", "elsewhere.git")
     git("remote", "add", "there", "elsewhere.git")
     (home / ".gitignore").write_text("results/\nsite/\ncache/\nhf/\nelsewhere.git/\nhistory/\n")
-    plan = nights.write_plan(
+    schedule = nights.write_schedule(
         home, tasks=["MiniSTSEnglish"], site="site", publish={"git": {"branch": "nightly", "push": "there"}}
     )
     git("add", "--all")
     git("commit", "--quiet", "-m", "Begin")
     before = git("rev-parse", "HEAD")
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert night.status == 0, night.out + night.err
     assert "branch nightly: commit " in night.out
     assert (git("rev-parse", "HEAD"), git("status", "--porcelain")) == (before, "")
@@ -504,18 +506,18 @@ def test_a_branch_of_git(command: Callable[..., Said], home: Path) -> None:
     assert "results/baseline__hashing/1/MiniSTSEnglish.json" in files
     assert not [name for name in files if "lock" in name or name.endswith(".tmp")]
     assert git("log", "--format=%s", "nightly") == "Nightly 1: 1 computed, 1 cells"
-    assert command("nightly", str(plan)).out.startswith("nothing to do")
+    assert command("nightly", str(schedule)).out.startswith("nothing to do")
 
 
 def test_a_hub_that_is_lost_while_publishing(command: Callable[..., Said], home: Path) -> None:
     """Records and site stay, the problem is told without a traceback, and the next night tries again."""
-    plan = nights.write_plan(
+    schedule = nights.write_schedule(
         home, tasks=["MiniSTSEnglish"], baselines=None, site="site", publish={"dataset": "me/results"}
     )
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert night.status == 1
     assert "PROBLEM dataset: dataset me/results: the hub" in night.out
-    again = command("nightly", str(plan))
+    again = command("nightly", str(schedule))
     assert again.status == 1
     assert "PROBLEM dataset" in again.out
     assert list(snapshot_files.nights(home / "history")) == [1]
@@ -536,14 +538,14 @@ def test_publishing_to_the_hub(command: Callable[..., Said], home: Path, monkeyp
             return type("Done", (), {"commit_url": f"https://hub/{options['repo_id']}"})
 
     monkeypatch.setattr(huggingface_hub, "HfApi", Api)
-    plan = nights.write_plan(
+    schedule = nights.write_schedule(
         home,
         tasks=["MiniSTSEnglish"],
         baselines=None,
         site="site",
         publish={"dataset": "me/results", "space": "me/board", "private": True},
     )
-    night = command("nightly", str(plan))
+    night = command("nightly", str(schedule))
     assert night.status == 0, night.out + night.err
     assert [(name, options.get("space_sdk")) for name, options in calls] == [
         ("me/results", None),
@@ -557,13 +559,13 @@ def test_publishing_to_the_hub(command: Callable[..., Said], home: Path, monkeyp
 
 
 def test_bad_words(command: Callable[..., Said], home: Path) -> None:
-    """No plan, two plans, no time of day: one clear line, exit 2."""
-    plan = nights.write_plan(home).rename(home / "other.yaml")
+    """No schedule, two schedules, no time of day: one clear line, exit 2."""
+    schedule = nights.write_schedule(home).rename(home / "other.yaml")
     for words, message in {
-        ("nightly",): "nightly.yaml: no such plan; `harness nightly init nightly.yaml` writes one",
-        ("nightly", "a", "b"): "expected one plan file, found a b",
-        ("nightly", str(plan), "--until", "6"): "--until '6': expected a time of day such as 06:00",
-        ("nightly", str(plan), "--address", "x"): "--address names a Ray cluster; say --engine ray too",
+        ("nightly",): "nightly.yaml: no such schedule; `harness nightly init nightly.yaml` writes one",
+        ("nightly", "a", "b"): "expected one schedule file, found a b",
+        ("nightly", str(schedule), "--until", "6"): "--until '6': expected a time of day such as 06:00",
+        ("nightly", str(schedule), "--address", "x"): "--address names a Ray cluster; say --engine ray too",
         ("diff",): "no folder of nights history",
     }.items():
         said = command(*words)
@@ -572,7 +574,7 @@ def test_bad_words(command: Callable[..., Said], home: Path) -> None:
 
 
 def test_init(command: Callable[..., Said], home: Path) -> None:
-    """The plan that `init` writes passes `--check`."""
+    """The schedule that `init` writes passes `--check`."""
     written = command("nightly", "init")
     assert "wrote nightly.yaml" in written.out
     assert (home / ".github" / "workflows" / "nightly.yml").is_file()

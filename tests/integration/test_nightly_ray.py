@@ -24,7 +24,7 @@ from harness.nightly.engines import corpus_shards
 from harness.nightly.engines.protocol import Shard
 from harness.nightly.engines.ray_cluster import RayEngine
 from harness.nightly.history.snapshot_files import last
-from harness.nightly.schedule.schedule_file import EngineOptions
+from harness.nightly.schedule.schedule_contents import EngineOptions
 from harness.runner import corpus_search as corpus
 from harness.runner import measurement
 from harness.tasks import registry
@@ -77,8 +77,8 @@ def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
     tasks = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish"]
     for name in ("here", "there"):
         (home / name).mkdir()
-    here = nights.plan_of(home / "here", tasks=tasks)
-    there = nights.plan_of(home / "there", tasks=tasks)
+    here = nights.schedule_of(home / "here", tasks=tasks)
+    there = nights.schedule_of(home / "there", tasks=tasks)
     there = dataclasses.replace(there, engine=options(cluster, workers=2, shard_documents=60))
     assert night.run(here).status == 0
     report = night.run(there)

@@ -81,6 +81,6 @@ def _fitting(cell: Cell) -> Encoder | Searcher:
     if used != cell.precision:
         raise EncodeError(
             f"{cell.label}: planned in {cell.precision}, and this worker would use {used}; "
-            "name the precision in the plan (precisions: [fp32])"
+            "name the precision in the schedule (precisions: [fp32])"
         )
     return models.open_model(cell.model, cell.options)

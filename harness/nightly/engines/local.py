@@ -18,7 +18,7 @@ from pathlib import Path
 from harness.errors import HANDLING, failure_of
 from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
-from harness.nightly.schedule.schedule_file import EngineOptions
+from harness.nightly.schedule.schedule_contents import EngineOptions
 
 _TICK = 0.2
 """Seconds between two looks at whether to stop, while nothing happens."""

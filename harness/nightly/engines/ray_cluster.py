@@ -5,7 +5,7 @@ loaded, and is given all of its cells at once. Where it runs, when it starts, an
 Ray's business: a dead actor is started again elsewhere, with the calls that it had not answered. There is no queue and
 no scheduler of ours beside it.
 
-The nodes need this package and the data and models of the plan, by hub or by a common path; results need no common
+The nodes need this package and the data and models of the schedule, by hub or by a common path; results need no common
 disk, for records come back to the night and go through its store.
 """
 
@@ -22,7 +22,7 @@ from typing import Any
 from harness.errors import Failure, HarnessError, Kind, first_line
 from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
-from harness.nightly.schedule.schedule_file import EngineOptions
+from harness.nightly.schedule.schedule_contents import EngineOptions
 
 _CONTROL = "control"
 """The concurrency group of calls that must not wait for the cell at work."""
@@ -155,7 +155,7 @@ class RayEngine:
             self._ray.kill(actor)
 
     def _places(self) -> int:
-        """How many workers the cluster has room for now, unless the plan says how many."""
+        """How many workers the cluster has room for now, unless the schedule says how many."""
         if self._options.workers:
             return self._options.workers
         resources: Mapping[str, float] = self._ray.cluster_resources()

@@ -1,4 +1,4 @@
-"""What got worse, by the rules of the plan.
+"""What got worse, by the rules of the schedule.
 
 A regression is a drop beyond chance: the items of both nights are compared pair by pair, the 95% interval of the
 difference lies below zero, and p stays below 0.05 when Holm's correction has counted every task tested that night.
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from harness.errors import RecordError
 from harness.nightly.history.changes import Cause, causes, same_settings
 from harness.nightly.history.snapshot_files import Night, NightCell, World, items_place
-from harness.nightly.schedule.schedule_file import AlertRules
+from harness.nightly.schedule.schedule_contents import AlertRules
 from harness.types import Part, Record, model_label
 
 if TYPE_CHECKING:

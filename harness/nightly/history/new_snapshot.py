@@ -29,7 +29,7 @@ class Done(NamedTuple):
     number: int
     started: float
     finished: float
-    plan: str
+    schedule: str
     computed: int
     failures: Mapping[str, str]
     left: int
@@ -81,7 +81,7 @@ def build(night_plan: NightPlan, before: Night | None, done: Done, *, history: P
         number=done.number,
         started=done.started,
         finished=done.finished,
-        plan=done.plan,
+        schedule=done.schedule,
         computed=done.computed,
         environment=here(),
         worlds=kept,

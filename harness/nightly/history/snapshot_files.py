@@ -100,7 +100,7 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     started: float
     finished: float
-    plan: str
+    schedule: str = msgspec.field(name="plan")
     computed: int
     environment: World
     worlds: tuple[World, ...]

@@ -22,7 +22,7 @@ from harness.nightly.history.changes import diff
 from harness.nightly.history.report import Report
 from harness.nightly.history.snapshot_files import Night
 from harness.nightly.publish import destinations, hooks
-from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_contents import Schedule
 from harness.types import Part, TaskSpec
 
 FILE = "closing.json"
@@ -35,25 +35,25 @@ class Steps(msgspec.Struct):
     done: list[str] = []
 
 
-def steps(plan: Plan) -> list[str]:
-    """The steps that the plan asks for, in order."""
-    own = plan.publish
-    wanted = {"site": plan.site is not None, "git": own.branch, "dataset": own.dataset, "space": own.space}
+def steps(schedule: Schedule) -> list[str]:
+    """The steps that the schedule asks for, in order."""
+    own = schedule.publish
+    wanted = {"site": schedule.site is not None, "git": own.branch, "dataset": own.dataset, "space": own.space}
     return [
         *(name for name, given in wanted.items() if given),
-        *(f"hook {number}" for number in range(len(plan.notify))),
+        *(f"hook {number}" for number in range(len(schedule.notify))),
     ]
 
 
-def is_complete(plan: Plan, night: Night) -> bool:
+def is_complete(schedule: Schedule, night: Night) -> bool:
     """Whether nothing is left to do for the night."""
-    known = _read(plan.history)
-    site_lost = plan.site is not None and not (plan.site / "site.json").is_file()
-    return known.night == night.number and set(steps(plan)) <= set(known.done) and not site_lost
+    known = _read(schedule.history)
+    site_lost = schedule.site is not None and not (schedule.site / "site.json").is_file()
+    return known.night == night.number and set(steps(schedule)) <= set(known.done) and not site_lost
 
 
 def close(
-    plan: Plan,
+    schedule: Schedule,
     night: Night,
     tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
     *,
@@ -63,31 +63,31 @@ def close(
     """Do what is left to do for the newest night.
 
     Args:
-        plan: the plan.
+        schedule: the schedule.
         night: the snapshot, on disk already.
-        tasks: of the plan.
+        tasks: of the schedule.
         problems: what has gone wrong so far.
         on_step: called with the name of every step that begins.
     """
-    before = _before(plan.history, night.number)
+    before = _before(schedule.history, night.number)
     report = Report(
         night=night,
-        alerts=alerts.found(before, night, rules=plan.alerts, history=plan.history),
+        alerts=alerts.found(before, night, rules=schedule.alerts, history=schedule.history),
         diff=diff(before, night) if before is not None else None,
         problems=tuple(problems),
         seconds=night.finished - night.started,
     )
-    known = _read(plan.history)
+    known = _read(schedule.history)
     if known.night != night.number:
         known = Steps(night=night.number)
-    redo_site = plan.site is not None and not (plan.site / "site.json").is_file()
-    for name in steps(plan):
+    redo_site = schedule.site is not None and not (schedule.site / "site.json").is_file()
+    for name in steps(schedule):
         if name in known.done and not (name == "site" and redo_site):
             continue
         on_step(name)
-        place = write(plan, report)
+        place = write(schedule, report)
         try:
-            said, wrong = _step(name, plan, report, tasks, place)
+            said, wrong = _step(name, schedule, report, tasks, place)
         except HarnessError as err:
             said, wrong = "", f"{name}: {err}"
         if wrong:
@@ -96,22 +96,22 @@ def close(
         report = dataclasses.replace(report, published=(*report.published, said)) if said else report
         known.done.append(name)
         with contextlib.suppress(OSError):  # then the step is done once more, which does no harm
-            atomic.write(plan.history / FILE, msgspec.json.encode(known))
-    if not steps(plan):
+            atomic.write(schedule.history / FILE, msgspec.json.encode(known))
+    if not steps(schedule):
         with contextlib.suppress(OSError):
-            atomic.write(plan.history / FILE, msgspec.json.encode(known))
-    write(plan, report)
+            atomic.write(schedule.history / FILE, msgspec.json.encode(known))
+    write(schedule, report)
     return report
 
 
-def write(plan: Plan, report: Report) -> hooks.Files:
+def write(schedule: Schedule, report: Report) -> hooks.Files:
     """Write the report beside the snapshots.
 
     Raises:
         HarnessError: the disk refuses.
     """
     assert report.night is not None
-    folder = plan.history / snapshot_files.REPORTS
+    folder = schedule.history / snapshot_files.REPORTS
     made = hooks.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
     with on_disk(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ def write(plan: Plan, report: Report) -> hooks.Files:
 
 def _step(
     name: str,
-    plan: Plan,
+    schedule: Schedule,
     report: Report,
     tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
     place: hooks.Files,
@@ -131,13 +131,13 @@ def _step(
     assert report.night is not None
     message = f"Nightly {report.night.number}: {reports.sentence(report).partition(': ')[2]}"
     if name == "site":
-        return f"site {destinations.site(plan, tasks)}", ""
+        return f"site {destinations.site(schedule, tasks)}", ""
     if name == "git":
-        return destinations.branch(plan, message), ""
+        return destinations.branch(schedule, message), ""
     if name in ("dataset", "space"):
-        return destinations.to_hub(plan, space=name == "space", message=message), ""
-    hook = plan.notify[int(name.rpartition(" ")[2])]
-    return "", hooks.tell(hook, report, plan=plan, files=place) if hooks.is_wanted(hook, report) else ""
+        return destinations.to_hub(schedule, space=name == "space", message=message), ""
+    hook = schedule.notify[int(name.rpartition(" ")[2])]
+    return "", hooks.tell(hook, report, schedule=schedule, files=place) if hooks.is_wanted(hook, report) else ""
 
 
 def _before(folder: Path, number: int) -> Night | None:

@@ -1,4 +1,4 @@
-"""Where a night goes besides its folders: the site, a branch of the plan's git repository, the hub.
+"""Where a night goes besides its folders: the site, a branch of the schedule's git repository, the hub.
 
 All of it can be done again without harm: what is there already is not written, committed or sent a second time.
 """
@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from harness.errors import HarnessError
-from harness.nightly.schedule.schedule_file import Plan
+from harness.nightly.schedule.schedule_contents import Schedule
 from harness.types import Part, TaskSpec
 
 GIT_SECONDS = 300.0
 _WHO = "embedding-harness"
 
 
-def site(plan: Plan, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
+def site(schedule: Schedule, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
     """Write the leaderboard's pages; where they are, and how many changed.
 
     Raises:
@@ -31,7 +31,7 @@ def site(plan: Plan, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import site as pages
 
-    assert plan.site is not None
+    assert schedule.site is not None
     scope = [
         ScopedTask(
             task.name,
@@ -46,35 +46,35 @@ def site(plan: Plan, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
         )
         for task, parts in tasks
     ]
-    title = ", ".join([*plan.suites, *plan.tasks][:3])
-    built = board.build([index.read(plan.results)], scope, title=title, variants=len(plan.precisions) > 1)
-    written = pages.write(with_uncertainty(built), plan.site)
-    return f"{plan.site / 'index.html'} ({written.pages} pages, {written.changed} files changed)"
+    title = ", ".join([*schedule.suites, *schedule.tasks][:3])
+    built = board.build([index.read(schedule.results)], scope, title=title, variants=len(schedule.precisions) > 1)
+    written = pages.write(with_uncertainty(built), schedule.site)
+    return f"{schedule.site / 'index.html'} ({written.pages} pages, {written.changed} files changed)"
 
 
-def git_root(plan: Plan) -> Path:
-    """The repository that the plan lies in.
+def git_root(schedule: Schedule) -> Path:
+    """The repository that the schedule lies in.
 
     Raises:
         HarnessError: it lies in none, or the results or the site lie outside.
     """
-    root = Path(_git(plan.file.parent, "rev-parse", "--show-toplevel")).resolve()
-    for place in _places(plan):
+    root = Path(_git(schedule.file.parent, "rev-parse", "--show-toplevel")).resolve()
+    for place in _places(schedule):
         if not place.is_relative_to(root):
             raise HarnessError(f"publish.git: {place} lies outside the repository {root}; move it inside")
     return root
 
 
-def branch(plan: Plan, message: str) -> str:
-    """Commit results and site to the branch, and push it where the plan says so; what became of it.
+def branch(schedule: Schedule, message: str) -> str:
+    """Commit results and site to the branch, and push it where the schedule says so; what became of it.
 
     The work tree is left alone, and the branch that is checked out is not touched unless it is this one. Ignored files
-    are committed too: what is published is what the plan names.
+    are committed too: what is published is what the schedule names.
 
     Raises:
         HarnessError: git refuses.
     """
-    root, name = git_root(plan), plan.publish.branch
+    root, name = git_root(schedule), schedule.publish.branch
     reference = f"refs/heads/{name}"
     checked_out = _git(root, "symbolic-ref", "--quiet", "HEAD", allow=(1,)) == reference
     parent = _git(root, "rev-parse", "--verify", "--quiet", f"{reference}^{{commit}}", allow=(1,))
@@ -82,7 +82,7 @@ def branch(plan: Plan, message: str) -> str:
         index = {"GIT_INDEX_FILE": str(Path(folder) / "index")}
         if parent:
             _git(root, "read-tree", parent, extra=index)
-        for place in _places(plan):
+        for place in _places(schedule):
             _git(root, "add", "--all", "--force", "--", str(place), extra=index)
         _forget_locks(root, index)
         tree = _git(root, "write-tree", extra=index)
@@ -92,15 +92,15 @@ def branch(plan: Plan, message: str) -> str:
         made = _git(root, "commit-tree", tree, *parents, "-m", message, extra=_author(root))
         _git(root, "update-ref", reference, made, parent or "0" * len(made))
         if checked_out:  # the commit holds what lies in the work tree: only the index is behind
-            _git(root, "reset", "--quiet", "--", *(str(place) for place in _places(plan)))
+            _git(root, "reset", "--quiet", "--", *(str(place) for place in _places(schedule)))
         said = f"branch {name}: commit {made[:10]}"
-    if plan.publish.push:
-        _git(root, "push", "--quiet", plan.publish.push, reference)
-        said += f", pushed to {plan.publish.push}"
+    if schedule.publish.push:
+        _git(root, "push", "--quiet", schedule.publish.push, reference)
+        said += f", pushed to {schedule.publish.push}"
     return said
 
 
-def to_hub(plan: Plan, *, space: bool, message: str) -> str:
+def to_hub(schedule: Schedule, *, space: bool, message: str) -> str:
     """Send the results to the hub's data set, or the site to its Space; the address of the commit.
 
     Raises:
@@ -108,20 +108,20 @@ def to_hub(plan: Plan, *, space: bool, message: str) -> str:
     """
     from harness.hub.uploads import upload_folder
 
-    name = plan.publish.space if space else plan.publish.dataset
-    folder = plan.site if space else plan.results
+    name = schedule.publish.space if space else schedule.publish.dataset
+    folder = schedule.site if space else schedule.results
     assert folder is not None
     return upload_folder(
         name,
         folder,
         kind="space" if space else "dataset",
         message=message,
-        private=plan.publish.private,
+        private=schedule.publish.private,
     )
 
 
-def _places(plan: Plan) -> list[Path]:
-    return [place for place in (plan.results, plan.site) if place is not None and place.exists()]
+def _places(schedule: Schedule) -> list[Path]:
+    return [place for place in (schedule.results, schedule.site) if place is not None and place.exists()]
 
 
 def _forget_locks(root: Path, index: dict[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Whom to tell: commands and webhooks, each with a time limit; one that fails or hangs stops nobody.
 
-A command is run by the shell in the plan's folder, with the report as JSON on its standard input and in its environment
+A command is run by the shell in the schedule's folder. It finds the report as JSON on its standard input, and in its
+environment
 
     HARNESS_STATUS     0, 1 or 3, as the exit status      HARNESS_NIGHT      the night's number
     HARNESS_SUMMARY    one line                           HARNESS_REPORT     the JSON file
@@ -21,7 +22,7 @@ from typing import NamedTuple
 
 from harness.nightly.history import report as reports
 from harness.nightly.history.report import Report
-from harness.nightly.schedule.schedule_file import Hook, Plan
+from harness.nightly.schedule.schedule_contents import Hook, Schedule
 
 
 class Files(NamedTuple):
@@ -41,9 +42,9 @@ def is_wanted(hook: Hook, report: Report) -> bool:
     ]
 
 
-def tell(hook: Hook, report: Report, *, plan: Plan, files: Files) -> str:
+def tell(hook: Hook, report: Report, *, schedule: Schedule, files: Files) -> str:
     """Tell one hook; what went wrong, or nothing."""
-    return _command(hook, report, plan, files) if hook.command else _webhook(hook, report)
+    return _command(hook, report, schedule, files) if hook.command else _webhook(hook, report)
 
 
 def name(hook: Hook) -> str:
@@ -55,7 +56,7 @@ def name(hook: Hook) -> str:
     return f"webhook {'/'.join(hook.webhook.split('/')[:3])}"
 
 
-def _command(hook: Hook, report: Report, plan: Plan, files: Files) -> str:
+def _command(hook: Hook, report: Report, schedule: Schedule, files: Files) -> str:
     told = {
         "HARNESS_STATUS": str(report.status),
         "HARNESS_NIGHT": str(report.night.number if report.night else 0),
@@ -67,7 +68,7 @@ def _command(hook: Hook, report: Report, plan: Plan, files: Files) -> str:
         process = subprocess.Popen(
             hook.command,
             shell=True,
-            cwd=plan.file.parent,
+            cwd=schedule.file.parent,
             env={**os.environ, **told},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""What `harness nightly init` writes: a commented plan, and three ways to run it every night."""
+"""What `harness nightly init` writes: a commented schedule, and three ways to run it every night."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from harness.errors import HarnessError
 from harness.files.atomic import write_output
 
 
-def write(plan: Path, *, force: bool) -> list[Path]:
-    """Write the plan, a GitHub workflow, a line for cron and units for systemd; the files.
+def write(schedule: Path, *, force: bool) -> list[Path]:
+    """Write the schedule, a GitHub workflow, a line for cron and units for systemd; the files.
 
     Args:
-        plan: the file; the others go beside it.
+        schedule: the file; the others go beside it.
         force: replace what exists.
 
     Raises:
         HarnessError: a file exists, or the disk refuses. Then nothing was written.
     """
-    folder, stem = plan.parent, plan.stem
+    folder, stem = schedule.parent, schedule.stem
     places = {
-        "plan.yaml": plan,
+        "schedule.yaml": schedule,
         "workflow.yml": folder / ".github" / "workflows" / f"{stem}.yml",
         "crontab": folder / f"{stem}.cron",
         "service": folder / f"{stem}.service",
@@ -34,7 +34,12 @@ def write(plan: Path, *, force: bool) -> list[Path]:
     existing = [str(place) for place in places.values() if place.exists()]
     if existing and not force:
         raise HarnessError(f"{', '.join(existing)}: exists already; name another file, or say --force")
-    values = {"plan": plan.name, "stem": stem, "folder": shlex.quote(str(folder.resolve())), "command": _command()}
+    values = {
+        "schedule": schedule.name,
+        "stem": stem,
+        "folder": shlex.quote(str(folder.resolve())),
+        "command": _command(),
+    }
     for name, place in places.items():
         template = (resources.files("harness.nightly") / "templates" / name).read_text(encoding="utf-8")
         write_output(place, string.Template(template).substitute(values))

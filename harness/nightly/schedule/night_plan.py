@@ -11,8 +11,8 @@ from typing import NamedTuple, cast
 from harness import models
 from harness.errors import HarnessError
 from harness.nightly.schedule import recorded_index
-from harness.nightly.schedule.schedule_file import Plan
-from harness.nightly.schedule.schedule_models import Entry
+from harness.nightly.schedule.schedule_contents import Schedule
+from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.runner.cells import Cell, TaskCells
 from harness.runner.fingerprint import task_content
 from harness.runner.plan import plan
@@ -48,12 +48,12 @@ class NightPlan(NamedTuple):
 
     todo: tuple[Cell, ...]
     recorded: tuple[RecordedCell, ...]
-    problems: tuple[Entry, ...]
+    problems: tuple[ScheduledModel, ...]
     tokens: Mapping[str, float]
     pace: Mapping[str, float]
 
 
-def tasks_of(schedule: Plan) -> list[ChosenTask]:
+def tasks_of(schedule: Schedule) -> list[ChosenTask]:
     """The tasks of the schedule, each with the parts that count.
 
     Raises:
@@ -62,7 +62,7 @@ def tasks_of(schedule: Plan) -> list[ChosenTask]:
     return chosen(Selection(tasks=schedule.tasks, suites=schedule.suites, task_folders=schedule.tasks_dirs))
 
 
-def requests_of(schedule: Plan, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
+def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
     """What a schedule asks of a run: one request for each of its precisions."""
     return [
         Request(
@@ -75,12 +75,14 @@ def requests_of(schedule: Plan, specs: Sequence[ModelSpec], tasks: Sequence[Chos
     ]
 
 
-def plan_night(schedule: Plan, entries: Sequence[Entry], tasks: Sequence[ChosenTask], *, now: float) -> NightPlan:
+def plan_night(
+    schedule: Schedule, resolved: Sequence[ScheduledModel], tasks: Sequence[ChosenTask], *, now: float
+) -> NightPlan:
     """Every cell of the schedule, to compute or recorded.
 
     Args:
         schedule: what runs every night.
-        entries: its models, resolved.
+        resolved: its models.
         tasks: its tasks and parts.
         now: seconds since 1970.
 
@@ -88,39 +90,39 @@ def plan_night(schedule: Plan, entries: Sequence[Entry], tasks: Sequence[ChosenT
         HarnessError: the files of a local task cannot be read.
     """
     index = recorded_index.read(schedule.results)
-    checked = [_checked(entry, schedule) for entry in entries]
-    able = [entry for entry in checked if entry.model is not None and not entry.problem]
-    cells_of = _cells_of(schedule, [entry.model for entry in able if entry.model], tasks, index)
+    checked = [_checked(scheduled, schedule) for scheduled in resolved]
+    able = [scheduled for scheduled in checked if scheduled.model is not None and not scheduled.problem]
+    cells_of = _cells_of(schedule, [scheduled.model for scheduled in able if scheduled.model], tasks, index)
     todo: list[Cell] = []
     recorded: list[RecordedCell] = []
-    for entry in able:
-        for cells in cells_of.get(entry.model, ()):
-            todo += [cells.cell(part, label=entry.label) for part in cells.todo]
+    for scheduled in able:
+        for cells in cells_of.get(scheduled.model, ()):
+            todo += [cells.cell(part, label=scheduled.label) for part in cells.todo]
             if cells.recorded is not None:
                 date, path = cells.recorded.date, cells.recorded.path
-                recorded += [RecordedCell(cells.cell(part, label=entry.label), date, path) for part in cells.done]
-    baselines = {entry.label for entry in able if entry.wanted.baseline}
+                recorded += [RecordedCell(cells.cell(part, label=scheduled.label), date, path) for part in cells.done]
+    baselines = {scheduled.label for scheduled in able if scheduled.entry.baseline}
     again = _oldest(recorded, baselines, count=schedule.alerts.recheck, now=now)
     todo += [replace(old.cell, why="recorded, and checked again") for old in again]
     kept = [cell for cell in recorded if cell not in again] if again else recorded
-    problems = tuple(entry for entry in checked if entry.problem)
+    problems = tuple(scheduled for scheduled in checked if scheduled.problem)
     return NightPlan(tuple(todo), tuple(kept), problems, index.tokens, index.pace)
 
 
-def _checked(entry: Entry, schedule: Plan) -> Entry:
-    """The entry; with a problem where this machine lacks a device or precision that the schedule names."""
-    if entry.model is None:
-        return entry
+def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
+    """The model; with a problem where this machine lacks a device or precision that the schedule names."""
+    if scheduled.model is None:
+        return scheduled
     try:
         for request in requests_of(schedule, (), ()):
-            models.precision(entry.model, request.options)
+            models.precision(scheduled.model, request.options)
     except HarnessError as err:
-        return replace(entry, problem=str(err))
-    return entry
+        return replace(scheduled, problem=str(err))
+    return scheduled
 
 
 def _cells_of(
-    schedule: Plan, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask], index: recorded_index.RecordedIndex
+    schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask], index: recorded_index.RecordedIndex
 ) -> dict[ModelSpec | None, list[TaskCells]]:
     """Model -> its cells. Of two precisions that come to the same record the first counts."""
     contents = {task.name: task_content(task) for task, _ in tasks}

@@ -1,4 +1,4 @@
-"""Whether a plan can be carried out, found out before the night: `harness nightly --check`."""
+"""Whether a schedule can be carried out, found out before the night: `harness nightly --check`."""
 
 from __future__ import annotations
 
@@ -10,52 +10,52 @@ from harness import results
 from harness.errors import HarnessError
 from harness.nightly.publish import destinations
 from harness.nightly.schedule.night_plan import plan_night, tasks_of
-from harness.nightly.schedule.schedule_file import Plan
-from harness.nightly.schedule.schedule_models import Entry
+from harness.nightly.schedule.schedule_contents import Schedule
+from harness.nightly.schedule.schedule_models import ScheduledModel
 
 
-def problems(plan: Plan, entries: Sequence[Entry]) -> list[str]:
+def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str]:
     """Everything that would go wrong: names, models, folders, tools. Opens no model and computes nothing.
 
     Args:
-        plan: the schedule.
-        entries: its models, resolved.
+        schedule: the schedule.
+        resolved: its models.
     """
-    found = [f"{entry.label}: {entry.problem}" for entry in entries if entry.problem]
+    found = [f"{scheduled.label}: {scheduled.problem}" for scheduled in resolved if scheduled.problem]
     for look in (_tasks, _folders, _tools):
         try:
-            found += look(plan)
+            found += look(schedule)
         except HarnessError as err:
             found.append(str(err))
     return found
 
 
-def summary(plan: Plan, entries: Sequence[Entry]) -> str:
+def summary(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> str:
     """What the schedule comes to, in one line."""
-    tasks = tasks_of(plan)
-    whole = plan_night(plan, entries, tasks, now=0.0)
+    tasks = tasks_of(schedule)
+    whole = plan_night(schedule, resolved, tasks, now=0.0)
     count = len(whole.todo) + len(whole.recorded)
-    return f"{len(entries)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
+    return f"{len(resolved)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
 
 
-def _tasks(plan: Plan) -> list[str]:
-    tasks_of(plan)
+def _tasks(schedule: Schedule) -> list[str]:
+    tasks_of(schedule)
     return []
 
 
-def _folders(plan: Plan) -> list[str]:
-    results.check_writable(plan.results)
-    results.check_writable(plan.history)
+def _folders(schedule: Schedule) -> list[str]:
+    results.check_writable(schedule.results)
+    results.check_writable(schedule.history)
     return []
 
 
-def _tools(plan: Plan) -> list[str]:
+def _tools(schedule: Schedule) -> list[str]:
     found = []
-    if plan.engine.kind == "ray" and importlib.util.find_spec("ray") is None:
+    if schedule.engine.kind == "ray" and importlib.util.find_spec("ray") is None:
         found.append("engine ray: Ray is not installed; run: pip install 'embedding-harness[ray]'")
-    secrets = [hook.webhook[1:] for hook in plan.notify if hook.webhook.startswith("$")]
+    secrets = [hook.webhook[1:] for hook in schedule.notify if hook.webhook.startswith("$")]
     unset = [name for name in secrets if not os.environ.get(name)]
     found += [f"notify: the environment variable {name} of a webhook is not set" for name in unset]
-    if plan.publish.branch:
-        destinations.git_root(plan)
+    if schedule.publish.branch:
+        destinations.git_root(schedule)
     return found

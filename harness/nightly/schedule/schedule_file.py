@@ -1,16 +1,16 @@
-"""The plan of a night: a YAML file, read strictly.
+"""The schedule of a night: a YAML file, read strictly.
 
     models:                             # what to measure
-      - bundled/all-MiniLM-L6-v2        # any name that `harness run` takes; a path is relative to the plan
+      - bundled/all-MiniLM-L6-v2        # any name that `harness run` takes; a path is relative to the schedule
       - {name: org/model@main, trust_remote_code: true}
       - {glob: "checkpoints/*"}         # every saved model that fits
       - {collection: org/name-id}       # every model of a collection on the hub
     baselines: [baseline/hashing]       # measured too, and pinned: a hub model needs its commit
     suites: [mini]                      # suites and tasks, at least one of either
     tasks: [GermanSTSBenchmark]
-    tasks_dirs: [my-tasks]              # optional: folders with specs of your own
+    tasks_dirs: [my-tasks]              # optional: folders with task files of your own
     precisions: [auto]                  # optional: auto, fp32, fp16, bf16
-    results: results                    # records; as every path here relative to the plan
+    results: results                    # records; as every path here relative to the schedule
     history: history                    # snapshots, reports and logs of the nights
     site: site                          # optional: the leaderboard as pages
     engine: local                       # or a mapping, see `EngineOptions`
@@ -29,10 +29,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from harness.nightly.schedule.schedule_contents import (
+    AlertRules,
+    EngineOptions,
+    Hook,
+    ModelEntry,
+    Publishing,
+    Schedule,
+)
 from harness.tasks import strict_yaml
 from harness.tasks.strict_yaml import Value
 
@@ -51,121 +58,8 @@ _LINE = re.compile(r".+")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """One entry of `models` or `baselines`: exactly one of `name`, `glob` and `collection`."""
-
-    name: str = ""
-    glob: str = ""
-    collection: str = ""
-    trust_remote_code: bool = False
-    allow_pickle: bool = False
-    baseline: bool = False
-
-    @property
-    def asked(self) -> str:
-        """As it stands in the plan."""
-        return self.name or self.glob or self.collection
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineOptions:
-    """Where cells are computed.
-
-    Attributes:
-        kind: `local`: processes of this machine; `ray`: a Ray cluster.
-        workers: how many at once; 0 for one per GPU, or one on the CPU.
-        device: as `harness run --device`.
-        address: of the Ray cluster; `auto` joins the one that runs here, `local` starts one.
-        gpus, cpus: what each Ray worker claims; None for one GPU where the cluster has any, and one CPU.
-        timeout: seconds that a cell may take.
-        retries: how often a cell that crashed, hung or lost its hub is tried again in the same night.
-        backoff: seconds before the first retry; doubles with each.
-        shard_documents: corpora above this many documents are searched in shards of so many; 0 for never.
-    """
-
-    kind: Literal["local", "ray"] = "local"
-    workers: int = 0
-    device: str = "auto"
-    address: str = "auto"
-    gpus: float | None = None
-    cpus: float | None = None
-    timeout: float = 4 * 3600.0
-    retries: int = 2
-    backoff: float = 10.0
-    shard_documents: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertRules:
-    """What is worth an alert.
-
-    Attributes:
-        regressions: a drop beyond the paired 95% interval.
-        unexplained: any change of a score though model, data and settings are the same.
-        recheck: so many recorded cells of the baselines are computed again every night, the oldest first, which is how
-            a change of the world is noticed.
-    """
-
-    regressions: bool = True
-    unexplained: bool = True
-    recheck: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hook:
-    """Whom to tell: a shell command or the address of a webhook, in which `$NAME` stands for the environment's."""
-
-    command: str = ""
-    webhook: str = ""
-    when: Literal["always", "alert", "failure", "change"] = "alert"
-    timeout: float = 30.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Publishing:
-    """Where results and site go besides their folders: a branch, a data set and a Space of the hub; empty for nowhere.
-
-    Attributes:
-        push: the git remote that the branch is pushed to.
-        private: make the repositories private where they are made.
-    """
-
-    branch: str = ""
-    push: str = ""
-    dataset: str = ""
-    space: str = ""
-    private: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """A plan file; all paths are absolute.
-
-    Attributes:
-        budget: seconds, None for as long as it takes.
-        keep: how many snapshots stay, 0 for all.
-    """
-
-    file: Path
-    wanted: tuple[Wanted, ...]
-    suites: tuple[str, ...]
-    tasks: tuple[str, ...]
-    results: Path
-    history: Path
-    tasks_dirs: tuple[Path, ...] = ()
-    precisions: tuple[str, ...] = ("auto",)
-    site: Path | None = None
-    engine: EngineOptions = field(default_factory=EngineOptions)
-    budget: float | None = None
-    alerts: AlertRules = field(default_factory=AlertRules)
-    notify: tuple[Hook, ...] = ()
-    publish: Publishing = field(default_factory=Publishing)
-    keep: int = 0
-
-
-def read(file: Path) -> Plan:
-    """The plan in a file.
+def read(file: Path) -> Schedule:
+    """The schedule in a file.
 
     Raises:
         SpecError: with every defect and its line.
@@ -178,17 +72,17 @@ def read(file: Path) -> Plan:
     def path(name: str) -> Path:
         return _path(value[name], folder) or folder / name
 
-    wanted = [
-        *(_wanted(item, folder, baseline=False) for item in value["models"].items("models")),
-        *(_wanted(item, folder, baseline=True) for item in value["baselines"].items("models")),
+    models = [
+        *(_model(item, folder, baseline=False) for item in value["models"].items("models")),
+        *(_model(item, folder, baseline=True) for item in value["baselines"].items("models")),
     ]
     suites, tasks = value["suites"].labels("suites"), value["tasks"].labels("tasks")
     if not (value["suites"].present or value["tasks"].present):
         root.wrong("neither suites nor tasks: nothing to measure; add for example `suites: [mini]`")
     precisions = [item.one_of(PRECISIONS, "precision") for item in value["precisions"].items("precisions")]
-    plan = Plan(
+    schedule = Schedule(
         file=file,
-        wanted=tuple(wanted),
+        models=tuple(models),
         suites=suites,
         tasks=tasks,
         tasks_dirs=tuple(filter(None, (_path(item, folder) for item in value["tasks_dirs"].items("folders")))),
@@ -203,15 +97,15 @@ def read(file: Path) -> Plan:
         publish=_publishing(value["publish"]),
         keep=_keep(value["keep"]),
     )
-    places = {"results": plan.results, "history": plan.history, "site": plan.site}
+    places = {"results": schedule.results, "history": schedule.history, "site": schedule.site}
     for name, place in places.items():
         for other, its in places.items():
             if place and its and name != other and place.is_relative_to(its) and name > other:
                 value[name].wrong(f"lies in the folder of {other}, {its}; choose another")
-    if plan.publish.space and plan.site is None:
+    if schedule.publish.space and schedule.site is None:
         value["publish"].wrong("a Space shows the site, and there is no key `site`")
     root.finish(str(file))
-    return plan
+    return schedule
 
 
 def seconds(text: str) -> float | None:
@@ -232,16 +126,16 @@ def _path(value: Value, folder: Path) -> Path | None:
     return (folder / Path(text).expanduser()).resolve() if text else None
 
 
-def _wanted(item: Value, folder: Path, *, baseline: bool) -> Wanted:
+def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
     if isinstance(item.content, str):
-        made = Wanted(name=item.label(), baseline=baseline)
+        entry = ModelEntry(name=item.label(), baseline=baseline)
     else:
         value = item.fields((), ("name", "glob", "collection", "trust_remote_code", "allow_pickle"))
-        given = [name for name in ("name", "glob", "collection") if value[name].present]
+        sources = [name for name in ("name", "glob", "collection") if value[name].present]
         misspelt = isinstance(item.content, dict) and not set(item.content) <= set(value)  # one defect, not two
-        if len(given) != 1 and not misspelt:
-            item.wrong(f"expected one of name, glob and collection, found {', '.join(given) or 'none'}")
-        made = Wanted(
+        if len(sources) != 1 and not misspelt:
+            item.wrong(f"expected one of name, glob and collection, found {', '.join(sources) or 'none'}")
+        entry = ModelEntry(
             name=value["name"].label(),
             glob=value["glob"].label(),
             collection=value["collection"].label(_REPO, expected="ORG/NAME-ID of a collection on the hub"),
@@ -249,11 +143,11 @@ def _wanted(item: Value, folder: Path, *, baseline: bool) -> Wanted:
             allow_pickle=_given(value["allow_pickle"], Value.flag, False),
             baseline=baseline,
         )
-    if baseline and not made.name:
+    if baseline and not entry.name:
         item.wrong("a baseline is pinned: name one model")
-    elif baseline and _may_move(made.name) and not (folder / made.name).is_dir():
-        item.wrong(f"a baseline is pinned: name its commit, {made.name.partition('@')[0]}@<40 hexadecimal digits>")
-    return made
+    elif baseline and _may_move(entry.name) and not (folder / entry.name).is_dir():
+        item.wrong(f"a baseline is pinned: name its commit, {entry.name.partition('@')[0]}@<40 hexadecimal digits>")
+    return entry
 
 
 def _may_move(name: str) -> bool:
@@ -266,32 +160,32 @@ def _engine(value: Value) -> EngineOptions:
     kinds = ("local", "ray")
     if isinstance(value.content, str):
         return EngineOptions(kind=cast("Literal['local', 'ray']", value.one_of(kinds, "engine") or "local"))
-    own = value.fields(
+    fields = value.fields(
         ("kind",) if value.present else (),
         ("workers", "device", "address", "gpus", "cpus", "timeout", "retries", "backoff", "shard_documents"),
     )
-    usual = EngineOptions()
-    kind = own["kind"].one_of(kinds, "engine") if value.present else ""
+    defaults = EngineOptions()
+    kind = fields["kind"].one_of(kinds, "engine") if value.present else ""
     for name in ("address", "gpus", "cpus"):
-        if kind == "local" and own[name].present:
-            own[name].wrong("belongs to the engine ray")
+        if kind == "local" and fields[name].present:
+            fields[name].wrong("belongs to the engine ray")
     return EngineOptions(
         kind=cast("Literal['local', 'ray']", kind or "local"),
-        workers=_given(own["workers"], Value.whole, 0),
-        device=_given(own["device"], lambda given: given.label(), usual.device),
-        address=_given(own["address"], lambda given: given.label(), usual.address),
-        gpus=_given(own["gpus"], lambda given: given.number(-1e-9, most=64), None),
-        cpus=_given(own["cpus"], lambda given: given.number(-1e-9, most=4096), None),
-        timeout=_given(own["timeout"], _duration, usual.timeout),
-        retries=_given(own["retries"], lambda given: given.whole(most=10), usual.retries),
-        backoff=_given(own["backoff"], _duration, usual.backoff),
-        shard_documents=_given(own["shard_documents"], lambda given: given.whole(1), 0),
+        workers=_given(fields["workers"], Value.whole, 0),
+        device=_given(fields["device"], lambda present: present.label(), defaults.device),
+        address=_given(fields["address"], lambda present: present.label(), defaults.address),
+        gpus=_given(fields["gpus"], lambda present: present.number(-1e-9, most=64), None),
+        cpus=_given(fields["cpus"], lambda present: present.number(-1e-9, most=4096), None),
+        timeout=_given(fields["timeout"], _duration, defaults.timeout),
+        retries=_given(fields["retries"], lambda present: present.whole(most=10), defaults.retries),
+        backoff=_given(fields["backoff"], _duration, defaults.backoff),
+        shard_documents=_given(fields["shard_documents"], lambda present: present.whole(1), 0),
     )
 
 
 def _duration(value: Value) -> float:
-    found = seconds(value.content.strip()) if isinstance(value.content, str) else None
-    return found if found is not None else value.expected("a time such as 90s, 30m, 8h or 1h30m", 1.0)
+    duration = seconds(value.content.strip()) if isinstance(value.content, str) else None
+    return duration if duration is not None else value.expected("a time such as 90s, 30m, 8h or 1h30m", 1.0)
 
 
 def _budget(value: Value) -> float | None:
@@ -301,11 +195,11 @@ def _budget(value: Value) -> float | None:
 
 
 def _alerts(value: Value) -> AlertRules:
-    own = value.fields((), ("regressions", "unexplained", "recheck"))
+    fields = value.fields((), ("regressions", "unexplained", "recheck"))
     return AlertRules(
-        regressions=_given(own["regressions"], Value.flag, True),
-        unexplained=_given(own["unexplained"], Value.flag, True),
-        recheck=_given(own["recheck"], lambda given: given.whole(most=10_000), 0),
+        regressions=_given(fields["regressions"], Value.flag, True),
+        unexplained=_given(fields["unexplained"], Value.flag, True),
+        recheck=_given(fields["recheck"], lambda present: present.whole(most=10_000), 0),
     )
 
 
@@ -322,18 +216,18 @@ def _hook(item: Value) -> Hook:
 
 
 def _publishing(value: Value) -> Publishing:
-    own = value.fields((), ("git", "dataset", "space", "private"))
-    git = own["git"].fields(("branch",) if own["git"].present else (), ("push",))
+    fields = value.fields((), ("git", "dataset", "space", "private"))
+    git = fields["git"].fields(("branch",) if fields["git"].present else (), ("push",))
     return Publishing(
-        branch=git["branch"].label(_BRANCH, expected="the name of a branch") if own["git"].present else "",
+        branch=git["branch"].label(_BRANCH, expected="the name of a branch") if fields["git"].present else "",
         push=git["push"].label(_BRANCH, expected="the name of a git remote"),
-        dataset=own["dataset"].label(_REPO, expected="ORG/NAME of a data set on the hub"),
-        space=own["space"].label(_REPO, expected="ORG/NAME of a Space on the hub"),
-        private=_given(own["private"], Value.flag, False),
+        dataset=fields["dataset"].label(_REPO, expected="ORG/NAME of a data set on the hub"),
+        space=fields["space"].label(_REPO, expected="ORG/NAME of a Space on the hub"),
+        private=_given(fields["private"], Value.flag, False),
     )
 
 
 def _keep(value: Value) -> int:
     if isinstance(value.content, str) or not value.present:
-        return _given(value, lambda given: given.whole(2), 0)
+        return _given(value, lambda present: present.whole(2), 0)
     return value.fields(("nights",))["nights"].whole(2)

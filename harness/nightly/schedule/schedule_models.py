@@ -1,4 +1,4 @@
-"""The plan's models: names, globs and collections -> ModelSpecs, each under the name that reports use.
+"""The schedule's models: names, globs and collections -> ModelSpecs, each under the name that reports use.
 
 A night must find out fast that nothing has changed. The weights of a folder are digested only when its files have
 changed by size, time or inode; models of the hub are asked for side by side.
@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -21,7 +22,7 @@ from harness import models
 from harness.errors import HarnessError, ModelError
 from harness.files.atomic import write_cache
 from harness.files.folders import cache_folder
-from harness.nightly.schedule.schedule_file import Plan, Wanted
+from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
 from harness.types import ModelSpec
 
 _AT_ONCE = 8
@@ -31,29 +32,29 @@ _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ScheduledModel:
     """One model of a night.
 
     Attributes:
-        label: the recorded name; the name in the plan where two models are recorded under one.
+        label: the recorded name; the name in the schedule where two models are recorded under one.
         model: None where it could not be resolved.
         problem: why.
     """
 
     label: str
-    wanted: Wanted
+    entry: ModelEntry
     model: ModelSpec | None
     problem: str = ""
 
 
-def resolve(plan: Plan) -> tuple[Entry, ...]:
-    """Every model of the plan, baselines last; what cannot be resolved says why and stops nobody else."""
+def resolve(schedule: Schedule) -> tuple[ScheduledModel, ...]:
+    """Every model of the schedule, baselines last; what cannot be resolved says why and stops nobody else."""
     folders = _Folders()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        named = [one for group in pool.map(lambda wanted: _named(wanted, plan), plan.wanted) for one in group]
-        found = list(pool.map(lambda entry: _resolved(entry, folders), _distinct(named)))
+        named = pool.map(lambda entry: _named(entry, schedule), schedule.models)
+        resolved = list(pool.map(lambda model: _resolved(model, folders), _distinct(chain.from_iterable(named))))
     folders.save()
-    return tuple(_labelled(found))
+    return tuple(_labelled(resolved))
 
 
 def saved_models(pattern: str, folder: Path) -> list[Path]:
@@ -61,7 +62,7 @@ def saved_models(pattern: str, folder: Path) -> list[Path]:
 
     Args:
         pattern: relative to `folder`, or absolute.
-        folder: of the plan.
+        folder: of the schedule.
     """
     path = Path(pattern).expanduser()
     root, below = (Path(path.anchor), path.relative_to(path.anchor)) if path.is_absolute() else (folder, path)
@@ -78,65 +79,67 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
     return [(0, int(piece)) if piece.isdecimal() else (1, piece) for piece in pieces]
 
 
-def _named(wanted: Wanted, plan: Plan) -> list[Entry]:
-    """The entry, or one for each model that a glob or collection stands for."""
-    folder = plan.file.parent
+def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
+    """The model of an entry, or each model that a glob or collection stands for."""
+    folder = schedule.file.parent
     try:
-        if wanted.glob:
-            names = [str(place) for place in saved_models(wanted.glob, folder)]
+        if entry.glob:
+            names = [str(place) for place in saved_models(entry.glob, folder)]
             if not names:
-                raise ModelError(f"models: no saved model fits the glob {wanted.glob!r} in {folder}")
-        elif wanted.collection:
+                raise ModelError(f"models: no saved model fits the glob {entry.glob!r} in {folder}")
+        elif entry.collection:
             from harness.hub.repositories import collection_models
 
-            names = list(collection_models(wanted.collection))
+            names = list(collection_models(entry.collection))
             if not names:
-                raise ModelError(f"models: the collection {wanted.collection!r} holds no model")
+                raise ModelError(f"models: the collection {entry.collection!r} holds no model")
         else:
-            own = (folder / Path(wanted.name).expanduser()).resolve()
-            local = wanted.name.startswith((".", "~")) or models.is_saved(own)
-            names = [str(own) if local else wanted.name]
+            saved = (folder / Path(entry.name).expanduser()).resolve()
+            is_folder = entry.name.startswith((".", "~")) or models.is_saved(saved)
+            names = [str(saved) if is_folder else entry.name]
     except (HarnessError, OSError) as err:
-        return [Entry(label=wanted.asked, wanted=wanted, model=None, problem=str(err))]
-    return [Entry(label=name, wanted=wanted, model=None) for name in names]
+        return [ScheduledModel(label=entry.asked, entry=entry, model=None, problem=str(err))]
+    return [ScheduledModel(label=name, entry=entry, model=None) for name in names]
 
 
-def _distinct(entries: Iterable[Entry]) -> list[Entry]:
-    """The first entry of each name: a baseline that is a model too is one model."""
-    found: dict[str, Entry] = {}
-    for entry in entries:
-        found.setdefault(entry.label, entry)
-    return list(found.values())
+def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
+    """The first of each name: a baseline that is a model too is one model."""
+    by_name: dict[str, ScheduledModel] = {}
+    for model in named:
+        by_name.setdefault(model.label, model)
+    return list(by_name.values())
 
 
-def _resolved(entry: Entry, folders: _Folders) -> Entry:
-    if entry.problem:
-        return entry
-    wanted = entry.wanted
+def _resolved(named: ScheduledModel, folders: _Folders) -> ScheduledModel:
+    if named.problem:
+        return named
+    entry = named.entry
     try:
-        known = folders.get(entry.label, wanted)
-        model = known or models.resolve(
-            entry.label, trust_remote_code=wanted.trust_remote_code, allow_pickle=wanted.allow_pickle
-        )
-        if known is None:
-            folders.keep(entry.label, wanted, model)
+        spec = folders.get(named.label, entry)
+        if spec is None:
+            spec = models.resolve(
+                named.label, trust_remote_code=entry.trust_remote_code, allow_pickle=entry.allow_pickle
+            )
+            folders.keep(named.label, entry, spec)
     except (HarnessError, OSError) as err:
-        return dataclasses.replace(entry, problem=str(err))
-    return dataclasses.replace(entry, model=model)
+        return dataclasses.replace(named, problem=str(err))
+    return dataclasses.replace(named, model=spec)
 
 
-def _labelled(entries: Sequence[Entry]) -> list[Entry]:
-    names = Counter(entry.model.name for entry in entries if entry.model)
+def _labelled(resolved: Sequence[ScheduledModel]) -> list[ScheduledModel]:
+    names = Counter(scheduled.model.name for scheduled in resolved if scheduled.model)
     return [
-        dataclasses.replace(entry, label=entry.model.name) if entry.model and names[entry.model.name] == 1 else entry
-        for entry in entries
+        dataclasses.replace(scheduled, label=scheduled.model.name)
+        if scheduled.model and names[scheduled.model.name] == 1
+        else scheduled
+        for scheduled in resolved
     ]
 
 
 # --- digests of folders ----------------------------------------------------------------------------------------------
 
 
-class _Known(msgspec.Struct, frozen=True):
+class _Digested(msgspec.Struct, frozen=True):
     files: list[tuple[str, int, int, int]]
     name: str
     revision: str
@@ -144,7 +147,7 @@ class _Known(msgspec.Struct, frozen=True):
 
 class _Kept(msgspec.Struct):
     format: int = _FORMAT
-    folders: dict[str, _Known] = {}
+    folders: dict[str, _Digested] = {}
 
 
 class _Folders:
@@ -160,26 +163,26 @@ class _Folders:
         if self._kept.format != _FORMAT:
             self._kept = _Kept()
 
-    def get(self, name: str, wanted: Wanted) -> ModelSpec | None:
+    def get(self, name: str, entry: ModelEntry) -> ModelSpec | None:
         """The model in the folder `name`, where none of its files has changed."""
-        known = self._kept.folders.get(self._key(name, wanted))
-        if known is None or known.files != _files(Path(name)):
+        digested = self._kept.folders.get(self._key(name, entry))
+        if digested is None or digested.files != _files(Path(name)):
             return None
         return ModelSpec(
-            name=known.name,
-            revision=known.revision,
+            name=digested.name,
+            revision=digested.revision,
             location=str(Path(name).resolve()),
             origin="folder",
-            trust_remote_code=wanted.trust_remote_code,
+            trust_remote_code=entry.trust_remote_code,
         )
 
-    def keep(self, name: str, wanted: Wanted, model: ModelSpec) -> None:
+    def keep(self, name: str, entry: ModelEntry, model: ModelSpec) -> None:
         """Note what the folder `name` holds."""
         if model.origin != "folder":
             return
         files = _files(Path(name))
         if files and max(file[2] for file in files) < time.time_ns() - _RACY_NS:
-            self._kept.folders[self._key(name, wanted)] = _Known(files, model.name, model.revision)
+            self._kept.folders[self._key(name, entry)] = _Digested(files, model.name, model.revision)
             self._changed = True
 
     def save(self) -> None:
@@ -188,16 +191,16 @@ class _Folders:
             write_cache(self._file, msgspec.json.encode(self._kept))
 
     @staticmethod
-    def _key(name: str, wanted: Wanted) -> str:
-        return f"{name}\0{wanted.trust_remote_code}\0{wanted.allow_pickle}"
+    def _key(name: str, entry: ModelEntry) -> str:
+        return f"{name}\0{entry.trust_remote_code}\0{entry.allow_pickle}"
 
 
 def _files(folder: Path) -> list[tuple[str, int, int, int]]:
     """Name, size, time and inode of every file that a folder's digest can depend on."""
-    found = []
+    files = []
     with contextlib.suppress(OSError):
         for path in sorted(folder.rglob("*")):
             if path.is_file():
                 stat = path.stat()
-                found.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns, stat.st_ino))
-    return found
+                files.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns, stat.st_ino))
+    return files

@@ -16,7 +16,7 @@ from harness.nightly.engines.local import LocalEngine, placements
 from harness.nightly.engines.protocol import Outcome, Work
 from harness.nightly.engines.ray_cluster import shares
 from harness.nightly.engines.supervisor import Supervisor
-from harness.nightly.schedule.schedule_file import EngineOptions
+from harness.nightly.schedule.schedule_contents import EngineOptions
 from tests.conftest import ROOT
 from tests.nights import work
 

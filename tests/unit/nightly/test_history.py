@@ -17,7 +17,7 @@ from harness.nightly.history.alerts import found
 from harness.nightly.history.changes import Cause, diff
 from harness.nightly.history.report import Report
 from harness.nightly.history.snapshot_files import Night, World, items_place, keep_items
-from harness.nightly.schedule.schedule_file import AlertRules
+from harness.nightly.schedule.schedule_contents import AlertRules
 from tests import nights
 from tests.nights import night, queries
 

@@ -1,4 +1,4 @@
-"""The strictness of plan files, and what their models stand for."""
+"""The strictness of schedule files, and what their models stand for."""
 
 from __future__ import annotations
 
@@ -14,45 +14,66 @@ from harness.nightly.schedule import init_files, schedule_check, schedule_file, 
 from harness.nightly.schedule.night_plan import tasks_of
 from tests import nights
 
-PLAN = """\
+TEXT = """\
 models: [baseline/hashing]
 suites: [mini]
 """
 
 ONE_DEFECT = {
-    "unknown key": (PLAN + "baseline: [x]\n", ":3: unknown key 'baseline'; did you mean baselines?"),
+    "unknown key": (TEXT + "baseline: [x]\n", ":3: unknown key 'baseline'; did you mean baselines?"),
     "no models": ("suites: [mini]\n", ":1: missing key 'models'"),
     "nothing to measure": ("models: [baseline/hashing]\n", ":1: neither suites nor tasks: nothing to measure"),
-    "empty list": (PLAN.replace("[mini]", "[]"), ":2: suites: expected a list of suites, found an empty list"),
-    "unknown precision": (PLAN + "precisions: [fp61]\n", "no precision named 'fp61'; did you mean fp16?"),
-    "unknown engine": (PLAN + "engine: rai\n", "no engine named 'rai'; did you mean ray?"),
-    "key of the other engine": (PLAN + "engine: {kind: local, address: auto}\n", "address: belongs to the engine ray"),
-    "no time": (PLAN + "budget: {time: 8 hours}\n", ":3: budget.time: expected a time such as 90s, 30m, 8h or 1h30m"),
-    "no time at all": (PLAN + "budget: 0s\n", ":3: budget: expected a time such as"),
+    "empty list": (TEXT.replace("[mini]", "[]"), ":2: suites: expected a list of suites, found an empty list"),
+    "unknown precision": (TEXT + "precisions: [fp61]\n", "no precision named 'fp61'; did you mean fp16?"),
+    "unknown engine": (TEXT + "engine: rai\n", "no engine named 'rai'; did you mean ray?"),
+    "key of the other engine": (
+        TEXT + "engine: {kind: local, address: auto}\n",
+        "address: belongs to the engine ray",
+    ),
+    "no time": (
+        TEXT + "budget: {time: 8 hours}\n",
+        ":3: budget.time: expected a time such as 90s, 30m, 8h or 1h30m",
+    ),
+    "no time at all": (TEXT + "budget: 0s\n", ":3: budget: expected a time such as"),
     "two of one": (
-        PLAN.replace("[baseline/hashing]", "[{name: a, glob: b}]"),
+        TEXT.replace("[baseline/hashing]", "[{name: a, glob: b}]"),
         "models: expected one of name, glob and collection, found name, glob",
     ),
-    "misspelt entry": (PLAN.replace("[baseline/hashing]", "[{nmae: a}]"), "unknown key 'nmae'; did you mean name?"),
-    "moving baseline": (PLAN + "baselines: [org/name@main]\n", ":3: baselines: a baseline is pinned: name its commit"),
-    "glob as baseline": (PLAN + 'baselines: [{glob: "a/*"}]\n', ":3: baselines: a baseline is pinned: name one model"),
+    "misspelt entry": (TEXT.replace("[baseline/hashing]", "[{nmae: a}]"), "unknown key 'nmae'; did you mean name?"),
+    "moving baseline": (
+        TEXT + "baselines: [org/name@main]\n",
+        ":3: baselines: a baseline is pinned: name its commit",
+    ),
+    "glob as baseline": (
+        TEXT + 'baselines: [{glob: "a/*"}]\n',
+        ":3: baselines: a baseline is pinned: name one model",
+    ),
     "two hooks in one": (
-        PLAN + "notify: [{command: a, webhook: 'http://b'}]\n",
+        TEXT + "notify: [{command: a, webhook: 'http://b'}]\n",
         "notify: expected either a command or a webhook",
     ),
-    "no address": (PLAN + "notify: [{webhook: 'ftp://b'}]\n", "expected http(s)://... or $NAME, found the text 'ftp"),
-    "unknown occasion": (PLAN + "notify: [{command: a, when: alerts}]\n", "did you mean alert?"),
-    "no branch": (PLAN + "publish: {git: {branch: --force}}\n", "publish.git.branch: expected the name of a branch"),
-    "a space without a site": (PLAN + "publish: {space: a/b}\n", "a Space shows the site, and there is no key `site`"),
-    "one folder in another": (PLAN + "site: results/site\n", "site: lies in the folder of results"),
-    "one night": (PLAN + "keep: {nights: 1}\n", "keep.nights: expected a whole number, 2 or more"),
-    "yes is no flag": (PLAN + "alerts: {regressions: yes}\n", "alerts.regressions: expected true or false"),
+    "no address": (
+        TEXT + "notify: [{webhook: 'ftp://b'}]\n",
+        "expected http(s)://... or $NAME, found the text 'ftp",
+    ),
+    "unknown occasion": (TEXT + "notify: [{command: a, when: alerts}]\n", "did you mean alert?"),
+    "no branch": (
+        TEXT + "publish: {git: {branch: --force}}\n",
+        "publish.git.branch: expected the name of a branch",
+    ),
+    "a space without a site": (
+        TEXT + "publish: {space: a/b}\n",
+        "a Space shows the site, and there is no key `site`",
+    ),
+    "one folder in another": (TEXT + "site: results/site\n", "site: lies in the folder of results"),
+    "one night": (TEXT + "keep: {nights: 1}\n", "keep.nights: expected a whole number, 2 or more"),
+    "yes is no flag": (TEXT + "alerts: {regressions: yes}\n", "alerts.regressions: expected true or false"),
 }
 
 
 @pytest.mark.parametrize("name", ONE_DEFECT)
 def test_one_defect(tmp_path: Path, name: str) -> None:
-    """A plan with one defect gets one message, with its line or key."""
+    """A schedule with one defect gets one message, with its line or key."""
     text, message = ONE_DEFECT[name]
     file = tmp_path / "nightly.yaml"
     file.write_text(text)
@@ -81,8 +102,8 @@ def test_times(text: str, seconds: float | None) -> None:
 
 
 def test_a_whole_plan(tmp_path: Path) -> None:
-    """Every key is read; paths are relative to the plan."""
-    plan = nights.plan_of(
+    """Every key is read; paths are relative to the schedule."""
+    schedule = nights.schedule_of(
         tmp_path,
         suites=["mini"],
         precisions=["fp32", "bf16"],
@@ -96,26 +117,38 @@ def test_a_whole_plan(tmp_path: Path) -> None:
         publish={"git": {"branch": "b", "push": "origin"}, "dataset": "a/b", "space": "a/c", "private": True},
         keep={"nights": 9},
     )
-    assert (plan.results, plan.site, plan.history) == (tmp_path / "r", tmp_path / "s", tmp_path / "h")
-    assert [entry.baseline for entry in plan.wanted] == [False, True]
-    assert (plan.engine.kind, plan.engine.timeout, plan.engine.gpus, plan.engine.retries) == ("ray", 60.0, 0.5, 0)
-    assert (plan.budget, plan.keep, plan.alerts.regressions, plan.alerts.recheck) == (7200.0, 9, False, 2)
-    assert [(hook.command, hook.webhook, hook.when) for hook in plan.notify] == [
+    assert (schedule.results, schedule.site, schedule.history) == (tmp_path / "r", tmp_path / "s", tmp_path / "h")
+    assert [entry.baseline for entry in schedule.models] == [False, True]
+    assert (schedule.engine.kind, schedule.engine.timeout, schedule.engine.gpus, schedule.engine.retries) == (
+        "ray",
+        60.0,
+        0.5,
+        0,
+    )
+    assert (schedule.budget, schedule.keep, schedule.alerts.regressions, schedule.alerts.recheck) == (
+        7200.0,
+        9,
+        False,
+        2,
+    )
+    assert [(hook.command, hook.webhook, hook.when) for hook in schedule.notify] == [
         ("true", "", "always"),
         ("", "$URL", "alert"),
     ]
-    assert plan.publish == schedule_file.Publishing(branch="b", push="origin", dataset="a/b", space="a/c", private=True)
+    assert schedule.publish == schedule_file.Publishing(
+        branch="b", push="origin", dataset="a/b", space="a/c", private=True
+    )
 
 
 def test_the_starter_is_a_plan(tmp_path: Path) -> None:
     """What `init` writes can be carried out as it is, and nothing is replaced without --force."""
     written = init_files.write(tmp_path / "mine.yaml", force=False)
-    plan = schedule_file.read(written[0])
-    assert plan.suites == ("mini",)
-    assert len(plan.wanted) == 3
+    schedule = schedule_file.read(written[0])
+    assert schedule.suites == ("mini",)
+    assert len(schedule.models) == 3
     for path in written[1:]:
         assert "mine" in path.read_text()
-        assert "$plan" not in path.read_text()
+        assert "$schedule" not in path.read_text()
     with pytest.raises(Exception, match="exists already"):
         init_files.write(tmp_path / "mine.yaml", force=False)
     assert init_files.write(tmp_path / "mine.yaml", force=True) == written
@@ -123,8 +156,8 @@ def test_the_starter_is_a_plan(tmp_path: Path) -> None:
 
 def test_suites_and_tasks_together(tmp_path: Path) -> None:
     """A task that a suite holds too counts once."""
-    plan = nights.plan_of(tmp_path, suites=["mini"], tasks=["MiniSTSEnglish"])
-    assert len(tasks_of(plan)) == 15
+    schedule = nights.schedule_of(tmp_path, suites=["mini"], tasks=["MiniSTSEnglish"])
+    assert len(tasks_of(schedule)) == 15
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
@@ -136,11 +169,11 @@ def test_globs(tmp_path: Path) -> None:
         (tmp_path / "runs" / name).mkdir(parents=True)
         if name != "notes":
             nights.save_bag_of_words(tmp_path / "runs" / name, dimensions=4, words=[name])
-    plan = nights.plan_of(tmp_path, models=[{"glob": "runs/*"}], baselines=None)
-    found = schedule_models.resolve(plan)
+    schedule = nights.schedule_of(tmp_path, models=[{"glob": "runs/*"}], baselines=None)
+    found = schedule_models.resolve(schedule)
     assert [entry.label for entry in found] == ["local/step-20", "local/step-100"]
     assert all(entry.model and entry.model.origin == "folder" for entry in found)
-    empty = nights.plan_of(tmp_path, models=[{"glob": "none/*"}], baselines=None)
+    empty = nights.schedule_of(tmp_path, models=[{"glob": "none/*"}], baselines=None)
     [problem] = [entry.problem for entry in schedule_models.resolve(empty)]
     assert "no saved model fits the glob 'none/*'" in problem
 
@@ -152,14 +185,14 @@ def test_folders_are_digested_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     old = time.time() - 100
     for path in folder.rglob("*"):
         os.utime(path, (old, old))
-    plan = nights.plan_of(tmp_path, models=["./m"], baselines=None)
-    [first] = schedule_models.resolve(plan)
+    schedule = nights.schedule_of(tmp_path, models=["./m"], baselines=None)
+    [first] = schedule_models.resolve(schedule)
     with monkeypatch.context() as patched:
         patched.setattr(models, "resolve", lambda *args, **options: pytest.fail("the folder was digested again"))
-        [again] = schedule_models.resolve(plan)
+        [again] = schedule_models.resolve(schedule)
     assert again.model == first.model
     nights.save_bag_of_words(folder, dimensions=4, words=["a"], seed=1)
-    [changed] = schedule_models.resolve(plan)
+    [changed] = schedule_models.resolve(schedule)
     assert changed.model is not None
     assert first.model is not None
     assert (changed.model.name, changed.model.revision != first.model.revision) == (first.model.name, True)
@@ -169,20 +202,20 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
     """Folders of the same name keep apart: they go by their paths."""
     for run in ("a", "b"):
         nights.save_bag_of_words(tmp_path / run / "last", dimensions=4, words=[run])
-    plan = nights.plan_of(tmp_path, models=["./a/last", "./b/last"], baselines=None)
-    labels = [entry.label for entry in schedule_models.resolve(plan)]
+    schedule = nights.schedule_of(tmp_path, models=["./a/last", "./b/last"], baselines=None)
+    labels = [entry.label for entry in schedule_models.resolve(schedule)]
     assert labels == [str(tmp_path / "a/last"), str(tmp_path / "b/last")]
 
 
 def test_check_says_everything(tmp_path: Path) -> None:
     """One bad model, one bad task, a webhook without address: three problems, nothing computed."""
-    plan = nights.plan_of(
+    schedule = nights.schedule_of(
         tmp_path,
         models=["baseline/hsahing"],
         tasks=["MiniSTSEnglisch"],
         notify=[{"webhook": "$NOT_SET_ANYWHERE"}],
     )
-    found = schedule_check.problems(plan, schedule_models.resolve(plan))
+    found = schedule_check.problems(schedule, schedule_models.resolve(schedule))
     assert len(found) == 3
     assert "did you mean baseline/hashing or" in found[0]
     assert "did you mean MiniSTSEnglish" in found[1]
