@@ -2,8 +2,8 @@
 
     TaskSpec --load--> gold --texts--> encoder --> vectors --score--> scores and items --> measured part --put--> record
 
-`tasks` defines what is asked, `gold` what a part's data hold, `models` who answers, `records` what came out. All arrays
-are numpy, in the order of the texts they stand for.
+`tasks` says what is asked, `gold` what the data of a part are, `models` what answers, `records` what comes out. Arrays
+are numpy arrays, in the order of the texts that they stand for.
 
 Glossary. Each word has this one meaning in code, messages, JSON and documentation:
 

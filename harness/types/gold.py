@@ -1,4 +1,4 @@
-"""What a part of a task holds once it is loaded: texts and what is known of them, by the type of the task."""
+"""Gold: the data of a part once it is loaded, and what is right about its texts."""
 
 from __future__ import annotations
 
@@ -102,12 +102,12 @@ Gold: TypeAlias = Pairs | Labelled | Clustered | ClusteredSets | Ranked | Mined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """Gold with what identifies it.
+    """Gold, and what identifies it.
 
     Attributes:
         rows: rows of each of the part's tables, as loaded (`{"test": 1379}`, `{"corpus": ..., "queries": ...}`).
         digest: sha256 over the content that the scorer sees, in order.
-        notes: what was found that a reader of the scores should know (dropped queries, unjudged documents).
+        notes: what a reader of the scores should know about the data (dropped queries, unjudged documents).
     """
 
     gold: Gold
@@ -118,10 +118,10 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hits:
-    """What a search found, best first.
+    """The best documents of each query, best first.
 
     Attributes:
-        indices: (n_queries, k) int64, positions in `Ranked.document_ids`; -1 where fewer than k were found.
+        indices: (n_queries, k) int64, positions in `Ranked.document_ids`; -1 where a query has fewer than k documents.
         scores: (n_queries, k) float32; undefined where `indices` is -1.
     """
 

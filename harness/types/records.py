@@ -1,4 +1,4 @@
-"""What comes out: scores, and the record of one task of one model."""
+"""Outcomes: scores, and the record of one task of one model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ class Record:
 
     Attributes:
         scores: split -> one entry per subset: metrics, `main_score`, `hf_subset`, `languages`.
-        harness: what mteb's schema has no place for (fingerprint, device, precision, data digests ...); empty when
-            the file was written by somebody else.
+        evaluation_time: seconds.
+        date: seconds since 1970.
+        harness: what mteb's schema has no place for (fingerprint, device, precision, data digests ...), in the layout
+            of `results.schema`; empty when another program wrote the file.
         variant: empty, or what sets it apart from the plain record (`precision=fp16`).
-        path: the file it was read from or written to.
+        path: the file that it was read from or written to.
     """
 
     task: str
@@ -39,7 +41,7 @@ class Record:
 
     @property
     def fingerprint(self) -> str | None:
-        """Identifies model, task and settings; None for a foreign record."""
+        """Identifies model, task and settings; None in the record of another program."""
         value = self.harness.get("fingerprint")
         return value if isinstance(value, str) else None
 
@@ -50,7 +52,7 @@ class Record:
 
 
 def model_label(model: str, variant: str) -> str:
-    """A model as people are told of it, with what sets its record apart."""
+    """The name of a model in tables and messages: `MODEL`, or `MODEL [VARIANT]`."""
     return f"{model} [{variant}]" if variant else model
 
 

@@ -21,7 +21,7 @@ TASK_TYPES: tuple[TaskType, ...] = (
 
 
 class Part(NamedTuple):
-    """The smallest thing that is scored: one split of one subset (a hub config, often a language)."""
+    """What gets a score: one split of one subset (a subset is a config of the data set, often a language)."""
 
     split: str
     subset: str
@@ -32,12 +32,12 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Where the data lies: a hub data set at a pinned commit, files beside the spec, or what mteb's own task loads.
+    """Where the data of a task are: a hub data set at a pinned commit, files beside the spec, or those of mteb's task.
 
     Attributes:
-        layout: `dpr` for a search problem that is one table, a question and its passages in each row (see
-            `data.layouts`); None for the usual layout of the task's type.
-        qrels: the data set with the judgements of a search problem, where they are not in the same one.
+        layout: `dpr` for a search problem in one table, with a question and its passages in each row; None for the
+            usual layout of the task's type.
+        qrels: the data set with the judgements of a search problem, where it is another one.
     """
 
     kind: Literal["hub", "local", "mteb"]
@@ -52,7 +52,7 @@ class Mirror:
     """Another place on the hub with the same data, for a data set that has moved.
 
     Attributes:
-        columns: where they differ from the task's.
+        columns: field of the gold value -> column, where it differs from the task's.
         subsets: subset of the task -> config of the mirror, where they differ.
     """
 
@@ -132,8 +132,8 @@ class TaskSpec:
     Attributes:
         subsets: subset -> languages (`deu-Latn`), in file order.
         columns: field of the gold value -> column of the data.
-        merge_splits: split -> the data's splits that are concatenated to make it; absent for a split that is one.
-        mirror: where the same data can be had when `source` has gone; used only when asked for.
+        merge_splits: split -> the splits of the data that are concatenated to make it; absent where it is one of them.
+        mirror: another place with the same data, used only on request.
         configs: subset -> config of the source, where their names differ.
         prompt: an instruction for instruction-tuned models, for both roles or by role.
         file: the YAML file, for messages and to find the data of a local task.
@@ -170,7 +170,7 @@ class TaskSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedTask:
-    """A task that cannot be run here and yet counts on a suite's leaderboard, from records of others.
+    """A task that cannot be run here but counts on a suite's leaderboard, with the records of others.
 
     Attributes:
         type: mteb's name of its type, which need not be one of `TaskType`.
