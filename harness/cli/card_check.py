@@ -1,4 +1,4 @@
-"""`harness card read`, `lint` and `verify`: what a card says, whether it is sound, and whether it is true."""
+"""`harness card read`, `lint` and `verify`: reading a card's results, checking them, and measuring them again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import CardError
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.cards import Finding, Verified
@@ -29,13 +30,16 @@ def add(kinds: Any) -> None:
 def _add_read(kinds: Any) -> None:
     command = kinds.add_parser(
         "read",
-        help="make records of the results on a card",
-        description="Read the results on a card of any age as records under the revision `external`: names become "
-        "today's, values 0-1. With --to they stand beside yours in tables.",
+        help="read a card's results as records",
+        description="Read the results on a card of any age as records under the revision `external`, with today's "
+        "names and scores from 0 to 1. With --to they are written to a results folder and appear in tables with "
+        "yours.",
     )
-    command.add_argument("card", metavar="README.md")
+    command.add_argument("card", metavar="README.md", help="the card")
     command.add_argument("--to", metavar="DIR", help="write the records to this results folder")
-    command.add_argument("--model", metavar="ORG/NAME", help="whose card it is (default: as its index says)")
+    command.add_argument(
+        "--model", metavar="ORG/NAME", help="the model that the card is about (default: the name in its index)"
+    )
     shared_options.add_tasks_dir(command)
     shared_options.add_json(command)
     command.set_defaults(do=_read)
@@ -44,17 +48,17 @@ def _add_read(kinds: Any) -> None:
 def _read(args: argparse.Namespace) -> int:
     from harness.cards import published_records
 
-    found = published_records.read(args.card, model=args.model, tasks_dirs=args.tasks_dir)
-    for note in found.notes:
+    published = published_records.read(args.card, model=args.model, tasks_dirs=args.tasks_dir)
+    for note in published.notes:
         print(f"harness: {note}", file=sys.stderr)
-    if not found.records:
+    if not published.records:
         raise CardError(f"{args.card}: no results to read: its front matter has no `model-index` with values")
-    files = published_records.put(found, args.to) if args.to else []
+    files = published_records.put(published, args.to) if args.to else []
     if args.json:
         shared_options.print_json(
             [
                 {"model": record.model, "task": record.task, "revision": record.revision, "scores": dict(record.scores)}
-                for record in found.records
+                for record in published.records
             ]
         )
         return 0
@@ -62,13 +66,13 @@ def _read(args: argparse.Namespace) -> int:
 
     rows = [
         [record.model, record.task, str(part), _shown(entry.get("main_score")), len(entry) - 3]
-        for record in found.records
+        for record in published.records
         for part, entry in record.parts.items()
     ]
     headers = ["model", "task", "split", "main score", "metrics"]
     print(text_table.plain(headers, rows, right=[3, 4]), end="")
     where = f", written to {args.to}" if files else "; --to DIR writes them to a results folder"
-    print(f"\n{len(found.records)} records of {args.card}{where}")
+    print(f"\n{counted(len(published.records), 'record')} of {args.card}{where}")
     return 0
 
 
@@ -82,13 +86,17 @@ def _shown(value: Any) -> str:
 def _add_lint(kinds: Any) -> None:
     command = kinds.add_parser(
         "lint",
-        help="check cards without a network",
-        description="Check cards for what the hub refuses and for what nobody should publish: mixed scales, unknown "
-        "tasks and metrics, results that stand twice. Exit status 1 when something is found.",
+        help="check cards offline",
+        description="Check cards for what the hub refuses, and for mixed scales, unknown tasks and metrics, and "
+        "repeated results. Exit status 1 if there are findings.",
     )
-    command.add_argument("cards", nargs="+", metavar="README.md")
-    command.add_argument("--fix", action="store_true", help="mend what is safe to mend")
-    command.add_argument("--names", choices=("v1", "v2"), help="the metric names to use (default: one kind, whichever)")
+    command.add_argument("cards", nargs="+", metavar="README.md", help="the cards")
+    command.add_argument("--fix", action="store_true", help="make the changes that are safe")
+    command.add_argument(
+        "--names",
+        choices=("v1", "v2"),
+        help="the vocabulary of metric names to require (default: either, but not both)",
+    )
     shared_options.add_tasks_dir(command)
     shared_options.add_json(command)
     command.set_defaults(do=_lint)
@@ -97,30 +105,30 @@ def _add_lint(kinds: Any) -> None:
 def _lint(args: argparse.Namespace) -> int:
     from harness.cards import lint
 
-    found: list[tuple[str, Finding]] = []
+    findings: list[tuple[str, Finding]] = []
     for path in args.cards:
         if args.fix:
             fixed, left = lint.fix(path, names=args.names, tasks_dirs=args.tasks_dir)
             if fixed:
-                print(f"{path}: mended {fixed}", file=sys.stderr)
+                print(f"{path}: fixed {fixed}", file=sys.stderr)
         else:
             left = lint.lint(path, names=args.names, tasks_dirs=args.tasks_dir)
-        found += [(path, finding) for finding in left]
+        findings += [(path, finding) for finding in left]
     if args.json:
         keys = ("line", "code", "what", "fix")
         shared_options.print_json(
             [
                 {"file": path, **{key: getattr(finding, key) for key in keys}, "fixable": bool(finding.edits)}
-                for path, finding in found
+                for path, finding in findings
             ]
         )
     else:
-        for path, finding in found:
+        for path, finding in findings:
             print(f"{path}:{finding.line}: {finding.what} [{finding.code}]\n    {finding.fix}")
-        fixable = sum(bool(finding.edits) for _, finding in found)
-        more = f", {fixable} of which --fix mends" if fixable else ""
-        print(f"{len(found)} found in {len(args.cards)} card{'s' if len(args.cards) > 1 else ''}{more}")
-    return 1 if found else 0
+        fixable = sum(bool(finding.edits) for _, finding in findings)
+        more = f", {fixable} of which --fix can fix" if fixable else ""
+        print(f"{counted(len(findings), 'finding')} in {counted(len(args.cards), 'card')}{more}")
+    return 1 if findings else 0
 
 
 # --- verify --------------------------------------------------------------------------------------------------------
@@ -129,13 +137,15 @@ def _lint(args: argparse.Namespace) -> int:
 def _add_verify(kinds: Any) -> None:
     command = kinds.add_parser(
         "verify",
-        help="run what a card claims, and compare",
-        description="Run what a card claims and compare. A claim is reproduced, lies in the interval of an equal run, "
-        "lies within 0.1 points, is not reproduced, or cannot be run. Exit status 1 when a claim is not reproduced, or "
-        "none could be run.",
+        help="measure a card's results again, and compare",
+        description="Measure what a card claims and compare. Each claim is reproduced, in the interval of an equal "
+        "run, within 0.1 points, not reproduced, or cannot be run. Exit status 1 if a claim is not reproduced or no "
+        "claim can be run.",
     )
-    command.add_argument("card", metavar="README.md")
-    command.add_argument("--model", metavar="NAME_OR_PATH", help="whose card it is (default: the model beside it)")
+    command.add_argument("card", metavar="README.md", help="the card")
+    command.add_argument(
+        "--model", metavar="NAME_OR_PATH", help="the model to run (default: the model in the card's folder)"
+    )
     command.add_argument(
         "-t",
         "--tasks",
@@ -145,22 +155,31 @@ def _add_verify(kinds: Any) -> None:
         help="only claims about these tasks",
     )
     command.add_argument(
-        "--metrics", choices=("all", "main"), default="all", help="main: only claims about the main metric of a task"
+        "--metrics",
+        choices=("all", "main"),
+        default="all",
+        help="all claims (default), or only claims about the main metric of each task",
     )
     command.add_argument(
         "--pinned-data",
         action="store_true",
-        help="use the data that a task's spec pins, also where the card names another data set or commit",
+        help="use the data that each task's spec pins, even if the card names another data set or commit",
     )
     command.add_argument(
-        "--mirror", action="store_true", help="take data from a task's mirror where its spec names one"
+        "--mirror", action="store_true", help="load data from the mirror of the data set, if the task's spec names one"
     )
     shared_options.add_tasks_dir(command)
     shared_options.add_results(command)
-    command.add_argument("--names", choices=("v1", "v2"), help="metric names to show (default: the card's)")
-    command.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="where the model runs")
-    command.add_argument("--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto")
-    command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
+    command.add_argument(
+        "--names", choices=("v1", "v2"), help="vocabulary of metric names to print (default: as on the card)"
+    )
+    command.add_argument(
+        "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="device of the model (default: auto)"
+    )
+    command.add_argument(
+        "--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="as in `harness run`"
+    )
+    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
     command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
     shared_options.add_json(command)
@@ -170,7 +189,7 @@ def _add_verify(kinds: Any) -> None:
 def _verify(args: argparse.Namespace) -> int:
     from harness.cards.verify import RunSettings, verify
 
-    found = verify(
+    verified = verify(
         args.card,
         model=args.model,
         tasks=args.tasks,
@@ -185,19 +204,19 @@ def _verify(args: argparse.Namespace) -> int:
             offline=args.offline,
             trust_remote_code=args.trust_remote_code,
             allow_pickle=args.allow_pickle,
-            on_event=_say,
+            on_event=_print_progress,
         ),
     )
-    count = Counter(one.verdict for one in found)
+    count = Counter(claim.verdict for claim in verified)
     if args.json:
-        shared_options.print_json([_as_json(one) for one in found])
+        shared_options.print_json([_as_json(claim) for claim in verified])
     else:
-        _report(found, args.names)
+        _report(verified, args.names)
         print("\n" + ", ".join(f"{number} {verdict}" for verdict, number in count.most_common()))
-    return 1 if count["not reproduced"] or count["cannot run"] == len(found) else 0
+    return 1 if count["not reproduced"] or count["cannot run"] == len(verified) else 0
 
 
-def _say(event: Any) -> None:
+def _print_progress(event: Any) -> None:
     if event.kind in ("open", "encode"):
         what = (
             f"{event.cells.task.name} {event.part}" if event.part is not None else f"opening {event.cells.model.name}"
@@ -205,25 +224,25 @@ def _say(event: Any) -> None:
         print(f"harness: {what}", file=sys.stderr, flush=True)
 
 
-def _report(found: list[Verified], names: Names | None) -> None:
+def _report(verified: list[Verified], names: Names | None) -> None:
     from harness.cards.metric_names import named
     from harness.outputs import text_table
 
     rows = []
     reasons: dict[str, int] = {}
-    for one in found:
-        key = one.claim.key
-        note = str(reasons.setdefault(one.reason, len(reasons) + 1)) if one.reason else ""
+    for result in verified:
+        claim, key = result.claim, result.claim.key
+        note = str(reasons.setdefault(result.reason, len(reasons) + 1)) if result.reason else ""
         rows.append(
             [
-                str(one.claim.line),
+                str(claim.line),
                 key.task,
-                f"{key.split or '?'} {one.claim.subset}",
-                named(key.metric, one.claim.type, names=names) if names else one.claim.metric,
-                _points(one.claim.score),
-                _points(one.ours),
-                "" if one.difference is None else f"{one.difference:+.3f}",
-                one.verdict,
+                f"{key.split or '?'} {claim.subset}",
+                named(key.metric, claim.type, names=names) if names else claim.metric,
+                _points(claim.score),
+                _points(result.ours),
+                "" if result.difference is None else f"{result.difference:+.3f}",
+                result.verdict,
                 note,
             ]
         )
@@ -237,19 +256,19 @@ def _points(score: float | None) -> str:
     return "" if score is None or not math.isfinite(score) else f"{score * 100:.3f}"
 
 
-def _as_json(one: Verified) -> dict[str, Any]:
-    key = one.claim.key
+def _as_json(result: Verified) -> dict[str, Any]:
+    claim, key = result.claim, result.claim.key
     return {
-        "line": one.claim.line,
-        "model": one.claim.model,
+        "line": claim.line,
+        "model": claim.model,
         "task": key.task,
         "split": key.split,
-        "subset": one.claim.subset,
-        "metric": one.claim.metric,
-        "claim": one.claim.score,
-        "ours": one.ours,
-        "difference": one.difference,
-        "interval": list(one.interval) if one.interval else None,
-        "verdict": one.verdict,
-        "reason": one.reason,
+        "subset": claim.subset,
+        "metric": claim.metric,
+        "claim": claim.score,
+        "ours": result.ours,
+        "difference": result.difference,
+        "interval": list(result.interval) if result.interval else None,
+        "verdict": result.verdict,
+        "reason": result.reason,
     }

@@ -12,21 +12,25 @@ from harness.errors import UnknownName
 
 
 def add_selection(command: argparse.ArgumentParser) -> None:
-    """The options of every subcommand that reads records."""
+    """Declare the options of every subcommand that reads records."""
     shared_options.add_tasks(command)
     shared_options.add_results(command)
     command.add_argument(
         "--names",
         choices=("v1", "v2"),
-        help="metric names: v2 (default), or v1 as cards had them until 2024 (cos_sim_spearman); a result that stands "
-        "on the card keeps its name unless this is given",
+        help="write metric names of mteb 2 (v2, the default) or mteb 1 (v1: cos_sim_spearman); metrics that the card "
+        "already has are renamed only if this option is given",
     )
 
 
 def add_values(command: argparse.ArgumentParser) -> None:
     """`--metrics`, `--digits`."""
     command.add_argument(
-        "--metrics", type=_metrics, default="main", metavar="main|all|NAME,...", help="which metrics (default: main)"
+        "--metrics",
+        type=_metrics,
+        default="main",
+        metavar="main|all|NAME,...",
+        help="the main metric of each task (main, the default), all metrics, or these",
     )
     command.add_argument(
         "--digits", type=_digits, default=None, metavar="N|full", help="decimals of the values (default: full)"
@@ -52,42 +56,44 @@ def options(args: argparse.Namespace) -> Any:
     )
 
 
-def say_left_out(left_out: Sequence[Any]) -> None:
-    """On stderr: what is recorded, or was asked for, and is not on the card."""
+def report_left_out(left_out: Sequence[Any]) -> None:
+    """Print on stderr the tasks that are not on the card, with reasons."""
     for task, reason in left_out:
         print(f"harness: left out {task}: {reason}", file=sys.stderr)
 
 
 def add_card(command: argparse.ArgumentParser) -> None:
-    """The options of merging: `--entry`, `--table`, `--compare`, `--prune`."""
+    """Declare the options of merging: `--entry`, `--table`, `--compare`, `--prune`."""
     command.add_argument(
-        "--entry", metavar="NAME", help="the model's name in the card's index (default: without its organisation)"
+        "--entry",
+        metavar="NAME",
+        help="the model's name in the card's index (default: its name without the organisation)",
     )
     command.add_argument(
         "--table",
         nargs="?",
         const="scores",
         choices=("scores", "similarity"),
-        help="keep a table in the card's text, too: main scores, or the similarity report of STS tasks",
+        help="also write a table in the card's text: main scores (default), or the similarity report of STS tasks",
     )
     command.add_argument(
         "--compare",
         type=shared_options.names,
         default=[],
         metavar="MODEL,...",
-        help="further recorded models of the table",
+        help="more recorded models for the table",
     )
     command.add_argument(
         "--prune",
         action="store_true",
-        help="take out results of our tasks, data and commits that are no longer recorded; others stay",
+        help="remove results that the harness wrote and that are no longer recorded; keep all others",
     )
 
 
 def card_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """The options of merging as keyword arguments of `cards.write`."""
     if args.compare and not args.table:
-        raise UnknownName("--compare names models of the table; add --table")
+        raise UnknownName("--compare adds models to the table; add --table, or leave out --compare")
     return {"entry": args.entry, "table": args.table, "compare": args.compare, "prune": args.prune}
 
 

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 def names(value: str) -> list[str]:
     """`a,b` -> ["a", "b"]."""
-    found = [name.strip() for name in value.split(",") if name.strip()]
-    if not found:
+    parsed = [name.strip() for name in value.split(",") if name.strip()]
+    if not parsed:
         raise argparse.ArgumentTypeError("expected one or more names, separated by commas")
-    return found
+    return parsed
 
 
 def positive(value: str) -> int:
@@ -32,7 +32,7 @@ def positive(value: str) -> int:
 
 
 def size(value: str) -> float:
-    """A finite number, not below zero."""
+    """A finite number that is not negative."""
     try:
         number = float(value)
     except ValueError:
@@ -48,7 +48,7 @@ def positives(value: str) -> list[int]:
 
 
 def quantizations(value: str) -> list[str]:
-    """`int8,binary`, each of them known."""
+    """`int8,binary` -> ["int8", "binary"]; other names are refused."""
     for name in names(value):
         if name not in ("int8", "binary"):
             raise argparse.ArgumentTypeError(f"found {name!r}; expected int8, binary, or both with a comma")
@@ -60,7 +60,7 @@ def add_tasks(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "-t", "--tasks", type=names, action="extend", metavar="TASK,...", help="tasks by name (see: harness tasks list)"
     )
-    command.add_argument("--suite", metavar="NAME", help="a named list of tasks (see: harness suites)")
+    command.add_argument("--suite", metavar="NAME", help="the tasks of a suite (see: harness suites)")
     add_tasks_dir(command)
 
 
@@ -68,30 +68,33 @@ def add_filters(command: argparse.ArgumentParser) -> None:
     """`--splits`, `--languages`, `--types`, `--domains`, `--mirror`."""
     command.add_argument("--splits", type=names, metavar="SPLIT,...", help="only these splits")
     command.add_argument(
-        "--languages", type=names, metavar="LANG,...", help="only these languages (de, deu, deu-Latn) or subsets"
+        "--languages",
+        type=names,
+        metavar="LANG,...",
+        help="only parts in these languages (de, deu, deu-Latn), or subsets",
     )
     command.add_argument("--types", type=names, metavar="TYPE,...", help="only tasks of these types")
     command.add_argument("--domains", type=names, metavar="DOMAIN,...", help="only tasks of these domains")
     command.add_argument(
-        "--mirror", action="store_true", help="take data from a task's mirror where its spec names one"
+        "--mirror", action="store_true", help="load data from the mirror of the data set, if the task's spec names one"
     )
 
 
 def selection(args: argparse.Namespace) -> Selection:
-    """The tasks and parts that the shared options name."""
+    """The selection of tasks and parts that the shared options describe."""
     from harness.runner.selection import Selection
 
-    def given(values: list[str] | None) -> tuple[str, ...] | None:
+    def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
         return None if values is None else tuple(values)
 
     return Selection(
-        tasks=given(args.tasks),
+        tasks=as_tuple(args.tasks),
         suites=() if args.suite is None else (args.suite,),
         task_folders=tuple(Path(folder) for folder in args.tasks_dir),
-        splits=given(args.splits),
-        languages=given(args.languages),
-        types=given(args.types),
-        domains=given(args.domains),
+        splits=as_tuple(args.splits),
+        languages=as_tuple(args.languages),
+        types=as_tuple(args.types),
+        domains=as_tuple(args.domains),
         mirror=args.mirror,
     )
 
@@ -106,16 +109,16 @@ def add_tasks_dir(command: argparse.ArgumentParser) -> None:
 def add_results(command: argparse.ArgumentParser) -> None:
     """`--results`."""
     command.add_argument(
-        "--results", metavar="DIR", help="folder of the records (default: $HARNESS_RESULTS, else ./results)"
+        "--results", metavar="DIR", help="folder with the records (default: $HARNESS_RESULTS, else ./results)"
     )
 
 
 def add_json(command: argparse.ArgumentParser) -> None:
     """`--json`."""
-    command.add_argument("--json", action="store_true", help="print JSON for machines instead of text")
+    command.add_argument("--json", action="store_true", help="print JSON instead of text")
 
 
 def print_json(value: Any) -> None:
-    """Strict JSON on stdout."""
+    """Print strict JSON."""
     json.dump(value, sys.stdout, indent=2, ensure_ascii=False, allow_nan=False)
     print()

@@ -44,7 +44,7 @@ def test_show_write_lint_read(command: Callable[..., Any], tmp_path: Path) -> No
         "card", "write", BUNDLED, str(card), *base, "--digits", "2", "--table", "--compare", "baseline/hashing"
     )
     assert again.out == f"{card}: 0 added, 0 changed, 15 unchanged\n"
-    assert command("card", "lint", str(card)) == (0, "0 found in 1 card\n", "")
+    assert command("card", "lint", str(card)) == (0, "0 findings in 1 card\n", "")
     shown = command("card", "show", BUNDLED, *base, "--digits", "2")
     front = yaml.safe_load(card.read_text(encoding="utf-8").split("---\n")[1])
     assert yaml.safe_load(shown.out)["model-index"] == front["model-index"]
@@ -235,7 +235,7 @@ def test_eval_results_in_a_clone(command: Callable[..., Any], tmp_path: Path) ->
         pytest.skip("no ../shared/public-results beside this checkout")
     base = ("card", "eval-results", HUB_MODEL, str(tmp_path), "--results", str(published), "-t", "GermanSTSBenchmark")
     done = command(*base)
-    assert (done.status, done.out.splitlines()[-1]) == (0, "1 files written")
+    assert (done.status, done.out.splitlines()[-1]) == (0, "1 file written")
     entries = parse_eval_result_entries(
         yaml.safe_load((tmp_path / ".eval_results/GermanSTSBenchmark.yaml").read_text())
     )
