@@ -13,17 +13,20 @@ from collections.abc import Sequence
 
 import harness
 from harness.cli import cache, card, compare, doctor, history, leaderboard, nightly, prefetch, run, table, tasks
+from harness.cli.process_variables import default_variables
 from harness.errors import HANDLING, HarnessError
+from harness.hub.offline import offline_mode
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    # Threads that spin while they wait starve the others where processors are shared: 3 times slower, measured. Must
-    # be said before a library with OpenMP is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     arguments = parser().parse_args(argv)
+    # Threads of OpenMP that spin while they wait take the processors from others: 3 times slower, measured. The
+    # library reads the variable when it is loaded.
+    scope = default_variables(OMP_WAIT_POLICY="PASSIVE")
     try:
-        status = int(arguments.do(arguments))
+        with scope, offline_mode(on=getattr(arguments, "offline", False)):
+            status = int(arguments.do(arguments))
         sys.stdout.flush()
         return status
     except HarnessError as err:

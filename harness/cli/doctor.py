@@ -43,11 +43,8 @@ def do(args: argparse.Namespace) -> int:
     from harness.files import run_environment
     from harness.files.folders import cache_folder, results_folder
     from harness.hub import repositories
-    from harness.hub.offline import go_offline
     from harness.tasks import registry
 
-    if args.offline:
-        go_offline()
     problems = []
     try:
         from harness.models.devices import probe
@@ -93,12 +90,9 @@ def do(args: argparse.Namespace) -> int:
 
 def _check_model(args: argparse.Namespace) -> int:
     from harness import models
-    from harness.hub.offline import go_offline
     from harness.runner import model_check
     from harness.types import EncodeOptions
 
-    if args.offline:
-        go_offline()
     spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
     found = []
     for difference in model_check.differences(spec, options):

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import gc
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.cli.process_variables import default_variables
 from harness.errors import HarnessError
 
 if TYPE_CHECKING:
@@ -69,14 +68,12 @@ def add_results(command: argparse.ArgumentParser) -> None:
     )
 
 
+# Starting the threads of the linear algebra library takes longer than all the sums of a leaderboard.
+@default_variables(OPENBLAS_NUM_THREADS="1")
 def do(args: argparse.Namespace) -> int:
     """Read, rank, render."""
     if args.format == "parquet" and not args.output and not args.site:
         raise HarnessError("--format parquet is not text; name a file with --output FILE")
-    # One short pass over many small objects: searching them for cycles would cost a third of the time.
-    gc.disable()
-    # Said before numpy is loaded: starting threads takes longer than all the sums of a leaderboard.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from harness.files.atomic import write_output
     from harness.leaderboard.api import ranked
     from harness.leaderboard.uncertainty import with_uncertainty

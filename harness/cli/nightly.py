@@ -61,10 +61,6 @@ def do(args: argparse.Namespace) -> int:
     file = Path(words[0] if words else DEFAULT)
     if mode == "init":
         return _init(file, force=args.force)
-    if args.offline:
-        from harness.hub.offline import go_offline
-
-        go_offline()
     schedule = _read(file, args)
     if mode == "status":
         return _status(schedule, as_json=args.json)

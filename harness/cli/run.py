@@ -96,10 +96,6 @@ def do(args: argparse.Namespace) -> int:
     from harness.runner.plan import plan
 
     request = _request(args)
-    if request.offline:
-        from harness.hub.offline import go_offline
-
-        go_offline()
     planned = plan(request)
     if args.plan:
         from harness.cli.plan_text import show_plan

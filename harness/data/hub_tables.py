@@ -23,7 +23,8 @@ from harness.files.atomic import write_cache
 from harness.files.folders import cache_folder
 from harness.hub.downloads import dataset_file
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure, retry_requests
+from harness.hub.progress_bars import hidden_bars
+from harness.hub.retries import kind_of_failure, retried_requests
 from harness.types import TaskSpec
 
 if TYPE_CHECKING:
@@ -57,8 +58,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     Raises:
         DataError: the data set, revision, config or split does not exist, or the hub cannot be reached.
     """
-    with _explained(task):
-        retry_requests()
+    with _explained(task), retried_requests():
         config = task.configs.get(subset, subset)
         if table in ("corpus", "queries", "qrels", "candidates"):
             config = _config(task, table, config)
@@ -147,11 +147,11 @@ def _fetched(task: TaskSpec, file: str) -> str:
 def _parsed(manifest: Manifest, split: str, paths: list[str]) -> pyarrow.Table:
     import datasets
 
-    datasets.disable_progress_bars()
     features = datasets.Features.from_dict(manifest.features) if manifest.features else None
-    dataset: Any = datasets.load_dataset(
-        manifest.module, data_files={split: paths}, split=split, features=features, **manifest.options
-    )
+    with hidden_bars(datasets.utils):
+        dataset: Any = datasets.load_dataset(
+            manifest.module, data_files={split: paths}, split=split, features=features, **manifest.options
+        )
     table: pyarrow.Table = dataset.data.table
     return table
 

@@ -12,6 +12,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
+from harness.hub.retries import retried_requests
 from harness.tasks import mteb_metadata
 from harness.tasks.mteb_metadata import MtebTask
 from harness.types import Source, TaskSpec
@@ -64,6 +65,7 @@ def _beyond_the_file(name: str) -> MtebTask | None:
 
 
 @functools.lru_cache(maxsize=2)
+@retried_requests()
 def _loaded(name: str, subset: str, source: Source) -> Any:
     """A fresh task of one subset with its data; kept for the splits that follow."""
     import mteb

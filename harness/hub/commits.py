@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.errors import CardError
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model
-from harness.hub.retries import kind_of_failure
+from harness.hub.retries import kind_of_failure, retried_requests
 from harness.hub.uploads import why_refused
 
 CARD = "README.md"
@@ -23,6 +23,7 @@ class Remote(NamedTuple):
     files: Mapping[str, bytes]
 
 
+@retried_requests()
 def fetch(repo: str, *, prefix: str = CARD) -> Remote:
     """The files of the model `repo` whose path begins with `prefix`, at the newest commit.
 
@@ -48,6 +49,7 @@ def fetch(repo: str, *, prefix: str = CARD) -> Remote:
     return Remote(repo, repository.commit, files)
 
 
+@retried_requests()
 def commit(remote: Remote, changed: Mapping[str, bytes], *, message: str, as_pull_request: bool) -> str:
     """Commit files on top of what was fetched, or open a pull request with them; its address.
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 from harness.errors import ModelError
 from harness.hub.offline import is_offline
+from harness.hub.progress_bars import hidden_bars
 from harness.hub.repositories import find_model
-from harness.hub.retries import kind_of_failure, retry_requests
+from harness.hub.retries import kind_of_failure, retried_requests
 
 
+@retried_requests()
 def download_model(name: str, commit: str) -> None:
     """Bring every file that loading the model `name` at `commit` can need into the client's cache.
 
@@ -20,7 +22,6 @@ def download_model(name: str, commit: str) -> None:
     """
     from huggingface_hub import snapshot_download
 
-    retry_requests()
     files = find_model(name, revision=commit).files
     skipped = ["*.onnx", "*.onnx_data", "onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite"]
     if any(file.endswith(".safetensors") for file in files):
@@ -34,29 +35,26 @@ def download_model(name: str, commit: str) -> None:
         ) from err
 
 
+@retried_requests()
 def settings_folder(name: str, commit: str) -> Path | None:
     """The folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.utils.tqdm import are_progress_bars_disabled, disable_progress_bars, enable_progress_bars
 
-    retry_requests()
     patterns = ["*.json", "*.txt", "*.model"]
-    shown = not are_progress_bars_disabled()
-    disable_progress_bars()
     try:
-        return Path(snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline()))
+        with hidden_bars():
+            return Path(
+                snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline())
+            )
     except Exception:  # whoever loads the model next says what is wrong
         return None
-    finally:
-        if shown:
-            enable_progress_bars()
 
 
+@retried_requests()
 def has_model_file(name: str, file: str, *, revision: str) -> bool:
     """Whether one file of the model `name` is in the client's cache, or could be brought there."""
     from huggingface_hub import hf_hub_download
 
-    retry_requests()
     try:
         hf_hub_download(name, file, revision=revision, local_files_only=is_offline())
     except Exception:  # as above
@@ -64,6 +62,7 @@ def has_model_file(name: str, file: str, *, revision: str) -> bool:
     return True
 
 
+@retried_requests()
 def dataset_file(name: str, file: str, *, revision: str) -> str:
     """The local path of one file of the data set `name`; downloaded, or resumed, when the cache lacks it.
 
@@ -72,7 +71,6 @@ def dataset_file(name: str, file: str, *, revision: str) -> str:
     """
     from huggingface_hub import hf_hub_download
 
-    retry_requests()
     try:
         return hf_hub_download(name, file, repo_type="dataset", revision=revision, local_files_only=is_offline())
     except Exception as err:

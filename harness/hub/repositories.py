@@ -8,7 +8,7 @@ from typing import NamedTuple
 from harness.errors import ModelError
 from harness.files.atomic import write_cache
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure, retry_requests
+from harness.hub.retries import kind_of_failure, retried_requests
 
 
 class ModelRepository(NamedTuple):
@@ -25,6 +25,7 @@ class Reachability(NamedTuple):
     answer: str
 
 
+@retried_requests()
 def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
     """The commit that `revision` (default: main) of the model `name` stands for, and its files.
 
@@ -35,7 +36,6 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
     """
     from huggingface_hub import HfApi, errors
 
-    retry_requests()
     shown = name if revision is None else f"{name}@{revision}"
     if is_offline():
         return _cached(name, revision, shown)
@@ -77,6 +77,7 @@ def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
     )
 
 
+@retried_requests()
 def collection_models(slug: str) -> tuple[str, ...]:
     """The models of a collection, in its order.
 
@@ -85,7 +86,6 @@ def collection_models(slug: str) -> tuple[str, ...]:
     """
     from huggingface_hub import HfApi, errors
 
-    retry_requests()
     if is_offline():
         raise ModelError(f"collection {slug}: --offline forbids asking the hub")
     try:

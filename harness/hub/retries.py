@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+import contextlib
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from harness.errors import Kind, causes, kind_of
@@ -15,25 +15,36 @@ from harness.hub.offline import is_offline
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS = 8
 LONGEST_WAIT = 60.0
-_TRANSPORTS = ("httpx", "httpcore", "requests", "urllib3")
+_TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 _lock = threading.Lock()
 
 
-def retry_requests() -> None:
-    """Make the client of this process repeat requests that are answered with status 408, 429 or 5xx.
+@contextlib.contextmanager
+def retried_requests() -> Iterator[None]:
+    """Repeat requests of the hub's client that are answered with status 408, 429 or 5xx while the block runs.
 
     A `Retry-After` is waited for; else the wait doubles from half a second, with a little noise so that many workers
-    do not come back together. Bodies that were cut are resumed by the client itself. Call it before asking the hub:
-    the client replaces its session now and then, and a session that repeats its requests already is left as it is.
+    do not come back together. Bodies that were cut are resumed by the client itself. Blocks may be nested, and may
+    run in several threads at once: the last one that ends leaves the client's session as the first one found it.
     """
+    if is_offline():
+        yield
+        return
     from huggingface_hub import get_session
 
-    if is_offline():
-        return
-    session = get_session()
+    session: Any = get_session()
     with _lock:
-        if not hasattr(session.send, "repeats"):
-            session.send = _repeated(session.send)  # type: ignore[method-assign]
+        if not isinstance(session.send, _RepeatedSend):
+            session.send = _RepeatedSend(session.send)
+        repeated = session.send
+        repeated.blocks += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            repeated.blocks -= 1
+            if repeated.blocks == 0:
+                del session.send  # the class's own method shows again
 
 
 def kind_of_failure(err: BaseException, *, otherwise: Kind = "transient") -> Kind:
@@ -54,27 +65,28 @@ def kind_of_failure(err: BaseException, *, otherwise: Kind = "transient") -> Kin
     return "request" if kind == "transient" and is_offline() else kind
 
 
-def _repeated(send: Any, *, sleep: Callable[[float], None] = time.sleep) -> Any:
-    @functools.wraps(send)
-    def send_repeatedly(request: Any, **options: Any) -> Any:
+class _RepeatedSend:
+    """The method `send` of the client's session, repeated; `blocks` that want it so are running."""
+
+    def __init__(self, send: Any, *, sleep: Callable[[float], None] = time.sleep) -> None:
+        self._send, self._sleep, self.blocks = send, sleep, 0
+
+    def __call__(self, request: Any, **options: Any) -> Any:
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
             try:
-                response = send(request, **options)
+                response = self._send(request, **options)
             except Exception as err:
                 # Refused connections are left to the caller: where nobody listens, waiting only delays the error.
                 if last or type(err).__name__ not in ("ReadError", "RemoteProtocolError", "ReadTimeout"):
                     raise
-                sleep(_wait(attempt, None))
+                self._sleep(_wait(attempt, None))
                 continue
             if last or response.status_code not in RETRIED:
                 return response
             response.close()
-            sleep(_wait(attempt, response.headers.get("Retry-After")))
+            self._sleep(_wait(attempt, response.headers.get("Retry-After")))
         raise AssertionError("unreachable")
-
-    send_repeatedly.repeats = True  # type: ignore[attr-defined]
-    return send_repeatedly
 
 
 def _wait(attempt: int, retry_after: str | None) -> float:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 
 from harness.errors import ModelError
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure, retry_requests
+from harness.hub.retries import kind_of_failure, retried_requests
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
 
+@retried_requests()
 def upload_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"], message: str, private: bool) -> str:
     """Make the repository `name` hold the files of `folder`, and make it if absent; the address of the commit.
 
@@ -25,7 +26,6 @@ def upload_folder(name: str, folder: Path, *, kind: Literal["dataset", "space"],
     """
     from huggingface_hub import HfApi, errors
 
-    retry_requests()
     if is_offline():
         raise ModelError(f"{kind} {name}: --offline forbids asking the hub")
     api = HfApi()

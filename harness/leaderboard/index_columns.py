@@ -5,10 +5,8 @@ Half a million scores are 11 MB this way and travel between processes, to disk a
 
 from __future__ import annotations
 
-import gc
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -93,30 +91,29 @@ def read(jobs: Sequence[Job]) -> Columns:
     def id_(text: str | None) -> int:
         return ids.setdefault(text, len(ids) - 1)
 
-    with _no_collection():
-        for job in jobs:
-            summary, first = _summary(job), len(scores)
-            if isinstance(summary, str):
-                files.append((job.folder, id_(job.name), *job.key, id_(summary), *_NO_SUMMARY, first, 0))
-                continue
-            if summary.facts is not None:
-                facts.append(summary.facts)
-            scores += [
-                (id_(split), id_(subset), id_(languages), _number(value))
-                for split, subset, languages, value in summary.scores
-            ]
-            names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
-            numbers = _number(summary.seconds), _number(summary.date)
-            fact = NONE if summary.facts is None else len(facts) - 1
-            row = (*job.key, NONE, *names, *numbers, fact, first, len(scores) - first)
-            files.append((job.folder, id_(job.name), *row))
-        del ids[None]
-        return Columns(
-            strings=tuple(filter(None.__ne__, ids)),  # type: ignore[arg-type]
-            files=np.array(files, FILES),
-            scores=np.array(scores, SCORES),
-            facts=tuple(facts),
-        )
+    for job in jobs:
+        summary, first = _summary(job), len(scores)
+        if isinstance(summary, str):
+            files.append((job.folder, id_(job.name), *job.key, id_(summary), *_NO_SUMMARY, first, 0))
+            continue
+        if summary.facts is not None:
+            facts.append(summary.facts)
+        scores += [
+            (id_(split), id_(subset), id_(languages), _number(value))
+            for split, subset, languages, value in summary.scores
+        ]
+        names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
+        numbers = _number(summary.seconds), _number(summary.date)
+        fact = NONE if summary.facts is None else len(facts) - 1
+        row = (*job.key, NONE, *names, *numbers, fact, first, len(scores) - first)
+        files.append((job.folder, id_(job.name), *row))
+    del ids[None]
+    return Columns(
+        strings=tuple(filter(None.__ne__, ids)),  # type: ignore[arg-type]
+        files=np.array(files, FILES),
+        scores=np.array(scores, SCORES),
+        facts=tuple(facts),
+    )
 
 
 def joined(pieces: Sequence[Columns]) -> Columns:
@@ -180,15 +177,3 @@ def _bytes(job: Job) -> bytes:
 
 def _number(value: float | None) -> float:
     return np.nan if value is None else value
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No search for reference cycles meanwhile: nothing here makes any, and it takes a third of the time."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()

@@ -21,6 +21,7 @@ _CPU_TOKENS = 1024
 _MPS_TOKENS = 4096
 _FEWEST_TOKENS, _MOST_TOKENS = 8192, 65_536
 _NUMBERS_OF_LAYER = 1 << 25
+_LIMITING = threading.Lock()
 
 
 def budget(device: torch.device, *, dimensions: int) -> int:
@@ -60,13 +61,29 @@ def _on_cpu(forward: Callable[[Any, torch.device], torch.Tensor], *, threads: in
 
     def launch(inputs: Any) -> Callable[[], Float32]:
         if not getattr(local, "set", False):
-            torch.set_num_threads(threads)  # of this thread only
+            _limit_this_thread(threads)
             local.set = True
         with torch.inference_mode():
             rows: Float32 = forward(inputs, device).float().numpy()
         return lambda: rows
 
     return launch
+
+
+def _limit_this_thread(threads: int) -> None:
+    """Let this thread compute with so many threads, and threads that start later with as many as before.
+
+    `torch.set_num_threads` counts for the thread that calls it and for all that start later. So it is called again in
+    a thread that ends at once.
+    """
+    import torch
+
+    with _LIMITING:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        restoring = threading.Thread(target=torch.set_num_threads, args=(before,))
+        restoring.start()
+        restoring.join()
 
 
 def _blocking(forward: Callable[[Any, torch.device], torch.Tensor], device: torch.device) -> Launch:

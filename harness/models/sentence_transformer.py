@@ -21,7 +21,8 @@ from harness.encoding import batches, pipeline
 from harness.errors import ModelError, first_line
 from harness.hub.downloads import settings_folder
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure
+from harness.hub.progress_bars import hidden_bars
+from harness.hub.retries import kind_of_failure, retried_requests
 from harness.models import forward_threads, prompt_catalog, saved_modules
 from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
 from harness.models.vector_identity import identity
@@ -178,7 +179,7 @@ def _tokens(features: Mapping[str, Any], count: int) -> Any:
 def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
     import torch
 
-    with _quiet():
+    with hidden_bars(), _quiet(), retried_requests():
         from sentence_transformers import SentenceTransformer
 
         try:
@@ -211,6 +212,7 @@ def _quiet() -> Any:
     level = logging.getLogger("sentence_transformers").level
     logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
     verbosity = transformers_logging.get_verbosity()
+    bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
@@ -220,6 +222,8 @@ def _quiet() -> Any:
     finally:
         logging.getLogger("sentence_transformers").setLevel(level)
         transformers_logging.set_verbosity(verbosity)
+        if bars:
+            transformers_logging.enable_progress_bar()
 
 
 def _max_length(model: Any) -> int | None:

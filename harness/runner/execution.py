@@ -16,6 +16,7 @@ from typing import NamedTuple
 from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, failure_of
+from harness.hub.offline import offline_mode
 from harness.runner import allocator
 from harness.runner.cells import Cell, Plan, TaskCells
 from harness.runner.corpus_search import ShardHits, search_shard
@@ -45,15 +46,12 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
     Raises:
         HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
     """
-    if request.offline:
-        from harness.hub.offline import go_offline
-
-        go_offline()
-    planned = plan(request)
     events = []
-    for event in execute(planned, request.results):
-        on_event(event)
-        events.append(event)
+    with offline_mode(on=request.offline):
+        planned = plan(request)
+        for event in execute(planned, request.results):
+            on_event(event)
+            events.append(event)
     events = in_order(events, planned)
     records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
     failures = [event.failure for event in events if event.failure is not None]
