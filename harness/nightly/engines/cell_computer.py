@@ -8,6 +8,7 @@ from pathlib import Path
 from harness import models
 from harness.encoding import cache_upkeep
 from harness.errors import HANDLING, EncodeError, HarnessError
+from harness.models.forward_precision import used_precision
 from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work
 from harness.results.items import get_items
 from harness.runner import execution
@@ -77,7 +78,7 @@ class CellComputer:
 
 def _fitting(cell: Cell) -> Encoder | Searcher:
     """The cell's model, in the precision that was planned."""
-    used = models.precision(cell.model, cell.options)
+    used = used_precision(cell.model, cell.options)
     if used != cell.precision:
         raise EncodeError(
             f"{cell.label}: planned in {cell.precision}, and this worker would use {used}; "

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from harness import models
 from harness.errors import HarnessError
+from harness.models.forward_precision import used_precision
 from harness.nightly.schedule import recorded_index
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
@@ -115,7 +115,7 @@ def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
         return scheduled
     try:
         for request in requests_of(schedule, (), ()):
-            models.precision(scheduled.model, request.options)
+            used_precision(scheduled.model, request.options)
     except HarnessError as err:
         return replace(scheduled, problem=str(err))
     return scheduled

@@ -11,6 +11,8 @@ import pytest
 
 from harness import models
 from harness.errors import ModelError, UnknownName
+from harness.models import forward_precision
+from harness.models.forward_precision import used_precision
 from harness.models.python_callable import FunctionEncoder
 from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, VectorTransform
 from tests.encoders import one_block
@@ -203,17 +205,45 @@ def test_variants_of_a_transform(transform: VectorTransform, variant: str) -> No
 
 def test_precision_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     """Asked for, or fp32 on a machine without an NVIDIA GPU; baselines are always fp32, a callable's is not known."""
-    monkeypatch.setattr(models, "_GPU_NODES", ())
-    assert models.precision(HUB, EncodeOptions()) == "fp32"
-    assert models.precision(HUB, EncodeOptions(precision="bf16")) == "bf16"
-    assert models.precision(BASELINE, EncodeOptions(precision="bf16")) == "fp32"
-    assert models.precision(models.resolve(named_function), EncodeOptions()) == "unknown"
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", ())
+    assert used_precision(HUB, EncodeOptions()) == "fp32"
+    assert used_precision(HUB, EncodeOptions(precision="bf16")) == "bf16"
+    assert used_precision(BASELINE, EncodeOptions(precision="bf16")) == "fp32"
+    assert used_precision(models.resolve(named_function), EncodeOptions()) == "unknown"
 
 
 def test_precision_on_a_cpu_that_was_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """With --device cpu it is fp32, GPU or not."""
-    monkeypatch.setattr(models, "_GPU_NODES", (str(tmp_path),))
-    assert models.precision(HUB, EncodeOptions(device="cpu")) == "fp32"
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", (str(tmp_path),))
+    assert used_precision(HUB, EncodeOptions(device="cpu")) == "fp32"
+
+
+@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16"), (False, "fp16")])
+def test_precision_on_gpus(bf16: bool, precision: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Half precision, whether one GPU is named, several, or all of them; a GPU that is not there is refused."""
+    import torch
+
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", (str(tmp_path),))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
+    for device in ("auto", "cuda", "cuda:1", "cuda:0,cuda:1", "cuda:all"):
+        assert used_precision(HUB, EncodeOptions(device=device)) == precision
+    with pytest.raises(ModelError, match="this machine has 2 CUDA devices"):
+        used_precision(HUB, EncodeOptions(device="cuda:2"))
+
+
+def test_a_precision_that_does_not_exist() -> None:
+    """It is refused when a run is planned, before any model is opened."""
+    with pytest.raises(ModelError, match="--precision fp8: expected auto, fp32, fp16 or bf16"):
+        used_precision(HUB, EncodeOptions(precision="fp8"))  # type: ignore[arg-type]
+
+
+def test_the_planned_precision_is_the_recorded_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a model says of itself once it is open is what was planned."""
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", ())
+    for spec in (models.resolve("baseline/hashing"), BASELINE, models.resolve(named_function)):
+        assert models.open_model(spec, EncodeOptions()).facts.precision == used_precision(spec, EncodeOptions())
 
 
 def test_only_bm25_only_searches() -> None:
