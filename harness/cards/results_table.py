@@ -16,7 +16,6 @@ from harness.outputs import score_table
 from harness.outputs.trainer_report import CORRELATIONS, LINES
 
 Kind = Literal["scores", "similarity"]
-KINDS: tuple[Kind, ...] = ("scores", "similarity")
 BEGIN = "<!-- harness results: begin (made by `harness card write --table`; changes here are lost) -->"
 END = "<!-- harness results: end -->"
 HEADING = "## Evaluation results"

@@ -51,7 +51,7 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
         bar = progress.add_task("starting", total=total)
         for event in events:
             seen.append(event)
-            if event.kind in ("load", "encode", "score", "open"):
+            if event.kind in ("load", "encode", "open"):
                 where = f"{event.cells.task.name} {event.part}" if event.part else event.cells.model.name
                 progress.update(bar, description=f"{event.kind} {escape(where)}")
             elif event.kind != "inapplicable":

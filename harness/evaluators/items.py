@@ -127,35 +127,14 @@ class Items:
 
 
 def replicates(items: Items, *, task: str, part: Part, resamples: int) -> Float64:
-    """The part's score for items drawn anew: (resamples,) float64.
+    """The part's score for resampled items: (resamples,) float64.
 
     The draws depend on the task, the part and the number of items alone, so that they are the same for all models.
     """
     seed = int.from_bytes(hashlib.sha256(f"{task}\0{part.split}\0{part.subset}".encode()).digest()[:8], "little")
-    return bootstrap.replicate(items.score, len(items), resamples=resamples, seed=seed)
-
-
-def interval(
-    items: Items,
-    *,
-    task: str,
-    part: Part,
-    method: bootstrap.Method = "bca",
-    resamples: int = bootstrap.RESAMPLES,
-    confidence: float = bootstrap.CONFIDENCE,
-) -> bootstrap.Interval:
-    """The interval of the part's score; see `stats.bootstrap` for the methods.
-
-    BCa leaves each item out in turn, n times n numbers: for tens of thousands of items take `percentile`.
-    """
-    values = replicates(items, task=task, part=part, resamples=resamples)
-    if method == "percentile":
-        return bootstrap.interval(values, confidence=confidence)
     if items.is_mean():
-        jackknifed = bootstrap.jackknife_mean(items.merit())
-    else:
-        jackknifed = bootstrap.jackknife(items.score, len(items))
-    return bootstrap.interval(values, point=items.whole(), jackknife=jackknifed, confidence=confidence, method=method)
+        return bootstrap.replicate_mean(items.merit(), resamples=resamples, seed=seed)
+    return bootstrap.replicate(items.score, len(items), resamples=resamples, seed=seed)
 
 
 def correlation(similarity: ArrayLike, gold: ArrayLike, *, metric: Literal["spearman", "pearson"]) -> Items:

@@ -28,7 +28,6 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_tokens: int | None = None
     release_date: str | None = None
     license: str | None = None
-    open_weights: bool | None = None
     reference: str | None = None
     trained_on: tuple[str, ...] | None = None
 
@@ -62,7 +61,6 @@ def _facts(meta: Mapping[str, Any]) -> ModelFacts:
         max_tokens=_whole(meta.get("max_tokens")),
         release_date=_text(meta.get("release_date")),
         license=_text(meta.get("license")),
-        open_weights=meta["open_weights"] if isinstance(meta.get("open_weights"), bool) else None,
         reference=_text(meta.get("reference")),
         trained_on=tuple(sorted(str(name) for name in trained)) if isinstance(trained, (dict, list)) else None,
     )

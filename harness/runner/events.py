@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Event(NamedTuple):
     """What just happened, for whoever shows progress."""
 
-    kind: Literal["kept", "inapplicable", "open", "load", "encode", "score", "recorded", "failed"]
+    kind: Literal["kept", "inapplicable", "open", "load", "encode", "recorded", "failed"]
     cells: TaskCells
     part: Part | None = None
     record: Record | None = None

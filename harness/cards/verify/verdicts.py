@@ -8,7 +8,6 @@ from harness.cards.claims import Claim
 from harness.cards.verify.equal_run_interval import ScoreRange
 
 Verdict = Literal["reproduced", "in interval", "within 0.1", "not reproduced", "cannot run"]
-VERDICTS: tuple[Verdict, ...] = ("reproduced", "in interval", "within 0.1", "not reproduced", "cannot run")
 EXACT = 0.0005
 NEAR = 0.1
 """Both in points (0-100)."""

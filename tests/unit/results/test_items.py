@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 from harness import results
 from harness.errors import RecordError
 from harness.evaluators import metrics, resampling
-from harness.evaluators.items import Items, correlation, interval, labels, matching, mined, replicates, values
+from harness.evaluators.items import Items, correlation, labels, matching, mined, replicates, values
 from harness.results.items import FORMAT, get_items, items_path, write
 from harness.stats import bootstrap
 from harness.types import Part, Record
 
 PART = Part("test", "default")
-METHODS: tuple[bootstrap.Method, ...] = ("percentile", "bca")
 
 
 def drawn(seed: int, n: int) -> np.ndarray:
@@ -111,38 +110,38 @@ class TestScores:
         other = replicates(first, task="T", part=Part("test", "en"), resamples=100)
         assert not np.array_equal(a, other)
 
+    def test_means_take_the_fast_way_with_the_same_draws(self) -> None:
+        """Whether the score is a mean or not, the replicates of equal scores by the same draws are equal."""
+        generator = np.random.default_rng(4)
+        predicted = generator.integers(3, size=(5, 40))
+        items = labels(generator.integers(3, size=40), predicted, metric="accuracy")
+        by_counts = bootstrap.replicate(items.score, 40, resamples=100, seed=9)
+        assert bootstrap.replicate_mean(items.merit(), resamples=100, seed=9) == pytest.approx(by_counts, abs=1e-12)
+        seeds = {float(replicates(items, task="T", part=Part(split, "a"), resamples=1)[0]) for split in "abcdefgh"}
+        assert len(seeds) > 1
 
-class TestInterval:
-    @pytest.mark.parametrize("method", METHODS)
-    def test_scipy(self, method: bootstrap.Method) -> None:
-        """The interval of a rank correlation agrees with scipy's, to the noise of the draws."""
-        from scipy import stats
 
-        generator = np.random.default_rng(3)
-        left = generator.normal(size=80)
-        right = (left + generator.normal(0, 0.6, 80)).astype(np.float32)
-        items = correlation(left, right, metric="spearman")
-        ours = interval(items, task="T", part=PART, method=method, resamples=4_000)
-        theirs = stats.bootstrap(
-            (left, right),
-            lambda x, y: stats.spearmanr(x, y).statistic,
-            paired=True,
-            vectorized=False,
-            n_resamples=2_000,
-            method=method,
-            rng=np.random.default_rng(0),
-        ).confidence_interval
-        width = theirs.high - theirs.low
-        assert ours.low == pytest.approx(theirs.low, abs=0.08 * width)
-        assert ours.high == pytest.approx(theirs.high, abs=0.08 * width)
+def test_the_interval_of_a_rank_correlation_is_that_of_scipy() -> None:
+    """The percentile interval agrees with scipy's, to the noise of the draws."""
+    from scipy import stats
 
-    def test_means(self) -> None:
-        """For a mean, the closed form of the jackknife gives what leaving items out gives."""
-        items = values(np.random.default_rng(0).exponential(size=40), metric="m", unit="query")
-        jackknifed = bootstrap.jackknife(items.score, 40)
-        assert bootstrap.jackknife_mean(items.merit()) == pytest.approx(jackknifed, abs=1e-9)
-        percentile, bca = (interval(items, task="T", part=PART, method=method) for method in METHODS)
-        assert bca.high > percentile.high
+    generator = np.random.default_rng(3)
+    left = generator.normal(size=80)
+    right = (left + generator.normal(0, 0.6, 80)).astype(np.float32)
+    items = correlation(left, right, metric="spearman")
+    ours = bootstrap.interval(replicates(items, task="T", part=PART, resamples=4_000))
+    theirs = stats.bootstrap(
+        (left, right),
+        lambda x, y: stats.spearmanr(x, y).statistic,
+        paired=True,
+        vectorized=False,
+        n_resamples=2_000,
+        method="percentile",
+        rng=np.random.default_rng(0),
+    ).confidence_interval
+    width = theirs.high - theirs.low
+    assert ours.low == pytest.approx(theirs.low, abs=0.08 * width)
+    assert ours.high == pytest.approx(theirs.high, abs=0.08 * width)
 
 
 def record(folder: Path, items: dict[Part, Items], *, fingerprint: str = "f1") -> Record:
