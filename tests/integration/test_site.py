@@ -20,6 +20,7 @@ from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import site
+from harness.outputs.site.urls import Urls
 from tests import boards
 
 SCRIPT = "<script>alert(1)</script>"
@@ -268,7 +269,7 @@ def test_a_model_page(page: Any, folder: Path, board: Leaderboard) -> None:
 
 def test_a_task_page(page: Any, folder: Path, board: Leaderboard) -> None:
     """All models best first, those without a score last with the reason, the distribution drawn."""
-    urls = site.pages.Urls(board)
+    urls = Urls(board)
     task = next(task for task in board.tasks if task.name == "Topics")
     page.goto((folder / urls.task(task)).as_uri())
     page.wait_for_selector("#scores tbody tr")

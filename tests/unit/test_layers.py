@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import graphlib
 import re
 from pathlib import Path
 
@@ -42,13 +43,16 @@ def is_for_types(node: ast.AST) -> bool:
 
 
 @functools.cache
-def imported(file: str, *, top_level: bool = False) -> frozenset[str]:
-    """Dotted names that a module imports when it runs; with `top_level`, those that it imports when it is imported."""
+def imported(file: str, *, top_level: bool = False, for_types: bool = False) -> frozenset[str]:
+    """Dotted names that a module imports when it runs; with `top_level`, when it is imported.
+
+    Imports for the type checker alone are left out, unless `for_types`.
+    """
     found: set[str] = set()
     todo: list[ast.AST] = [ast.parse((PACKAGE / file).read_text(encoding="utf-8"))]
     while todo:
         node = todo.pop()
-        if is_for_types(node) or (top_level and isinstance(node, ast.FunctionDef)):
+        if (is_for_types(node) and not for_types) or (top_level and isinstance(node, ast.FunctionDef)):
             continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -120,6 +124,15 @@ def test_a_room_imports_only_from_rooms_above_it(file: str) -> None:
     for room in own(file) - {room_of(file)}:
         there = order()["cli"] - 0.5 if room == "harness" else order()[room]
         assert there < here, f"{file} imports {room}"
+
+
+def test_no_modules_import_each_other() -> None:
+    """No chain of imports, those for types included, leads from a module back to itself."""
+    names = {
+        file: "harness." + file.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for file in MODULES
+    }
+    graph = {names[file]: imported(file, for_types=True) - {names[file]} for file in MODULES}
+    list(graphlib.TopologicalSorter(graph).static_order())
 
 
 def test_nothing_but_the_command_prints_or_exits() -> None:

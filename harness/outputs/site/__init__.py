@@ -19,6 +19,7 @@ from harness.files.atomic import write_output
 from harness.leaderboard.board import Leaderboard
 from harness.outputs import leaderboard_text
 from harness.outputs.site import board_script, pages
+from harness.outputs.site.urls import Urls
 
 MANIFEST = "site.json"
 
@@ -58,7 +59,7 @@ def render(board: Leaderboard) -> Iterator[tuple[str, str | bytes]]:
     """Every file of the site: its path below the folder, with `/`, and what it holds."""
     for name, content in _assets(resources.files("harness.outputs.site") / "assets"):
         yield f"assets/{name}", content
-    urls = pages.Urls(board)
+    urls = Urls(board)
     yield "data/board.js", board_script.script(board, urls)
     yield "board.csv", leaderboard_text.render(board, format="csv")
     yield "board.json", leaderboard_text.render(board, format="json")

@@ -6,15 +6,13 @@ A script and not JSON, because a page that was opened from disk may not fetch fi
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
+from harness.outputs.site.dates import is_date, iso_date
+from harness.outputs.site.urls import Urls
 from harness.types import Part
-
-if TYPE_CHECKING:
-    from harness.outputs.site.pages import Urls
 
 DIGITS = 6
 
@@ -32,33 +30,6 @@ def script(board: Leaderboard, urls: Urls) -> str:
     }
     text = json.dumps(content, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     return "window.BOARD=" + text.replace("<", "\\u003c").replace(">", "\\u003e") + ";\n"
-
-
-def date_of(board: Leaderboard, row: Row) -> str | None:
-    """When the model was released or, where that is not known, last evaluated: an ISO date."""
-    released = row.facts.release_date
-    if released and is_date(released):
-        return released
-    dates = [board.indices[index].columns.files["date"][at] for index, at in row.cells.values()]
-    known = [float(date) for date in dates if date == date]
-    return day(max(known)) if known else None
-
-
-def day(seconds: float) -> str | None:
-    """Seconds since 1970 as an ISO date (UTC); None for what no calendar has."""
-    try:
-        return datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def is_date(text: str) -> bool:
-    """Whether it is an ISO date."""
-    try:
-        datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        return False
-    return True
 
 
 def _task(task: ScopedTask, parts: tuple[Part, ...], urls: Urls) -> dict[str, Any]:
@@ -105,8 +76,18 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
             for number, task in enumerate(board.tasks)
             if task.name in row.score_intervals
         },
-        "date": date_of(board, row),
+        "date": _date(board, row),
     }
+
+
+def _date(board: Leaderboard, row: Row) -> str | None:
+    """When the model was released or, where that is not known, last evaluated: an ISO date."""
+    released = row.facts.release_date
+    if released and is_date(released):
+        return released
+    dates = [board.indices[index].columns.files["date"][at] for index, at in row.cells.values()]
+    known = [float(date) for date in dates if date == date]
+    return iso_date(max(known)) if known else None
 
 
 def _short(value: float | None) -> float | None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
@@ -12,38 +10,16 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from harness.leaderboard.board import Leaderboard, Row
-from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix
-from harness.outputs.site import board_script
+from harness.outputs.site.dates import iso_date
+from harness.outputs.site.urls import Urls
 from harness.types import Refused
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 MISSING = "–"
-
-
-class Urls:
-    """Addresses of pages, relative to the site's folder; different names have different ones, whatever they hold."""
-
-    def __init__(self, board: Leaderboard) -> None:
-        self._models = {row.who: f"models/{_slug('/'.join(row.who))}.html" for row in board.rows}
-        self._tasks = {task.name: f"tasks/{_slug(task.name)}.html" for task in board.tasks}
-
-    def model(self, row: Row) -> str:
-        """Of a model's page."""
-        return self._models[row.who]
-
-    def task(self, task: ScopedTask) -> str:
-        """Of a task's page."""
-        return self._tasks[task.name]
-
-
-def _slug(name: str) -> str:
-    """A file name that reads like `name`, on any disk: what is left of it, and a digest of the whole."""
-    kept = re.sub(r"[^A-Za-z0-9._-]+|\.{2,}", "-", name)[:60].strip("-.")
-    return f"{kept or 'page'}-{hashlib.sha256(name.encode(errors='surrogatepass')).hexdigest()[:10]}"
 
 
 class Entry(NamedTuple):
@@ -232,7 +208,7 @@ class _History:
                     max(dates, default=-math.inf),
                     Entry(
                         revision=who.revision,
-                        date=(board_script.day(max(dates)) if dates else None) or MISSING,
+                        date=(iso_date(max(dates)) if dates else None) or MISSING,
                         tasks=len(known),
                         mean=float(values.mean()) if len(known) == len(values) else None,
                         shared=float(values[common].mean()) if count else None,
