@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import yaml
 
+from harness import results
 from harness.evaluators.items import Items, values
-from harness.nightly.engines.protocol import Answer, Work
+from harness.nightly.engines.protocol import Work
 from harness.nightly.history.snapshot_files import Night, NightCell, World
 from harness.nightly.schedule import schedule_file
 from harness.nightly.schedule.schedule_contents import Schedule
-from harness.runner import recording
 from harness.runner.cells import Cell
 from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
 
@@ -105,14 +105,17 @@ def cell(model: str = "org/a", task: str = "Timed") -> Cell:
 
 def work(model: str = "org/a", task: str = "Timed", *, timeout: float = 30.0) -> Work:
     """That cell as work."""
-    return Work(cell=cell(model, task), results=None, timeout=timeout)
+    return Work(cell=cell(model, task), timeout=timeout)
 
 
 class Sleeper:
     """Computes nothing, for a time that the task's name tells: `0.5`, `0.5 crash`, `hang`, `error`."""
 
-    def compute(self, work: Work) -> Answer:
-        """Sleep, or worse. Where `NIGHTS_STARTS` names a folder, a line there says that it began."""
+    def compute(self, work: Work) -> Any:
+        """Sleep, or worse; the result is the process's id.
+
+        Where `NIGHTS_STARTS` names a folder, a line there says that it began.
+        """
         if folder := os.environ.get("NIGHTS_STARTS"):
             with (Path(folder) / str(os.getpid())).open("a") as file:
                 file.write(f"{work.cell.task.name}\n")
@@ -124,7 +127,7 @@ class Sleeper:
         time.sleep(float(seconds))
         if end == "crash":
             os.kill(os.getpid(), 9)
-        return Answer()
+        return os.getpid()
 
 
 def night(number: int, scores: Mapping[tuple[str, str], float], *, world: World | None = None, **changes: Any) -> Night:
@@ -177,4 +180,4 @@ def put(folder: Path, model: str, task: str, own: Items, *, revision: str = "r1"
             "parts": {"test": {"seconds": {"encode": 1.0}, "sha256": "d", "tokens": 10, "texts": 1}},
         },
     )
-    return Path(recording.keep(folder, record, model_meta={}, own={PART: own}).path)
+    return Path(results.put(folder, record, model_meta={}, items={PART: own}).path)

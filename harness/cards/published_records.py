@@ -82,7 +82,7 @@ def put(read_: Read, folder: str | os.PathLike[str]) -> list[Path]:
         RecordError: one cannot be written.
     """
     return [
-        results.put(Path(folder), record, model_meta={"name": record.model, "revision": EXTERNAL})
+        Path(results.put(Path(folder), record, model_meta={"name": record.model, "revision": EXTERNAL}).path)
         for record in read_.records
     ]
 

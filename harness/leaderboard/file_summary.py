@@ -2,7 +2,7 @@
 
 A results repository holds 100,000 files and gigabytes, nearly all of it metrics that no leaderboard shows. `summarise`
 decodes only the few keys below and skips the rest, some fifteen times faster than reading whole records. Whatever is
-not plainly today's schema (bare NaN, older layouts, anything twice, anything wrong) goes through `records_json.parse`,
+not plainly today's schema (bare NaN, older layouts, anything twice, anything wrong) goes through `json_format.parse`,
 which alone decides what is refused; so the two ways agree on every file that both read. What the fast way does not see
 is a defect inside metrics that it skips.
 """

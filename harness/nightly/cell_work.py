@@ -7,14 +7,16 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from harness.errors import HANDLING, RecordError, failure_of
+from harness.errors import HANDLING, failure_of
 from harness.nightly.engines import corpus_shards
-from harness.nightly.engines.protocol import Answer, Engine, Outcome, Searched, Shard, Work
+from harness.nightly.engines.protocol import Answer, Engine, Outcome, Shard, Work
 from harness.nightly.night_state import Journal
 from harness.nightly.schedule.cell_order import Ordered
 from harness.nightly.schedule.schedule_contents import Schedule
-from harness.runner.cells import Cell
-from harness.runner.recording import keep
+from harness.runner import recording
+from harness.runner.cells import Cell, CellKey
+from harness.runner.corpus_search import SearchedShard
+from harness.runner.measurement import MeasuredPart
 
 SHARDS = "shards"
 
@@ -48,43 +50,39 @@ class Ran:
 def compute(
     schedule: Schedule, engine: Engine, order: Ordered, journal: Journal, deadline: float | None, on_news: OnNews
 ) -> Ran:
-    """Give the cells to the engine: whole ones and shards first, then the cells whose shards are complete."""
-    ran, full = Ran(), _Full()
-    cut = _Cut(schedule, order.cells)
-    # A worker that sees this machine's disk records there itself; from elsewhere the record comes back in the answer.
-    folder = schedule.results if schedule.engine.kind == "local" else None
-    work = [
-        Work(cell=cell, results=folder, timeout=schedule.engine.timeout, shard=shard)
-        for cell in order.cells
-        for shard in cut.missing(cell)
-    ]
+    """Give the cells to the engine: whole ones and shards first, then the cells whose shards are complete.
+
+    What comes back is put on disk here, so that workers need not see it. Once the disk is full nothing more is put, and
+    what is still under way is left for the next night.
+    """
+    ran, cut = Ran(), _Cut(schedule, order.cells)
+    timeout, is_full = schedule.engine.timeout, False
+    work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in order.cells for shard in cut.missing(cell)]
 
     def stop() -> bool:
-        return full.disk or (deadline is not None and time.monotonic() >= deadline)
+        return is_full or (deadline is not None and time.monotonic() >= deadline)
 
     def outcomes() -> Iterator[Outcome]:
         if work:
             yield from engine.run(work, stop=stop)
-        merges = [
-            Work(cell=cell, results=folder, timeout=schedule.engine.timeout, searched=searched)
-            for cell, searched in cut.complete()
-        ]
-        if merges:
-            yield from engine.run(merges, stop=stop)
+        joins = [Work(cell=cell, timeout=timeout, shards=shards) for cell, shards in cut.complete()]
+        if joins:
+            yield from engine.run(joins, stop=stop)
 
     finished: set[str] = set()
     left = _Left(order)
     for outcome in outcomes():
-        outcome = _taken(outcome, schedule, cut)
+        if is_full and outcome.kind == "done":
+            continue
+        outcome = _put(outcome, schedule, cut)
         journal.take(outcome)
-        cell, answer = outcome.work.cell, outcome.answer
+        cell, failure = outcome.work.cell, outcome.answer.failure
         name = str(cell.key)
-        if outcome.kind == "done" and answer.failure is not None:
-            reason = answer.failure.error
-            ran.failures[name] = journal.status.failures[name] = reason
-            if HANDLING[answer.failure.kind].stops_night and not full.disk:
-                full.disk = True
-                ran.problems.append(f"the disk is full: nothing more was started ({reason})")
+        if outcome.kind == "done" and failure is not None:
+            ran.failures[name] = journal.status.failures[name] = failure.error
+            is_full = HANDLING[failure.kind].stops_night
+            if is_full:
+                ran.problems.append(f"the disk is full: nothing more was started ({failure.error})")
         elif outcome.kind == "done" and outcome.work.shard is None:
             finished.add(name)
             ran.computed += 1
@@ -96,12 +94,6 @@ def compute(
     return ran
 
 
-class _Full:
-    """Whether the disk is."""
-
-    disk = False
-
-
 class _Cut:
     """The cells whose corpora are searched in shards, and the shards that are done."""
 
@@ -109,27 +101,28 @@ class _Cut:
         self._folder = schedule.history / SHARDS
         self._shards = {cell.key: corpus_shards.cut(cell, schedule.engine.shard_documents) for cell in cells}
         self._cells = {cell.key: cell for cell in cells if self._shards[cell.key]}
-        self._done: dict[tuple[object, Shard], Searched] = {}
+        self._done: dict[tuple[CellKey, Shard], SearchedShard] = {}
         for key, cell in self._cells.items():
             for shard in self._shards[key]:
-                if (known := corpus_shards.load(corpus_shards.path(self._folder, cell, shard), shard)) is not None:
-                    self._done[key, shard] = known
+                searched = corpus_shards.load(corpus_shards.path(self._folder, cell, shard))
+                if searched is not None:
+                    self._done[key, shard] = searched
 
     def missing(self, cell: Cell) -> Sequence[Shard | None]:
         """The shards of a cell to search; `[None]` for one that stays whole."""
         own = self._shards[cell.key]
         return [shard for shard in own if (cell.key, shard) not in self._done] if own else [None]
 
-    def add(self, cell: Cell, searched: Searched) -> None:
+    def add(self, cell: Cell, shard: Shard, searched: SearchedShard) -> None:
         """Keep a shard, on disk too.
 
         Raises:
             OSError: the disk refuses.
         """
-        self._done[cell.key, searched.shard] = searched
-        corpus_shards.save(corpus_shards.path(self._folder, cell, searched.shard), searched)
+        self._done[cell.key, shard] = searched
+        corpus_shards.save(corpus_shards.path(self._folder, cell, shard), searched)
 
-    def complete(self) -> list[tuple[Cell, tuple[Searched, ...]]]:
+    def complete(self) -> list[tuple[Cell, tuple[SearchedShard, ...]]]:
         """The cells all of whose shards are searched."""
         return [
             (cell, tuple(self._done[key, shard] for shard in self._shards[key]))
@@ -142,19 +135,17 @@ class _Cut:
         corpus_shards.forget(self._folder, cell, self._shards[cell.key])
 
 
-def _taken(outcome: Outcome, schedule: Schedule, cut: _Cut) -> Outcome:
-    """What came back is put where it belongs; a disk that refuses makes a failure of it."""
-    answer = outcome.answer
-    if outcome.kind != "done" or answer.failure is not None:
-        return outcome
+def _put(outcome: Outcome, schedule: Schedule, cut: _Cut) -> Outcome:
+    """Put what was computed where it belongs; what cannot be put is a failure of the cell."""
+    work, answer = outcome.work, outcome.answer
     try:
-        if (own := answer.delivered) is not None:
-            keep(schedule.results, own.record, model_meta=own.model_meta, own=own.items)
-        if answer.searched is not None:
-            cut.add(outcome.work.cell, answer.searched)
-    except (OSError, RecordError) as err:
-        failure = failure_of(err, cell=str(outcome.work))
-        return outcome._replace(answer=Answer(failure=failure, seconds=answer.seconds))
+        if isinstance(answer.result, MeasuredPart):
+            recording.put(schedule.results, work.cell, answer.result)
+        elif isinstance(answer.result, SearchedShard):
+            assert work.shard is not None, "only a shard comes to hits"
+            cut.add(work.cell, work.shard, answer.result)
+    except Exception as err:  # the boundary: a cell's error is the cell's
+        return outcome._replace(answer=Answer(failure_of(err, cell=str(work)), answer.seconds))
     return outcome
 
 

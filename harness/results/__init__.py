@@ -1,9 +1,9 @@
 """Records on disk: put, get and scan a results folder. The only module that writes there.
 
-A record is one JSON file in mteb's schema and layout (see `records_json` and `records_paths`), with the model's
-`model_meta.json` beside it. Writing is atomic and locked, so that a killed run leaves the old file or the new one and
-two runs can fill one record. Files written by others are read too, and whatever cannot be read is reported, never
-skipped.
+A record is one JSON file in mteb's schema and layout (see `json_format` and `paths`), with the model's
+`model_meta.json` and the items of the record beside it. Writing is atomic and locked, so that a killed run leaves the
+old file or the new one and two runs can fill one record. Files written by others are read too, and whatever cannot be
+read is reported, never skipped.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from harness.errors import RecordError
 from harness.files import atomic
@@ -24,6 +24,9 @@ from harness.results.json_format import load_object, parse, to_json
 from harness.results.model_meta import meta_json
 from harness.results.paths import META, Identity, identity_of, record_path, variant_kwargs, variant_text
 from harness.types import Part, Record, Refused
+
+if TYPE_CHECKING:
+    from harness.evaluators.items import Items
 
 __all__ = ["check_writable", "from_json", "get", "main_score", "put", "scan", "to_json"]
 
@@ -48,7 +51,7 @@ def main_score(record: Record, parts: Iterable[Part] | None = None) -> float | N
 def from_json(text: str, *, path: str | Path) -> Record:
     """The record in a file's text. Model and revision come from the path, unless a `model_meta.json` beside it says.
 
-    Reads everything in mteb's public results repository, whatever its age; see `records_json` for what is made uniform.
+    Reads everything in mteb's public results repository, whatever its age; see `json_format` for what is made uniform.
 
     Raises:
         RecordError: Not a result file; the message holds the path, what was found and what was expected.
@@ -140,9 +143,11 @@ def put(
     record: Record,
     *,
     model_meta: Mapping[str, Any],
-    before: Callable[[Path], object] = lambda path: None,
-) -> Path:
-    """Write a record and its `model_meta.json`; the file is at every moment the old one or the new one.
+    items: Mapping[Part, Items] | None = None,
+) -> Record:
+    """Write a record, its items and its `model_meta.json`; each file is at every moment the old one or the new one.
+
+    The items are written first, so that whoever finds a part in a record finds its items too.
 
     A record of the same fingerprint that is already there is merged: its parts stay unless the new record has them too,
     `evaluation_time` (unless `harness.parts` tells it) and `kg_co2_emissions` add up; in `harness` those values that
@@ -154,15 +159,14 @@ def put(
         record: What to write. `path` is ignored.
         model_meta: mteb's ModelMeta as a mapping (`ModelMeta.to_dict()`), or any part of it; name, revision and variant
             are the record's.
-        before: called with the file's path, under the lock and before it is written, to write what belongs beside it:
-            a process that is killed in between leaves a record to be made again, not one that lacks something.
+        items: Of the record's parts; a record with items has a fingerprint.
 
     Returns:
-        The file.
+        The record as it lies on disk, merged.
 
     Raises:
         RecordError: The record cannot be written as JSON, a name cannot be part of a path, the folder belongs to
-            another model, or the disk refuses. Then what was there before is still there.
+            another model, or the disk refuses. Then the record that was there before is still there.
     """
     root, owner = Path(folder), _identity(record.model, record.revision, record.variant)
     path = record_path(root, owner, record.task)
@@ -175,9 +179,13 @@ def put(
         atomic.write_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)
         same = old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint
-        before(path)
-        atomic.write(path, to_json(_merged(old, record) if old is not None and same else record))
-    return path
+        text = to_json(_merged(old, record) if old is not None and same else record)
+        if items:
+            from harness.results.items import write
+
+            write(path, record, items)
+        atomic.write(path, text)
+    return parse(text, path=str(path), identity=owner)
 
 
 def check_writable(folder: Path | str) -> None:

@@ -80,13 +80,23 @@ def get_items(record: Record) -> dict[Part, Items] | None:
     """
     if not record.path or record.fingerprint is None:
         return None
-    path = items_path(record.path)
+    main_scores = {part: entry["main_score"] for part, entry in record.parts.items()}
+    return read(items_path(record.path), fingerprint=record.fingerprint, main_scores=main_scores)
+
+
+def read(path: Path, *, fingerprint: str, main_scores: Mapping[Part, float | None]) -> dict[Part, Items] | None:
+    """The items of a file, by part; None where there is no file, or its items were made under another fingerprint.
+
+    Parts are left out whose score is not the one in `main_scores`, to `TOLERANCE`.
+
+    Raises:
+        RecordError: A file that is broken, or of a later format.
+    """
     with on_disk(path, "read"):
-        by_part = _unpacked(path, record.fingerprint) if path.is_file() else None
+        by_part = _unpacked(path, fingerprint) if path.is_file() else None
     if by_part is None:
         return None
-    recorded = {part: entry["main_score"] for part, entry in record.parts.items()}
-    return {part: items for part, items in by_part.items() if _agrees(items, recorded.get(part))}
+    return {part: items for part, items in by_part.items() if _agrees(items, main_scores.get(part))}
 
 
 def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:

@@ -18,6 +18,7 @@ from harness.types import (
     PLAIN,
     EncodeOptions,
     Encoder,
+    EncoderFacts,
     Hits,
     Loaded,
     Part,
@@ -61,26 +62,32 @@ def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loade
     return Search(hits, counts)
 
 
-class ShardHits(NamedTuple):
-    """What a search found among the documents from `start` up to `stop`; indices count from `start`."""
+class SearchedShard(NamedTuple):
+    """What a search found among the documents from `start` up to `stop`; indices count from `start`.
+
+    Attributes:
+        facts: of the encoder.
+        seconds: wall time of encoding and searching.
+    """
 
     start: int
     stop: int
     hits: Hits
     counts: Counts
+    facts: EncoderFacts
     seconds: float
 
 
 def search_shard(
     task: TaskSpec, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
-) -> ShardHits:
+) -> SearchedShard:
     """Search one of `of` shards of the corpus, `number` from 0.
 
     Shards end where blocks of the whole corpus would, if they are as large as these: then every document is encoded
     among the same others as in one piece, and gets the same vector to the bit.
 
     Raises:
-        EncodeError, DataError: as `embed`.
+        EncodeError, DataError: as `measurement.encode`.
     """
     started = time.perf_counter()
     assert isinstance(loaded.gold, Ranked)
@@ -94,10 +101,10 @@ def search_shard(
         counts.tokens = None if counts.tokens is None else 0
         counts.texts_truncated = None if counts.texts_truncated is None else 0
     hits = _hits(fields, loaded.gold, queries, texts["documents"], first=start, end=stop)
-    return ShardHits(start, stop, hits, fields.counts, time.perf_counter() - started)
+    return SearchedShard(start, stop, hits, fields.counts, encoder.facts, time.perf_counter() - started)
 
 
-def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Search:
+def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> Search:
     """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
 
     Raises:

@@ -1,21 +1,27 @@
-"""One part measured: gold -> texts -> vectors or hits -> scores and items, with counts and times.
+"""The steps of a cell: load -> encode -> score -> measured part, each from value to value.
 
-Encoding and scoring are two steps, so that the next part can be encoded while this one is scored.
+They are steps of their own so that they overlap: while a part is encoded, the next one is loaded and the last one is
+scored. Where a corpus is searched in shards, `corpus_search.search_shard` and `join` stand in for `encode`.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.errors import DataError
+from harness.files import run_environment
 from harness.runner import corpus_search
-from harness.runner.corpus_search import ShardHits
+from harness.runner.cells import Cell
+from harness.runner.corpus_search import SearchedShard
 from harness.runner.text_fields import Counts, Fields
 from harness.types import (
     PLAIN,
     EncodeOptions,
     Encoder,
+    EncoderFacts,
     Gold,
     Loaded,
     Part,
@@ -30,36 +36,50 @@ if TYPE_CHECKING:
     from harness.evaluators.items import Items
 
 
-class Unscored(NamedTuple):
-    """A part whose texts are encoded (or searched): `scored` does the rest, and needs no model.
+class EncodedPart(NamedTuple):
+    """A part whose texts are encoded (or searched): `score` does the rest, and needs no model.
 
     Attributes:
         given: what the scorer of the task's type takes; see `harness.evaluators`.
         counts: what was encoded.
-        seconds: wall time so far.
+        facts: of the encoder.
+        seconds: wall time of encoding.
     """
 
     task: TaskSpec
-    gold: Gold
+    part: Part
+    loaded: Loaded
     given: Any
     counts: Counts
+    facts: EncoderFacts
     seconds: float
 
 
-class Measured(NamedTuple):
-    """Scores of a part and what it took.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredPart:
+    """The outcome of a cell. It can be pickled: another process or machine may have measured it.
 
     Attributes:
         scores: metric -> value.
         items: those whose score is the main score; None where the main metric is not made of single items.
+        rows, digest, notes: of the data; see `Loaded`.
+        facts: of the encoder.
         counts: what was encoded.
         seconds: phase -> wall time.
+        environment: versions, platform and machine that it was measured with.
+        peak_memory_mib: of the process that measured it; None where the system does not tell.
     """
 
     scores: Scores
     items: Items | None
+    rows: Mapping[str, int]
+    digest: str
+    notes: tuple[str, ...]
+    facts: EncoderFacts
     counts: Counts
-    seconds: dict[str, float]
+    seconds: Mapping[str, float]
+    environment: Mapping[str, Any]
+    peak_memory_mib: int | None
 
 
 def measure(
@@ -70,12 +90,27 @@ def measure(
     *,
     options: EncodeOptions | None = None,
     transform: VectorTransform = PLAIN,
-) -> Measured:
-    """Encode what `part` needs and score it; see `embed` and `scored`."""
-    return scored(embed(task, part, encoder, loaded, options=options, transform=transform))
+) -> MeasuredPart:
+    """Encode what `part` needs and score it; see `encode` and `score`."""
+    return score(encode(task, part, encoder, loaded, options=options, transform=transform))
 
 
-def embed(
+def load(cell: Cell) -> Loaded:
+    """The data of a cell, or in quick mode a sample of them, with the time that it took.
+
+    Raises:
+        DataError: they cannot be loaded.
+    """
+    from harness import data
+
+    started = time.perf_counter()
+    loaded = data.load(cell.task, cell.part)
+    if cell.max_texts is not None:
+        loaded = data.limited(cell.task, loaded, cell.max_texts)
+    return replace(loaded, seconds=time.perf_counter() - started)
+
+
+def encode(
     task: TaskSpec,
     part: Part,
     encoder: Encoder | Searcher,
@@ -83,10 +118,10 @@ def embed(
     *,
     options: EncodeOptions | None = None,
     transform: VectorTransform = PLAIN,
-) -> Unscored:
+) -> EncodedPart:
     """Encode what `part` needs, and search where it is about searching.
 
-    Without `options` nothing is kept in the store.
+    Without `options` nothing is kept in the vector cache.
 
     Raises:
         EncodeError: the model's answer cannot be scored.
@@ -98,32 +133,48 @@ def embed(
     else:
         fields = Fields(task, encoder, options or EncodeOptions(store="off"), transform)
         given, counts = _given(fields, loaded.gold), fields.counts
-    return Unscored(task, loaded.gold, given, counts, time.perf_counter() - started)
+    return EncodedPart(task, part, loaded, given, counts, encoder.facts, time.perf_counter() - started)
 
 
-def put_together(task: TaskSpec, loaded: Loaded, shards: Sequence[ShardHits]) -> Unscored:
+def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedShard]) -> EncodedPart:
     """The part whose corpus was searched in shards, exactly as if it had been searched whole.
 
     Raises:
         DataError: the shards are not those of this corpus.
     """
     hits, counts = corpus_search.joined(task, loaded, shards)
-    return Unscored(task, loaded.gold, hits, counts, sum(shard.seconds for shard in shards))
+    return EncodedPart(task, part, loaded, hits, counts, shards[0].facts, sum(shard.seconds for shard in shards))
 
 
-def scored(unscored: Unscored) -> Measured:
+def score(encoded: EncodedPart) -> MeasuredPart:
     """The scores and items of a part that is encoded.
 
     Raises:
-        DataError: the data cannot be scored.
+        DataError: the data cannot be scored, or the main metric is undefined on them.
     """
     from harness.evaluators import EVALUATORS
 
     started = time.perf_counter()
-    task, gold, given, counts, encoding = unscored
-    scores, items = EVALUATORS[task.type].score(gold, given, settings=task.settings)
-    seconds = {"encode": encoding, "score": time.perf_counter() - started}
-    return Measured(scores, items.get(task.main_metric), counts, seconds)
+    task, loaded = encoded.task, encoded.loaded
+    scores, items = EVALUATORS[task.type].score(loaded.gold, encoded.given, settings=task.settings)
+    if scores.get(task.main_metric) is None:
+        raise DataError(f"{task.name} {encoded.part}: the main metric {task.main_metric} is undefined on this data")
+    return MeasuredPart(
+        scores=scores,
+        items=items.get(task.main_metric),
+        rows=loaded.rows,
+        digest=loaded.digest,
+        notes=loaded.notes,
+        facts=encoded.facts,
+        counts=encoded.counts,
+        seconds={"load": loaded.seconds, "encode": encoded.seconds, "score": time.perf_counter() - started},
+        environment={
+            "versions": run_environment.versions(),
+            "platform": run_environment.platform_name(),
+            "machine": run_environment.machine(),
+        },
+        peak_memory_mib=run_environment.peak_memory_mib(),
+    )
 
 
 def _given(fields: Fields, gold: Gold) -> Any:

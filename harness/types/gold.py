@@ -102,18 +102,20 @@ Gold: TypeAlias = Pairs | Labelled | Clustered | ClusteredSets | Ranked | Mined
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
-    """Gold, and what identifies it.
+    """Gold, what identifies it, and how long it took to load.
 
     Attributes:
         rows: rows of each of the part's tables, as loaded (`{"test": 1379}`, `{"corpus": ..., "queries": ...}`).
         digest: sha256 over the content that the scorer sees, in order.
         notes: what a reader of the scores should know about the data (dropped queries, unjudged documents).
+        seconds: wall time of loading.
     """
 
     gold: Gold
     rows: Mapping[str, int]
     digest: str
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

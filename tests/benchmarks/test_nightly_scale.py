@@ -69,5 +69,5 @@ def record_all(folder: Path, planned: night_plan.NightPlan) -> None:
             harness={"fingerprint": cell.fingerprint, "task_type": cell.task.type, "encoder": {"precision": "fp32"}},
         )
         if cell.model.name not in places:
-            places[cell.model.name] = results.put(folder, record, model_meta={}).parent
+            places[cell.model.name] = Path(results.put(folder, record, model_meta={}).path).parent
         (places[cell.model.name] / f"{record.task}.json").write_text(to_json(record))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.evaluators.items import values
-from harness.runner.recording import keep
+from harness.results import put
 from harness.types import Part, Record
 from tests import boards
 from tests.conftest import ROOT, environment
@@ -177,7 +177,7 @@ class TestCompare:
                 scores={"test": [{"main_score": own.whole(), "hf_subset": "default", "languages": []}]},
                 harness={"fingerprint": model, "task_type": "Retrieval", "parts": {"test": {"seconds": {}}}},
             )
-            keep(tmp_path / "results", record, model_meta={}, own={Part("test", "default"): own})
+            put(tmp_path / "results", record, model_meta={}, items={Part("test", "default"): own})
         done = harness("compare", "org/a", "org/b", "--items", "2", "-t", "MiniAnswersEnglish")
         assert done.returncode == 0, done.stderr
         assert "MiniAnswersEnglish  0.5833  0.5000  +0.0833" in done.stdout

@@ -189,11 +189,11 @@ def test_scaling(cluster: Any) -> None:
     for workers in (1, 8):
         jobs = [nights.work(task=f"{seconds}{number:03}") for number in range(share * workers)]
         engine = RayEngine(options(cluster, workers=workers), computer=SLEEPER)
-        answered: Counter[str] = Counter()
+        answered: Counter[Any] = Counter()
         times = []
         try:
             for outcome in engine.run(jobs, stop=lambda: False):
-                answered[outcome.answer.reason] += 1
+                answered[outcome.answer.result] += 1
                 if len(answered) == workers and (not times or max(answered.values()) <= share):
                     times.append(time.monotonic())
                 if max(answered.values()) == share:
@@ -216,9 +216,9 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
     parts = [
         corpus.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
     ]
-    unscored = measurement.put_together(task, loaded, parts)
-    whole = measurement.embed(task, task.parts[0], encoder, loaded, options=options)
-    return measurement.scored(unscored), measurement.scored(whole), parts
+    joined = measurement.join(task, task.parts[0], loaded, parts)
+    whole = measurement.encode(task, task.parts[0], encoder, loaded, options=options)
+    return measurement.score(joined), measurement.score(whole), parts
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7])
@@ -243,22 +243,19 @@ def test_shards_on_disk(home: Path) -> None:
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     loaded = load(task, task.parts[0])
     found = corpus.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
-    from harness.nightly.engines.protocol import Searched
-
-    kept = Searched(shard=Shard(1, 2), hits=found, facts=encoder.facts)
     cell = dataclasses.replace(nights.cell(), task=task)
-    file = corpus_shards.path(home, cell, kept.shard)
-    corpus_shards.save(file, kept)
-    again = corpus_shards.load(file, kept.shard)
+    file = corpus_shards.path(home, cell, Shard(1, 2))
+    corpus_shards.save(file, found)
+    again = corpus_shards.load(file)
     assert again is not None
-    np.testing.assert_array_equal(again.hits.hits.indices, found.hits.indices)
-    np.testing.assert_array_equal(again.hits.hits.scores, found.hits.scores)
-    assert (again.facts, again.hits.counts) == (kept.facts, found.counts)
+    np.testing.assert_array_equal(again.hits.indices, found.hits.indices)
+    np.testing.assert_array_equal(again.hits.scores, found.hits.scores)
+    assert (again.facts, again.counts) == (encoder.facts, found.counts)
     file.write_bytes(file.read_bytes()[:100])
-    assert corpus_shards.load(file, kept.shard) is None
+    assert corpus_shards.load(file) is None
     assert corpus_shards.path(home, cell, Shard(0, 2)) != file
     with pytest.raises(HarnessError, match="the shards end at"):
-        measurement.put_together(task, loaded, [found])
+        measurement.join(task, task.parts[0], loaded, [found])
 
 
 @pytest.mark.slow

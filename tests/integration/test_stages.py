@@ -107,7 +107,7 @@ def test_records_are_in_order_whatever_is_found(five: dict[str, Any], tmp_path: 
 def test_the_stages_overlap(five: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While one part is encoded, the next one is loaded and the last one is scored."""
     met = threading.Barrier(3, timeout=20)
-    load, embed, scored = data.load, execution.embed, execution.scored
+    load, encode, score = data.load, execution.encode, execution.score
     first, second, third = five["tasks"][:3]
 
     def loading(task: Any, part: Part) -> Any:
@@ -118,18 +118,18 @@ def test_the_stages_overlap(five: dict[str, Any], tmp_path: Path, monkeypatch: p
     def encoding(task: Any, *rest: Any, **options: Any) -> Any:
         if task.name == second:
             met.wait()
-        return embed(task, *rest, **options)
+        return encode(task, *rest, **options)
 
-    def scoring(unscored: Any) -> Any:
+    def scoring(encoded: Any) -> Any:
         if threading.current_thread().name == "score" and met.n_waiting < 3 and not met.broken and not seen:
             seen.append(first)
             met.wait()
-        return scored(unscored)
+        return score(encoded)
 
     seen: list[str] = []
     monkeypatch.setattr(data, "load", loading)
-    monkeypatch.setattr(execution, "embed", encoding)
-    monkeypatch.setattr(execution, "scored", scoring)
+    monkeypatch.setattr(execution, "encode", encoding)
+    monkeypatch.setattr(execution, "score", scoring)
     found, failures, _ = run(tmp_path, **five)
     assert failures == []
     assert len(found) == 5
@@ -140,7 +140,7 @@ def broken(stage: str, name: str) -> Callable[[pytest.MonkeyPatch], None]:
     """Make one stage of one task fail."""
 
     def patch(monkeypatch: pytest.MonkeyPatch) -> None:
-        place, attribute = {"load": (data, "load"), "encode": (execution, "embed"), "record": (results, "put")}[stage]
+        place, attribute = {"load": (data, "load"), "encode": (execution, "encode"), "record": (results, "put")}[stage]
         real = getattr(place, attribute)
 
         def failing(*arguments: Any, **options: Any) -> Any:

@@ -141,7 +141,7 @@ def test_the_model_meta_of_a_known_model_goes_through(name: str, tmp_path: Path)
     """mteb's own metadata, put with a record, is mteb's own metadata when mteb reads it (but for infinity)."""
     meta = mteb.get_model_meta(name)
     given = record(0.5, model=name, revision=meta.revision)
-    path = results.put(tmp_path, given, model_meta=meta.to_dict()).with_name("model_meta.json")
+    path = Path(results.put(tmp_path, given, model_meta=meta.to_dict()).path).with_name("model_meta.json")
     again = model_meta().model_validate_json_resolved(path.read_text())
     unlike = {key for key, value in again.model_dump().items() if value != meta.model_dump()[key]}
     assert unlike <= {"loader", *(["max_tokens"] if meta.max_tokens == float("inf") else [])}

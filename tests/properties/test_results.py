@@ -166,7 +166,7 @@ def test_the_order_of_parts_does_not_matter(parts: list[tuple[str, str]], data: 
         for split, subset in group:
             entries.setdefault(split, []).append({**ENTRY, "hf_subset": subset, "main_score": len(split + subset) / 9})
         harness = {"fingerprint": "f", "seconds": {"/".join(part): 1 for part in group if part[1] != "default"}}
-        return results.put(folder, record(scores=entries, harness=harness), model_meta={}).read_bytes()
+        return Path(results.put(folder, record(scores=entries, harness=harness), model_meta={}).path).read_bytes()
 
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as many:
         whole = put(one, sorted(parts))

@@ -1,82 +1,57 @@
-"""What a worker does with its work, with the model that it keeps loaded. Runs in worker processes only."""
+"""What a worker does with its work, with the model that it keeps open. Runs in worker processes only."""
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
+import functools
 
 from harness import models
 from harness.encoding import cache_upkeep
 from harness.errors import HANDLING, EncodeError, HarnessError
 from harness.models.forward_precision import used_precision
-from harness.nightly.engines.protocol import Answer, Delivered, Searched, Shard, Work
-from harness.results.items import get_items
-from harness.runner import execution
+from harness.nightly.engines.protocol import Work
 from harness.runner.cells import Cell
-from harness.types import Encoder, Record, Searcher
+from harness.runner.corpus_search import SearchedShard, search_shard
+from harness.runner.measurement import MeasuredPart, encode, join, load, score
+from harness.runner.open_model import OpenModel
+from harness.types import Encoder, Searcher
 
 
 class CellComputer:
-    """Cells, shards and merges, one at a time; see `engine.Computer`."""
+    """Cells, shards and joined shards, one at a time; see `protocol.Computer`."""
 
     def __init__(self) -> None:
-        self._group: tuple[str, str, str] | None = None
-        self._encoder: Encoder | Searcher | None = None
-        self._broken: HarnessError | None = None
+        self._model = OpenModel()
 
-    def compute(self, work: Work) -> Answer:
-        """Do it.
+    def compute(self, work: Work) -> MeasuredPart | SearchedShard:
+        """Do it. Nothing is written.
 
         Raises:
             HarnessError: the cell cannot be computed, and why.
         """
-        if work.shard is not None:
-            return Answer(searched=self._searched(work.cell, work.shard))
-        if work.results is not None:
-            self._recorded(work, work.results)
-            return Answer()
-        with tempfile.TemporaryDirectory(prefix="harness-") as folder:
-            record = self._recorded(work, Path(folder))
-            facts = work.searched[0].facts if work.searched else self._opened(work.cell).facts
-            meta = models.meta(work.cell.model, facts)
-            return Answer(delivered=Delivered(record=record, model_meta=meta, items=get_items(record) or {}))
-
-    def _recorded(self, work: Work, folder: Path) -> Record:
-        if work.searched:
-            hits = [searched.hits for searched in work.searched]
-            return execution.record_shards(work.cell, work.searched[0].facts, hits, folder)
-        return execution.compute(work.cell, self._opened(work.cell), folder)
-
-    def _searched(self, cell: Cell, shard: Shard) -> Searched:
+        cell, shard = work.cell, work.shard
+        if work.shards:
+            return score(join(cell.task, cell.part, load(cell), work.shards))
         encoder = self._opened(cell)
+        loaded = load(cell)
+        if shard is None:
+            return score(encode(cell.task, cell.part, encoder, loaded, options=cell.options, transform=cell.transform))
         assert isinstance(encoder, Encoder), "only vectors are searched in shards"
-        hits = execution.compute_shard(cell, encoder, number=shard.number, of=shard.of)
-        return Searched(shard=shard, hits=hits, facts=encoder.facts)
+        return search_shard(cell.task, encoder, loaded, number=shard.number, of=shard.of, options=cell.options)
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:
-        """The cell's model, loaded now or still. One that could not be loaded is not tried again for its next cell."""
-        if self._group != cell.group:
-            self._close()
-            try:
-                self._encoder = _fitting(cell)
-            except HarnessError as err:
-                self._broken = err
-            self._group = cell.group
-        if self._encoder is None:
-            assert self._broken is not None
-            if HANDLING[self._broken.kind].retried:
-                self._group = None
-            raise self._broken
-        return self._encoder
-
-    def _close(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
+        """The cell's model, opened now or still. One that cannot be opened is tried again only where that may pass."""
+        if not self._model.holds(cell.group):
+            self._model.open(cell.group, functools.partial(_open, cell))
             cache_upkeep.evict()
-        self._encoder, self._broken, self._group = None, None, None
+        try:
+            return self._model.encoder()
+        except HarnessError as err:
+            if HANDLING[err.kind].retried:
+                self._model.close()
+            raise
 
 
-def _fitting(cell: Cell) -> Encoder | Searcher:
+def _open(cell: Cell) -> Encoder | Searcher:
     """The cell's model, in the precision that was planned."""
     used = used_precision(cell.model, cell.options)
     if used != cell.precision:

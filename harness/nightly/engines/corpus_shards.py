@@ -22,9 +22,9 @@ from harness import models
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.files import atomic
-from harness.nightly.engines.protocol import Searched, Shard
+from harness.nightly.engines.protocol import Shard
 from harness.runner.cells import Cell
-from harness.runner.corpus_search import ShardHits
+from harness.runner.corpus_search import SearchedShard
 from harness.runner.text_fields import Counts
 from harness.types import EncoderFacts, Hits
 
@@ -52,45 +52,41 @@ def path(folder: Path, cell: Cell, shard: Shard) -> Path:
     return folder / f"{cell.fingerprint}-{part}-{shard.number}-of-{shard.of}.npz"
 
 
-def save(file: Path, searched: Searched) -> None:
+def save(file: Path, shard: SearchedShard) -> None:
     """Keep a shard's hits.
 
     Raises:
         OSError: the disk refuses.
     """
-    hits = searched.hits
     header = {
         "format": FORMAT,
-        "start": hits.start,
-        "stop": hits.stop,
-        "seconds": hits.seconds,
-        "counts": asdict(hits.counts),
-        "facts": asdict(searched.facts),
+        "start": shard.start,
+        "stop": shard.stop,
+        "seconds": shard.seconds,
+        "counts": asdict(shard.counts),
+        "facts": asdict(shard.facts),
     }
     out = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
-    np.savez_compressed(out, header=text, indices=hits.hits.indices, scores=hits.hits.scores)
+    np.savez_compressed(out, header=text, indices=shard.hits.indices, scores=shard.hits.scores)
     file.parent.mkdir(parents=True, exist_ok=True)
     atomic.write(file, out.getvalue())
 
 
-def load(file: Path, shard: Shard) -> Searched | None:
+def load(file: Path) -> SearchedShard | None:
     """The hits that were kept; None where there are none that can be used."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             if header["format"] != FORMAT:
                 return None
-            return Searched(
-                shard=shard,
-                facts=EncoderFacts(**header["facts"]),
-                hits=ShardHits(
-                    header["start"],
-                    header["stop"],
-                    Hits(indices=archive["indices"], scores=archive["scores"]),
-                    Counts(**header["counts"]),
-                    header["seconds"],
-                ),
+            return SearchedShard(
+                header["start"],
+                header["stop"],
+                Hits(indices=archive["indices"], scores=archive["scores"]),
+                Counts(**header["counts"]),
+                EncoderFacts(**header["facts"]),
+                header["seconds"],
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
         return None

@@ -15,7 +15,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.errors import HANDLING, failure_of
+from harness.errors import failure_of
 from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_contents import EngineOptions
@@ -51,14 +51,8 @@ class LocalEngine:
         def go_on() -> bool:
             return not (stopped.is_set() or stop())
 
-        def tell(outcome: Outcome) -> None:
-            failure = outcome.answer.failure
-            if failure is not None and HANDLING[failure.kind].stops_night:
-                stopped.set()
-            news.put(outcome)
-
         threads = [
-            threading.Thread(target=self._serve, args=(number, waiting, tell, go_on, news), daemon=True)
+            threading.Thread(target=self._serve, args=(number, waiting, news.put, go_on), daemon=True)
             for number in range(len(self._workers))
         ]
         for thread in threads:
@@ -83,11 +77,10 @@ class LocalEngine:
         self,
         number: int,
         waiting: _Waiting,
-        tell: Callable[[Outcome], None],
+        tell: Callable[[Outcome | None], None],
         go_on: Callable[[], bool],
-        news: queue.SimpleQueue[Outcome | None],
     ) -> None:
-        """One worker's evening: next work, until there is none or it is time to stop."""
+        """Give one worker its next work, until there is none or it is time to stop; then tell None."""
         name, held = f"worker {number}", None
         work: Work | None = None
         try:
@@ -104,9 +97,9 @@ class LocalEngine:
                     _sleep(self._options.backoff * 2**attempt, go_on)
         except Exception as err:  # ours: whoever waits for the work must hear of it
             if work is not None:
-                tell(Outcome("done", work, name, Answer(failure=failure_of(err, cell=str(work)))))
+                tell(Outcome("done", work, name, Answer(failure_of(err, cell=str(work)))))
         finally:
-            news.put(None)
+            tell(None)
 
 
 class _Waiting:

@@ -6,18 +6,16 @@ travel between processes, and between machines.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol, TypeAlias
 
 from harness.errors import HANDLING, Failure
 from harness.runner.cells import Cell
-from harness.types import EncoderFacts, Part, Record
 
 if TYPE_CHECKING:
-    from harness.evaluators.items import Items
-    from harness.runner.corpus_search import ShardHits
+    from harness.runner.corpus_search import SearchedShard
+    from harness.runner.measurement import MeasuredPart
 
 
 class Shard(NamedTuple):
@@ -28,62 +26,44 @@ class Shard(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Searched:
-    """What the search of one shard found, and by what encoder."""
-
-    shard: Shard
-    hits: ShardHits
-    facts: EncoderFacts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
     """What a worker is given: a cell, a shard of one, or the shards of one to put together.
 
     Attributes:
-        results: the folder to record in; None where the worker sees no common disk, and sends the record back.
         timeout: seconds.
+        shard: the shard to search.
+        shards: all shards of the cell's corpus, searched, to put together.
     """
 
     cell: Cell
-    results: Path | None
     timeout: float
     shard: Shard | None = None
-    searched: tuple[Searched, ...] = ()
+    shards: tuple[SearchedShard, ...] = ()
 
     def __str__(self) -> str:
         piece = f" shard {self.shard.number + 1} of {self.shard.of}" if self.shard else ""
         return f"{self.cell.key}{piece}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivered:
-    """A record that was made out of reach of the results folder.
-
-    Attributes:
-        items: see `harness.evaluators.items`, by part; empty where the task has none.
-    """
-
-    record: Record
-    model_meta: Mapping[str, Any]
-    items: Mapping[Part, Items] = field(default_factory=dict)
+Result: TypeAlias = "MeasuredPart | SearchedShard | Failure"
+"""What work comes to: of a whole cell its measured part, of a shard its hits, or why it could not be done."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class Answer(NamedTuple):
     """What became of some work.
 
     Attributes:
-        failure: why it could not be done; None where it was.
-        delivered: where the work had no results folder.
-        searched: where the work was a shard.
+        result: None where there is no answer yet.
         seconds: that the work took, in its worker.
     """
 
-    failure: Failure | None = None
-    delivered: Delivered | None = None
-    searched: Searched | None = None
+    result: Result | None = None
     seconds: float = 0.0
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why the work could not be done; None where it was."""
+        return self.result if isinstance(self.result, Failure) else None
 
     @property
     def may_pass(self) -> bool:
@@ -121,9 +101,9 @@ class Engine(Protocol):
 
 
 class Computer(Protocol):
-    """What a worker process does with its work; `compute.CellComputer`, or a stand-in of a test."""
+    """What a worker process does with its work; `cell_computer.CellComputer`, or a stand-in of a test."""
 
-    def compute(self, work: Work) -> Answer:
+    def compute(self, work: Work) -> Result:
         """Do it. Exceptions are the caller's to report."""
         ...
 

@@ -5,8 +5,8 @@ loaded, and is given all of its cells at once. Where it runs, when it starts, an
 Ray's business: a dead actor is started again elsewhere, with the calls that it had not answered. There is no queue and
 no scheduler of ours beside it.
 
-The nodes need this package and the data and models of the schedule, by hub or by a common path; results need no common
-disk, for records come back to the night and go through its store.
+The nodes need this package and the data and models of the schedule, by hub or by a common path. Results need no common
+disk: measured parts come back as values, and the night puts them into its records.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ class RayEngine:
 
 
 def _failed(work: Work, reason: str, *, kind: Kind) -> Answer:
-    return Answer(failure=Failure(str(work), reason, kind=kind))
+    return Answer(Failure(str(work), reason, kind=kind))
 
 
 _RESOURCES = (("GPU", "num_gpus"), ("CPU", "num_cpus"))

@@ -136,7 +136,7 @@ def _listen(answers: IO[bytes], queue_: queue.SimpleQueue[Any]) -> None:
 
 
 def _failed(work: Work, reason: str, *, kind: Kind, log: str = "", seconds: float = 0.0) -> Answer:
-    return Answer(failure=Failure(str(work), reason, log, kind), seconds=seconds)
+    return Answer(Failure(str(work), reason, log, kind), seconds)
 
 
 def _death(status: int) -> str:

@@ -14,11 +14,10 @@ import signal
 import sys
 import threading
 import time
-from dataclasses import replace
-from typing import IO, Any
+from typing import IO
 
 from harness.errors import failure_of
-from harness.nightly.engines.protocol import Answer, Work
+from harness.nightly.engines.protocol import Answer, Computer, Result, Work
 
 READY = "ready"
 
@@ -30,23 +29,22 @@ def main(computer: str) -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the night, which then ends us
     module, _, name = computer.partition(":")
-    own: Any = getattr(importlib.import_module(module), name)()
+    own: Computer = getattr(importlib.import_module(module), name)()
     inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     _send(answers, READY)
     while True:
         work = inbox.get()
         started = time.perf_counter()
-        _send(answers, replace(attempt(own, work), seconds=time.perf_counter() - started))
+        _send(answers, Answer(attempt(own, work), time.perf_counter() - started))
 
 
-def attempt(computer: Any, work: Work) -> Answer:
-    """The computer's answer, or what went wrong."""
+def attempt(computer: Computer, work: Work) -> Result:
+    """The computer's result, or what went wrong."""
     try:
-        answer: Answer = computer.compute(work)
-        return answer
+        return computer.compute(work)
     except Exception as err:  # the boundary: a cell's error is the cell's
-        return Answer(failure=failure_of(err, cell=str(work)))
+        return failure_of(err, cell=str(work))
 
 
 def _receive(requests: IO[bytes], inbox: queue.SimpleQueue[Work]) -> None:

@@ -19,7 +19,7 @@ from harness.errors import RecordError
 from harness.nightly.history.changes import Cause, causes, same_settings
 from harness.nightly.history.snapshot_files import Night, NightCell, World, items_place
 from harness.nightly.schedule.schedule_contents import AlertRules
-from harness.types import Part, Record, model_label
+from harness.types import Part, model_label
 
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
@@ -197,25 +197,13 @@ def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
 
 def _items(cells: Sequence[NightCell], history: Path) -> Mapping[Part, Items]:
     """The items of one task in one night, by part."""
-    from harness.results.items import get_items
+    from harness.results.items import read
 
     first = cells[0]
     if first.items is None or len({cell.items for cell in cells}) > 1:
         return {}
-    scores: dict[str, list[dict[str, object]]] = {}
-    for cell in cells:
-        scores.setdefault(cell.split, []).append({"hf_subset": cell.subset, "main_score": cell.score})
-    place = items_place(history, first.items)
-    record = Record(
-        task=first.task,
-        model=first.model,
-        revision=first.revision,
-        dataset_revision=first.dataset_revision or "",
-        scores=scores,
-        harness={"fingerprint": first.fingerprint},
-        path=str(place.with_name(place.name.replace(".items.npz", ".json"))),
-    )
-    return get_items(record) or {}
+    main_scores = {cell.part: cell.score for cell in cells}
+    return read(items_place(history, first.items), fingerprint=first.fingerprint, main_scores=main_scores) or {}
 
 
 def _p(test: Tested, difference: float) -> float:

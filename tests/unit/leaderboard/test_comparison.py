@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import results
 from harness.errors import UnknownName
 from harness.evaluators import items as items_module
 from harness.evaluators.items import Items, values
@@ -16,7 +17,6 @@ from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.comparison import compare
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import comparison_text
-from harness.runner import recording
 from harness.types import Part, Record
 from tests import boards
 
@@ -37,7 +37,7 @@ def put(folder: Path, model: str, task: str, own: Items) -> None:
         scores={"test": [{"main_score": own.whole(), "hf_subset": "default", "languages": []}]},
         harness={"fingerprint": f"{model}-{task}", "task_type": "Retrieval", "parts": {"test": {"seconds": {}}}},
     )
-    recording.keep(folder, record, model_meta={}, own={PART: own})
+    results.put(folder, record, model_meta={}, items={PART: own})
 
 
 def queries(seed: int, level: float, n: int = 200) -> Items:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +146,20 @@ def test_the_interval_of_a_rank_correlation_is_that_of_scipy() -> None:
     assert ours.high == pytest.approx(theirs.high, abs=0.08 * width)
 
 
+def put(folder: Path, items: dict[Part, Items]) -> Record:
+    """A record with its items, put together."""
+    entries = [{"main_score": own.whole(), "hf_subset": part.subset, "languages": []} for part, own in items.items()]
+    made = Record(
+        task="T",
+        model="org/m",
+        revision="r",
+        dataset_revision="1",
+        scores={"test": entries},
+        harness={"fingerprint": "f1"},
+    )
+    return results.put(folder, made, model_meta={}, items=items)
+
+
 def record(folder: Path, items: dict[Part, Items], *, fingerprint: str = "f1") -> Record:
     """A record on disk whose main scores are those of the items."""
     scores: dict[str, list[dict[str, object]]] = {}
@@ -158,8 +174,30 @@ def record(folder: Path, items: dict[Part, Items], *, fingerprint: str = "f1") -
         scores=scores,
         harness={"fingerprint": fingerprint, "parts": {str(part): {"seconds": {}} for part in items}},
     )
-    path = results.put(folder, made, model_meta={})
+    path = Path(results.put(folder, made, model_meta={}).path)
     return results.from_json(path.read_text(), path=path)
+
+
+def test_items_are_written_before_their_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever finds a part in a record finds its items: when the disk fails in between, the record is the old one."""
+    first, second = Part("test", "a"), Part("test", "b")
+    old = put(tmp_path, {first: values([0.25, 0.75], metric="ap", unit="query")})
+    rename = os.replace
+
+    def full(source: Path, target: Path) -> None:
+        if target.suffix == ".json":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        rename(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        with pytest.raises(RecordError, match="free some space"):
+            put(tmp_path, {second: values([1.0], metric="ap", unit="query")})
+    again = results.from_json(Path(old.path).read_text(), path=old.path)
+    assert again == old
+    assert set(get_items(again) or {}) == {first}
+    assert put(tmp_path, {second: values([1.0], metric="ap", unit="query")}).parts.keys() == {first, second}
+    assert set(get_items(again) or {}) == {first}
 
 
 EVERY_KIND = {

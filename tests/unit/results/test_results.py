@@ -54,7 +54,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_put_writes_two_files_and_get_reads_them(tmp_path: Path):
     """A record lies at <org>__<model>/<revision>/<Task>.json with model_meta.json beside it, and is read back equal."""
-    path = results.put(tmp_path / "new" / "results", record(), model_meta={"embed_dim": 384})
+    path = Path(results.put(tmp_path / "new" / "results", record(), model_meta={"embed_dim": 384}).path)
     root = tmp_path / "new" / "results"
     assert path == root / "org__model" / "abc123" / "MiniSTS.json"
     assert set(files(root)) == {
@@ -72,7 +72,7 @@ def test_a_variant_lies_apart_and_says_what_it_is(tmp_path: Path):
     """A variant never touches the plain record; its folder and keyword arguments are mteb's, in any order given."""
     results.put(tmp_path, record(), model_meta={})
     variant = record(variant="precision=fp16, max_length=128", scores={"test": [entry(0.25)]})
-    path = results.put(tmp_path, variant, model_meta={"experiment_kwargs": {"not": "this"}})
+    path = Path(results.put(tmp_path, variant, model_meta={"experiment_kwargs": {"not": "this"}}).path)
     below = "org__model/abc123/experiments/max_length_128__precision_fp16"
     assert path == tmp_path / below / "MiniSTS.json"
     assert json.loads((tmp_path / below / "model_meta.json").read_text())["experiment_kwargs"] == {
@@ -119,9 +119,10 @@ def test_same_fingerprint_merges_by_part(tmp_path: Path):
         date=1.8e9,
     )
     results.put(tmp_path, old, model_meta={})
-    results.put(tmp_path, new, model_meta={})
+    merged = results.put(tmp_path, new, model_meta={})
     found = results.get(tmp_path, model="org/model", revision="abc123", task="MiniSTS")
     assert found is not None
+    assert merged == found
     assert {str(part): item["main_score"] for part, item in found.parts.items()} == {
         "test/de": 0.1,
         "test/en": 0.3,
@@ -159,7 +160,7 @@ def test_another_fingerprint_is_replaced(harness: dict[str, object], tmp_path: P
 def test_a_broken_file_is_reported_by_get_and_replaced_by_put(tmp_path: Path):
     """A truncated record or model_meta.json stops a reader with its path, and never the writer of a good one."""
     given = record(evaluation_time=None)
-    path = results.put(tmp_path, given, model_meta={})
+    path = Path(results.put(tmp_path, given, model_meta={}).path)
     for broken in (path, path.with_name("model_meta.json")):
         broken.write_text(broken.read_text()[:-40])
         with pytest.raises(RecordError, match=f"{broken.name}: not JSON"):
@@ -181,7 +182,7 @@ def test_two_names_of_one_folder_do_not_mix(tmp_path: Path):
 
 def test_a_file_that_holds_another_task_is_not_its_record(tmp_path: Path):
     """A copied file does not answer for the task that its name says."""
-    path = results.put(tmp_path, record(), model_meta={})
+    path = Path(results.put(tmp_path, record(), model_meta={}).path)
     path.with_name("Copy.json").write_bytes(path.read_bytes())
     with pytest.raises(RecordError, match="holds 'MiniSTS', expected 'Copy'"):
         results.get(tmp_path, model="org/model", revision="abc123", task="Copy")
@@ -230,7 +231,7 @@ def test_the_model_meta_is_whole_strict_and_stable(tmp_path: Path):
         "loader_kwargs": {"f": test_the_model_meta_is_whole_strict_and_stable, "p": Path("x")},
         "name": "somebody/else",
     }
-    path = results.put(tmp_path, record(), model_meta=meta).with_name("model_meta.json")
+    path = Path(results.put(tmp_path, record(), model_meta=meta).path).with_name("model_meta.json")
     written = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert written["name"] == "org/model"
     assert (written["revision"], written["experiment_kwargs"]) == ("abc123", None)
@@ -284,7 +285,7 @@ def test_a_full_disk_is_one_message_with_advice(tmp_path: Path):
 
 def test_what_a_killed_writer_left_is_swept_up(tmp_path: Path):
     """A temporary file of a process that was killed is no record, and is gone after the next write."""
-    path = results.put(tmp_path, record(), model_meta={})
+    path = Path(results.put(tmp_path, record(), model_meta={}).path)
     left = path.with_name(f".{path.name}.tmp")
     left.write_text('{"half')
     assert [type(found) for found in results.scan(tmp_path)] == [Record]
@@ -294,7 +295,7 @@ def test_what_a_killed_writer_left_is_swept_up(tmp_path: Path):
 
 def test_a_failing_disk_does_not_count_as_a_broken_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Where the old record cannot be read because the disk fails, put stops instead of replacing it."""
-    path = results.put(tmp_path, record(), model_meta={})
+    path = Path(results.put(tmp_path, record(), model_meta={}).path)
     before = files(tmp_path)
     real = Path.read_bytes
 
@@ -423,7 +424,7 @@ def test_scan_refuses_what_it_cannot_name(tmp_path: Path):
         results.put(tmp_path, record(revision=revision), model_meta={})
     (tmp_path / "org__model" / "r1" / "model_meta.json").write_text('{"name": 3}')
     (tmp_path / "org__model" / "r3" / "model_meta.json").write_text("{")
-    experiment = results.put(tmp_path, record(revision="r2", variant="a=1"), model_meta={})
+    experiment = Path(results.put(tmp_path, record(revision="r2", variant="a=1"), model_meta={}).path)
     experiment.with_name("model_meta.json").unlink()
     found = list(results.scan(tmp_path))
     assert [type(item) for item in found] == [Refused, Record, Refused, Refused]
@@ -436,8 +437,8 @@ def test_scan_refuses_what_it_cannot_name(tmp_path: Path):
 def test_links_that_leave_the_folder_are_refused(tmp_path: Path):
     """A link out of the folder is reported by scan and stops get and put; a link to a record inside is read."""
     outside, inside = tmp_path / "outside", tmp_path / "inside"
-    path = results.put(outside, record(), model_meta={})
-    kept = results.put(inside, record(model="org/kept"), model_meta={})
+    path = Path(results.put(outside, record(), model_meta={}).path)
+    kept = Path(results.put(inside, record(model="org/kept"), model_meta={}).path)
     (inside / "org__model").symlink_to(outside / "org__model")
     (inside / "alias").symlink_to(kept.parent.parent)
     (inside / "nowhere").symlink_to(tmp_path / "gone")

@@ -213,7 +213,7 @@ def record(folder: Path, cells: TaskCells, text: str, **changes: Any) -> Path:
         "scores": scores,
         "harness": {"fingerprint": cells.fingerprint},
     }
-    return results.put(folder / "results", Record(**(content | changes)), model_meta={})
+    return Path(results.put(folder / "results", Record(**(content | changes)), model_meta={}).path)
 
 
 def test_nothing_recorded(tmp_path: Path) -> None:
