@@ -48,9 +48,9 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     )
     for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):
         if pace := paces.get(model):
-            mine = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
+            seconds = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
             memory = f", {pace.peak_memory_mib:,.0f} MiB" if pace.peak_memory_mib else ""
-            taken = sum(seconds or 0 for seconds in mine)
+            taken = sum(value or 0 for value in seconds)
             print(f"{model}: about {taken:,.0f} s{memory}, going by {pace.parts} parts recorded on this machine")
     return 0
 

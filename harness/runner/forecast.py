@@ -26,15 +26,15 @@ class Pace:
 
 def paces(records: Iterable[Record], *, machine: str) -> dict[str, Pace]:
     """Model -> its pace, over the parts recorded on `machine` that say what they took, kept vectors aside."""
-    found: dict[str, list[dict[str, Any]]] = {}
+    by_model: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         if record.harness.get("machine") != machine:
             continue
         parts = (record.harness.get("parts") or {}).values()
-        found.setdefault(record.model, []).extend(
+        by_model.setdefault(record.model, []).extend(
             part for part in parts if part.get("tokens") and not part.get("texts_cached")
         )
-    return {model: _pace(parts) for model, parts in found.items() if parts}
+    return {model: _pace(parts) for model, parts in by_model.items() if parts}
 
 
 def _pace(parts: list[dict[str, Any]]) -> Pace:

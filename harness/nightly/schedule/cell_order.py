@@ -35,8 +35,8 @@ class Ordered(NamedTuple):
 
 def ordered(plan: NightPlan) -> Ordered:
     """The cells to do, cheapest information first."""
-    guess: dict[CellKey, float] = {}
-    told: dict[CellKey, float] = {}
+    guesses: dict[CellKey, float] = {}
+    measured: dict[CellKey, float] = {}
     usual = statistics.median(plan.pace.values()) if plan.pace else _PACE
     sizes: dict[tuple[str, Part], float | None] = {}
     for cell in plan.todo:
@@ -44,16 +44,16 @@ def ordered(plan: NightPlan) -> Ordered:
         if what not in sizes:
             sizes[what] = _tokens(cell, plan)
         tokens, pace = sizes[what], plan.pace.get(cell.model.name)
-        guess[cell.key] = (tokens or _TOKENS) * (pace or usual)
+        guesses[cell.key] = (tokens or _TOKENS) * (pace or usual)
         if tokens and pace:
-            told[cell.key] = tokens * pace
+            measured[cell.key] = tokens * pace
     groups: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in plan.todo:
         groups.setdefault(cell.group, []).append(cell)
     for cells in groups.values():
-        cells.sort(key=lambda cell: (guess[cell.key], cell.key))
-    by_cost = sorted(groups.items(), key=lambda group: (_mean(group[1], guess), group[0]))
-    return Ordered(tuple(cell for _, cells in by_cost for cell in cells), told)
+        cells.sort(key=lambda cell: (guesses[cell.key], cell.key))
+    by_cost = sorted(groups.items(), key=lambda group: (_mean(group[1], guesses), group[0]))
+    return Ordered(tuple(cell for _, cells in by_cost for cell in cells), measured)
 
 
 def _mean(cells: Sequence[Cell], seconds: Mapping[CellKey, float]) -> float:

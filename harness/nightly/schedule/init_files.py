@@ -48,5 +48,5 @@ def write(schedule: Path, *, force: bool) -> list[Path]:
 
 def _command() -> str:
     """The command by its full path: cron and systemd know no PATH of ours."""
-    found = shutil.which("harness")
-    return shlex.quote(found) if found else f"{shlex.quote(sys.executable)} -m harness"
+    command = shutil.which("harness")
+    return shlex.quote(command) if command else f"{shlex.quote(sys.executable)} -m harness"

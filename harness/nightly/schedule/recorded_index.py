@@ -47,7 +47,7 @@ def read(results: Path) -> RecordedIndex:
 
 
 def of_index(index: Index) -> RecordedIndex:
-    """What an index knows, by the names that cells go by."""
+    """The look-up of an index."""
     columns = index.columns
     strings, facts = columns.strings, columns.facts
     owners = [folder.owner.identity for folder in index.folders]
@@ -63,7 +63,7 @@ def of_index(index: Index) -> RecordedIndex:
     ):
         owner, file_name = owners[folder], strings[name]
         task = file_name.removesuffix(".json")
-        told = facts[fact] if fact != NONE else None
+        summary = facts[fact] if fact != NONE else None
         if problem != NONE:
             files[owner.model, owner.revision, owner.variant, task] = f"the record is broken ({strings[problem]})"
         else:
@@ -73,16 +73,16 @@ def of_index(index: Index) -> RecordedIndex:
                     for split, subset, value in scores[first : first + count]
                     if value == value
                 },
-                fingerprint=told.fingerprint if told else None,
-                precision=told.precision if told else None,
+                fingerprint=summary.fingerprint if summary else None,
+                precision=summary.precision if summary else None,
                 path=Path(f"{folders[folder]}/{file_name}"),
                 date=date,
             )
         revisions.setdefault((owner.model, owner.variant, task), []).append(owner.revision)
-        if told and told.tokens:
-            tokens.setdefault(task, told.tokens / count)
+        if summary and summary.tokens:
+            tokens.setdefault(task, summary.tokens / count)
             if seconds == seconds:
                 so_far = spent.get(owner.model, (0.0, 0))
-                spent[owner.model] = (so_far[0] + seconds, so_far[1] + told.tokens)
+                spent[owner.model] = (so_far[0] + seconds, so_far[1] + summary.tokens)
     pace = {model: seconds / count for model, (seconds, count) in spent.items()}
     return RecordedIndex(files, revisions, tokens, pace)

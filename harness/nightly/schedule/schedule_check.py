@@ -21,13 +21,13 @@ def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str
         schedule: the schedule.
         resolved: its models.
     """
-    found = [f"{scheduled.label}: {scheduled.problem}" for scheduled in resolved if scheduled.problem]
+    defects = [f"{scheduled.label}: {scheduled.problem}" for scheduled in resolved if scheduled.problem]
     for look in (_tasks, _folders, _tools):
         try:
-            found += look(schedule)
+            defects += look(schedule)
         except HarnessError as err:
-            found.append(str(err))
-    return found
+            defects.append(str(err))
+    return defects
 
 
 def summary(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> str:
@@ -50,12 +50,12 @@ def _folders(schedule: Schedule) -> list[str]:
 
 
 def _tools(schedule: Schedule) -> list[str]:
-    found = []
+    defects = []
     if schedule.engine.kind == "ray" and importlib.util.find_spec("ray") is None:
-        found.append("engine ray: Ray is not installed; run: pip install 'embedding-harness[ray]'")
+        defects.append("engine ray: Ray is not installed; run: pip install 'embedding-harness[ray]'")
     secrets = [hook.webhook[1:] for hook in schedule.notify if hook.webhook.startswith("$")]
     unset = [name for name in secrets if not os.environ.get(name)]
-    found += [f"notify: the environment variable {name} of a webhook is not set" for name in unset]
+    defects += [f"notify: the environment variable {name} of a webhook is not set" for name in unset]
     if schedule.publish.branch:
         destinations.git_root(schedule)
-    return found
+    return defects
