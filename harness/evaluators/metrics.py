@@ -196,10 +196,10 @@ def ranking(relevance: Int64, judged: Judgments, k_values: Sequence[int]) -> dic
     row, rank = np.nonzero(relevance[:, :deepest] > 0)
     ideal_row, ideal_rank, ideal_gain = _ideal(judged)
     discount = _discount(max(deepest, int(ideal_rank.max(initial=0)) + 1))
-    hit = _Cells(row, rank, np.ones(len(row)))
-    gain = _Cells(row, rank, relevance[row, rank] / discount[rank])
-    ideal = _Cells(ideal_row, ideal_rank, ideal_gain / discount[ideal_rank])
-    precision = _Cells(row, rank, (_position_in_group(row) + 1) / (rank + 1))
+    hit = _NonZero(row, rank, np.ones(len(row)))
+    gain = _NonZero(row, rank, relevance[row, rank] / discount[rank])
+    ideal = _NonZero(ideal_row, ideal_rank, ideal_gain / discount[ideal_rank])
+    precision = _NonZero(row, rank, (_position_in_group(row) + 1) / (rank + 1))
     relevant = np.bincount(judged.query, minlength=n)
     first = np.full(n, deepest)
     np.minimum.at(first, row, rank)
@@ -216,26 +216,26 @@ def ranking(relevance: Int64, judged: Judgments, k_values: Sequence[int]) -> dic
     return {name: np.stack(values, axis=1) for name, values in columns.items()}
 
 
-class _Cells(NamedTuple):
-    """The few cells of an (n, depth) matrix that are not zero, in row order."""
+class _NonZero(NamedTuple):
+    """The few values of an (n, depth) matrix that are not zero, in row order."""
 
     row: Int64
     rank: Int64
     value: Any
 
 
-def _row_sums(cells: _Cells, *, k: int, n: int) -> Float64:
+def _row_sums(values: _NonZero, *, k: int, n: int) -> Float64:
     """The sum of the first k ranks of each of n rows, added up from the left."""
-    inside = cells.rank < k
-    sums: Any = np.bincount(cells.row[inside], weights=cells.value[inside], minlength=n)
+    inside = values.rank < k
+    sums: Any = np.bincount(values.row[inside], weights=values.value[inside], minlength=n)
     return sums
 
 
-def _ideal(judged: Judgments) -> _Cells:
+def _ideal(judged: Judgments) -> _NonZero:
     """The best possible ranking of every query; values are gains."""
     order = np.lexsort((-judged.gain, judged.query))
     row = judged.query[order]
-    return _Cells(row, _position_in_group(row), judged.gain[order])
+    return _NonZero(row, _position_in_group(row), judged.gain[order])
 
 
 def _discount(depth: int) -> Float64:

@@ -17,7 +17,7 @@ from harness.leaderboard.file_index import Index
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
-from harness.leaderboard.record_choice import Cell, Who, select
+from harness.leaderboard.record_choice import IndexRow, Who, select
 from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
 from harness.types import TASK_TYPES, Part, Refused, model_label
 
@@ -62,7 +62,7 @@ class Row:
     by_type: Mapping[str, float | None]
     scores: Mapping[str, float]
     missing: Mapping[str, str]
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, IndexRow]
     facts: ModelFacts = field(default_factory=ModelFacts)
     measured: model_facts.Measured = field(default_factory=model_facts.Measured)
     zero_shot: float | None = None
@@ -99,7 +99,7 @@ class Leaderboard:
     uncertainty: str = ""
     indices: tuple[Index, ...] = ()
 
-    def path(self, cell: Cell) -> Path:
+    def path(self, cell: IndexRow) -> Path:
         """The file of a cell."""
         return self.indices[cell.source].path(cell.row)
 

@@ -23,7 +23,7 @@ from harness.leaderboard import index_columns as columns
 from harness.leaderboard import reader_processes
 from harness.leaderboard.file_summary import Facts
 from harness.leaderboard.folder_owners import Owner, owner_of
-from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, Job
+from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, FileToRead
 from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
@@ -93,8 +93,8 @@ def _updated(root: Path, old: Index) -> Index:
     started = time.time_ns()
     folders: list[Folder] = []
     misplaced: list[Refused] = []
-    jobs: list[Job] = []
-    rows: list[int] = []  # of each file: its old row, or, counted on from there, its job
+    files_to_read: list[FileToRead] = []
+    rows: list[int] = []  # of each file: its old row or, counted on from there, its place in `files_to_read`
     folder_of: list[int] = []
     for found in walk(root):
         if isinstance(found, Refused):
@@ -113,15 +113,15 @@ def _updated(root: Path, old: Index) -> Index:
             if at is not None and at[0] == key:
                 rows.append(at[1])
             else:
-                rows.append(len(old.columns.files) + len(jobs))
+                rows.append(len(old.columns.files) + len(files_to_read))
                 path = f"{place}/{name}"
                 owner, later = folder.owner, _settled(key, started)
-                jobs.append(Job(len(folders), owner.identity, owner.problem, path, name, key[0], later))
+                files_to_read.append(FileToRead(len(folders), owner.identity, owner.problem, path, name, key[0], later))
             folder_of.append(len(folders))
         folders.append(folder)
     own = old.columns
-    if jobs or rows != list(range(len(own.files))) or folder_of != own.files["folder"].tolist():
-        pieces = reader_processes.read(jobs) if jobs else []
+    if files_to_read or rows != list(range(len(own.files))) or folder_of != own.files["folder"].tolist():
+        pieces = reader_processes.read(files_to_read) if files_to_read else []
         own = columns.taken(columns.joined([own, *pieces]), np.array(rows, np.int64))
         own.files["folder"] = folder_of
     return Index(root=root, folders=tuple(folders), columns=own, misplaced=tuple(misplaced))

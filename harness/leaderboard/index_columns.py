@@ -57,7 +57,7 @@ class Columns:
     facts: tuple[Facts, ...]
 
 
-class Job(NamedTuple):
+class FileToRead(NamedTuple):
     """One file to read.
 
     Attributes:
@@ -81,7 +81,7 @@ def empty() -> Columns:
     return Columns(strings=(), files=np.empty(0, FILES), scores=np.empty(0, SCORES), facts=())
 
 
-def read(jobs: Sequence[Job]) -> Columns:
+def read(files_to_read: Sequence[FileToRead]) -> Columns:
     """The files in columns, in order; one that is not a record has a problem instead of scores."""
     ids: dict[str | None, int] = {None: NONE}
     files: list[tuple[Any, ...]] = []
@@ -91,10 +91,10 @@ def read(jobs: Sequence[Job]) -> Columns:
     def id_(text: str | None) -> int:
         return ids.setdefault(text, len(ids) - 1)
 
-    for job in jobs:
-        summary, first = _summary(job), len(scores)
+    for file in files_to_read:
+        summary, first = _summary(file), len(scores)
         if isinstance(summary, str):
-            files.append((job.folder, id_(job.name), *job.key, id_(summary), *_NO_SUMMARY, first, 0))
+            files.append((file.folder, id_(file.name), *file.key, id_(summary), *_NO_SUMMARY, first, 0))
             continue
         if summary.facts is not None:
             facts.append(summary.facts)
@@ -105,8 +105,8 @@ def read(jobs: Sequence[Job]) -> Columns:
         names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
         numbers = _number(summary.seconds), _number(summary.date)
         fact = NONE if summary.facts is None else len(facts) - 1
-        row = (*job.key, NONE, *names, *numbers, fact, first, len(scores) - first)
-        files.append((job.folder, id_(job.name), *row))
+        row = (*file.key, NONE, *names, *numbers, fact, first, len(scores) - first)
+        files.append((file.folder, id_(file.name), *row))
     del ids[None]
     return Columns(
         strings=tuple(filter(None.__ne__, ids)),  # type: ignore[arg-type]
@@ -151,27 +151,27 @@ def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
     return Columns(strings=columns.strings, files=files, scores=columns.scores[where], facts=facts)
 
 
-def _summary(job: Job) -> Summary | str:
+def _summary(file: FileToRead) -> Summary | str:
     """The summary of a file, or why it was refused."""
-    if job.problem:
-        return job.problem
-    if job.size > MAX_BYTES:
-        return f"{job.size} bytes, more than {MAX_BYTES}: not a result file"
+    if file.problem:
+        return file.problem
+    if file.size > MAX_BYTES:
+        return f"{file.size} bytes, more than {MAX_BYTES}: not a result file"
     try:
-        return summarise(_bytes(job), path=job.path, identity=job.identity)
+        return summarise(_bytes(file), path=file.path, identity=file.identity)
     except RecordError as err:
-        return str(err).removeprefix(f"{job.path}: ")
+        return str(err).removeprefix(f"{file.path}: ")
 
 
-def _bytes(job: Job) -> bytes:
+def _bytes(file: FileToRead) -> bytes:
     try:
-        descriptor = os.open(job.path, os.O_RDONLY)
+        descriptor = os.open(file.path, os.O_RDONLY)
         try:
-            return os.read(descriptor, job.size + 1)
+            return os.read(descriptor, file.size + 1)
         finally:
             os.close(descriptor)
     except OSError:
-        with on_disk(Path(job.path), "read"):
+        with on_disk(Path(file.path), "read"):
             raise
 
 

@@ -12,7 +12,7 @@ from harness.leaderboard.file_index import Folder, Index
 from harness.leaderboard.file_summary import Facts
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
-from harness.leaderboard.record_choice import Cell
+from harness.leaderboard.record_choice import IndexRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Source(NamedTuple):
         return cls(index.folders, own.files["folder"].tolist(), own.files["facts"].tolist(), own.facts)
 
 
-def revisions(sources: Sequence[Source], cells: Mapping[str, Cell]) -> tuple[str, ...]:
+def revisions(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> tuple[str, ...]:
     """Of the files that stand for the model, most used first."""
     used: dict[str, int] = {}
     for index, row in cells.values():
@@ -53,7 +53,7 @@ def revisions(sources: Sequence[Source], cells: Mapping[str, Cell]) -> tuple[str
     return tuple(sorted(used, key=lambda revision: (-used[revision], revision)))
 
 
-def facts(sources: Sequence[Source], cells: Mapping[str, Cell]) -> ModelFacts:
+def facts(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> ModelFacts:
     """What the model's own metadata says: each fact from the first folder that tells it."""
     places = dict.fromkeys((index, sources[index].folder_of[row]) for index, row in cells.values())
     known = [sources[index].folders[folder].owner.facts for index, folder in places]
@@ -65,7 +65,7 @@ def facts(sources: Sequence[Source], cells: Mapping[str, Cell]) -> ModelFacts:
     return ModelFacts(**values)
 
 
-def measured(sources: Sequence[Source], cells: Mapping[str, Cell]) -> Measured:
+def measured(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> Measured:
     """How the model was run, on the device that most of its records name."""
     numbers = ((sources[index], sources[index].fact_of[row]) for index, row in cells.values())
     facts = [source.facts[number] for source, number in numbers if number != NONE]

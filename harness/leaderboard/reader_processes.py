@@ -18,7 +18,7 @@ import numpy as np
 
 from harness.leaderboard import index_columns
 from harness.leaderboard.file_summary import Facts
-from harness.leaderboard.index_columns import FILES, SCORES, Columns, Job
+from harness.leaderboard.index_columns import FILES, SCORES, Columns, FileToRead
 
 WORTH_IT = 10_000
 """Starting a worker takes as long as reading two thousand files."""
@@ -32,25 +32,25 @@ class _Answer(msgspec.Struct, array_like=True):
     facts: tuple[Facts, ...]
 
 
-def read(jobs: Sequence[Job], *, worth_it: int = WORTH_IT) -> list[Columns]:
+def read(files_to_read: Sequence[FileToRead], *, worth_it: int = WORTH_IT) -> list[Columns]:
     """The files in columns, in pieces that are in order; in this process where there are fewer than `worth_it`."""
     processors = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, MOST)
-    if len(jobs) < worth_it or processors < 2:
-        return [index_columns.read(jobs)]
-    size = -(-len(jobs) // processors)
-    pieces = [jobs[start : start + size] for start in range(0, len(jobs), size)]
+    if len(files_to_read) < worth_it or processors < 2:
+        return [index_columns.read(files_to_read)]
+    size = -(-len(files_to_read) // processors)
+    pieces = [files_to_read[start : start + size] for start in range(0, len(files_to_read), size)]
     with ThreadPoolExecutor(processors) as pool:
         return list(pool.map(_ask, pieces))
 
 
-def _ask(jobs: Sequence[Job]) -> Columns:
-    """What a worker makes of the jobs; this process does them where no worker can be had."""
+def _ask(files_to_read: Sequence[FileToRead]) -> Columns:
+    """What a worker process reads; this process reads the files where no worker can be had."""
     package = Path(__file__).resolve().parents[2]
     path = os.pathsep.join(filter(None, [str(package), os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
             [sys.executable, "-m", __name__],
-            input=msgspec.msgpack.encode(jobs),
+            input=msgspec.msgpack.encode(files_to_read),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": path},
@@ -58,7 +58,7 @@ def _ask(jobs: Sequence[Job]) -> Columns:
         )
         answer = msgspec.msgpack.decode(done.stdout, type=_Answer)
     except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
-        return index_columns.read(jobs)
+        return index_columns.read(files_to_read)
     return Columns(
         strings=answer.strings,
         files=np.frombuffer(answer.files, FILES),
@@ -68,7 +68,7 @@ def _ask(jobs: Sequence[Job]) -> Columns:
 
 
 def _work() -> None:
-    found = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[Job]))
+    found = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[FileToRead]))
     answer = _Answer(found.strings, found.files.tobytes(), found.scores.tobytes(), found.facts)
     sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
 

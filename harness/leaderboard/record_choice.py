@@ -38,7 +38,7 @@ class Who(NamedTuple):
     revision: str = ""
 
 
-class Cell(NamedTuple):
+class IndexRow(NamedTuple):
     """A file: which of the indices, and which row of it."""
 
     source: int
@@ -51,7 +51,7 @@ def select(
     tasks: Collection[str] | None = None,
     variants: bool = False,
     revisions: bool = False,
-) -> dict[Who, dict[str, Cell]]:
+) -> dict[Who, dict[str, IndexRow]]:
     """The file of every model and task.
 
     Args:
@@ -63,7 +63,7 @@ def select(
     Returns:
         Model -> task -> file; models and tasks in order of their names.
     """
-    found: dict[Who, dict[str, list[Cell]]] = {}
+    found: dict[Who, dict[str, list[IndexRow]]] = {}
     for number, index in enumerate(indices):
         own = index.columns
         names = [tasks is None or name in tasks for name in own.strings]
@@ -76,20 +76,20 @@ def select(
             who = whos[folder]
             if who.variant and not variants:
                 continue
-            found.setdefault(who, {}).setdefault(own.strings[task], []).append(Cell(number, row))
+            found.setdefault(who, {}).setdefault(own.strings[task], []).append(IndexRow(number, row))
     return {
         who: {task: _best(cells, indices, who.model) for task, cells in sorted(by_task.items())}
         for who, by_task in sorted(found.items())
     }
 
 
-def _best(cells: list[Cell], indices: Sequence[Index], model: str) -> Cell:
+def _best(cells: list[IndexRow], indices: Sequence[Index], model: str) -> IndexRow:
     if len(cells) == 1:
         return cells[0]
     return max(cells, key=lambda cell: (*_merit(cell, indices, model), -cell.source, -cell.row))
 
 
-def _merit(cell: Cell, indices: Sequence[Index], model: str) -> tuple[Any, ...]:
+def _merit(cell: IndexRow, indices: Sequence[Index], model: str) -> tuple[Any, ...]:
     from packaging.version import InvalidVersion, Version
 
     index = indices[cell.source]

@@ -10,7 +10,7 @@ import numpy as np
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
 from harness.leaderboard.index_columns import NONE
-from harness.leaderboard.record_choice import Cell, Who
+from harness.leaderboard.record_choice import IndexRow, Who
 from harness.types import Part
 
 if TYPE_CHECKING:
@@ -38,7 +38,9 @@ class Matrix(NamedTuple):
     gaps: Mapping[tuple[int, int], str]
 
 
-def matrix(indices: Sequence[Index], selected: Mapping[Who, Mapping[str, Cell]], tasks: Sequence[ScopedTask]) -> Matrix:
+def matrix(
+    indices: Sequence[Index], selected: Mapping[Who, Mapping[str, IndexRow]], tasks: Sequence[ScopedTask]
+) -> Matrix:
     """The scores of all selected models on `tasks`, in their orders."""
     number_of = {task.name: number for number, task in enumerate(tasks)}
     cells = [

@@ -36,9 +36,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     plain = index_columns._bytes
 
-    def spy(job: index_columns.Job) -> bytes:
-        found.append(Path(job.path).name)
-        return plain(job)
+    def spy(file: index_columns.FileToRead) -> bytes:
+        found.append(Path(file.path).name)
+        return plain(file)
 
     monkeypatch.setattr(index_columns, "_bytes", spy)
     return found
@@ -290,14 +290,14 @@ class TestUpdates:
                 boards.put(root, model, task, 0.5, harness={"task_type": "STS"})
         boards.write(root / "org__b" / "r1" / "Bad.json", "{")
         listed = [found for found in folder_walk.walk(root) if isinstance(found, folder_walk.Listing)]
-        jobs = [
-            index_columns.Job(number, WHO, None, f"{root / found.path}/{name}", name, key[0], key)
+        files_to_read = [
+            index_columns.FileToRead(number, WHO, None, f"{root / found.path}/{name}", name, key[0], key)
             for number, found in enumerate(listed)
             for name, key in found.files.items()
         ]
         one, many = (
-            index_columns.joined([index_columns.read(jobs)]),
-            index_columns.joined(reader_processes.read(jobs, worth_it=1)),
+            index_columns.joined([index_columns.read(files_to_read)]),
+            index_columns.joined(reader_processes.read(files_to_read, worth_it=1)),
         )
         assert len(one.files) == 7
         assert {field.name: str(getattr(one, field.name)) for field in dataclasses.fields(one)} == {
