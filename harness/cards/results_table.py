@@ -45,7 +45,7 @@ def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
             for task, keys in tasks.items()
             if all(key in values for key in keys)
         }
-    comparison = score_table.Comparison(models=list(rows), tasks=list(tasks), scores=rows)
+    comparison = score_table.ScoreTable(models=list(rows), tasks=list(tasks), scores=rows)
     return score_table.render(comparison, format="markdown", digits=digits)
 
 

@@ -114,12 +114,12 @@ def _say_what_it_took(events: list[Event]) -> None:
 def _report_similarity(events: list[Event]) -> None:
     from harness.outputs import trainer_report as similarity
 
-    columns: dict[str, list[similarity.Column]] = {}
+    columns: dict[str, list[similarity.ModelScores]] = {}
     for event in events:
         if event.record is None or event.cells.task.type != "STS":
             continue
         for part in [event.part] if event.part else event.cells.done:
-            column = similarity.Column(model=event.cells.model_label, scores=event.record.parts[part])
+            column = similarity.ModelScores(model=event.cells.model_label, scores=event.record.parts[part])
             columns.setdefault(f"{event.cells.task.name} {part}", []).append(column)
     for title, group in columns.items():
         print("\n" + similarity.render(title, group), end="")

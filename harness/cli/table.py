@@ -54,8 +54,8 @@ def do(args: argparse.Namespace) -> int:
             print(f"harness: left out {item.path}: {item.reason}", file=sys.stderr)
         elif not wanted or item.task in wanted:
             found.append(item)
-    comparison = _comparison(found, args, wanted=wanted, parts=parts, known=known)
-    print(score_table.render(comparison, format=args.format, digits=args.digits), end="")
+    table = _comparison(found, args, wanted=wanted, parts=parts, known=known)
+    print(score_table.render(table, format=args.format, digits=args.digits), end="")
     return 0
 
 
@@ -66,7 +66,7 @@ def _comparison(
     wanted: list[str],
     parts: Mapping[str, tuple[Part, ...]],
     known: Registry,
-) -> score_table.Comparison:
+) -> score_table.ScoreTable:
     labels = _labels(found)
     names = sorted({record.model for record in found})
     for name in args.models:
@@ -94,7 +94,7 @@ def _comparison(
     missing = [task for task in dict.fromkeys(wanted) if task not in present]
     if missing:
         print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
-    return score_table.Comparison(models=list(scores), tasks=tasks, scores=scores)
+    return score_table.ScoreTable(models=list(scores), tasks=tasks, scores=scores)
 
 
 def _identity(record: Record) -> tuple[str, str, str]:

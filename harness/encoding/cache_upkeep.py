@@ -55,14 +55,14 @@ def usage(root: Path | None = None) -> list[Usage]:
     return sorted(usages, key=lambda namespace: -namespace.used)
 
 
-class Verified(NamedTuple):
+class CheckedBlocks(NamedTuple):
     """How many blocks are valid, and the files of the others, which are removed."""
 
     valid: int
     removed: list[str]
 
 
-def verify(root: Path | None = None) -> Verified:
+def verify(root: Path | None = None) -> CheckedBlocks:
     """Check the content of every block against its name."""
     valid, removed = 0, []
     for path in vector_files.namespaces(root or vector_files.folder()):
@@ -71,7 +71,7 @@ def verify(root: Path | None = None) -> Verified:
                 removed.append(str(file))
             else:
                 valid += 1
-    return Verified(valid, removed)
+    return CheckedBlocks(valid, removed)
 
 
 def clear(root: Path | None = None, *, namespaces: Sequence[str] | None = None) -> int:

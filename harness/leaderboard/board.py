@@ -44,7 +44,7 @@ class Row:
         by_type: type -> mean over its tasks, None where one is missing.
         scores: task -> score, for those that it has.
         missing: task -> why there is no score.
-        cells: task -> the file that its score comes from; see `Leaderboard.indices`.
+        files: task -> the file that its score comes from; see `Leaderboard.indices`.
         zero_shot: share of the board's tasks that the model was not trained on; None where nobody said.
         interval: of Mean (Task); see `uncertainty`.
         score_intervals: task -> 95% interval of its score, its items drawn anew, for tasks whose items are known.
@@ -62,9 +62,9 @@ class Row:
     by_type: Mapping[str, float | None]
     scores: Mapping[str, float]
     missing: Mapping[str, str]
-    cells: Mapping[str, IndexRow]
+    files: Mapping[str, IndexRow]
     facts: ModelFacts = field(default_factory=ModelFacts)
-    measured: model_facts.Measured = field(default_factory=model_facts.Measured)
+    throughput: model_facts.Throughput = field(default_factory=model_facts.Throughput)
     zero_shot: float | None = None
     interval: Span | None = None
     score_intervals: Mapping[str, Span] = field(default_factory=dict)
@@ -85,7 +85,7 @@ class Leaderboard:
         refused: files that are not records, and why.
         variants_left_out: models with variants that were not asked for.
         uncertainty: what the intervals are about; empty where there are none.
-        indices: of the results folders, which the rows' cells count into.
+        indices: of the results folders, into which the references of `Row.files` count.
     """
 
     title: str
@@ -150,7 +150,7 @@ def build(
     whos = [everyone[at] for at in ranked]
     labels = _labels(whos)
     refused = refusals(indices, revisions=revisions)
-    sources = [model_facts.Source.of(index) for index in indices]
+    sources = [model_facts.IndexLists.of(index) for index in indices]
     rows = []
     for at, who in enumerate(whos):
         cells = selected[who]
@@ -168,9 +168,9 @@ def build(
                 by_type={name: means[name] for name in types},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
                 missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
-                cells=cells,
+                files=cells,
                 facts=facts,
-                measured=model_facts.measured(sources, cells),
+                throughput=model_facts.throughput(sources, cells),
                 zero_shot=model_facts.zero_shot(facts, tasks),
             )
         )

@@ -180,7 +180,7 @@ def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part])
 
 
 def _load(board: Leaderboard, row: Row, task: str) -> Mapping[Part, Items] | str:
-    path = board.path(row.cells[task])
+    path = board.path(row.files[task])
     try:
         record: Record = results.from_json(path.read_text(encoding="utf-8"), path=path)
         return get_items(record) or f"no items recorded for {row.label}"

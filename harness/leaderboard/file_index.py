@@ -146,7 +146,7 @@ def _settled(stamp: FileStamp, started: int) -> FileStamp:
 # --- on disk -------------------------------------------------------------------------------------------------------
 
 
-class _Kept(msgspec.Struct, array_like=True):
+class _StoredIndex(msgspec.Struct, array_like=True):
     version: int
     root: str
     folders: list[Folder]
@@ -163,7 +163,7 @@ def _file(root: Path) -> Path:
 
 def _save(index: Index) -> None:
     own = index.columns
-    kept = _Kept(
+    kept = _StoredIndex(
         VERSION,
         str(index.root.resolve()),
         list(index.folders),
@@ -183,7 +183,7 @@ def _load(root: Path) -> Index:
         data = memoryview(_file(root).read_bytes())
         if hashlib.sha256(data[32:]).digest() != data[:32]:
             return nothing
-        kept = msgspec.msgpack.decode(data[32:], type=_Kept)
+        kept = msgspec.msgpack.decode(data[32:], type=_StoredIndex)
         if kept.version != VERSION or kept.root != str(root.resolve()):
             return nothing
         own = Columns(

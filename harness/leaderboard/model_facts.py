@@ -16,7 +16,7 @@ from harness.leaderboard.record_choice import IndexRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class Throughput:
     """How a model was run, from our own records of the board's tasks; None where no record says.
 
     Attributes:
@@ -29,7 +29,7 @@ class Measured:
     texts_per_second: float | None = None
 
 
-class Source(NamedTuple):
+class IndexLists(NamedTuple):
     """An index with the columns that are looked up cell by cell as lists, which is ten times faster."""
 
     folders: Sequence[Folder]
@@ -38,13 +38,13 @@ class Source(NamedTuple):
     facts: Sequence[Facts]
 
     @classmethod
-    def of(cls, index: Index) -> Source:
+    def of(cls, index: Index) -> IndexLists:
         """The lists of an index."""
         own = index.columns
         return cls(index.folders, own.files["folder"].tolist(), own.files["facts"].tolist(), own.facts)
 
 
-def revisions(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> tuple[str, ...]:
+def revisions(sources: Sequence[IndexLists], cells: Mapping[str, IndexRow]) -> tuple[str, ...]:
     """Of the files that stand for the model, most used first."""
     used: dict[str, int] = {}
     for index, row in cells.values():
@@ -53,7 +53,7 @@ def revisions(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> tuple
     return tuple(sorted(used, key=lambda revision: (-used[revision], revision)))
 
 
-def facts(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> ModelFacts:
+def facts(sources: Sequence[IndexLists], cells: Mapping[str, IndexRow]) -> ModelFacts:
     """What the model's own metadata says: each fact from the first folder that tells it."""
     places = dict.fromkeys((index, sources[index].folder_of[row]) for index, row in cells.values())
     known = [sources[index].folders[folder].owner.facts for index, folder in places]
@@ -65,20 +65,20 @@ def facts(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> ModelFact
     return ModelFacts(**values)
 
 
-def measured(sources: Sequence[Source], cells: Mapping[str, IndexRow]) -> Measured:
+def throughput(sources: Sequence[IndexLists], cells: Mapping[str, IndexRow]) -> Throughput:
     """How the model was run, on the device that most of its records name."""
     numbers = ((sources[index], sources[index].fact_of[row]) for index, row in cells.values())
     facts = [source.facts[number] for source, number in numbers if number != NONE]
     devices = [fact.device for fact in facts if fact.device]
     if not devices:
-        return Measured()
+        return Throughput()
     device = max(sorted(set(devices)), key=devices.count)
     own = [fact for fact in facts if fact.device == device]
     timed = [fact for fact in own if fact.encode_seconds]
     seconds = math.fsum(fact.encode_seconds or 0.0 for fact in timed)
     tokens = [fact.tokens for fact in timed]
     texts = [fact.texts for fact in timed]
-    return Measured(
+    return Throughput(
         device=device,
         precision=next((fact.precision for fact in own if fact.precision), None),
         tokens_per_second=_rate(tokens, seconds),

@@ -34,7 +34,7 @@ def drawn(board: Leaderboard, *, resamples: int) -> tuple[dict[tuple[int, str], 
     found, refused = {}, []
     tasks = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
     for number, row in enumerate(board.rows):
-        for task, cell in row.cells.items():
+        for task, cell in row.files.items():
             if task in row.scores and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
                 record = board.path(cell)
                 try:

@@ -18,7 +18,7 @@ FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "h
 MISSING = "–"
 
 
-class Column(NamedTuple):
+class BoardColumn(NamedTuple):
     """One column: its header, its value of a row, and how a person sees that value."""
 
     name: str
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     descending: bool = True
 
 
-def columns(board: Leaderboard, *, digits: int) -> list[Column]:
+def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
     """The columns of the summary, in mteb's order and under mteb's names, with ours between."""
 
     def score(value: float | None) -> str:
@@ -37,29 +37,29 @@ def columns(board: Leaderboard, *, digits: int) -> list[Column]:
         return MISSING if value is None else f"{value[0]:.{digits}f} to {value[1]:.{digits}f}"
 
     found = [
-        Column("Rank (Borda)", lambda row: row.rank, descending=False),
-        Column("Model", lambda row: row.label, descending=False),
-        Column("Mean (Task)", lambda row: row.mean_task, score),
+        BoardColumn("Rank (Borda)", lambda row: row.rank, descending=False),
+        BoardColumn("Model", lambda row: row.label, descending=False),
+        BoardColumn("Mean (Task)", lambda row: row.mean_task, score),
     ]
     if board.uncertainty:
         found += [
-            Column("95%", lambda row: row.interval, span),
-            Column("Ranks 95%", lambda row: row.rank_span, _ranks, descending=False),
-            Column("Tie group", lambda row: row.tie_group, descending=False),
+            BoardColumn("95%", lambda row: row.interval, span),
+            BoardColumn("Ranks 95%", lambda row: row.rank_span, _ranks, descending=False),
+            BoardColumn("Tie group", lambda row: row.tie_group, descending=False),
         ]
-    found.append(Column("Mean (TaskType)", lambda row: row.mean_type, score))
-    found += [Column(name, _of_type(name), score) for name in board.types]
+    found.append(BoardColumn("Mean (TaskType)", lambda row: row.mean_type, score))
+    found += [BoardColumn(name, _of_type(name), score) for name in board.types]
     facts = [
-        Column("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
-        Column("Parameters", lambda row: row.facts.parameters, _compact, descending=False),
-        Column("Dimensions", lambda row: row.facts.dimensions),
-        Column("Max tokens", lambda row: row.facts.max_tokens),
-        Column("Tokens/s", lambda row: row.measured.tokens_per_second, _compact),
-        Column("Device", lambda row: row.measured.device, descending=False),
+        BoardColumn("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
+        BoardColumn("Parameters", lambda row: row.facts.parameters, _compact, descending=False),
+        BoardColumn("Dimensions", lambda row: row.facts.dimensions),
+        BoardColumn("Max tokens", lambda row: row.facts.max_tokens),
+        BoardColumn("Tokens/s", lambda row: row.throughput.tokens_per_second, _compact),
+        BoardColumn("Device", lambda row: row.throughput.device, descending=False),
     ]
     found += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
     if any(row.missing for row in board.rows):
-        found.append(Column("Missing", lambda row: len(row.missing), descending=False))
+        found.append(BoardColumn("Missing", lambda row: len(row.missing), descending=False))
     return found
 
 
@@ -72,7 +72,7 @@ def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row
     if by is None:
         return board.rows
     known = {column.name.lower(): column for column in columns(board, digits=digits)}
-    known |= {task.name.lower(): Column(task.name, _of_task(task.name)) for task in board.tasks}
+    known |= {task.name.lower(): BoardColumn(task.name, _of_task(task.name)) for task in board.tasks}
     column = known.get(by.lower())
     if column is None:
         raise UnknownName.of("column or task to sort by", by, [entry.name for entry in known.values()])
@@ -98,7 +98,7 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
         return _csv(board, rows)
     shown = columns(board, digits=digits)
     if tasks:
-        shown += [Column(task.name, _of_task(task.name), shown[2].show) for task in board.tasks]
+        shown += [BoardColumn(task.name, _of_task(task.name), shown[2].show) for task in board.tasks]
     cells = [[column.show(column.value(row)) for column in shown] for row in rows]
     headers = [column.name for column in shown]
     return _notes(board, _table(headers, cells, format), format)
@@ -139,8 +139,8 @@ def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
             "parameters": row.facts.parameters,
             "dimensions": row.facts.dimensions,
             "max_tokens": row.facts.max_tokens,
-            "tokens_per_second": row.measured.tokens_per_second,
-            "device": row.measured.device,
+            "tokens_per_second": row.throughput.tokens_per_second,
+            "device": row.throughput.device,
             "missing": len(row.missing),
             **{f"task:{task.name}": row.scores.get(task.name) for task in board.tasks},
         }
@@ -184,10 +184,10 @@ def _row(row: Row) -> dict[str, Any]:
         "dimensions": row.facts.dimensions,
         "max_tokens": row.facts.max_tokens,
         "measured": {
-            "device": row.measured.device,
-            "precision": row.measured.precision,
-            "tokens_per_second": row.measured.tokens_per_second,
-            "texts_per_second": row.measured.texts_per_second,
+            "device": row.throughput.device,
+            "precision": row.throughput.precision,
+            "tokens_per_second": row.throughput.tokens_per_second,
+            "texts_per_second": row.throughput.texts_per_second,
         },
         "scores": dict(row.scores),
         "score_intervals": {task: list(span) for task, span in row.score_intervals.items()},

@@ -22,7 +22,7 @@ _LATEX = str.maketrans(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
+class ScoreTable:
     """Scores (0-1) by model and task; a task that a model lacks is absent from its row."""
 
     models: Sequence[str]
@@ -37,33 +37,33 @@ class Comparison:
         return sum(row[task] for task in self.tasks) / len(self.tasks)
 
 
-def render(comparison: Comparison, *, format: Format, digits: int = 4) -> str:
-    """The comparison as text in `format`, ending in a newline.
+def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
+    """The table as text in `format`, ending in a newline.
 
     The longer side becomes the rows. A mean is added from two tasks on. CSV and JSON hold full precision.
     """
     if format == "json":
-        return _json(comparison)
+        return _json(table)
     if format == "csv":
-        return _csv(comparison)
-    columns = [*comparison.tasks, *(["Mean"] if len(comparison.tasks) > 1 else [])]
-    cells = {model: _row(comparison, model, columns) for model in comparison.models}
-    best = {column: _best([cells[model][column] for model in comparison.models], digits) for column in columns}
-    names = {name: _escaped(name, format) for name in (*comparison.models, *columns)}
+        return _csv(table)
+    columns = [*table.tasks, *(["Mean"] if len(table.tasks) > 1 else [])]
+    cells = {model: _row(table, model, columns) for model in table.models}
+    best = {column: _best([cells[model][column] for model in table.models], digits) for column in columns}
+    names = {name: _escaped(name, format) for name in (*table.models, *columns)}
 
     def shown(model: str, column: str) -> str:
         value = cells[model][column]
         if value is None:
             return ""
         text = f"{value:.{digits}f}"
-        return _bold(text, format) if len(comparison.models) > 1 and text == best[column] else text
+        return _bold(text, format) if len(table.models) > 1 and text == best[column] else text
 
-    if len(comparison.models) >= len(comparison.tasks) or len(columns) <= 4:
+    if len(table.models) >= len(table.tasks) or len(columns) <= 4:
         header = ["Model", *(names[column] for column in columns)]
-        rows = [[names[model], *(shown(model, column) for column in columns)] for model in comparison.models]
+        rows = [[names[model], *(shown(model, column) for column in columns)] for model in table.models]
     else:
-        header = ["Task", *(names[model] for model in comparison.models)]
-        rows = [[names[column], *(shown(model, column) for model in comparison.models)] for column in columns]
+        header = ["Task", *(names[model] for model in table.models)]
+        rows = [[names[column], *(shown(model, column) for model in table.models)] for column in columns]
     return _tabulated(header, rows, format)
 
 
@@ -73,10 +73,10 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return _tabulated([_escaped(name, "markdown") for name in header], shown, "markdown")
 
 
-def _row(comparison: Comparison, model: str, columns: Sequence[str]) -> dict[str, float | None]:
-    row: dict[str, float | None] = {task: comparison.scores[model].get(task) for task in comparison.tasks}
-    if len(columns) > len(comparison.tasks):
-        row["Mean"] = comparison.mean(model)
+def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, float | None]:
+    row: dict[str, float | None] = {task: table.scores[model].get(task) for task in table.tasks}
+    if len(columns) > len(table.tasks):
+        row["Mean"] = table.mean(model)
     return row
 
 
@@ -100,24 +100,24 @@ def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:
     return draw(header, rows, right=range(1, len(header)))
 
 
-def _csv(comparison: Comparison) -> str:
+def _csv(table: ScoreTable) -> str:
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", *comparison.tasks, "mean"])
-    for model in comparison.models:
-        row = comparison.scores[model]
-        values = [*(row.get(task) for task in comparison.tasks), comparison.mean(model)]
+    writer.writerow(["model", *table.tasks, "mean"])
+    for model in table.models:
+        row = table.scores[model]
+        values = [*(row.get(task) for task in table.tasks), table.mean(model)]
         writer.writerow([model, *("" if value is None else repr(value) for value in values)])
     return out.getvalue()
 
 
-def _json(comparison: Comparison) -> str:
+def _json(table: ScoreTable) -> str:
     rows = [
         {
             "model": model,
-            "scores": {task: comparison.scores[model].get(task) for task in comparison.tasks},
-            "mean": comparison.mean(model),
+            "scores": {task: table.scores[model].get(task) for task in table.tasks},
+            "mean": table.mean(model),
         }
-        for model in comparison.models
+        for model in table.models
     ]
     return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -21,14 +21,14 @@ CORRELATIONS = ("pearson", "spearman")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class ModelScores:
     """One model's scores on one part: metric -> value; a metric that it lacks shows as n/a."""
 
     model: str
     scores: Mapping[str, object]
 
 
-def render(title: str, columns: Sequence[Column]) -> str:
+def render(title: str, columns: Sequence[ModelScores]) -> str:
     """The report of one part, ending in a newline."""
     header = ["", *(column.model for column in columns)]
     rows = [[label, *(_cell(column.scores, family) for column in columns)] for label, family in LINES]

@@ -19,7 +19,7 @@ from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.folder_owners import ModelFacts
-from harness.leaderboard.model_facts import Measured
+from harness.leaderboard.model_facts import Throughput
 from harness.leaderboard.record_choice import Who
 from harness.outputs.leaderboard_text import Format, ordered, render
 from harness.types import Part, Refused
@@ -46,7 +46,7 @@ def row(label: str, rank: int, scores: dict[str, float], **more: Any) -> Row:
         },
         scores=scores,
         missing={} if complete else {"=SUM(1)": "not recorded, and cannot be run here"},
-        cells={},
+        files={},
         **more,
     )
 
@@ -69,7 +69,7 @@ BOARD = Leaderboard(
             rank_span=(1, 2),
             tie_group=1,
             facts=ModelFacts(parameters=22_713_216, dimensions=384, max_tokens=256),
-            measured=Measured(device="NVIDIA H100", precision="bf16", tokens_per_second=1_234_567.0),
+            throughput=Throughput(device="NVIDIA H100", precision="bf16", tokens_per_second=1_234_567.0),
             zero_shot=2 / 3,
         ),
         row("<script>alert('x')</script> | *b*", 2, {"STS-A": 0.5, "Search|B": 0.5, "=SUM(1)": 0.5}),

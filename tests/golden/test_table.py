@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from harness.outputs.score_table import FORMATS, Comparison, Format, render
+from harness.outputs.score_table import FORMATS, Format, ScoreTable, render
 
 FOLDER = Path(__file__).parent / "table"
 SUFFIX = {"table": "txt", "markdown": "md", "csv": "csv", "json": "json", "latex": "tex"}
 
 CASES = {
     # Few tasks: a row for each model. The second task is a tie at four decimals; one model lacks a task and so a mean.
-    "models": Comparison(
+    "models": ScoreTable(
         models=["sentence-transformers/all-MiniLM-L6-v2", "baseline/hashing", "baseline/bm25"],
         tasks=["GermanSTSBenchmark", "SciFact"],
         scores={
@@ -30,15 +30,15 @@ CASES = {
         },
     ),
     # More tasks than models: a row for each task, and the mean last.
-    "tasks": Comparison(
+    "tasks": ScoreTable(
         models=["one", "two"],
         tasks=["A", "B", "C", "D"],
         scores={"one": {"A": 1.0, "B": 0.0, "C": 0.25, "D": 0.5}, "two": {"A": 0.5, "B": 0.125, "C": 1 / 3}},
     ),
     # A single model and task: nothing to compare, so no mean and nothing in bold.
-    "single": Comparison(models=["one"], tasks=["A"], scores={"one": {"A": -0.25}}),
+    "single": ScoreTable(models=["one"], tasks=["A"], scores={"one": {"A": -0.25}}),
     # Names that mean something in Markdown, HTML, LaTeX or CSV.
-    "hostile": Comparison(
+    "hostile": ScoreTable(
         models=[
             "org/a|b_c*d",
             "<script>alert('x')</script>",
@@ -106,6 +106,6 @@ def test_means() -> None:
 
 def test_digits() -> None:
     """`digits` rounds what is shown, and what is equal as shown is best together."""
-    two = Comparison(models=["a", "b"], tasks=["T"], scores={"a": {"T": 0.1234}, "b": {"T": 0.1231}})
+    two = ScoreTable(models=["a", "b"], tasks=["T"], scores={"a": {"T": 0.1234}, "b": {"T": 0.1231}})
     assert render(two, format="markdown", digits=3).count("**0.123**") == 2
     assert render(two, format="markdown", digits=4).count("**") == 2

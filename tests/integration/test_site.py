@@ -420,7 +420,7 @@ def synthetic(*, models: int, tasks: int) -> Leaderboard:
             by_type={f"Type{n}": float(scores[at][n::7].mean()) for n in range(7)},
             scores={task.name: float(value) for task, value in zip(columns, scores[at], strict=True)},
             missing={},
-            cells={},
+            files={},
             interval=Span(float(scores[at].mean()) - 0.05, float(scores[at].mean()) + 0.05),
             rank_span=(place + 1, place + 1),
             tie_group=place // 5 + 1,

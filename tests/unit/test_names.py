@@ -55,3 +55,13 @@ def test_values_are_named_for_what_they_are(room: str) -> None:
         if name.lstrip("_") in VAGUE
     ]
     assert vague == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A class's name, private ones included, names one class in the whole package."""
+    places: dict[str, list[str]] = {}
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{file.relative_to(PACKAGE)}:{node.lineno}")
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

@@ -68,8 +68,8 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
         "parameters": row.facts.parameters,
         "dimensions": row.facts.dimensions,
         "max_tokens": row.facts.max_tokens,
-        "speed": _short(row.measured.tokens_per_second),
-        "device": row.measured.device,
+        "speed": _short(row.throughput.tokens_per_second),
+        "device": row.throughput.device,
         "gaps": gaps,
         "spans": {
             number: [_short(end) for end in row.score_intervals[task.name]]
@@ -85,7 +85,7 @@ def _date(board: Leaderboard, row: Row) -> str | None:
     released = row.facts.release_date
     if released and is_date(released):
         return released
-    dates = [board.indices[index].columns.files["date"][at] for index, at in row.cells.values()]
+    dates = [board.indices[index].columns.files["date"][at] for index, at in row.files.values()]
     known = [float(date) for date in dates if date == date]
     return iso_date(max(known)) if known else None
 

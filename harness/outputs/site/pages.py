@@ -127,7 +127,7 @@ def _cards(board: Leaderboard, urls: Urls) -> list[_Card]:
         facts = [("Mean (Task)", _score(row.mean_task)), ("95%", _span(row.interval))]
         facts += [("Rank (Borda)", str(row.rank))]
         facts += (
-            [("Speed", f"{row.measured.tokens_per_second:,.0f} tokens/s")] if row.measured.tokens_per_second else []
+            [("Speed", f"{row.throughput.tokens_per_second:,.0f} tokens/s")] if row.throughput.tokens_per_second else []
         )
         facts += [("Parameters", _count(row.facts.parameters))] if row.facts.parameters else []
         found.append(_Card(what, row.label, urls.model(row), facts))
@@ -139,9 +139,9 @@ def _cards(board: Leaderboard, urls: Urls) -> list[_Card]:
         small = [row for row in complete if row.facts.parameters and row.facts.parameters < 150e6]
         if small:
             add("First below 150 million parameters", min(small, key=lambda row: (row.rank, row.label)))
-        timed = [row for row in complete if row.measured.tokens_per_second]
+        timed = [row for row in complete if row.throughput.tokens_per_second]
         if timed:
-            add("Fastest", max(timed, key=lambda row: row.measured.tokens_per_second or 0.0))
+            add("Fastest", max(timed, key=lambda row: row.throughput.tokens_per_second or 0.0))
     return found
 
 
@@ -156,7 +156,7 @@ def _count(value: int) -> str:
 
 
 def _facts(row: Row) -> list[tuple[str, str]]:
-    measured, facts = row.measured, row.facts
+    throughput, facts = row.throughput, row.facts
     known = [
         ("Rank (Borda)", str(row.rank)),
         ("Mean (Task)", _score(row.mean_task)),
@@ -170,9 +170,9 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("Released", facts.release_date),
         ("Licence", facts.license),
         ("Revision", ", ".join(row.revisions)),
-        ("Device", measured.device),
-        ("Precision", measured.precision),
-        ("Speed", measured.tokens_per_second and f"{measured.tokens_per_second:,.0f} tokens/s"),
+        ("Device", throughput.device),
+        ("Precision", throughput.precision),
+        ("Speed", throughput.tokens_per_second and f"{throughput.tokens_per_second:,.0f} tokens/s"),
     ]
     return [(name, str(value)) for name, value in known if value]
 

@@ -251,7 +251,7 @@ class TestFacts:
         boards.put(tmp_path, "org/a", "B", 0.5, harness=harness("H100", 500, 1.0), meta=meta)
         boards.put(tmp_path, "org/a", "C", 0.5, harness=harness("CPU", 10, 100.0), meta=meta)
         found = boards.build(tmp_path, tasks=boards.scoped("A", "B", "C")).rows[0]
-        assert found.measured.device == "H100"
-        assert found.measured.tokens_per_second == 500.0
+        assert found.throughput.device == "H100"
+        assert found.throughput.tokens_per_second == 500.0
         assert found.zero_shot == pytest.approx(2 / 3)
         assert found.facts.parameters == 5

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import cli, results
-from harness.outputs.score_table import FORMATS, Comparison, render
+from harness.outputs.score_table import FORMATS, ScoreTable, render
 from harness.types import Record
 
 SCORES = st.floats(-1, 1, allow_nan=False)
@@ -19,18 +19,18 @@ NAMES = st.text("ab|_*<`\\&~$", min_size=1, max_size=6)
 
 
 @st.composite
-def comparisons(draw: st.DrawFn) -> Comparison:
+def comparisons(draw: st.DrawFn) -> ScoreTable:
     models = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     tasks = draw(st.lists(NAMES, min_size=1, max_size=4, unique=True))
     scores = {model: draw(st.dictionaries(st.sampled_from(tasks), SCORES)) for model in models}
-    return Comparison(models=models, tasks=tasks, scores=scores)
+    return ScoreTable(models=models, tasks=tasks, scores=scores)
 
 
 # --- render ----------------------------------------------------------------------------------------------------------
 
 
 @given(comparisons())
-def test_markdown_is_a_table_whatever_the_names(comparison: Comparison) -> None:
+def test_markdown_is_a_table_whatever_the_names(comparison: ScoreTable) -> None:
     """As many cells in every row as in the header: no name opens a column of its own."""
     widths = []
     for line in render(comparison, format="markdown").splitlines():
@@ -40,7 +40,7 @@ def test_markdown_is_a_table_whatever_the_names(comparison: Comparison) -> None:
 
 
 @given(comparisons(), st.sampled_from(FORMATS))
-def test_rendering_is_a_function_of_the_comparison(comparison: Comparison, style: Any) -> None:
+def test_rendering_is_a_function_of_the_comparison(comparison: ScoreTable, style: Any) -> None:
     """The same text every time, ending in one newline."""
     text = render(comparison, format=style)
     assert text == render(comparison, format=style)
@@ -52,24 +52,24 @@ def test_the_mean_needs_every_task() -> None:
     """(1/2 + 1/4 + 0) / 3, and none for the model that lacks a task."""
     tasks = ["A", "B", "C"]
     scores = {"all": {"A": 1 / 2, "B": 1 / 4, "C": 0.0}, "some": {"A": 1.0, "B": 1.0}}
-    comparison = Comparison(models=["all", "some"], tasks=tasks, scores=scores)
+    comparison = ScoreTable(models=["all", "some"], tasks=tasks, scores=scores)
     assert comparison.mean("all") == 1 / 4
     assert comparison.mean("some") is None
 
 
 def test_what_is_equal_as_shown_is_best_together() -> None:
     """Bold goes by the digits shown; a lone model is not the best of anything."""
-    two = Comparison(models=["a", "b"], tasks=["T"], scores={"a": {"T": 0.1234}, "b": {"T": 0.1231}})
+    two = ScoreTable(models=["a", "b"], tasks=["T"], scores={"a": {"T": 0.1234}, "b": {"T": 0.1231}})
     assert render(two, format="markdown", digits=3).count("**0.123**") == 2
     assert render(two, format="markdown", digits=4).count("**") == 2
-    alone = Comparison(models=["a"], tasks=["T"], scores={"a": {"T": 0.5}})
+    alone = ScoreTable(models=["a"], tasks=["T"], scores={"a": {"T": 0.5}})
     assert "**" not in render(alone, format="markdown")
 
 
 def test_the_longer_side_becomes_the_rows() -> None:
     """Many tasks and few models: a row a task."""
     tasks = [f"T{i}" for i in range(6)]
-    wide = Comparison(models=["a", "b"], tasks=tasks, scores={"a": dict.fromkeys(tasks, 0.5), "b": {}})
+    wide = ScoreTable(models=["a", "b"], tasks=tasks, scores={"a": dict.fromkeys(tasks, 0.5), "b": {}})
     lines = render(wide, format="table").splitlines()
     assert lines[0].split() == ["Task", "a", "b"]
     assert [line.split()[0] for line in lines[2:]] == [*tasks, "Mean"]
