@@ -1,4 +1,4 @@
-"""Language codes: what a user types (`de`, `deu`, `deu-Latn`) against what a task declares (`deu-Latn`).
+"""Language codes: whether what a user types (`de`, `deu`, `deu-Latn`) is a language that a task declares (`deu-Latn`).
 
 A task's language is an ISO 639-3 code and an ISO 15924 script, or `python-Code` for a programming language.
 """
@@ -9,7 +9,7 @@ import re
 
 LANGUAGE = re.compile(r"[a-z]{3}-[A-Z][a-z]{3}|[a-z+]+-Code")
 
-# ISO 639-1 -> ISO 639-3. Where that names a group, its standard members follow: data sets say `cmn`, people `zh`.
+# ISO 639-1 -> ISO 639-3. Where that is a macrolanguage, its usual members follow: people say `zh`, data sets `cmn`.
 _CODES = """
 aa:aar ab:abk ae:ave af:afr ak:aka,twi am:amh an:arg ar:ara,arb as:asm av:ava ay:aym,ayr az:aze,azj ba:bak
 be:bel bg:bul bi:bis bm:bam bn:ben bo:bod br:bre bs:bos ca:cat ce:che ch:cha co:cos cr:cre cs:ces cu:chu cv:chv
@@ -37,13 +37,13 @@ def is_language(name: str) -> bool:
 
 
 def codes_of(name: str) -> tuple[str, ...]:
-    """ISO 639-3 codes meant by `de` or `deu`; `zh` and `zho` mean `zho` and `cmn`. Not found: `name` itself."""
+    """The ISO 639-3 codes that `name` means: `deu` for `de`, `zho` and `cmn` for `zh`, itself for any other."""
     name = name.lower()
     return _TWO_LETTERS.get(name) or _GROUPS.get(name) or (name,)
 
 
 def matches(name: str, language: str) -> bool:
-    """Whether a task's `language` (`deu-Latn`) is what the user called `name`; without a script any script will do."""
+    """Whether `name`, as a user types it, means a task's `language` (`deu-Latn`); without a script it means any."""
     if len(name) > 3:
         return _full(name) == language
     return language.partition("-")[0] in codes_of(name)

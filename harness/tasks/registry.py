@@ -1,8 +1,8 @@
 """Tasks and suites by name.
 
-A task lives in `<folder>/**/<Name>.yaml`, a suite in `<folder>/**/suites/<name>.yaml`; folders called `data` and hidden
-ones are not looked into. A file's name is the task's name, so looking up one task parses one file, and a broken file
-elsewhere is nobody's problem but `Registry.check`'s. See `task_file` for the format of a task. A suite:
+A task is declared by `<folder>/**/<Name>.yaml`, a suite by `<folder>/**/suites/<name>.yaml`; hidden folders and those
+called `data` are skipped. The file's name is the task's name, so a look-up parses one file and never fails because of
+another one; `Registry.check` reads them all. See `task_file` for the format of a task. A suite:
 
     name: german                        # the file's own name
     description: ...
@@ -11,7 +11,7 @@ elsewhere is nobody's problem but `Registry.check`'s. See `task_file` for the fo
     tasks:
       - GermanSTSBenchmark              # the whole task, or a part of it:
       - {task: SIB200Classification, splits: [test], subsets: [deu_Latn]}
-    recorded_only:                      # optional: not run here, but counted on the suite's leaderboard where recorded
+    recorded_only:                      # optional: cannot be run, but counts on the suite's leaderboard where recorded
       - {task: SummEval, type: Summarization, splits: [test], subsets: {default: [eng-Latn]}}
 """
 
@@ -28,8 +28,8 @@ from harness.errors import SpecError, UnknownName
 from harness.tasks import strict_yaml
 from harness.tasks.languages import is_language, matches
 from harness.tasks.settings import changed_settings
-from harness.tasks.strict_yaml import Value
 from harness.tasks.task_file import file_name, load_file, plain, render
+from harness.tasks.yaml_values import Value
 from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
 
 __all__ = ["Registry", "fingerprint_of", "get_task", "get_tasks", "load_file", "render", "select_parts"]
@@ -37,10 +37,10 @@ __all__ = ["Registry", "fingerprint_of", "get_task", "get_tasks", "load_file", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """Names and the files that declare them; nothing is parsed before it is asked for.
+    """Names and the files that declare them. A file is parsed when its task or suite is asked for.
 
     Attributes:
-        task_files: task name -> its files; more than one is an error as soon as the name is used.
+        task_files: task name -> its files. A name with more than one raises an error when it is used.
         suite_files: the same for suites.
     """
 
@@ -55,13 +55,13 @@ class Registry:
         """The task of this name.
 
         Raises:
-            UnknownName: with the nearest names.
-            SpecError: if its file is defective, or two files declare it.
+            UnknownName: there is none; the message has the nearest names.
+            SpecError: its file is defective, or two files declare it.
         """
         return load_file(_one_file("task", name, self.task_files))
 
     def __iter__(self) -> Iterator[TaskSpec]:
-        """All tasks, sorted by name; stops at a defective one."""
+        """All tasks, sorted by name; raises SpecError at a defective one."""
         return map(self.get, self.names())
 
     def suite_names(self) -> tuple[str, ...]:
@@ -79,42 +79,42 @@ class Registry:
         return _load_suite(_one_file("suite", name, self.suite_files), self)
 
     def _aliases(self) -> dict[str, str]:
-        """Alias -> the suite's name; a broken file has none, and of two suites the first in order has it."""
-        found: dict[str, str] = {}
+        """Alias -> the suite's name. Broken files are skipped; if two suites share an alias, the first has it."""
+        aliases: dict[str, str] = {}
         for name in self.suite_names():
             with contextlib.suppress(SpecError):
                 for alias in strict_yaml.read(self.suite_files[name][0]).key("aliases").items("names"):
-                    found.setdefault(alias.label(), name)
-        return found
+                    aliases.setdefault(alias.label(), name)
+        return aliases
 
     def suites(self) -> tuple[Suite, ...]:
         """All suites, sorted by name."""
         return tuple(map(self.suite, self.suite_names()))
 
     def check(self) -> tuple[SpecError, ...]:
-        """What is wrong with any task or suite: one error for each file that cannot be used."""
-        found: dict[str, SpecError] = {}
+        """Every defect of the tasks and suites: one error for each file that cannot be used."""
+        errors: dict[str, SpecError] = {}
         for read, names in ((self.get, self.names()), (self.suite, self.suite_names())):
             for name in names:
                 try:
                     read(name)
                 except SpecError as err:
-                    found.setdefault(str(err), err)  # a suite meets its tasks' defects again
-        return tuple(found.values())
+                    errors.setdefault(str(err), err)  # a suite raises the errors of its tasks again
+        return tuple(errors.values())
 
 
 def get_tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
     """The bundled tasks and those of further folders.
 
     Raises:
-        SpecError: if a folder does not exist.
+        SpecError: a folder does not exist.
     """
     task_files: dict[str, tuple[Path, ...]] = {}
     suite_files: dict[str, tuple[Path, ...]] = {}
     folders, seen = (_bundled(), *map(Path, extra_dirs)), set[Path]()
     for folder in folders:
         for file in _spec_files(folder):
-            if len(folders) > 1:  # a file may lie in both of two folders
+            if len(folders) > 1:  # one folder may lie within another
                 if (real := file.resolve()) in seen:
                     continue
                 seen.add(real)
@@ -124,7 +124,7 @@ def get_tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
 
 
 def get_task(name: str) -> TaskSpec:
-    """The bundled task of this name; tasks of folders of your own come from `get_tasks([folder]).get(name)`.
+    """The bundled task of this name. `get_tasks([folder]).get(name)` finds those of further folders too.
 
     Raises:
         UnknownName, SpecError: as for `Registry.get`.
@@ -137,12 +137,15 @@ def select_parts(
 ) -> tuple[Part, ...]:
     """The task's parts in these splits and languages; None or nothing means all.
 
-    A name in `languages` that is one of the task's subsets means that subset alone; any other means every subset with
-    that language: `de`, `deu`, `deu-Latn`. A language that the task lacks is passed over as long as another one is
-    found, so that one choice can narrow many tasks; a split or subset that does not exist is an error.
+    Args:
+        task: the task.
+        splits: names of its splits.
+        languages: names of its subsets, each for that subset alone, and languages (`de`, `deu`, `deu-Latn`), each for
+            every subset in it. A language that the task lacks is ignored as long as another one selects a part, so
+            that one choice can narrow many tasks.
 
     Raises:
-        UnknownName: if a split or subset does not exist, or nothing is left.
+        UnknownName: a split or subset does not exist, or no part is left.
     """
     splits, languages = list(splits or task.splits), list(languages or task.subsets)
     for split in splits:
@@ -151,19 +154,19 @@ def select_parts(
     for name in languages:
         if name not in task.subsets and not is_language(name):
             raise UnknownName.of(f"language or subset of {task.name}", name, task.subsets)
-    chosen = {subset for name in languages for subset in _subsets_called(name, task)}
+    chosen = {subset for name in languages for subset in _subsets_of(name, task)}
     parts = tuple(part for part in task.parts if part.split in splits and part.subset in chosen)
     if not parts:
-        known = ", ".join([*task.languages[:8], *["..."] * (len(task.languages) > 8)])
-        raise UnknownName(f"{task.name} has no part in {', '.join(languages)}; its languages: {known}")
+        shown = ", ".join([*task.languages[:8], *["..."] * (len(task.languages) > 8)])
+        raise UnknownName(f"{task.name} has no part in {', '.join(languages)}; its languages: {shown}")
     return parts
 
 
 def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
-    """What of a task decides its scores, as JSON has it: if this changed, a record of the task is out of date.
+    """Everything in a spec that its scores depend on, as JSON values: a record made under another one is out of date.
 
-    Splits and subsets are left out because a record says which parts it holds; so is all that only describes. Of the
-    settings only those that differ from the defaults count, so that a new kind of setting leaves old records valid.
+    Splits and subsets are left out, because a record says which parts it holds, and so is what only describes. Of the
+    settings only those that differ from the defaults count, so that a new setting leaves old records valid.
     """
     return {
         "type": task.type,
@@ -178,11 +181,12 @@ def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
 
 
 def _source(source: Source) -> dict[str, Any]:
-    """A source without what few sources have, unless it has it."""
+    """The fields of a source that are set, and its revision."""
     return {key: value for key, value in asdict(source).items() if value is not None or key == "revision"}
 
 
-def _subsets_called(name: str, task: TaskSpec) -> list[str]:
+def _subsets_of(name: str, task: TaskSpec) -> list[str]:
+    """The subset of this name, else the subsets in the language of this name."""
     if name in task.subsets:
         return [name]
     return [subset for subset, spoken in task.subsets.items() if any(matches(name, language) for language in spoken)]
@@ -199,17 +203,17 @@ def _bundled() -> Path:
 def _spec_files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise SpecError(str(folder), ["expected a folder of task files, and there is none"])
-    found: list[Path] = []
-    for place, below, files in os.walk(folder):
-        below[:] = [name for name in below if name != "data" and not name.startswith(".")]
-        found += [Path(place, name) for name in files if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
-    return sorted(found)
+    specs: list[Path] = []
+    for place, subfolders, files in os.walk(folder):
+        subfolders[:] = [name for name in subfolders if name != "data" and not name.startswith(".")]
+        specs += [Path(place, name) for name in files if name.endswith((".yaml", ".yml")) and not name.startswith(".")]
+    return sorted(specs)
 
 
-def _one_file(kind: str, name: str, known: Mapping[str, tuple[Path, ...]]) -> Path:
-    if name not in known:
-        raise UnknownName.of(kind, name, sorted(known))
-    first, *others = known[name]
+def _one_file(kind: str, name: str, files: Mapping[str, tuple[Path, ...]]) -> Path:
+    if name not in files:
+        raise UnknownName.of(kind, name, sorted(files))
+    first, *others = files[name]
     if others:
         places = " and ".join(map(str, others))
         raise SpecError(str(first), [f"the {kind} {name!r} is also declared by {places}; rename one of them"])
@@ -242,7 +246,7 @@ def _load_suite(path: Path, registry: Registry) -> Suite:
 
 
 def _recorded(item: Value, members: Mapping[str, tuple[Part, ...]]) -> RecordedTask:
-    """A task that is only counted; the file says of it what a spec would."""
+    """A task that only counts; its type, splits and subsets stand in the suite's file, since it has no spec."""
     value = item.fields(("task", "type", "splits", "subsets"))
     name, type_ = value["task"].label(), value["type"].label()
     if name in members:
@@ -253,7 +257,7 @@ def _recorded(item: Value, members: Mapping[str, tuple[Part, ...]]) -> RecordedT
 
 
 def _member(item: Value, registry: Registry) -> tuple[str, tuple[Part, ...]]:
-    """A task's name, and its parts where the suite holds only some."""
+    """A task's name, and its parts where the suite has only some of them."""
     if not isinstance(item.content, dict):
         return item.one_of(registry.task_files, "task"), ()
     value = item.fields(("task",), ("splits", "subsets"))
@@ -265,8 +269,9 @@ def _member(item: Value, registry: Registry) -> tuple[str, tuple[Part, ...]]:
     return name, tuple(part for part in task.parts if part.split in splits and part.subset in subsets)
 
 
-def _some(value: Value, known: tuple[str, ...]) -> tuple[str, ...]:
+def _some(value: Value, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the splits or subsets `names` that the file lists; all of them where it lists none."""
     if not value.present:
-        return known
+        return names
     kind = value.name.rpartition(".")[2]
-    return tuple(item.one_of(known, kind.removesuffix("s")) for item in value.items(kind))
+    return tuple(item.one_of(names, kind.removesuffix("s")) for item in value.items(kind))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from harness.tasks.strict_yaml import Value
+from harness.tasks.yaml_values import Value
 from harness.types import (
     BitextMiningSettings,
     ClassificationSettings,

@@ -38,7 +38,7 @@ from harness.errors import SpecError, UnknownName
 from harness.tasks import settings as task_settings
 from harness.tasks import strict_yaml
 from harness.tasks.languages import LANGUAGE
-from harness.tasks.strict_yaml import Value
+from harness.tasks.yaml_values import Value
 from harness.types import (
     TASK_TYPES,
     Mirror,
@@ -193,8 +193,8 @@ def _subsets(value: Value) -> dict[str, tuple[str, ...]]:
     for name, entry in entries.items():
         if not name or not name.isprintable() or name != name.strip():
             entry.wrong("expected a subset name of printable characters without spaces around it")
-    one = "a language such as deu-Latn (ISO 639-3 code and script)"
-    return {name: entry.labels("languages", pattern=LANGUAGE, one=one) for name, entry in entries.items()}
+    language = "a language such as deu-Latn (ISO 639-3 code and script)"
+    return {name: entry.labels("languages", pattern=LANGUAGE, item=language) for name, entry in entries.items()}
 
 
 def _check_languages(value: Value, subsets: Mapping[str, tuple[str, ...]]) -> None:

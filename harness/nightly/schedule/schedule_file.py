@@ -41,7 +41,7 @@ from harness.nightly.schedule.schedule_contents import (
     Schedule,
 )
 from harness.tasks import strict_yaml
-from harness.tasks.strict_yaml import Value
+from harness.tasks.yaml_values import Value
 
 _T = TypeVar("_T")
 
