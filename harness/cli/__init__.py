@@ -1,7 +1,7 @@
-"""The command `harness`: the only place that prints or exits. One file a group of subcommands.
+"""The command `harness`: the only room that prints or exits, with one file for each group of subcommands.
 
-Exit status: 0 all done; 1 some cell failed, the others are recorded; 2 the request was wrong; 130 interrupted.
-`harness nightly` adds 3: an alert.
+Exit status: 0 success; 1 some cell failed and the others are recorded; 2 the request was wrong; 130 interrupted.
+`harness nightly` also uses 3: an alert.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("harness: interrupted; finished records are kept", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader of our output has left, as `head` does
+    except BrokenPipeError:  # the reader closed the pipe, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 

@@ -1,4 +1,4 @@
-"""`harness doctor`: what this machine has, and what of it works; with a model, whether it gives the same vectors."""
+"""`harness doctor`: checks of this machine, or of a model's vectors in other batches, orders and precisions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.runner.model_check import Change
 
-_PATIENCE_SECONDS = 120
-"""Processors without half-precision arithmetic take many times longer than in fp32."""
+_LONGEST_SUITE_SECONDS = 120
+"""Half precision takes many times longer than fp32 on processors without such arithmetic."""
 
 
 def add(commands: Any) -> None:
@@ -19,23 +20,24 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "doctor",
         help="check this machine, or a model",
-        description="Versions, devices, precisions that work, hub reachable, bundled model present, folders writable. "
-        "With MODEL: whether its vectors stay the same in other batches, another order and half precision, and "
-        "whether bf16 or fp16 changes its scores on the suite mini by more than 0.01 points of 100.",
+        description="Check this machine: versions, devices, precisions that work, the hub, the bundled model, and "
+        "whether folders are writable. With MODEL, check instead whether its vectors stay the same in other batches, "
+        "another order and half precision, and whether bf16 or fp16 changes its scores on the suite mini by more than "
+        "0.01 points of 100.",
     )
     command.add_argument("model", nargs="?", metavar="MODEL", help="check this model instead of the machine")
-    command.add_argument("--device", default="auto", metavar="DEVICE", help="where the model runs")
+    command.add_argument("--device", default="auto", metavar="DEVICE", help="device of the model (default: auto)")
     command.add_argument(
-        "--full", action="store_true", help="score the suite mini in half precision however long that takes"
+        "--full", action="store_true", help="score the suite mini in half precision even if that takes long"
     )
     shared_options.add_results(command)
-    command.add_argument("--offline", action="store_true", help="do not ask the hub")
+    command.add_argument("--offline", action="store_true", help="do not use the network")
     shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
-    """Look at everything; exit 1 when something does not work."""
+    """Run all checks; 1 if one of them fails."""
     if args.model:
         return _check_model(args)
     from harness import models, results
@@ -67,8 +69,8 @@ def do(args: argparse.Namespace) -> int:
     except HarnessError as err:
         writable = "not writable"
         problems.append(str(err))
-    known = registry.get_tasks()
-    problems += [str(err) for err in known.check()]
+    tasks = registry.get_tasks()
+    problems += [str(err) for err in tasks.check()]
     report = {
         "versions": run_environment.versions(),
         "platform": run_environment.platform_name(),
@@ -77,8 +79,8 @@ def do(args: argparse.Namespace) -> int:
         "bundled model": bundled,
         "results": f"{folder} ({writable})",
         "cache": str(cache_folder()),
-        "tasks": len(known.names()),
-        "suites": list(known.suite_names()),
+        "tasks": len(tasks.names()),
+        "suites": list(tasks.suite_names()),
         "problems": problems,
     }
     if args.json:
@@ -94,9 +96,9 @@ def _check_model(args: argparse.Namespace) -> int:
     from harness.types import EncodeOptions
 
     spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
-    found = []
+    differences = []
     for difference in model_check.differences(spec, options):
-        found.append(difference)
+        differences.append(difference)
         if not args.json:
             verdict = "rounding" if difference.fine else "MORE THAN ROUNDING"
             print(
@@ -104,32 +106,34 @@ def _check_model(args: argparse.Namespace) -> int:
                 f"{difference.cosine:.7f}: {verdict}",
                 flush=True,
             )
-    half = {difference.precision: difference.suite_seconds for difference in found if difference.precision != "fp32"}
-    wanted = [precision for precision, seconds in half.items() if args.full or seconds < _PATIENCE_SECONDS]
-    scores = list(model_check.changes(spec, options, wanted))
+    half = {
+        difference.precision: difference.suite_seconds for difference in differences if difference.precision != "fp32"
+    }
+    precisions = [precision for precision, seconds in half.items() if args.full or seconds < _LONGEST_SUITE_SECONDS]
+    scores = list(model_check.changes(spec, options, precisions))
     if args.json:
         shared_options.print_json(
             {
                 "model": spec.name,
-                "differences": [difference._asdict() for difference in found],
+                "differences": [difference._asdict() for difference in differences],
                 "scores": [{**change._asdict(), "points": change.points} for change in scores],
             }
         )
     else:
         _print_changes(scores)
         for precision, seconds in half.items():
-            print(f"{precision}: {_said(precision, seconds, scores, tried=precision in wanted)}")
-    return 0 if all(difference.fine for difference in found) else 1
+            print(f"{precision}: {_score_changes(precision, seconds, scores, tried=precision in precisions)}")
+    return 0 if all(difference.fine for difference in differences) else 1
 
 
-def _said(precision: str, seconds: float, scores: list[Change], *, tried: bool) -> str:
+def _score_changes(precision: str, seconds: float, scores: list[Change], *, tried: bool) -> str:
     from harness.runner.model_check import POINTS
 
     if not tried:
-        return f"the suite mini would take about {seconds:.0f} s in {precision} here; --full runs it"
+        return f"the suite mini would take about {seconds:.0f} s in {precision} on this machine; --full runs it"
     moved = [change.task for change in scores if change.precision == precision and abs(change.points) > POINTS]
-    said = f"{len(moved)} scores by more than" if moved else "no score by more than"
-    return f"changes {said} {POINTS} points of 100 on the suite mini"
+    scores_moved = counted(len(moved), "score") if moved else "no score"
+    return f"changes {scores_moved} by more than {POINTS} points of 100 on the suite mini"
 
 
 def _print_changes(scores: list[Change]) -> None:
@@ -154,7 +158,7 @@ def _print(report: dict[str, Any]) -> None:
     print(f"bundled    {report['bundled model']}")
     print(f"results    {report['results']}")
     print(f"cache      {report['cache']}")
-    print(f"tasks      {report['tasks']} tasks, suites {', '.join(report['suites'])}")
+    print(f"tasks      {counted(report['tasks'], 'task')}, suites {', '.join(report['suites'])}")
     for problem in report["problems"]:
         print(f"PROBLEM    {problem}")
-    print("\nall good" if not report["problems"] else f"\n{len(report['problems'])} problems")
+    print("\nall good" if not report["problems"] else f"\n{counted(len(report['problems']), 'problem')}")

@@ -1,4 +1,4 @@
-"""`harness history` and `harness diff`: what nights recorded, and what changed between two of them."""
+"""`harness history` and `harness diff`: the scores of nights, and the changes between two nights."""
 
 from __future__ import annotations
 
@@ -18,57 +18,65 @@ def add(commands: Any) -> None:
     """Declare both commands."""
     command = commands.add_parser(
         "history",
-        help="a model's scores, night by night",
-        description="What a model scored in every night of `harness nightly`, and at which commit.",
+        help="show a model's scores, night by night",
+        description="Show what a model scored in every night of `harness nightly`, and at which commit.",
     )
-    command.add_argument("model", metavar="MODEL", help="as nights name it; see harness nightly --plan")
+    command.add_argument("model", metavar="MODEL", help="the model's name in the schedule; see harness nightly --plan")
     command.add_argument(
-        "-t", "--tasks", type=shared_options.names, action="extend", metavar="TASK,...", help="these only"
+        "-t", "--tasks", type=shared_options.names, action="extend", metavar="TASK,...", help="only these tasks"
     )
     _add_folder(command)
     command.set_defaults(do=do_history)
 
     command = commands.add_parser(
         "diff",
-        help="two nights: what changed in scores, and in the world",
-        description="What changed from one night to another: scores, and what they were measured with (model commit, "
-        "data, versions, device, precision). Nights are named by number (12), date (2026-01-31), or `latest` and "
-        "`previous`.",
+        help="show what changed between two nights",
+        description="Show what changed between two nights: scores, and what they were measured with (model commit, "
+        "data, versions, device, precision). A night is named by its number (12), its date (2026-01-31), `latest` "
+        "or `previous`.",
     )
-    command.add_argument("before", metavar="NIGHT", nargs="?", default="previous", help="default: previous")
-    command.add_argument("after", metavar="NIGHT", nargs="?", default="latest", help="default: latest")
+    command.add_argument(
+        "before", metavar="NIGHT", nargs="?", default="previous", help="the earlier night (default: previous)"
+    )
+    command.add_argument(
+        "after", metavar="NIGHT", nargs="?", default="latest", help="the later night (default: latest)"
+    )
     _add_folder(command)
     command.set_defaults(do=do_diff)
 
 
 def _add_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--history", metavar="DIR", help="the nights' folder (default: $HARNESS_HISTORY, else ./history)"
+        "--history", metavar="DIR", help="folder with the nights (default: $HARNESS_HISTORY, else ./history)"
     )
     shared_options.add_json(command)
 
 
 def do_history(args: argparse.Namespace) -> int:
-    """A row for every night."""
+    """Print a row for every night."""
     from harness.nightly.history import snapshot_files
 
     nights = [snapshot_files.read(path) for path in snapshot_files.nights(_folder(args)).values()]
     cells = [(night, _cells(night, args.model)) for night in nights]
-    if not any(own for _, own in cells):
-        known = dict.fromkeys(cell.label for night in reversed(nights) for cell in night.cells)
-        raise UnknownName.of("model in these nights", args.model, known)
-    tasks = list(dict.fromkeys(cell.task for _, own in cells for cell in own))
+    if not any(model_cells for _, model_cells in cells):
+        labels = dict.fromkeys(cell.label for night in reversed(nights) for cell in night.cells)
+        raise UnknownName.of("model in these nights", args.model, labels)
+    tasks = list(dict.fromkeys(cell.task for _, model_cells in cells for cell in model_cells))
     for name in args.tasks or ():
         if name not in tasks:
             raise UnknownName.of(f"task of {args.model} in these nights", name, tasks)
-    wanted = args.tasks or tasks
-    rows = [_row(night, variant, own, wanted) for night, every in cells for variant, own in _by_variant(every).items()]
+    tasks = args.tasks or tasks
+    rows = [
+        _row(night, variant, variant_cells, tasks)
+        for night, model_cells in cells
+        for variant, variant_cells in _by_variant(model_cells).items()
+    ]
     if args.json:
         shared_options.print_json(rows)
         return 0
     from harness.outputs import text_table
 
-    shown_tasks = wanted if args.tasks or len(wanted) <= 6 else []
+    shown_tasks = tasks if args.tasks or len(tasks) <= 6 else []
     header = ["night", "date", "variant", "commit", "cells", "mean", *shown_tasks]
     table = [
         [
@@ -84,22 +92,24 @@ def do_history(args: argparse.Namespace) -> int:
 
 
 def do_diff(args: argparse.Namespace) -> int:
-    """Markdown, or JSON."""
+    """Print the changes as Markdown or JSON."""
     from harness.nightly.history import changes, report, snapshot_files
 
     folder = _folder(args)
-    found = changes.diff(snapshot_files.find(folder, args.before), snapshot_files.find(folder, args.after))
+    night_diff = changes.diff(snapshot_files.find(folder, args.before), snapshot_files.find(folder, args.after))
     if args.json:
-        shared_options.print_json(report.diff_json(found))
+        shared_options.print_json(report.diff_json(night_diff))
     else:
-        print(report.render_diff(found), end="")
+        print(report.render_diff(night_diff), end="")
     return 0
 
 
 def _folder(args: argparse.Namespace) -> Path:
     folder = Path(args.history or os.environ.get("HARNESS_HISTORY") or "history").expanduser()
     if not folder.is_dir():
-        raise HarnessError(f"no folder of nights {folder}; run `harness nightly` first, or name it with --history")
+        raise HarnessError(
+            f"{folder}: no such folder of nights; run `harness nightly` first, or name the folder with --history"
+        )
     return folder
 
 
@@ -108,10 +118,10 @@ def _cells(night: Night, model: str) -> list[NightCell]:
 
 
 def _by_variant(cells: list[NightCell]) -> dict[str, list[NightCell]]:
-    found: dict[str, list[NightCell]] = {}
+    by_variant: dict[str, list[NightCell]] = {}
     for cell in cells:
-        found.setdefault(cell.variant, []).append(cell)
-    return found
+        by_variant.setdefault(cell.variant, []).append(cell)
+    return by_variant
 
 
 def _row(night: Night, variant: str, cells: list[NightCell], tasks: list[str]) -> dict[str, Any]:

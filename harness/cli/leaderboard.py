@@ -1,4 +1,4 @@
-"""`harness leaderboard`."""
+"""`harness leaderboard`: recorded models ranked, as a table, data or a site."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from harness.cli import shared_options
 from harness.cli.process_variables import default_variables
 from harness.errors import HarnessError
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.leaderboard.api import Scope
     from harness.leaderboard.board import Leaderboard
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
-"""Those of `outputs.leaderboard_text`, named here because `harness --help` must not load numpy; a test compares."""
+"""The formats of `outputs.leaderboard_text`, repeated because `harness --help` must not import numpy (tested)."""
 MOST_REFUSALS = 20
 
 
@@ -24,21 +25,25 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "leaderboard",
-        help="rank recorded models, with intervals; write a site",
+        help="rank recorded models, with intervals; or write a site",
         description="Rank recorded models as mteb's leaderboard does (Borda rank, Mean (Task), Mean (TaskType), a mean "
-        "per type), with 95% intervals and tie groups. Reads your own results, a clone of the public results "
-        "repository, or both; what has not changed since the last time is not read again.",
+        "per type), with 95% intervals and tie groups. Reads your results, a clone of the public results repository, "
+        "or both. Files that have not changed since the last time are not read again.",
     )
-    command.add_argument("models", nargs="*", metavar="MODEL", help="default: every recorded model")
+    command.add_argument("models", nargs="*", metavar="MODEL", help="models to rank (default: every recorded model)")
     add_scope(command)
-    command.add_argument("--variants", action="store_true", help="rows for other precisions and lengths too")
-    command.add_argument("--revisions", action="store_true", help="a row for every revision of a model")
-    command.add_argument("--sort", metavar="COLUMN", help="a column or a task (default: Rank (Borda))")
-    command.add_argument("--show-tasks", action="store_true", help="a column for every task")
-    command.add_argument("--format", choices=FORMATS, default="table")
+    command.add_argument(
+        "--variants", action="store_true", help="add rows for variants, such as other precisions and lengths"
+    )
+    command.add_argument("--revisions", action="store_true", help="add a row for every revision of a model")
+    command.add_argument("--sort", metavar="COLUMN", help="sort by this column or task (default: Rank (Borda))")
+    command.add_argument("--show-tasks", action="store_true", help="add a column for every task")
+    command.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
     command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
-    command.add_argument("--output", metavar="FILE", help="write there instead of printing")
-    command.add_argument("--site", metavar="DIR", help="write a site of static pages there, and print nothing else")
+    command.add_argument("--output", metavar="FILE", help="write to this file instead of printing")
+    command.add_argument(
+        "--site", metavar="DIR", help="write a site of static pages to this folder instead of printing"
+    )
     add_results(command)
     command.set_defaults(do=do)
 
@@ -63,15 +68,15 @@ def add_results(command: argparse.ArgumentParser) -> None:
         "--results",
         action="append",
         metavar="DIR",
-        help="a results folder; give it again for more, the first one counts where two hold the same "
-        "(default: $HARNESS_RESULTS, else ./results)",
+        help="a results folder (default: $HARNESS_RESULTS, else ./results); repeat the option for more folders; of "
+        "equal records the first folder's counts",
     )
 
 
 # Starting the threads of the linear algebra library takes longer than all the sums of a leaderboard.
 @default_variables(OPENBLAS_NUM_THREADS="1")
 def do(args: argparse.Namespace) -> int:
-    """Read, rank, render."""
+    """Rank the recorded models and print or write the board."""
     if args.format == "parquet" and not args.output and not args.site:
         raise HarnessError("--format parquet is not text; name a file with --output FILE")
     from harness.files.atomic import write_output
@@ -87,7 +92,7 @@ def do(args: argparse.Namespace) -> int:
         from harness.outputs import site
 
         written = site.write(board, Path(args.site))
-        print(f"{written.pages} pages in {args.site}; open {Path(args.site) / 'index.html'}")
+        print(f"{counted(written.pages, 'page')} in {args.site}; open {Path(args.site) / 'index.html'}")
         return 0
     if args.format == "parquet":
         content: str | bytes = leaderboard_text.parquet(board, sort=args.sort)
@@ -118,11 +123,11 @@ def scope_of(args: argparse.Namespace) -> Scope:
 
 
 def _report(board: Leaderboard) -> None:
-    """What was left out, and why, on standard error."""
+    """Print on stderr what was left out, with reasons."""
     for refusal in board.refused[:MOST_REFUSALS]:
         print(f"harness: left out {refusal.path}: {refusal.reason}", file=sys.stderr)
     if len(board.refused) > MOST_REFUSALS:
         more = len(board.refused) - MOST_REFUSALS
-        print(f"harness: left out {more} more files; --format json lists them all", file=sys.stderr)
+        print(f"harness: left out {counted(more, 'more file')}; --format json lists all of them", file=sys.stderr)
     if board.variants_left_out:
-        print(f"harness: left out {board.variants_left_out} variants; --variants shows them", file=sys.stderr)
+        print(f"harness: left out {counted(board.variants_left_out, 'variant')}; --variants adds them", file=sys.stderr)

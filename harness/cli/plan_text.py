@@ -1,4 +1,4 @@
-"""What `harness run --plan` prints: every cell, why it would run, and what it may take."""
+"""What `harness run --plan` prints: every cell, why it would run, and an estimate of its size and time."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.runner.cells import Plan
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
-    """Print the plan; the exit status."""
+    """Print the plan; returns the exit status."""
     from harness.data.size_estimate import estimate
 
     rows: list[dict[str, Any]] = []
@@ -43,15 +44,17 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
     print(
-        f"\n{len(todo)} of {len(rows)} cells to run: about {texts:,} texts, {tokens:,} tokens "
-        "(estimated at 4 characters each)" + (f"; {unknown} of unknown size" if unknown else "")
+        f"\n{len(todo)} of {counted(len(rows), 'cell')} to run: about {counted(texts, 'text')}, "
+        f"{counted(tokens, 'token')} (estimated at 4 characters each)"
+        + (f"; {unknown} of unknown size" if unknown else "")
     )
     for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):
         if pace := paces.get(model):
             seconds = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
             memory = f", {pace.peak_memory_mib:,.0f} MiB" if pace.peak_memory_mib else ""
             taken = sum(value or 0 for value in seconds)
-            print(f"{model}: about {taken:,.0f} s{memory}, going by {pace.parts} parts recorded on this machine")
+            basis = f"{counted(pace.parts, 'part')} recorded on this machine"
+            print(f"{model}: about {taken:,.0f} s{memory}, going by {basis}")
     return 0
 
 

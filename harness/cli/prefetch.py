@@ -1,4 +1,4 @@
-"""`harness prefetch`: everything that a run needs, brought here before the network goes."""
+"""`harness prefetch`: downloading everything that an offline run needs."""
 
 from __future__ import annotations
 
@@ -7,31 +7,32 @@ import sys
 from typing import Any
 
 from harness.cli import shared_options
+from harness.types.counted import counted
 
 
 def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "prefetch",
-        help="fetch models and data for a run without a network",
-        description="Fetch models and data, so that `harness run --offline` with the same names needs no network.",
+        help="download models and data for an offline run",
+        description="Download models and data, so that `harness run --offline` with the same names needs no network.",
     )
-    command.add_argument("models", nargs="*", metavar="MODEL")
+    command.add_argument("models", nargs="*", metavar="MODEL", help="models to download")
     shared_options.add_tasks(command)
     shared_options.add_filters(command)
     command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
-    """Fetch, telling each step; exit 1 when something could not be had."""
+    """Download and print each step; 1 if some data could not be loaded."""
     from harness import data, models
     from harness.errors import HarnessError
     from harness.hub.downloads import download_model
     from harness.runner.selection import chosen
 
     specs = [models.resolve(name, allow_pickle=True) for name in args.models]
-    wanted = args.tasks or args.suite or not args.models
-    tasks = chosen(shared_options.selection(args)) if wanted else []
+    has_tasks = args.tasks or args.suite or not args.models
+    tasks = chosen(shared_options.selection(args)) if has_tasks else []
     failures = 0
     for spec in specs:
         if spec.origin == "hub":
@@ -47,5 +48,6 @@ def do(args: argparse.Namespace) -> int:
                 continue
             rows = ", ".join(f"{count} {name}" for name, count in loaded.rows.items())
             print(f"data  {task.name} {part}: {rows}", flush=True)
-    print(f"\n{len(specs)} models, {sum(len(parts) for _, parts in tasks)} parts, {failures} failed")
+    parts_count = sum(len(parts) for _, parts in tasks)
+    print(f"\n{counted(len(specs), 'model')}, {counted(parts_count, 'part')}, {failures} failed")
     return 1 if failures else 0

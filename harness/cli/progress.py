@@ -1,4 +1,4 @@
-"""What a run tells while it runs: a live line on a terminal, plain lines elsewhere; always on stderr."""
+"""The progress of a run on stderr: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

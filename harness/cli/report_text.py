@@ -1,4 +1,4 @@
-"""What `harness run` prints at its end: scores, failures, what it took; or all of it as JSON."""
+"""What `harness run` prints at its end: scores, failures and costs, or all of it as JSON."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.errors import Failure
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:
-    """Print what came of a run that took `seconds`; tracebacks go to a file of their own."""
+    """Print the outcome of a run that took `seconds`; tracebacks go to a log file."""
     log = _log([event.failure for event in events if event.failure])
     if as_json:
         shared_options.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
@@ -46,8 +47,8 @@ def _cell(event: Event) -> dict[str, Any]:
         cell["record"] = event.record.path
         cell["main_metric"] = cells.task.main_metric
         parts = event.record.parts
-        wanted = [event.part] if event.part else cells.done
-        cell["scores"] = {str(part): parts[part]["main_score"] for part in wanted}
+        measured = [event.part] if event.part else cells.done
+        cell["scores"] = {str(part): parts[part]["main_score"] for part in measured}
     if event.failure:
         cell["error"] = event.failure.error
     if event.message:
@@ -84,13 +85,13 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     if rows:
         print(text_table.plain(headers, rows, right=[len(headers) - 2, len(headers) - 1]), end="")
     kinds = [event.kind for event in events]
-    _say_inapplicable(events)
+    _report_inapplicable(events)
     failures = [event.failure for event in events if event.failure]
     for failure in failures:
         print(f"FAILED {failure.cell}: {failure.error}")
     if log is not None:
         print(f"tracebacks: {log}")
-    _say_what_it_took(events)
+    _report_costs(events)
     kept = sum(len(event.cells.done) for event in events if event.kind == "kept")
     print(
         f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
@@ -98,7 +99,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     )
 
 
-def _say_what_it_took(events: list[Event]) -> None:
+def _report_costs(events: list[Event]) -> None:
     from harness.outputs import run_costs
 
     by_model: dict[str, list[dict[str, Any]]] = {}
@@ -125,13 +126,13 @@ def _report_similarity(events: list[Event]) -> None:
         print("\n" + similarity.render(title, group), end="")
 
 
-def _say_inapplicable(events: list[Event]) -> None:
+def _report_inapplicable(events: list[Event]) -> None:
     left_out: dict[str, list[str]] = {}
     for event in events:
         if event.kind == "inapplicable":
             left_out.setdefault(f"{event.cells.model.name}: {event.message}", []).append(event.cells.task.name)
     for reason, names in left_out.items():
-        print(f"\n{reason}; left out {len(names)} task{'s' if len(names) > 1 else ''}")
+        print(f"\n{reason}; left out {counted(len(names), 'task')}")
 
 
 def _log(failures: list[Failure]) -> Path | None:

@@ -1,4 +1,4 @@
-"""`harness run`."""
+"""`harness run`: models benchmarked on tasks."""
 
 from __future__ import annotations
 
@@ -19,72 +19,80 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "run",
         help="benchmark models on tasks",
-        description="Benchmark models on tasks. What is already recorded is skipped.",
+        description="Benchmark models on tasks. Cells that are already recorded are skipped.",
         epilog="Models: ORG/NAME[@REVISION] on the hub, a folder, bundled/all-MiniLM-L6-v2, baseline/hashing, "
-        "baseline/bm25. Exit status: 0 all done, 1 some cell failed, 2 the request was wrong.",
+        "baseline/bm25. Exit status: 0 success, 1 some cell failed, 2 the request was wrong.",
     )
-    command.add_argument("models", nargs="*", metavar="MODEL", help="default: bundled/all-MiniLM-L6-v2")
+    command.add_argument("models", nargs="*", metavar="MODEL", help="models to run (default: bundled/all-MiniLM-L6-v2)")
     shared_options.add_tasks(command)
     shared_options.add_filters(command)
     command.add_argument(
         "--max-texts",
         type=shared_options.positive,
         metavar="N",
-        help="quick mode: score a sample; recorded apart from full runs",
+        help="quick mode: score a sample of N texts, recorded separately from full runs",
     )
     command.add_argument(
         "--precision",
         choices=("auto", "fp32", "fp16", "bf16"),
         default="auto",
-        help="of the forward pass; auto: fp32 on a CPU, bf16 or fp16 on a GPU (scoring is always fp32)",
+        help="precision of the forward pass; auto (default): fp32 on a CPU, bf16 or fp16 on a GPU; "
+        "scoring is always fp32",
     )
     command.add_argument(
         "--device",
         default="auto",
         metavar="auto|cpu|cuda|cuda:N|cuda:all|mps",
-        help="where the model runs; cuda:all or cuda:0,cuda:1 for several GPUs",
+        help="device of the model (default: auto); cuda:all or cuda:0,cuda:1 for several GPUs",
     )
     command.add_argument(
         "--batch-tokens",
         type=shared_options.positive,
         metavar="N",
-        help="tokens a batch, padding included; default: what suits the device",
+        help="tokens per batch, including padding (default: depends on the device)",
     )
     command.add_argument(
         "--batching",
         choices=("auto", "mteb"),
         default="auto",
-        help="mteb: its batches of 32 texts for every task; auto: only for pair classification in fp32, whose average "
-        "precision hangs on the last bits",
+        help="mteb: mteb's batches of 32 texts for every task; auto (default): only for pair classification in fp32, "
+        "whose average precision depends on the last bits",
     )
     command.add_argument(
         "--dims",
         type=shared_options.positives,
         default=(),
         metavar="N,N",
-        help="score the first N dimensions of the same vectors too (Matryoshka); recorded apart",
+        help="also score the first N dimensions of the vectors (Matryoshka), recorded separately",
     )
     command.add_argument(
         "--quantize",
         type=shared_options.quantizations,
         default=(),
         metavar="int8,binary",
-        help="score the same vectors quantized too, also in each of --dims; recorded apart",
+        help="also score the vectors quantized, in full and in each of --dims, recorded separately",
     )
     command.add_argument(
         "--store",
         choices=("float32", "float16", "off"),
         default="float32",
-        help="how vectors are kept for the next run (see harness cache); float16 is recorded apart",
+        help="number format of the vector cache (default: float32; see harness cache); float16 is recorded separately",
     )
-    command.add_argument("--max-length", type=shared_options.positive, metavar="N", help="cut texts at N tokens")
     command.add_argument(
-        "--report", choices=("similarity",), help="similarity: Pearson and Spearman of four similarities per STS task"
+        "--max-length",
+        type=shared_options.positive,
+        metavar="N",
+        help="truncate texts to N tokens (default: the model's limit)",
+    )
+    command.add_argument(
+        "--report",
+        choices=("similarity",),
+        help="similarity: print Pearson and Spearman correlations of four similarities per STS task",
     )
     shared_options.add_results(command)
-    command.add_argument("--overwrite", action="store_true", help="compute again what is recorded")
-    command.add_argument("--plan", action="store_true", help="print what would run, and stop")
-    command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
+    command.add_argument("--overwrite", action="store_true", help="also compute cells that are already recorded")
+    command.add_argument("--plan", action="store_true", help="print what would run, and exit")
+    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
     command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
     shared_options.add_json(command)
@@ -92,7 +100,7 @@ def add(commands: Any) -> None:
 
 
 def do(args: argparse.Namespace) -> int:
-    """Run, or only plan."""
+    """Run, or print the plan."""
     from harness.runner.plan import plan
 
     request = _request(args)
@@ -108,7 +116,7 @@ def do(args: argparse.Namespace) -> int:
         from harness.runner.execution import execute
 
         happening = execute(planned, request.results)
-    else:  # without the imports that computing needs
+    else:  # avoids the imports that computing needs
         happening = chain.from_iterable(map(left_as_they_are, planned.task_cells))
     events = in_order(show(happening, total=len(planned.todo), quiet=args.json), planned)
     report_text.tell(

@@ -1,4 +1,4 @@
-"""`harness table`."""
+"""`harness table`: the main scores of recorded models side by side."""
 
 from __future__ import annotations
 
@@ -20,22 +20,24 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "table",
-        help="compare recorded models",
-        description="Compare recorded models: one main score per task (mean over splits and subsets), best in bold "
-        "where the format has it.",
+        help="show recorded models side by side",
+        description="Show recorded models side by side: one main score per task (mean over splits and subsets), the "
+        "best in bold if the format allows.",
     )
-    command.add_argument("models", nargs="*", metavar="MODEL", help="default: every recorded model")
+    command.add_argument("models", nargs="*", metavar="MODEL", help="models to show (default: every recorded model)")
     shared_options.add_tasks(command)
     command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
     command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
-    command.add_argument("--format", choices=score_table.FORMATS, default="table")
+    command.add_argument(
+        "--format", choices=score_table.FORMATS, default="table", help="output format (default: table)"
+    )
     command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
     shared_options.add_results(command)
     command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
-    """Collect records, compare, print."""
+    """Print the table."""
     from harness import results
     from harness.files.folders import results_folder
     from harness.tasks import registry
@@ -44,44 +46,46 @@ def do(args: argparse.Namespace) -> int:
     folder = results_folder(args.results)
     if not folder.is_dir():
         raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
-    known = registry.get_tasks(args.tasks_dir)
-    suite = known.suite(args.suite) if args.suite else None
-    wanted = [known.get(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
+    task_registry = registry.get_tasks(args.tasks_dir)
+    suite = task_registry.suite(args.suite) if args.suite else None
+    requested = [task_registry.get(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
     parts = suite.parts if suite else {}
-    found: list[Record] = []
+    records: list[Record] = []
     for item in results.scan(folder):
         if isinstance(item, Refused):
             print(f"harness: left out {item.path}: {item.reason}", file=sys.stderr)
-        elif not wanted or item.task in wanted:
-            found.append(item)
-    table = _comparison(found, args, wanted=wanted, parts=parts, known=known)
+        elif not requested or item.task in requested:
+            records.append(item)
+    table = _table(records, args, requested=requested, parts=parts, task_registry=task_registry)
     print(score_table.render(table, format=args.format, digits=args.digits), end="")
     return 0
 
 
-def _comparison(
-    found: list[Record],
+def _table(
+    records: list[Record],
     args: argparse.Namespace,
     *,
-    wanted: list[str],
+    requested: list[str],
     parts: Mapping[str, tuple[Part, ...]],
-    known: Registry,
+    task_registry: Registry,
 ) -> score_table.ScoreTable:
-    labels = _labels(found)
-    names = sorted({record.model for record in found})
+    labels = _labels(records)
+    names = sorted({record.model for record in records})
     for name in args.models:
         if name not in names:
             raise UnknownName.of("recorded model", name, names)
     order = args.models or names
     scores: dict[str, dict[str, float]] = {}
     metrics: set[str] = set()
-    for record in sorted(found, key=lambda record: order.index(record.model) if record.model in order else -1):
+    for record in sorted(records, key=lambda record: order.index(record.model) if record.model in order else -1):
         if record.model not in order:
             continue
         row = scores.setdefault(labels[_identity(record)], {})
-        value = _score(record, args.metric, splits=args.splits, parts=parts.get(record.task), known=known)
+        value = _score(
+            record, args.metric, splits=args.splits, parts=parts.get(record.task), task_registry=task_registry
+        )
         metrics.update(
-            name for entry in record.parts.values() for name, found in entry.items() if isinstance(found, int | float)
+            name for entry in record.parts.values() for name, score in entry.items() if isinstance(score, int | float)
         )
         if value is not None:
             row[record.task] = value
@@ -89,9 +93,9 @@ def _comparison(
     if args.metric and not present and scores:
         raise UnknownName.of("recorded metric", args.metric, sorted(metrics))
     if not present:
-        raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
-    tasks = [task for task in dict.fromkeys(wanted) if task in present] or sorted(present)
-    missing = [task for task in dict.fromkeys(wanted) if task not in present]
+        raise UnknownName("no record matches the request; `harness run --plan` shows what is recorded")
+    tasks = [task for task in dict.fromkeys(requested) if task in present] or sorted(present)
+    missing = [task for task in dict.fromkeys(requested) if task not in present]
     if missing:
         print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
     return score_table.ScoreTable(models=list(scores), tasks=tasks, scores=scores)
@@ -101,11 +105,11 @@ def _identity(record: Record) -> tuple[str, str, str]:
     return record.model, record.revision, record.variant
 
 
-def _labels(found: list[Record]) -> dict[tuple[str, str, str], str]:
-    """Model names; with the revision where a model has several, and the variant where there is one."""
+def _labels(records: list[Record]) -> dict[tuple[str, str, str], str]:
+    """Names of models, with the revision if a model has several, and with the variant if there is one."""
     from harness.types import model_label
 
-    identities = {_identity(record) for record in found}
+    identities = {_identity(record) for record in records}
     revisions: dict[str, set[str]] = {}
     for model, revision, _ in identities:
         revisions.setdefault(model, set()).add(revision)
@@ -118,12 +122,17 @@ def _labels(found: list[Record]) -> dict[tuple[str, str, str], str]:
 
 
 def _score(
-    record: Record, metric: str | None, *, splits: list[str] | None, parts: tuple[Part, ...] | None, known: Registry
+    record: Record,
+    metric: str | None,
+    *,
+    splits: list[str] | None,
+    parts: tuple[Part, ...] | None,
+    task_registry: Registry,
 ) -> float | None:
-    """Mean over the record's parts that count; a suite's own parts, when it narrows the task, must all be there."""
+    """Mean over the task's parts; if a suite narrows the task, all of the suite's parts must be recorded."""
     entries = record.parts
-    if parts is None and record.task in known.names() and not splits:
-        declared = known.get(record.task).parts
+    if parts is None and record.task in task_registry.names() and not splits:
+        declared = task_registry.get(record.task).parts
         chosen = [part for part in declared if part in entries] or list(entries)
     else:
         chosen = list(parts) if parts is not None else list(entries)

@@ -128,7 +128,7 @@ def test_pickled_weights_are_refused(command: Command, tmp_path: Path) -> None:
         (["--metric", "languages"], ["no recorded metric named 'languages'"]),
         (["baseline/hashin"], ["no recorded model named 'baseline/hashin'", "did you mean baseline/hashing"]),
         (["-t", "MiniSTSgerman"], ["'MiniSTSgerman'", "did you mean MiniSTSGerman"]),
-        (["-t", "MiniSTSSpanish"], ["no record fits the request"]),
+        (["-t", "MiniSTSSpanish"], ["no record matches the request"]),
         (["--suite", "maxi"], ["no suite named 'maxi'", "mini"]),
     ],
 )
@@ -148,7 +148,7 @@ def test_a_table_of_nothing(command: Command, results: Path) -> None:
     results.mkdir()
     said = command("table")
     assert said.status == 2
-    one_message(said, "no record fits the request")
+    one_message(said, "no record matches the request")
 
 
 # --- specs -----------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_a_defective_spec(
     checked = command("tasks", "check", str(file))
     assert checked.status == 1
     assert f"harness: {checked.out}".startswith(said.err.rstrip("\n"))
-    assert checked.out.endswith("1 files, 1 defective\n")
+    assert checked.out.endswith("1 file, 1 defective\n")
 
 
 def test_two_files_of_one_name(command: Command, tasks: Tasks, results: Path) -> None:
