@@ -15,12 +15,13 @@ import yaml
 
 from harness import results
 from harness.evaluators.items import Items, values
+from harness.evaluators.sts import STSSettings
 from harness.nightly.engines.protocol import Work
 from harness.nightly.history.snapshot_files import Night, NightCell, World
 from harness.nightly.schedule import schedule_file
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.runner.cells import Cell
-from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, STSSettings, TaskSpec
+from harness.types import EncodeOptions, ModelSpec, Part, Record, Source, TaskSpec
 
 FAST = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish", "MiniSTSGerman"]
 """Tasks that need no scikit-learn."""

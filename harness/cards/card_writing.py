@@ -108,7 +108,7 @@ def write(
     *,
     options: CardOptions,
     entry: str | None = None,
-    table: results_table.Kind | None = None,
+    table: results_table.TableName | None = None,
     compare: Sequence[str] = (),
     prune: bool = False,
     dry_run: bool = False,
@@ -141,7 +141,7 @@ def merged(
     *,
     options: CardOptions,
     entry: str | None = None,
-    table: results_table.Kind | None = None,
+    table: results_table.TableName | None = None,
     compare: Sequence[str] = (),
     prune: bool = False,
 ) -> WrittenCard:
@@ -179,7 +179,7 @@ def _ours(options: CardOptions) -> IsOurs:
     return lambda result, key: (chosen is None or key.task in chosen) and pruning.written_here(result, key, tasks)
 
 
-def _table(names: Sequence[str], options: CardOptions, *, kind: results_table.Kind) -> str:
+def _table(names: Sequence[str], options: CardOptions, *, kind: results_table.TableName) -> str:
     metrics: Metrics = "main" if kind == "scores" else "all"
     models = [results_table.Compared(name, _collect(name, options, metrics=metrics)[1].results) for name in names]
     table = results_table.scores(models) if kind == "scores" else results_table.similarity(models)

@@ -11,27 +11,18 @@ from collections.abc import Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal, NamedTuple
 
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 
 Names = Literal["v1", "v2"]
 NAMES: tuple[Names, ...] = ("v1", "v2")
 PREFIX = "MTEB "
 
-_COSINE = {f"cos_sim_{kind}": f"cosine_{kind}" for kind in ("pearson", "spearman")}
 RENAMED: Mapping[str, Mapping[str, str]] = {
-    "STS": _COSINE,
-    "Summarization": _COSINE,
-    "PairClassification": {
-        **{f"cos_sim_{kind}": f"cosine_{kind}" for kind in ("accuracy", "ap", "f1", "precision", "recall")},
-        "ap": "max_ap",
-    },
-    "Reranking": {"map": "map_at_1000", "mrr": "mrr_at_1000"},
+    **{name: kind.former_metrics for name, kind in KINDS.items() if kind.former_metrics},
+    "Summarization": KINDS["STS"].former_metrics,
 }
-"""Task type -> name in mteb 1 -> name in mteb 2, one to one in both directions.
-
-In mteb 1, `ap` of a pair classification was the best average precision over the distances. Some of its cards call it
-`max_ap`, which is also mteb 2's name.
-"""
+"""Task type -> name in mteb 1 -> name in mteb 2, one to one in both directions."""
 
 _OLD_PREFIX = "cos_sim_"
 _WITH_SUBSET = re.compile(r"(?P<task>\S.*?) \((?P<subset>[^()]+)\)")

@@ -12,10 +12,11 @@ from typing import Literal, NamedTuple
 from harness.cards.card_file import Card
 from harness.cards.edit.yaml_layout import Result
 from harness.errors import CardError
+from harness.evaluators import KINDS
 from harness.outputs import score_table
 from harness.outputs.trainer_report import CORRELATIONS, LINES
 
-Kind = Literal["scores", "similarity"]
+TableName = Literal["scores", "similarity"]
 BEGIN = "<!-- harness results: begin (made by `harness card write --table`; changes here are lost) -->"
 END = "<!-- harness results: end -->"
 HEADING = "## Evaluation results"
@@ -52,9 +53,9 @@ def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
 def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:
     """Render Pearson and Spearman correlations by similarity function, a table per part; the best of each is bold.
 
-    Only STS tasks have such tables. A model without a value gets an empty cell.
+    Only task types whose scores are these correlations have such tables. A model without a value gets an empty cell.
     """
-    parts = {_place(result): result for _, results in models for result in results if result.type == "STS"}
+    parts = {_place(result): result for _, results in models for result in results if _is_similarity(result)}
     blocks = []
     for place, part in parts.items():
         columns = [
@@ -93,6 +94,10 @@ def put(card: Card, text: str, table: str) -> str:
             "it; expected one of each, in this order; remove the others"
         )
     return text[: begins[0].start()] + block + text[ends[0].end() :]
+
+
+def _is_similarity(result: Result) -> bool:
+    return result.type in KINDS and KINDS[result.type].similarity_report
 
 
 def _place(result: Result) -> tuple[str, str, str]:

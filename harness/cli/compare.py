@@ -92,18 +92,8 @@ def _load(own: PartItems, args: argparse.Namespace) -> Loaded | str:
 
 
 def _text(loaded: Loaded, position: int) -> str:
-    from harness.types import Labelled, Mined, Pairs, Ranked
-
-    gold = loaded.gold
-    if isinstance(gold, Pairs):
-        return f"{_cut(gold.left[position])} | {_cut(gold.right[position])} (gold {gold.gold[position]:g})"
-    if isinstance(gold, Labelled):
-        return f"{_cut(gold.test[position])} (label {gold.label_names[int(gold.test_labels[position])]})"
-    if isinstance(gold, Ranked):
-        return _cut(gold.queries[position])
-    if isinstance(gold, Mined):
-        return f"{_cut(gold.left[position])} | {_cut(gold.right[int(gold.gold[position])])}"
-    return ""
+    texts, answer = loaded.gold.item_text(position)
+    return " | ".join(map(_cut, texts)) + (f" ({answer})" if answer else "")
 
 
 def _cut(text: str, *, most: int = 120) -> str:

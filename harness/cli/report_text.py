@@ -113,11 +113,12 @@ def _report_costs(events: list[Event]) -> None:
 
 
 def _report_similarity(events: list[Event]) -> None:
+    from harness.evaluators import KINDS
     from harness.outputs import trainer_report as similarity
 
     columns: dict[str, list[similarity.ModelScores]] = {}
     for event in events:
-        if event.record is None or event.cells.task.type != "STS":
+        if event.record is None or not KINDS[event.cells.task.type].similarity_report:
             continue
         for part in [event.part] if event.part else event.cells.done:
             column = similarity.ModelScores(model=event.cells.model_label, scores=event.record.parts[part])

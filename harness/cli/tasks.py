@@ -49,12 +49,12 @@ def add(commands: Any) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
+    from harness.evaluators import KINDS
     from harness.tasks import mteb_metadata, registry
-    from harness.types import TASK_TYPES
 
     for name in args.types or []:
-        if name not in TASK_TYPES:
-            raise UnknownName.of("task type", name, TASK_TYPES)
+        if name not in KINDS:
+            raise UnknownName.of("task type", name, KINDS)
     task_registry = registry.get_tasks(args.tasks_dir)
     tasks: list[TaskSpec] = []
     broken = 0

@@ -20,7 +20,7 @@ _MODEL = "baseline/hashing"
 
 def add(group: Any) -> None:
     """Declare the command in the group `tasks`."""
-    from harness.types import TASK_TYPES
+    from harness.evaluators import KINDS
 
     command = group.add_parser(
         "new",
@@ -30,7 +30,7 @@ def add(group: Any) -> None:
     )
     command.add_argument("--from", dest="source", required=True, metavar="PATH", help="the data: a file or a folder")
     command.add_argument("--name", help="the task's name (default: derived from the name of the data)")
-    command.add_argument("--type", choices=TASK_TYPES, help="the task's type (default: inferred from the columns)")
+    command.add_argument("--type", choices=tuple(KINDS), help="the task's type (default: inferred from the columns)")
     command.add_argument(
         "--columns",
         type=_columns,

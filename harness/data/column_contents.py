@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
-from harness.data.tables import Table, shown
+from harness.evaluators.tables import Table, shown
 
 _ID_NAMES = re.compile(r"(_?id|idx|index|guid|uuid|key|nr|no|#|)|.*[_-]id|unnamed: \d+|__index_level_\d+__")
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness import data
-from harness.data import local_tables, rows_to_gold, spec_proposal, trec_files
+from harness.data import local_tables, spec_proposal, trec_files
 from harness.data.spec_proposal import EXPECTED, SPLITS, Proposal, SpecRequest
-from harness.data.tables import Filed, Table
 from harness.errors import DataError, UnknownName
+from harness.evaluators import ranked
+from harness.evaluators.tables import Filed, Table
 
 
 class FileProposal(NamedTuple):
@@ -111,11 +112,11 @@ def _propose_search(search: _SearchTables, request: SpecRequest) -> Proposal:
     greatest = 0
     for split, qrels in search.qrels.items():
         where = f"{request.name} {split}"
-        judged = rows_to_gold.ranked(
+        judged = ranked.read_ranked(
             corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries
         )
         if candidates is not None:
-            rows_to_gold.with_candidates(judged, candidates, where=f"{where}, candidates")
+            ranked.with_candidates(judged.gold, candidates, where=f"{where}, candidates")
         greatest = max(greatest, *(score for docs in judged.gold.qrels.values() for score in docs.values()))
     return spec_proposal.propose_search(
         list(search.qrels), request, candidates=candidates is not None, greatest=greatest

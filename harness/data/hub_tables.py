@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from harness.data import table_cache
-from harness.data.rows_to_gold import Table
 from harness.errors import DataError, Kind, first_line, kind_of
+from harness.evaluators import KINDS
+from harness.evaluators.tables import Table
 from harness.files.atomic import write_cache
 from harness.files.folders import cache_folder
 from harness.hub.downloads import dataset_file
@@ -60,7 +61,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     """
     with _explained(task), retried_requests():
         config = task.configs.get(subset, subset)
-        if table in ("corpus", "queries", "qrels", "candidates"):
+        if table in KINDS[task.type].tables:
             config = _config(task, table, config)
         manifest = _manifest(task, config)
         name = _split(task, manifest, split, single=table != split)

@@ -14,10 +14,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-from harness.data.tables import INTEGER, NUMBER, Filed, Table
 from harness.errors import DataError, first_line
+from harness.evaluators import KINDS
+from harness.evaluators.tables import INTEGER, NUMBER, Filed, Table
 from harness.files.digests import LOCAL_SUFFIXES
-from harness.types import ClassificationSettings, TaskSpec
+from harness.types import TaskSpec
 
 _LONGEST_FIELD = 2**31 - 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
@@ -82,13 +83,14 @@ def parsed(path: Path) -> Filed:
 
 
 def _check_one_file_will_do(task: TaskSpec, path: Path) -> None:
-    settings = task.settings
-    if isinstance(settings, ClassificationSettings) and settings.train_split not in task.splits:
+    kind = KINDS[task.type]
+    training = kind.training(task.settings) if kind.training else None
+    if training and training.split not in task.splits:
         raise DataError(
             f"{task.name}: {path} is one file, which would be training and test data at once; expected a folder with "
-            f"{settings.train_split}.jsonl and {task.splits[0]}.jsonl"
+            f"{training.split}.jsonl and {task.splits[0]}.jsonl"
         )
-    if task.type in ("Retrieval", "Reranking"):
+    if kind.tables:
         raise DataError(f"{task.name}: {path} is one file; expected a folder with corpus, queries and qrels")
 
 

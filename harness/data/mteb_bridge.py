@@ -12,13 +12,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
+from harness.evaluators import KINDS
 from harness.hub.retries import retried_requests
 from harness.tasks import mteb_metadata
 from harness.tasks.mteb_metadata import MtebTask
 from harness.types import Source, TaskSpec
 
 if TYPE_CHECKING:
-    from harness.data.tables import Table
+    from harness.evaluators.tables import Table
 
 
 def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
@@ -34,7 +35,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         DataError: the installed mteb has no such task, loads other data than the spec names, or lacks the split.
     """
     loaded = _loaded(task.name, subset, task.source)
-    if task.type in ("Retrieval", "Reranking"):
+    if table in KINDS[task.type].tables:
         return _search_table(loaded.dataset[subset][split], task, table)
     by_split = loaded.dataset.get(subset, loaded.dataset)
     if table not in by_split:

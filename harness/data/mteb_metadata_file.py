@@ -11,10 +11,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from harness.evaluators import KINDS
+from harness.evaluators.task_kind import FromMteb
 from harness.files import atomic
 from harness.tasks import mteb_metadata
-from harness.tasks.settings import SETTINGS
-from harness.tasks.task_file import COLUMNS
+from harness.tasks.settings import changed_settings
 
 
 def write() -> None:
@@ -64,17 +65,19 @@ def row(kind: type[Any]) -> dict[str, Any]:
 def _data(task: Any) -> dict[str, Any]:
     """Where the data of a task lies, what of it is scored and how."""
     facts = task.metadata
-    protocol = _protocol(task)
+    kind = KINDS.get(facts.type)
+    columns, settings, protocol = kind.from_mteb(task) if kind and kind.from_mteb else FromMteb({}, None)
+    training = [kind.training(settings).split] if kind and kind.training else []
     return {
         "dataset": str(facts.dataset["path"]),
         "revision": str(facts.dataset["revision"]),
         "splits": list(facts.eval_splits),
         **_subsets(facts),
-        "columns": _changed(_columns(task), COLUMNS.get(facts.type, {})),
-        "settings": _settings(task),
+        "columns": {name: column for name, column in columns.items() if kind and kind.columns.get(name) != column},
+        "settings": changed_settings(settings) if settings is not None else {},
         "protocol": protocol,
         "code": _code(task),
-        "sizes": _sizes(task) if protocol != "parallel_subsets" else {},
+        "sizes": _sizes(task, training) if protocol != "parallel_subsets" else {},
     }
 
 
@@ -90,48 +93,6 @@ def _subsets(facts: Any) -> dict[str, Any]:
     if subsets != mteb_metadata.languages_in_names(subsets):
         return {"subsets": subsets}
     return {"subset_pairs": sides} if list(subsets) == mteb_metadata.paired(sides) else {"subsets": list(subsets)}
-
-
-def _columns(task: Any) -> dict[str, str]:
-    kind = task.metadata.type
-    if kind == "STS":
-        left, right = task.column_names
-        return {"left": left, "right": right, "gold": "score"}
-    if kind == "PairClassification":
-        return {"left": task.input1_column_name, "right": task.input2_column_name, "gold": task.label_column_name}
-    if kind in ("Classification", "Clustering"):
-        return {"text": task.input_column_name, "label": task.label_column_name}
-    return {}
-
-
-def _settings(task: Any) -> dict[str, Any]:
-    """The settings that are not the defaults of the task's type."""
-    kind = task.metadata.type
-    if kind not in SETTINGS:
-        return {}
-    defaults = SETTINGS[kind]()
-    names = [name for name in type(defaults).__dataclass_fields__ if hasattr(task, name)]
-    settings = {name: getattr(task, name) for name in names}
-    if kind == "Clustering" and "max_documents_per_cluster" not in settings:
-        settings = {"method": "legacy", "seed": task.seed}
-    if kind == "Classification":
-        settings["max_iter"] = int(task.evaluator_model.get_params().get("max_iter", 100))
-    if "k_values" in settings:
-        settings["k_values"] = tuple(settings["k_values"])
-    return _changed(settings, {name: getattr(defaults, name) for name in settings})
-
-
-def _changed(values: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if defaults.get(name) != value}
-
-
-def _protocol(task: Any) -> str | None:
-    """What of mteb's way to score the task goes beyond its type and settings."""
-    if task.metadata.type == "Classification" and task.is_cross_validation:
-        return "cross_validation"
-    if task.metadata.type == "BitextMining" and task.parallel_subsets:
-        return "parallel_subsets"
-    return None
 
 
 def _prompt(prompt: Any) -> str | dict[str, str] | None:
@@ -153,12 +114,12 @@ def _code(task: Any) -> list[str]:
     return [*code, *(f"the option {key}={value!r}" for key, value in options.items())]
 
 
-def _sizes(task: Any) -> dict[str, list[list[int] | None]]:
+def _sizes(task: Any, training: list[str]) -> dict[str, list[list[int] | None]]:
     """Split -> of each subset, in order: texts, characters and, where there are any, labels, as mteb published them."""
     published = task.metadata.descriptive_stats or {}
     subsets = list(task.metadata.hf_subsets_to_langscripts)
     sizes = {}
-    for split in dict.fromkeys((*task.metadata.eval_splits, *_train_splits(task))):
+    for split in dict.fromkeys((*task.metadata.eval_splits, *training)):
         whole = published.get(split) or {}
         of_subset = whole.get("hf_subset_descriptive_stats") or {}
         if "default" in subsets:
@@ -167,10 +128,6 @@ def _sizes(task: Any) -> dict[str, list[list[int] | None]]:
         if any(counted):
             sizes[split] = counted
     return sizes
-
-
-def _train_splits(task: Any) -> list[str]:
-    return [task.train_split] if task.metadata.type == "Classification" else []
 
 
 def _size(published: Mapping[str, Any]) -> list[int]:

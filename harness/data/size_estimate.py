@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
-from harness.types import ClassificationSettings, Part, TaskSpec
+from harness.types import Part, TaskSpec
 
 _CHARACTERS_PER_TOKEN = 4
 
@@ -25,10 +26,9 @@ def estimate(task: TaskSpec, part: Part) -> Size | None:
 
 
 def _counted(task: TaskSpec, part: Part) -> Size:
-    from harness import data, evaluators
+    from harness import data
 
-    gold = data.load(task, part).gold
-    fields = evaluators.EVALUATORS[task.type].texts(gold, task.settings)
+    fields = KINDS[task.type].texts(data.load(task, part).gold, task.settings)
     items = [text for texts in fields.values() for text in texts.items]
     return Size(len(items), sum(map(len, items)) // _CHARACTERS_PER_TOKEN)
 
@@ -40,11 +40,12 @@ def _published(task: TaskSpec, part: Part) -> Size | None:
     if tested is None:
         return None
     texts, characters = tested.texts, tested.characters
-    if isinstance(task.settings, ClassificationSettings):
-        train = sizes.get(Part(task.settings.train_split, part.subset))
+    kind = KINDS[task.type]
+    if kind.training is not None:
+        split, texts_per_label = kind.training(task.settings)
+        train = sizes.get(Part(split, part.subset))
         if train is not None:
-            wanted = task.settings.samples_per_label * task.settings.n_experiments * (tested.labels or 0)
-            drawn = min(wanted, train.texts)
+            drawn = min(texts_per_label * (tested.labels or 0), train.texts)
             texts += drawn
             characters += train.characters * drawn // max(1, train.texts)
     return Size(texts, characters // _CHARACTERS_PER_TOKEN)

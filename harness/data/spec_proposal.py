@@ -6,28 +6,17 @@ decided, and why, is part of the answer, because the person who asked has to agr
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from harness.data.column_contents import Column, described
-from harness.data.tables import NUMBER, Table
 from harness.errors import DataError, UnknownName
-from harness.tasks.settings import SETTINGS
-from harness.tasks.task_file import COLUMNS
-from harness.types import ClusteringSettings, Settings, Source, STSSettings, TaskSpec, TaskType
+from harness.evaluators import KINDS, tables
+from harness.evaluators.tables import NUMBER, Table
+from harness.evaluators.task_kind import Fit
+from harness.types import Source, TaskSpec
 
-MAIN_METRIC: dict[TaskType, str] = {
-    "STS": "cosine_spearman",
-    "PairClassification": "max_ap",
-    "Classification": "accuracy",
-    "Clustering": "v_measure",
-    "Retrieval": "ndcg_at_10",
-    "Reranking": "map_at_1000",
-    "BitextMining": "f1",
-}
 SPLITS = ("train", "validation", "valid", "val", "dev", "test")
 """What a file of a folder may be called to be taken for a split."""
 
@@ -40,11 +29,12 @@ _SIDES = (
     ("sentence1", "sentence2"), ("text1", "text2"), ("left", "right"), ("a", "b"), ("s1", "s2"),
     ("sentence_a", "sentence_b"), ("premise", "hypothesis"), ("query", "answer"), ("source", "target"),
 )  # fmt: skip
+_PAIRS = {"left": "", "right": "", "gold": ""}
+_LABELLED = {"text": "", "label": ""}
 _GOLD = ("score", "similarity", "similarity_score", "gold", "grade", "rating", "label", "labels")
 _TEXT = ("text", "sentence", "sentences", "content", "body", "document")
 _LABEL = ("label", "labels", "category", "class", "topic", "intent")
 _LONGEST_NAME = 60
-_MOST_TO_CLUSTER = 16_384
 
 
 class SpecRequest(NamedTuple):
@@ -63,7 +53,7 @@ class SpecRequest(NamedTuple):
     data: str
     path: str
     file: str
-    type: TaskType | None = None
+    type: str | None = None
     languages: tuple[str, ...] = ("eng-Latn",)
     columns: Mapping[str, str] = {}
 
@@ -81,34 +71,33 @@ def name_from(stem: str) -> str:
     return "".join(part[0].upper() + part[1:] for part in parts)[:100]
 
 
-def propose(tables: Mapping[str, Table], request: SpecRequest) -> Proposal:
+def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
     """The task that one table or the tables of a folder, split -> table, make.
 
     Raises:
         DataError: no reading, or more than one, fits the columns; the message lists them and what is expected.
         UnknownName: a column that was asked for does not exist.
     """
-    for name in next(iter(tables.values())):
+    first = next(iter(by_split.values()))
+    for name in first:
         if NUMBER.fullmatch(name) or len(name) > _LONGEST_NAME:
             raise DataError(f"{request.data}: a column called {name!r}; expected the columns' names in the first line")
-    shared = [name for name in next(iter(tables.values())) if all(name in table for table in tables.values())]
-    joined = {name: [value for table in tables.values() for value in table[name]] for name in shared}
-    found = described(joined)
-    trainable = "train" in tables and len(tables) > 1
-    type_, columns = _Reader(found, request, joined).read(trainable=trainable)
-    splits = tuple(split for split in tables if split != "train" or len(tables) == 1)
-    settings, why = _settings(type_, joined[columns["gold"]] if "gold" in columns else [], tables, splits)
-    reasons = [
-        ("type", f"{type_}: {_why(type_, trainable)}" if request.type is None else f"{type_}: as requested"),
-        ("columns", ", ".join(f"{field}={column}" for field, column in columns.items())),
-    ]
-    unused = [str(column) for column in found if column.name not in columns.values()]
+    shared = [name for name in first if all(name in table for table in by_split.values())]
+    joined = {name: [value for table in by_split.values() for value in table[name]] for name in shared}
+    contents = described(joined)
+    trainable = "train" in by_split and len(by_split) > 1
+    type_, columns = _Reader(contents, request, joined).read(trainable=trainable)
+    splits = tuple(split for split in by_split if split != "train" or len(by_split) == 1)
+    kind, values = KINDS[type_], {field: joined[column] for field, column in columns.items()}
+    fit = kind.fit(values, max(tables.length(by_split[split]) for split in splits)) if kind.fit else None
+    why = "as requested" if request.type else kind.recognizes(values, trainable)
+    named = ", ".join(f"{field}={column}" for field, column in columns.items())
+    reasons = [("type", f"{type_}: {why}"), ("columns", named)]
+    unused = [str(column) for column in contents if column.name not in columns.values()]
     reasons += [("not used", "; ".join(unused))] if unused else []
-    train = f"; train is {'what is learnt from' if type_ == 'Classification' else 'left out'}" if trainable else ""
+    train = f"; train is {'what is learnt from' if kind.training else 'left out'}" if trainable else ""
     reasons += [("splits", ", ".join(splits) + train)]
-    reasons += [("settings", why)] if why else []
-    task = _task(type_, request, splits=splits, columns=columns, settings=settings)
-    return Proposal(task, (*reasons, ("main metric", task.main_metric)))
+    return _proposal(type_, request, splits=splits, columns=columns, fit=fit, reasons=reasons)
 
 
 def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: bool, greatest: int) -> Proposal:
@@ -123,16 +112,14 @@ def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: b
     Raises:
         DataError: the caller wants a type that this cannot be.
     """
-    type_: TaskType = "Reranking" if candidates else "Retrieval"
+    present = {"corpus", "queries", "qrels", *(("candidates",) if candidates else ())}
+    type_, kind = next((name, kind) for name, kind in KINDS.items() if set(kind.tables) == present)
     if request.type not in (None, type_) or request.columns:
         what = f"--type {request.type}" if request.type not in (None, type_) else "--columns"
         raise DataError(f"{request.data}: holds a corpus, queries and qrels, which make a {type_}; leave out {what}")
-    task = _task(type_, request, splits=tuple(splits), columns={}, settings=SETTINGS[type_]())
-    metric = MAIN_METRIC[type_]
-    if candidates and greatest > 1:
-        task, metric = replace(task, main_metric="ndcg_at_10"), "ndcg_at_10: the judgements are graded"
-    why = "corpus, queries and qrels" + (", with candidates to rank for each query" if candidates else "")
-    return Proposal(task, (("type", f"{type_}: {why}"), ("splits", ", ".join(splits)), ("main metric", metric)))
+    fit = kind.fit({"relevance": [greatest]}, 0) if kind.fit else None
+    reasons = [("type", f"{type_}: {kind.recognizes({}, False)}"), ("splits", ", ".join(splits))]
+    return _proposal(type_, request, splits=tuple(splits), columns={}, fit=fit, reasons=reasons)
 
 
 class _Reader:
@@ -145,29 +132,44 @@ class _Reader:
                 raise UnknownName.of(f"column of {request.data}", name, table)
         self.free = [column for column in found if column.name not in request.columns.values()]
 
-    def read(self, *, trainable: bool) -> tuple[TaskType, dict[str, str]]:
+    def read(self, *, trainable: bool) -> tuple[str, dict[str, str]]:
         """Type, and field -> column."""
         type_ = self.request.type
-        if type_ in ("Retrieval", "Reranking"):
+        kind = KINDS[type_] if type_ else None
+        if kind and kind.tables:
             raise self.refused(f"{type_} needs a folder with corpus, queries and qrels")
-        self.check_fields(*([type_] if type_ else COLUMNS))
-        if type_ == "Classification" and not trainable:
-            raise self.refused("Classification needs a folder with train and test")
-        if type_ is None and not self.request.columns and not (self.seems_pairs() or self.seems_labelled()):
+        self.check_fields(*([type_] if type_ else KINDS))
+        if kind and kind.training and not trainable:
+            raise self.refused(f"{type_} needs a folder with train and test")
+        if kind is None and not self.request.columns and not (self.seems_pairs() or self.seems_labelled()):
             raise self.refused("its columns fit no task, or more than one")
-        as_pairs = type_ in ("STS", "PairClassification", "BitextMining") if type_ else self.seems_pairs()
-        columns = self.pairs(scored=type_ != "BitextMining") if as_pairs else self.labelled()
-        if type_ is None and as_pairs:
-            type_ = "PairClassification" if set(self.table[columns["gold"]]) <= {0, 1} else "STS"
-        type_ = type_ or ("Classification" if trainable else "Clustering")
+        columns = self.columns(kind.columns if kind else _PAIRS if self.seems_pairs() else _LABELLED)
+        values = {field: self.table[column] for field, column in columns.items()}
+        type_ = type_ or next(
+            name
+            for name, guess in KINDS.items()
+            if guess.columns.keys() == columns.keys() and guess.recognizes(values, trainable)
+        )
         self.check_fields(type_)
         for name in columns.values():
             if name != name.strip() or not name.isprintable() or not name:
                 raise self.refused(f"the column {name!r} needs a printable name without spaces around it")
         return type_, columns
 
-    def check_fields(self, *types: TaskType) -> None:
-        fields = list(dict.fromkeys(field for type_ in types for field in COLUMNS[type_]))
+    def columns(self, usual: Mapping[str, str]) -> dict[str, str]:
+        """Field -> column; `usual` are those of the type, for fields that nothing else tells."""
+        if {"left", "right"} <= usual.keys():
+            return self.pairs(scored="gold" in usual)
+        if {"text", "label"} <= usual.keys():
+            return self.labelled()
+        columns = {field: self.request.columns.get(field, column) for field, column in usual.items()}
+        missing = [field for field, column in columns.items() if column not in self.table]
+        if missing:
+            raise self.refused(f"no column for {', '.join(missing)}; say which with --columns {missing[0]}=...")
+        return columns
+
+    def check_fields(self, *types: str) -> None:
+        fields = list(dict.fromkeys(field for type_ in types for field in KINDS[type_].columns))
         for field in self.request.columns:
             if field not in fields:
                 raise UnknownName.of(f"field of {' or '.join(types)}", field, fields)
@@ -232,64 +234,30 @@ class _Reader:
         )
 
 
-def _why(type_: TaskType, trainable: bool) -> str:
-    if type_ == "STS":
-        return "two columns of texts and one of numbers"
-    if type_ == "PairClassification":
-        return "two columns of texts and one of numbers that are only 0 and 1"
-    return f"a column of texts and one of labels, {'with' if trainable else 'without'} training data"
-
-
-def _settings(
-    type_: TaskType, gold: Sequence[float], tables: Mapping[str, Table], splits: Collection[str]
-) -> tuple[Settings, str]:
-    """Settings that fit the data, and why."""
-    if type_ == "STS" and gold:
-        least, most = min(gold), max(gold)
-        low, high = math.floor(least), math.ceil(most)
-        if low < high:
-            why = f"scores from {least:g} to {most:g}, so the range is {low} to {high} (which moves no correlation)"
-            return STSSettings(min_score=low, max_score=high), why
-    if type_ == "Clustering":
-        rows = max(_length(tables[split]) for split in splits)
-        limit = None if rows <= _MOST_TO_CLUSTER else _MOST_TO_CLUSTER
-        settings = ClusteringSettings(
-            max_fraction_of_documents_to_embed=None,
-            max_document_to_embed=limit,
-            max_documents_per_cluster=min(rows, _MOST_TO_CLUSTER),
-        )
-        return settings, f"{limit or 'all'} texts are clustered, {min(rows, _MOST_TO_CLUSTER)} drawn each time"
-    return SETTINGS[type_](), ""
-
-
-def _length(table: Table) -> int:
-    return max((len(values) for values in table.values()), default=0)
-
-
-_DESCRIPTIONS: dict[TaskType, Callable[[str], str]] = {
-    "STS": lambda data: f"Pairs of texts with a score of how similar they are, from {data}.",
-    "PairClassification": lambda data: f"Pairs of texts that belong together or not, from {data}.",
-    "Classification": lambda data: f"Texts and their labels, from {data}.",
-    "Clustering": lambda data: f"Texts to be clustered by their labels, from {data}.",
-    "Retrieval": lambda data: f"Search for the documents that answer a query, from {data}.",
-    "Reranking": lambda data: f"Rank each query's candidates, from {data}.",
-    "BitextMining": lambda data: f"Find each text's translation, from {data}.",
-}
-
-
-def _task(
-    type_: TaskType, request: SpecRequest, *, splits: tuple[str, ...], columns: dict[str, str], settings: Settings
-) -> TaskSpec:
+def _proposal(
+    type_: str,
+    request: SpecRequest,
+    *,
+    splits: tuple[str, ...],
+    columns: dict[str, str],
+    fit: Fit | None,
+    reasons: Collection[tuple[str, str]],
+) -> Proposal:
+    kind = KINDS[type_]
+    fit = fit or Fit(kind.settings())
     data = re.split(r"[/\\]", request.data.rstrip("/\\"))[-1]
-    return TaskSpec(
+    task = TaskSpec(
         name=request.name,
         type=type_,
-        description=_DESCRIPTIONS[type_](data),
+        description=f"{kind.description}, from {data}.",
         source=Source(kind="local", path=request.path),
         splits=splits,
         subsets={"default": request.languages},
         columns=columns,
-        main_metric=MAIN_METRIC[type_],
-        settings=settings,
+        main_metric=fit.main_metric or kind.main_metric,
+        settings=fit.settings,
         file=request.file,
     )
+    metric = f"{task.main_metric}: {fit.why_metric}" if fit.why_metric else task.main_metric
+    why = [("settings", fit.why)] if fit.why else []
+    return Proposal(task, (*reasons, *why, ("main metric", metric)))

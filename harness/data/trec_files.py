@@ -17,8 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.data.tables import INTEGER, Filed, Table
 from harness.errors import DataError
+from harness.evaluators.tables import INTEGER, Filed, Table
 
 
 def qrels(path: Path) -> Filed:

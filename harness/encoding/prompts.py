@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from harness.types import Prompt, Role, TaskType
+from harness.types import Prompt, Role
 
 
 def choose(
-    prompts: Mapping[str, str], *, task: str, task_type: TaskType, role: Role | None, default: str | None = None
+    prompts: Mapping[str, str], *, task: str, task_type: str, role: Role | None, default: str | None = None
 ) -> Prompt:
     """The prompt for a text of `task` in `role`.
 

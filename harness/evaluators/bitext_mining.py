@@ -7,19 +7,58 @@ model's own similarity. Of equally near texts the one that stands first is taken
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from harness.evaluators import items, metrics
-from harness.evaluators.similarity import block_scores, prepare
-from harness.evaluators.task_kind import Scored, Sides
-from harness.types import BitextMiningSettings, Mined, Texts
+from harness.errors import DataError
+from harness.evaluators import sampling, tables
+from harness.evaluators.tables import Table
+from harness.evaluators.task_kind import FromMteb, ReadPart, ReadTable, Scored, Sides, TaskKind
+from harness.types import ItemText, Part, TaskSpec, Texts
 
 if TYPE_CHECKING:
-    from harness.types import Float32, Int64
+    from harness.types import Int64
 
 _SCORES_AT_ONCE = 1 << 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mined:
+    """Two sides of a bitext: `gold` (n_left,) int64 is the position in `right` of the translation of each left text."""
+
+    left: Sequence[str]
+    right: Sequence[str]
+    gold: Int64
+
+    def __post_init__(self) -> None:
+        assert len(self.left) == len(self.gold)
+
+    def contents(self) -> Iterator[str]:
+        """Both sides, one after the other, and the positions."""
+        for side in (self.left, self.right):
+            yield str(len(side))
+            yield from side
+        yield json.dumps(self.gold.tolist())
+
+    def sample(self, n: int, *, settings: Any = None) -> Mined:
+        """At most `n` left texts with their translations."""
+        import numpy as np
+
+        rows = sampling.rows(len(self.left), n)
+        kept, position = np.unique(self.gold[rows], return_inverse=True)
+        left, right = sampling.picked(self.left, rows), sampling.picked(self.right, kept.tolist())
+        return Mined(left=left, right=right, gold=position.astype(np.int64))
+
+    def item_text(self, position: int) -> ItemText:
+        """A left text and its translation."""
+        return ItemText((self.left[position], self.right[int(self.gold[position])]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BitextMiningSettings:
+    """Nothing to set: each text's nearest neighbour on the other side is its translation, or not."""
 
 
 def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
@@ -35,7 +74,9 @@ def score(gold: Mined, given: Sides, *, settings: BitextMiningSettings) -> Score
         given: the vectors of both sides, and the name of the model's similarity.
         settings: none.
     """
-    nearest = _nearest(given.left, given.right, given.similarity)
+    from harness.evaluators import items, metrics
+
+    nearest = _nearest(given)
     means = metrics.classification(gold.gold, nearest)
     scores = {
         "accuracy": means["accuracy"],
@@ -52,11 +93,62 @@ def score(gold: Mined, given: Sides, *, settings: BitextMiningSettings) -> Score
     )
 
 
-def _nearest(left: Float32, right: Float32, similarity: str) -> Int64:
-    left, right = prepare(left, similarity=similarity), prepare(right, similarity=similarity)
+def _nearest(given: Sides) -> Int64:
+    """The position in the right side of the text nearest to each left one."""
+    import numpy as np
+
+    from harness.evaluators.similarity import block_scores, prepare
+
+    left, right = (prepare(side, similarity=given.similarity) for side in (given.left, given.right))
     step = max(1, _SCORES_AT_ONCE // max(1, len(right)))
     rows = [
-        block_scores(left[start : start + step], right, similarity=similarity).argmax(axis=1)
+        block_scores(left[start : start + step], right, similarity=given.similarity).argmax(axis=1)
         for start in range(0, len(left), step)
     ]
     return np.concatenate(rows).astype(np.int64)
+
+
+def read_mined(table: Table, columns: Mapping[str, str], *, where: str) -> Mined:
+    """Aligned texts in two languages: the translation of a left text is the right text of the same row.
+
+    A column `gold` of (left, right) positions from 0, where there is one, says otherwise (as BUCC has it in mteb).
+
+    Raises:
+        DataError: a column is missing or of another kind, or a position is that of no text.
+    """
+    import numpy as np
+
+    left = tables.texts(table, columns["left"], where=where)
+    right = tables.texts(table, columns["right"], where=where)
+    aligned = table.get("gold")
+    gold = np.arange(len(left)) if aligned is None else np.array([pair[1] for pair in aligned], dtype=np.int64)
+    if len(gold) != len(left) or (len(gold) and gold.max() >= len(right)):
+        raise DataError(
+            f"{where}: {len(left)} texts and {len(gold)} translations among {len(right)}; expected one each"
+        )
+    return Mined(left=left, right=right, gold=gold.astype(np.int64))
+
+
+def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    rows = table(part.split)
+    gold = read_mined(rows, task.columns, where=f"{task.name} {part}")
+    return ReadPart(gold, {part.split: tables.length(rows)})
+
+
+def _from_mteb(task: Any) -> FromMteb:
+    protocol = "parallel_subsets" if task.parallel_subsets else None
+    return FromMteb({"left": "sentence1", "right": "sentence2"}, BitextMiningSettings(), protocol)
+
+
+KIND = TaskKind(
+    settings=BitextMiningSettings,
+    main_metric="f1",
+    metrics=lambda settings: ("f1", "accuracy", "precision", "recall"),
+    columns={"left": "sentence1", "right": "sentence2"},
+    read=_read,
+    texts=texts,
+    takes="sides",
+    score=score,
+    description="Find each text's translation",
+    from_mteb=_from_mteb,
+)

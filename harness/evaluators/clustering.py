@@ -21,23 +21,54 @@ that ends the iterations in as many parts as it has threads, so that only then i
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import DataError
-from harness.evaluators import items, parallel
-from harness.evaluators.agreement import agreement
-from harness.evaluators.task_kind import Scored
-from harness.types import Clustered, ClusteredSets, ClusteringSettings, Scores, Texts
+from harness.evaluators import clustered, tables
+from harness.evaluators.clustered import Clustered, ClusteredSets
+from harness.evaluators.task_kind import (
+    Fit,
+    FromMteb,
+    ReadPart,
+    ReadTable,
+    Scored,
+    SettingProblem,
+    TaskKind,
+    seed_field,
+    settings_from_mteb,
+)
+from harness.types import Part, Scores, TaskSpec, Texts
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from harness.types import Float32
 
-    from harness.types import Float32, Int64
+_ONLY_V2 = (
+    "max_document_to_embed",
+    "max_fraction_of_documents_to_embed",
+    "max_documents_per_cluster",
+    "n_clusters",
+    "k_mean_batch_size",
+    "max_depth",
+)
+_ONLY_LEGACY = ("clustering_batch_size",)
+_MOST_TO_CLUSTER = 16_384
 
-    Path = tuple[str | int, ...]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClusteringSettings:
+    """`v2`: bootstrapped mini-batch k-means over one sample; `legacy`: one k-means for each given set."""
+
+    method: Literal["v2", "legacy"] = field(default="v2", metadata={"called": "clustering method"})
+    max_document_to_embed: int | None = None
+    max_fraction_of_documents_to_embed: float | None = field(default=0.04, metadata={"above": 0, "most": 1})
+    max_documents_per_cluster: int = 16_384
+    n_clusters: int = 10
+    k_mean_batch_size: int = 512
+    max_depth: int | None = None
+    clustering_batch_size: int = 500
+    seed: int = seed_field()
 
 
 def texts(gold: Clustered | ClusteredSets, settings: ClusteringSettings) -> dict[str, Texts]:
@@ -47,10 +78,9 @@ def texts(gold: Clustered | ClusteredSets, settings: ClusteringSettings) -> dict
         DataError: fewer than two texts or labels are left to cluster.
     """
     if isinstance(gold, ClusteredSets):
-        return {"texts": Texts(items=[text for one in _scored_sets(gold) for text in one.texts])}
-    sample = _sample(gold, settings, random.Random(settings.seed))
-    _check([gold.labels[i] for i in sample], len(gold.texts), settings)
-    return {"texts": Texts(items=[gold.texts[i] for i in sample])}
+        return {"texts": Texts(items=[text for inner in sets_to_encode(gold) for text in inner.texts])}
+    rows = drawn_rows(gold, settings, random.Random(settings.seed))
+    return {"texts": Texts(items=[gold.texts[row] for row in rows])}
 
 
 def score(gold: Clustered | ClusteredSets, given: Mapping[str, Float32], *, settings: ClusteringSettings) -> Scored:
@@ -69,156 +99,135 @@ def score(gold: Clustered | ClusteredSets, given: Mapping[str, Float32], *, sett
     Raises:
         DataError: fewer than two texts or labels are left to cluster.
     """
+    from harness.evaluators import items, kmeans
+
     if isinstance(gold, ClusteredSets):
-        scores = _legacy(gold, given["texts"], settings)
-        drawn = scores["v_measures"]
+        draws = _by_set(gold, given["texts"], settings)
+        scores = {**_summary("v_measure", draws), "v_measures": draws}
     else:
-        scores = _bootstrapped(gold, given["texts"], settings)
-        drawn = [value for level in scores["v_measures"].values() for value in level]
-    return Scored(scores, {"v_measure": items.values(drawn, metric="v_measure", unit="experiment")})
-
-
-def _bootstrapped(gold: Clustered, embeddings: Float32, settings: ClusteringSettings) -> Scores:
-    rng = random.Random(settings.seed)
-    labels = [gold.labels[i] for i in _sample(gold, settings, rng)]
-    _check(labels, len(gold.texts), settings)
-    deepest = max(map(len, labels))
-    depth = deepest if settings.max_depth is None else min(deepest, settings.max_depth)
-    v_measures, amis = {}, {}
-    for level in range(depth):
-        names = f"Level {level}"
-        v_measures[names], amis[names] = _level(embeddings, labels, level, settings, rng)
-    return {
-        **_summary("v_measure", "v_measures", v_measures),
-        **_summary("ami", "ami_scores", amis),
-    }
-
-
-def _level(
-    embeddings: Float32, paths: Sequence[Path], level: int, settings: ClusteringSettings, rng: random.Random
-) -> tuple[list[float], list[float]]:
-    """V-measure and adjusted mutual information of each draw from the texts that have a label on this level."""
-    from sklearn.cluster import MiniBatchKMeans
-
-    labels = _labels_of_level(paths, level)
-    present = np.ones(len(labels), dtype=bool) if labels.dtype.kind == "U" else labels != -1
-    labels, embeddings = np.unique(labels[present], return_inverse=True)[1], embeddings[present]
-    n_clusters = len(np.unique(labels))
-
-    def cluster(drawn: Int64) -> tuple[float, float]:
-        model = MiniBatchKMeans(
-            n_clusters=n_clusters,
+        rng = random.Random(settings.seed)
+        levels = kmeans.bootstrapped(
+            [gold.labels[row] for row in drawn_rows(gold, settings, rng)],
+            given["texts"],
+            rng,
+            max_depth=settings.max_depth,
+            draws=settings.n_clusters,
+            draw_size=settings.max_documents_per_cluster,
             batch_size=settings.k_mean_batch_size,
-            init="k-means++",
-            n_init=1,
-            random_state=_Draws(settings.seed),
+            seed=settings.seed,
         )
-        return agreement(labels[drawn], model.fit_predict(embeddings[drawn]).astype(np.int64))
+        draws = [v_measure for level in levels for v_measure, _ in level]
+        amis = [ami for level in levels for _, ami in level]
+        scores = {
+            **_summary("v_measure", draws),
+            "v_measures": {f"Level {n}": [v_measure for v_measure, _ in level] for n, level in enumerate(levels)},
+            **_summary("ami", amis),
+            "ami_scores": {f"Level {n}": [ami for _, ami in level] for n, level in enumerate(levels)},
+        }
+    return Scored(scores, {"v_measure": items.values(draws, metric="v_measure", unit="experiment")})
 
-    scores = parallel.each(cluster, _choices(rng, len(labels), settings.max_documents_per_cluster, settings.n_clusters))
-    return [v_measure for v_measure, _ in scores], [ami for _, ami in scores]
+
+def _by_set(gold: ClusteredSets, vectors: Float32, settings: ClusteringSettings) -> list[float]:
+    """The V-measure of every set: 1 where there is nothing to tell apart."""
+    from harness.evaluators import kmeans
+
+    labels = [[path[0] for path in inner.labels] for inner in sets_to_encode(gold)]
+    clustered_once = iter(kmeans.by_set(labels, vectors, batch_size=settings.clustering_batch_size, seed=settings.seed))
+    return [next(clustered_once) if inner.has_two_labels else 1.0 for inner in gold.sets]
 
 
-def _choices(rng: random.Random, n: int, k: int, times: int) -> Int64:
-    """(times, k) int64: what `rng.choices(range(n), k=k)` gives that many times.
+def _summary(name: str, values: Sequence[float]) -> Scores:
+    """Mean and population standard deviation."""
+    import numpy as np
 
-    NumPy's RandomState is the same Mersenne twister, and makes the same floats of its bits.
+    return {name: float(np.mean(values)), f"{name}_std": float(np.std(values))}
+
+
+def drawn_rows(gold: Clustered, settings: ClusteringSettings, rng: random.Random) -> Sequence[int]:
+    """Positions of the texts to encode, in the order drawn; all, and nothing drawn, when no limit is set.
+
+    Raises:
+        DataError: fewer than two texts or labels are left to cluster.
     """
-    version, (*key, position), gauss = rng.getstate()
-    same = np.random.RandomState()
-    state = {"key": np.array(key, dtype=np.uint32), "pos": position}
-    same.set_state({"bit_generator": "MT19937", "state": state, "has_gauss": 0, "gauss": 0.0})
-    chosen = np.floor(same.random_sample((times, k)) * n).astype(np.int64)
-    after = same.get_state(legacy=False)["state"]
-    rng.setstate((version, (*after["key"].tolist(), after["pos"]), gauss))
-    return chosen
-
-
-def _labels_of_level(paths: Sequence[Path], level: int) -> NDArray[Any]:
-    """One label per path; -1 stands for a path that ends above, and turns into "-1" beside strings."""
-    return np.array([path[level] if len(path) > level else -1 for path in paths])
-
-
-def _sample(gold: Clustered, settings: ClusteringSettings, rng: random.Random) -> Sequence[int]:
-    """Positions of the texts to encode, in the order drawn; all, and nothing drawn, when no limit is set."""
     n, limit = len(gold.texts), settings.max_document_to_embed
     if limit is None and settings.max_fraction_of_documents_to_embed is not None:
         limit = int(settings.max_fraction_of_documents_to_embed * n)
-    return range(n) if limit is None else rng.sample(range(n), k=min(n, limit))
-
-
-def _check(labels: Sequence[Path], available: int, settings: ClusteringSettings) -> None:
-    if len(labels) < 2:
+    rows = range(n) if limit is None else rng.sample(range(n), k=min(n, limit))
+    if len(rows) < 2:
         raise DataError(
-            f"{len(labels)} of {available} texts are left to cluster, but at least 2 are needed; set "
-            f"max_document_to_embed (now {settings.max_document_to_embed}) or max_fraction_of_documents_to_embed "
-            f"(now {settings.max_fraction_of_documents_to_embed}) of the task"
+            f"{len(rows)} of {n} texts are left to cluster, but at least 2 are needed; set max_document_to_embed (now "
+            f"{settings.max_document_to_embed}) or max_fraction_of_documents_to_embed (now "
+            f"{settings.max_fraction_of_documents_to_embed}) of the task"
         )
-    if len(set(labels)) < 2:
+    if len({gold.labels[row] for row in rows}) < 2:
         raise DataError(
-            f"all {len(labels)} texts to cluster have the label {labels[0]!r}, but at least 2 labels are needed; "
-            "check the label column of the task"
+            f"all {len(rows)} texts to cluster have the label {gold.labels[rows[0]]!r}, but at least 2 labels are "
+            "needed; check the label column of the task"
         )
+    return rows
 
 
-def _legacy(gold: ClusteredSets, embeddings: Float32, settings: ClusteringSettings) -> Scores:
-    scored = _scored_sets(gold)
-    ends = np.cumsum([len(one.texts) for one in scored])
-    blocks = list(zip(scored, np.split(embeddings, ends[:-1]), strict=True))
-    found = iter(parallel.each(lambda block: _one_set(*block, settings), blocks))
-    v_measures = [next(found) if _has_two_labels(one) else 1.0 for one in gold.sets]
-    return {
-        "v_measure": float(np.mean(v_measures)),
-        "v_measure_std": float(np.std(v_measures)),
-        "v_measures": v_measures,
-    }
+def sets_to_encode(gold: ClusteredSets) -> list[Clustered]:
+    """The sets that need vectors, in order.
 
-
-def _one_set(gold: Clustered, embeddings: Float32, settings: ClusteringSettings) -> float:
-    from sklearn.cluster import MiniBatchKMeans
-    from sklearn.metrics.cluster import v_measure_score
-
-    labels = [path[0] for path in gold.labels]
-    model = MiniBatchKMeans(
-        n_clusters=len(set(labels)),
-        batch_size=settings.clustering_batch_size,
-        n_init="auto",
-        random_state=_Draws(settings.seed),
-    )
-    return float(v_measure_score(labels, model.fit(embeddings).labels_))
-
-
-class _Draws(np.random.RandomState):
-    """The same draws in a third of the time: k-means draws every mini-batch by weights that NumPy adds up each time."""
-
-    _weights: NDArray[Any] | None = None
-    _cumulated: NDArray[np.float64]
-
-    def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None) -> Any:
-        """As of `RandomState` (NumPy 2.4), to the bit."""
-        if p is None or size is None or not replace:
-            return super().choice(a, size, replace, p)
-        if p is not self._weights:
-            self._weights = p
-            self._cumulated = np.cumsum(p, dtype=np.float64)
-            self._cumulated /= self._cumulated[-1]
-        return self._cumulated.searchsorted(self.random_sample(size), side="right")
-
-
-def _scored_sets(gold: ClusteredSets) -> list[Clustered]:
-    """The sets that need vectors, in order."""
-    scored = [one for one in gold.sets if _has_two_labels(one)]
-    if not scored:
+    Raises:
+        DataError: there is none.
+    """
+    needed = [inner for inner in gold.sets if inner.has_two_labels]
+    if not needed:
         raise DataError(
             f"none of the {len(gold.sets)} sets to cluster has at least 2 labels; check the label column of the task"
         )
-    return scored
+    return needed
 
 
-def _has_two_labels(gold: Clustered) -> bool:
-    return len(set(gold.labels)) > 1
+def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    rows, where = table(part.split), f"{task.name} {part}"
+    read = clustered.read_sets if task.settings.method == "legacy" else clustered.read_clustered
+    gold = read(rows, task.columns, where=where)
+    return ReadPart(gold, {part.split: tables.length(rows)})
 
 
-def _summary(name: str, list_name: str, by_level: dict[str, list[float]]) -> Scores:
-    values = [value for level in by_level.values() for value in level]
-    return {name: float(np.mean(values)), f"{name}_std": float(np.std(values)), list_name: by_level}
+def _setting_problems(settings: ClusteringSettings, given: Collection[str]) -> Iterator[SettingProblem]:
+    for name in _ONLY_V2 if settings.method == "legacy" else _ONLY_LEGACY:
+        if name in given:
+            yield SettingProblem(name, f"has no effect with method {settings.method}; remove it")
+    fraction = settings.max_fraction_of_documents_to_embed
+    if settings.max_document_to_embed is not None and fraction is not None:
+        message = f"max_fraction_of_documents_to_embed is {fraction:g}; set it to null, for only one limit can hold"
+        yield SettingProblem("max_document_to_embed", message)
+
+
+def _fit(values: Mapping[str, Sequence[Any]], rows: int) -> Fit:
+    limit = None if rows <= _MOST_TO_CLUSTER else _MOST_TO_CLUSTER
+    drawn = min(rows, _MOST_TO_CLUSTER)
+    settings = ClusteringSettings(
+        max_fraction_of_documents_to_embed=None, max_document_to_embed=limit, max_documents_per_cluster=drawn
+    )
+    return Fit(settings, f"{limit or 'all'} texts are clustered, {drawn} drawn each time")
+
+
+def _from_mteb(task: Any) -> FromMteb:
+    settings = settings_from_mteb(ClusteringSettings, task)
+    if not hasattr(task, "max_documents_per_cluster"):
+        settings = ClusteringSettings(method="legacy", seed=task.seed)
+    return FromMteb({"text": task.input_column_name, "label": task.label_column_name}, settings)
+
+
+KIND = TaskKind(
+    settings=ClusteringSettings,
+    setting_problems=_setting_problems,
+    main_metric="v_measure",
+    metrics=lambda settings: ("v_measure",) if settings.method == "legacy" else ("v_measure", "ami"),
+    columns={"text": "sentences", "label": "labels"},
+    read=_read,
+    texts=texts,
+    takes="vectors",
+    score=score,
+    description="Texts to be clustered by their labels",
+    recognizes=lambda values, trainable: (
+        "" if trainable else "a column of texts and one of labels, without training data"
+    ),
+    fit=_fit,
+    from_mteb=_from_mteb,
+)

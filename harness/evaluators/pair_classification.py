@@ -4,28 +4,30 @@ For the model's own similarity, cosine, Manhattan, Euclidean and dot product: av
 and best F1 over all thresholds, precision and recall at that F1; and `max_*`, the best of the five. Reference: mteb
 2.26.24 (`AbsTaskPairClassification`): a threshold never splits equal scores and always leaves the lowest score out.
 No deliberate difference. Near ties make average precision depend on the last bit of a float32, so similarities are
-computed with the same operations as there.
+computed with the same operations as there; and pairs that are the same to the tokenizer are told apart by the last bits
+of their vectors, which depend on what shares a batch with them, so texts are fed in mteb's batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from harness.evaluators import items, metrics
-from harness.evaluators.sts import pair_scores
-from harness.evaluators.task_kind import Scored
-from harness.types import PairClassificationSettings, Pairs, Texts
+from harness.evaluators.sts import Pairs, read_pairs, texts
+from harness.evaluators.task_kind import FromMteb, ReadPart, ReadTable, Scored, TaskKind, crossed
+from harness.types import Part, TaskSpec
 
 if TYPE_CHECKING:
     from harness.types import Float32, Float64
 
+FAMILIES = ("similarity", "cosine", "manhattan", "euclidean", "dot")
+METRICS = ("accuracy", "f1", "precision", "recall", "ap")
 
-def texts(gold: Pairs, settings: PairClassificationSettings) -> dict[str, Texts]:
-    """Both sides of every pair: `left` and `right`."""
-    return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairClassificationSettings:
+    """Nothing to set: thresholds are searched."""
 
 
 def score(gold: Pairs, given: Mapping[str, Float32], *, settings: PairClassificationSettings) -> Scored:
@@ -37,30 +39,30 @@ def score(gold: Pairs, given: Mapping[str, Float32], *, settings: PairClassifica
             pair, without which the cosine stands in.
         settings: nothing.
     """
+    import numpy as np
+
+    from harness.evaluators import items
+    from harness.evaluators.similarity import pair_scores
+
     left, right = given["left"], given["right"]
     pairs = pair_scores(left, right)
-    families = {
+    similarities = {
         "similarity": given.get("similarity", pairs.cosine),
         "cosine": pairs.cosine,
         "manhattan": -pairs.manhattan,
         "euclidean": -pairs.euclidean,
         "dot": np.vecdot(left, right),  # per row the very routine that np.dot calls
     }
-    by_family = {name: _family(values, gold.gold) for name, values in families.items()}
-    scores = {f"{name}_{metric}": value for name, of_family in by_family.items() for metric, value in of_family.items()}
-    best = {
-        f"max_{metric}": max(of_family[metric] for of_family in by_family.values()) for metric in by_family["cosine"]
-    }
-    return Scored(
-        {**scores, **best},
-        {
-            **{f"{name}_ap": items.matching({name: values}, gold.gold) for name, values in families.items()},
-            "max_ap": items.matching(families, gold.gold),
-        },
-    )
+    by_family = {family: _of_family(similarities[family], gold.gold) for family in FAMILIES}
+    scores = {f"{family}_{metric}": by_family[family][metric] for family in FAMILIES for metric in METRICS}
+    best = {f"max_{metric}": max(by_family[family][metric] for family in FAMILIES) for metric in METRICS}
+    ranked = {f"{family}_ap": items.matching({family: similarities[family]}, gold.gold) for family in FAMILIES}
+    return Scored({**scores, **best}, {**ranked, "max_ap": items.matching(similarities, gold.gold)})
 
 
-def _family(values: Float32, gold: Float64) -> dict[str, float]:
+def _of_family(values: Float32, gold: Float64) -> dict[str, float]:
+    from harness.evaluators import metrics
+
     positive = gold == 1
     best = metrics.best_f1(values, positive)
     return {
@@ -70,3 +72,40 @@ def _family(values: Float32, gold: Float64) -> dict[str, float]:
         "recall": best.recall,
         "ap": metrics.average_precision(values, positive),
     }
+
+
+def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    gold = read_pairs(table(part.split), task.columns, where=f"{task.name} {part}", binary=True)
+    return ReadPart(gold, {part.split: len(gold.left)})
+
+
+def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:
+    binary = set(values["gold"]) <= {0, 1}
+    return "two columns of texts and one of numbers that are only 0 and 1" if binary else ""
+
+
+def _from_mteb(task: Any) -> FromMteb:
+    columns = {"left": task.input1_column_name, "right": task.input2_column_name, "gold": task.label_column_name}
+    return FromMteb(columns, PairClassificationSettings())
+
+
+KIND = TaskKind(
+    settings=PairClassificationSettings,
+    main_metric="max_ap",
+    metrics=lambda settings: crossed((*FAMILIES, "max"), METRICS),
+    columns={"left": "sentence1", "right": "sentence2", "gold": "labels"},
+    read=_read,
+    texts=texts,
+    takes="pairs",
+    score=score,
+    exact_batches=True,
+    description="Pairs of texts that belong together or not",
+    recognizes=_recognizes,
+    from_mteb=_from_mteb,
+    # `ap` is what mteb 1 called the best average precision over the distances; some of its cards say `max_ap`, which is
+    # the same name today.
+    former_metrics={
+        **{f"cos_sim_{kind}": f"cosine_{kind}" for kind in ("accuracy", "ap", "f1", "precision", "recall")},
+        "ap": "max_ap",
+    },
+)

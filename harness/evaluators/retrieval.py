@@ -1,9 +1,10 @@
-"""Retrieval: are the documents that answer a query found, and ranked first?
+"""Retrieval and reranking: are the documents that answer a query found, and ranked first?
 
 nDCG, MAP, recall, precision, hit rate and MRR at each k, means over queries; `accuracy`, which is recall at 1; and
 `nauc_{metric}_at_{k}_{max,std,diff1}`: how well a confidence guess tells good rankings from bad (see `metrics.nauc`).
 Reference: mteb 2.26.24 (`AbsTaskRetrieval`) over pytrec_eval-terrier 0.5.11, that is trec_eval 9. As there, means are
-rounded to 5 digits, but for MRR and nAUC. A query without relevant documents scores 0 and counts.
+rounded to 5 digits, but for MRR and nAUC. A query without relevant documents scores 0 and counts. Reranking is the same
+among each query's own candidates.
 
 `ignore_identical_ids` removes the hit with the id of the query, after the search: no other hit moves up from below
 the depth. `skip_first_result` then removes the first hit.
@@ -14,23 +15,41 @@ the one of higher document id, where in mteb it depends on the order of the corp
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from harness.errors import DataError
-from harness.evaluators import items, metrics
-from harness.evaluators.items import Items
-from harness.evaluators.task_kind import Scored
-from harness.types import Hits, Ranked, RetrievalSettings, Scores, Texts
+from harness.evaluators import ranked, tables
+from harness.evaluators.ranked import Ranked
+from harness.evaluators.tables import Filed
+from harness.evaluators.task_kind import (
+    Fit,
+    FromMteb,
+    ReadPart,
+    ReadTable,
+    Scored,
+    SearchProblem,
+    SettingProblem,
+    TaskKind,
+    crossed,
+    settings_from_mteb,
+)
+from harness.types import Hits, Part, TaskSpec, Texts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from harness.types import Int64
 
-    from harness.types import Float64, Int64
+METRICS = ("ndcg", "map", "mrr", "recall", "precision", "hit_rate")
 
-ROUNDED = ("ndcg", "map", "recall", "precision", "hit_rate")
-WITH_NAUC = ("ndcg", "map", "recall", "precision", "mrr")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrievalSettings:
+    """Metrics are cut at each of `k_values`; the largest is the depth of the search."""
+
+    k_values: tuple[int, ...] = (1, 3, 5, 10, 20, 100, 1000)
+    ignore_identical_ids: bool = False
+    skip_first_result: bool = False
 
 
 def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
@@ -39,6 +58,22 @@ def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
         "queries": Texts(items=gold.queries, role="query"),
         "documents": Texts(items=gold.documents, role="document"),
     }
+
+
+def search(gold: Ranked, settings: RetrievalSettings) -> SearchProblem:
+    """The best of the corpus, or of each query's candidates, as deep as the largest of `k_values`."""
+    depth = max(settings.k_values)
+    if gold.candidates is None:
+        return SearchProblem(gold.document_ids, depth, None)
+    return SearchProblem(gold.document_ids, depth, _places(gold, gold.candidates))
+
+
+def _places(gold: Ranked, candidates: Mapping[str, Sequence[str]]) -> list[Int64]:
+    """The positions of each query's candidates in the corpus."""
+    import numpy as np
+
+    place = {name: position for position, name in enumerate(gold.document_ids)}
+    return [np.array([place[name] for name in candidates.get(query, ())], dtype=np.int64) for query in gold.query_ids]
 
 
 def score(gold: Ranked, given: Hits, *, settings: RetrievalSettings) -> Scored:
@@ -53,76 +88,91 @@ def score(gold: Ranked, given: Hits, *, settings: RetrievalSettings) -> Scored:
     Raises:
         DataError: there are no queries.
     """
-    if not gold.query_ids:
-        raise DataError(
-            "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
-        )
-    positions = _positions(gold)
-    hits = _reported(gold, given, positions, settings)
-    by_query = metrics.ranking(*_judged(gold, hits, positions), settings.k_values)
-    confidence = metrics.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
-    scores: Scores = {}
-    of_metrics: dict[str, Items] = {}
-    for column, k in enumerate(settings.k_values):
-        at_k = {name: values[:, column] for name, values in by_query.items()}
-        for name, values in at_k.items():
-            metric = f"{name}_at_{k}"
-            scores[metric] = _mean(values, rounded=name in ROUNDED)
-            of_metrics[metric] = items.values(values, metric=metric, unit="query")
-        for name in WITH_NAUC:
-            for guess, trust in confidence._asdict().items():
-                scores[f"nauc_{name}_at_{k}_{guess}"] = metrics.nauc(trust, at_k[name])
-    scores["accuracy"] = scores.get("recall_at_1")
-    return Scored(scores, of_metrics)
+    from harness.evaluators import hit_scores
+
+    return hit_scores.score(
+        gold,
+        given,
+        k_values=settings.k_values,
+        ignore_identical_ids=settings.ignore_identical_ids,
+        skip_first_result=settings.skip_first_result,
+    )
 
 
-def _positions(gold: Ranked) -> dict[str, int]:
-    """Document id -> position, for the documents that are judged or share the id of a query."""
-    wanted = set(gold.query_ids).union(*gold.qrels.values())
-    return {name: position for position, name in enumerate(gold.document_ids) if name in wanted}
+def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    where = f"{task.name} {part}"
+    if task.source.layout == "dpr":
+        loaded = ranked.dpr(table(part.split), where=where)
+    else:
+        loaded = {name: table(name) for name in ("corpus", "queries", "qrels")}
+    qrels = loaded["qrels"]
+    judged = ranked.read_ranked(
+        loaded["corpus"],
+        loaded["queries"],
+        qrels,
+        where=where,
+        strict=task.source.kind == "local",
+        shared_queries=isinstance(qrels, Filed) and PurePath(qrels.file).parent.name == "qrels",
+    )
+    rows = {name: tables.length(content) for name, content in loaded.items()}
+    return ReadPart(judged.gold, rows, judged.notes)
 
 
-def _reported(gold: Ranked, hits: Hits, positions: Mapping[str, int], settings: RetrievalSettings) -> Hits:
-    """The hits that count, left-aligned."""
-    if settings.ignore_identical_ids:
-        own = np.array([positions.get(name, -2) for name in gold.query_ids])
-        hits = _without(hits, own)
-    if settings.skip_first_result:
-        hits = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:])
-    return hits
+def _read_candidates(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    gold, rows, notes = _read(task, part, table)
+    candidates = table("candidates")
+    assert isinstance(gold, Ranked)
+    judged = ranked.with_candidates(gold, candidates, where=f"{task.name} {part}, candidates")
+    return ReadPart(judged.gold, {**rows, "candidates": tables.length(candidates)}, (*notes, *judged.notes))
 
 
-def _without(hits: Hits, documents: Int64) -> Hits:
-    """The hits but for one document of each query; hits below it move up and -1 fills the end."""
-    removed = hits.indices == documents[:, None]
-    rows = np.flatnonzero(removed.any(axis=1))
-    order = np.argsort(removed[rows], axis=1, kind="stable")
-    indices, scores = hits.indices.copy(), hits.scores.copy()
-    indices[rows] = np.take_along_axis(indices[rows], order, axis=1)
-    indices[rows, -1] = -1
-    scores[rows] = np.take_along_axis(scores[rows], order, axis=1)
-    return Hits(indices=indices, scores=scores)
+def _setting_problems(settings: RetrievalSettings, given: Collection[str]) -> Iterator[SettingProblem]:
+    if list(settings.k_values) != sorted(set(settings.k_values)):
+        yield SettingProblem("k_values", "expected ascending numbers, none of them twice")
 
 
-def _judged(gold: Ranked, hits: Hits, positions: Mapping[str, int]) -> tuple[Int64, metrics.Judgments]:
-    """The relevance of each hit, (n_queries, k); and all that is relevant."""
-    relevance = np.zeros(hits.indices.shape, dtype=np.int64)
-    by_position = np.zeros(len(gold.document_ids) + 1, dtype=np.int64)  # the last entry is for the -1 of no hit
-    rows: list[int] = []
-    gains: list[int] = []
-    for row, query in enumerate(gold.query_ids):
-        relevant = {name: gain for name, gain in gold.qrels.get(query, {}).items() if gain > 0}
-        rows += [row] * len(relevant)
-        gains += relevant.values()
-        known = {positions[name]: gain for name, gain in relevant.items() if name in positions}
-        places = list(known)
-        by_position[places] = list(known.values())
-        relevance[row] = by_position[hits.indices[row]]
-        by_position[places] = 0
-    return relevance, metrics.Judgments(np.array(rows, dtype=np.int64), np.array(gains, dtype=np.int64))
+def _metrics(settings: RetrievalSettings) -> tuple[str, ...]:
+    return (*crossed(METRICS, [f"at_{k}" for k in settings.k_values]), "accuracy")
 
 
-def _mean(values: Float64, *, rounded: bool) -> float:
-    # Python's sum, because a sum in another order may be rounded to another fifth digit.
-    mean = sum(values.tolist()) / len(values)
-    return round(mean, 5) if rounded else mean
+def _fit_reranking(values: Mapping[str, Sequence[Any]], rows: int) -> Fit:
+    if max(values["relevance"]) <= 1:
+        return Fit(RetrievalSettings())
+    return Fit(RetrievalSettings(), main_metric="ndcg_at_10", why_metric="the judgements are graded")
+
+
+def _from_mteb(task: Any) -> FromMteb:
+    return FromMteb({}, replace(settings_from_mteb(RetrievalSettings, task), k_values=tuple(task.k_values)))
+
+
+RETRIEVAL = TaskKind(
+    settings=RetrievalSettings,
+    setting_problems=_setting_problems,
+    main_metric="ndcg_at_10",
+    metrics=_metrics,
+    columns={},
+    tables=("corpus", "queries", "qrels"),
+    layouts=("dpr",),
+    read=_read,
+    texts=texts,
+    takes="hits",
+    search=search,
+    score=score,
+    ranking_models=True,
+    shards=True,
+    description="Search for the documents that answer a query",
+    recognizes=lambda values, trainable: "corpus, queries and qrels",
+    from_mteb=_from_mteb,
+)
+RERANKING = replace(
+    RETRIEVAL,
+    main_metric="map_at_1000",
+    tables=(*RETRIEVAL.tables, "candidates"),
+    read=_read_candidates,
+    ranking_models=False,
+    shards=False,
+    description="Rank each query's candidates",
+    recognizes=lambda values, trainable: "corpus, queries and qrels, with candidates to rank for each query",
+    fit=_fit_reranking,
+    former_metrics={"map": "map_at_1000", "mrr": "mrr_at_1000"},
+)

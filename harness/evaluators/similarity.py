@@ -1,4 +1,4 @@
-"""How near two vectors are, in float32 numpy: the four similarities that models declare.
+"""How near two vectors are, in float32 numpy: the similarities that models declare, and those of scored pairs.
 
 Names and signs are those of sentence-transformers 6.2 (`SimilarityFunction`): distances are negated, so higher is
 nearer.
@@ -6,7 +6,7 @@ nearer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 NAMES = ("cosine", "dot", "euclidean", "manhattan")
 
 
-def prepare(embeddings: Float32, *, similarity: str) -> Float32:
+def prepare(vectors: Float32, *, similarity: str) -> Float32:
     """Rows as `block_scores` wants them: unit length for cosine, unchanged otherwise."""
     if similarity != "cosine":
-        return embeddings
-    norms = np.sqrt(np.einsum("ij,ij->i", embeddings, embeddings, dtype=np.float32))
-    return embeddings / np.maximum(norms, np.float32(1e-12))[:, None]
+        return vectors
+    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
+    return vectors / np.maximum(norms, np.float32(1e-12))[:, None]
 
 
 def block_scores(queries: Float32, documents: Float32, *, similarity: str) -> Float32:
@@ -49,3 +49,32 @@ def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:
     if similarity == "manhattan":
         return -np.abs(left - right).sum(1)
     raise ValueError(f"unknown similarity {similarity!r}; known: {', '.join(NAMES)}")
+
+
+class PairScores(NamedTuple):
+    """Similarities and distances of row i of one array with row i of another, each (n,) float32."""
+
+    cosine: Float32
+    manhattan: Float32
+    euclidean: Float32
+
+
+def pair_scores(left: Float32, right: Float32) -> PairScores:
+    """Cosine, Manhattan and Euclidean of each pair of rows: (n, dim), (n, dim) -> (n,) each.
+
+    The operations of scikit-learn 1.9 (`paired_cosine_distances` and its kin), to the bit, so that near ties fall as
+    they do in mteb; its import would take longer than most tasks of pairs.
+    """
+    apart, turned = left - right, _unit(left) - _unit(right)
+    return PairScores(
+        cosine=1 - 0.5 * np.einsum("ij,ij->i", turned, turned),
+        manhattan=np.abs(apart).sum(axis=-1),
+        euclidean=np.sqrt(np.einsum("ij,ij->i", apart, apart)),
+    )
+
+
+def _unit(rows: Float32) -> Float32:
+    """Rows of length 1; one too short to have a direction stays as it is."""
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
+    norms[norms < 10 * np.finfo(norms.dtype).eps] = 1
+    return rows / norms[:, None]

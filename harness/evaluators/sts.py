@@ -9,29 +9,68 @@ because sentence-transformers' `EmbeddingSimilarityEvaluator` reports them and c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from harness.evaluators import items, metrics
-from harness.evaluators.items import Items
-from harness.evaluators.task_kind import Scored
-from harness.types import Pairs, Scores, STSSettings, Texts
+from harness.errors import DataError
+from harness.evaluators import sampling, tables
+from harness.evaluators.tables import Table, at
+from harness.evaluators.task_kind import (
+    Fit,
+    FromMteb,
+    ReadPart,
+    ReadTable,
+    Scored,
+    SettingProblem,
+    TaskKind,
+    crossed,
+    settings_from_mteb,
+)
+from harness.types import ItemText, Part, Scores, TaskSpec, Texts
 
 if TYPE_CHECKING:
-    from harness.types import Float32
+    from harness.evaluators.items import Items
+    from harness.types import Float32, Float64
 
 
-class PairScores(NamedTuple):
-    """Similarities and distances of row i of one array with row i of another, each (n,) float32."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pairs:
+    """Sentence pairs. `gold` (n,) float64: graded similarity for STS, 0/1 for pair classification."""
 
-    cosine: Float32
-    manhattan: Float32
-    euclidean: Float32
+    left: Sequence[str]
+    right: Sequence[str]
+    gold: Float64
+
+    def __post_init__(self) -> None:
+        assert len(self.left) == len(self.right) == len(self.gold)
+
+    def contents(self) -> Iterator[str]:
+        """Each pair with its score."""
+        for left, right, score in zip(self.left, self.right, self.gold.tolist(), strict=True):
+            yield from (left, right, repr(score))
+
+    def sample(self, n: int, *, settings: Any = None) -> Pairs:
+        """At most `n` pairs."""
+        rows = sampling.rows(len(self.left), n)
+        left, right = sampling.picked(self.left, rows), sampling.picked(self.right, rows)
+        return Pairs(left=left, right=right, gold=self.gold[rows])
+
+    def item_text(self, position: int) -> ItemText:
+        """A pair, and its score."""
+        return ItemText((self.left[position], self.right[position]), f"gold {self.gold[position]:g}")
 
 
-def texts(gold: Pairs, settings: STSSettings) -> dict[str, Texts]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class STSSettings:
+    """Gold scores are scaled from this range to 0-1, as mteb does before correlating."""
+
+    min_score: float = 0
+    max_score: float = 5
+
+
+def texts(gold: Pairs, settings: Any) -> dict[str, Texts]:
     """Both sides of every pair: `left` and `right`."""
     return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
 
@@ -45,6 +84,11 @@ def score(gold: Pairs, given: Mapping[str, Float32], *, settings: STSSettings) -
             pair, without which the cosine stands in.
         settings: the range of the gold scores.
     """
+    import numpy as np
+
+    from harness.evaluators import items, metrics
+    from harness.evaluators.similarity import pair_scores
+
     pairs = pair_scores(given["left"], given["right"])
     by_prefix = {
         "": given.get("similarity", pairs.cosine),
@@ -64,22 +108,81 @@ def score(gold: Pairs, given: Mapping[str, Float32], *, settings: STSSettings) -
     return Scored(scores, of_metrics)
 
 
-def pair_scores(left: Float32, right: Float32) -> PairScores:
-    """Cosine, Manhattan and Euclidean of each pair of rows: (n, dim), (n, dim) -> (n,) each.
+def read_pairs(table: Table, columns: Mapping[str, str], *, where: str, binary: bool) -> Pairs:
+    """Sentence pairs with gold scores (any finite number) or, when `binary`, labels 0 and 1.
 
-    The operations of scikit-learn 1.9 (`paired_cosine_distances` and its kin), to the bit, so that near ties fall as
-    they do in mteb; its import would take longer than most tasks of this type.
+    A table of one row that holds lists is unpacked: older pair data sets were stored so.
+
+    Raises:
+        DataError: a column is missing or of another kind, or all gold scores are the same.
     """
-    apart, turned = left - right, _unit(left) - _unit(right)
-    return PairScores(
-        cosine=1 - 0.5 * np.einsum("ij,ij->i", turned, turned),
-        manhattan=np.abs(apart).sum(axis=-1),
-        euclidean=np.sqrt(np.einsum("ij,ij->i", apart, apart)),
-    )
+    import numpy as np
+
+    if table and all(len(values) == 1 and isinstance(values[0], list) for values in table.values()):
+        table = {name: values[0] for name, values in table.items()}
+    left = tables.texts(table, columns["left"], where=where)
+    right = tables.texts(table, columns["right"], where=where)
+    gold = tables.numbers(table, columns["gold"], where=where)
+    if binary:
+        wrong = np.flatnonzero(~np.isin(gold, (0.0, 1.0)))
+        if len(wrong):
+            row = int(wrong[0])
+            place = at(table, row, where=where)
+            raise DataError(f"{place}: column {columns['gold']!r}, row {row}: label {gold[row]:g}; expected 0 or 1")
+    if np.all(gold == gold[0]):
+        what = "labels of one class only" if binary else "the same gold score everywhere"
+        place = at(table, where=where)
+        raise DataError(f"{place}: column {columns['gold']!r} holds {what} ({gold[0]:g}); nothing can be ranked")
+    return Pairs(left=left, right=right, gold=gold)
 
 
-def _unit(rows: Float32) -> Float32:
-    """Rows of length 1; one too short to have a direction stays as it is."""
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    norms[norms < 10 * np.finfo(norms.dtype).eps] = 1
-    return rows / norms[:, None]
+def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+    gold = read_pairs(table(part.split), task.columns, where=f"{task.name} {part}", binary=False)
+    return ReadPart(gold, {part.split: len(gold.left)})
+
+
+def _setting_problems(settings: STSSettings, given: Collection[str]) -> Iterator[SettingProblem]:
+    low, high = settings.min_score, settings.max_score
+    if low >= high:
+        yield SettingProblem("", f"min_score ({low:g}) must be below max_score ({high:g})")
+
+
+def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:
+    return "" if set(values["gold"]) <= {0, 1} else "two columns of texts and one of numbers"
+
+
+def _fit(values: Mapping[str, Sequence[Any]], rows: int) -> Fit:
+    least, most = min(values["gold"]), max(values["gold"])
+    low, high = math.floor(least), math.ceil(most)
+    if low >= high:
+        return Fit(STSSettings())
+    why = f"scores from {least:g} to {most:g}, so the range is {low} to {high} (which moves no correlation)"
+    return Fit(STSSettings(min_score=low, max_score=high), why)
+
+
+def _from_mteb(task: Any) -> FromMteb:
+    left, right = task.column_names
+    return FromMteb({"left": left, "right": right, "gold": "score"}, settings_from_mteb(STSSettings, task))
+
+
+KIND = TaskKind(
+    settings=STSSettings,
+    setting_problems=_setting_problems,
+    main_metric="cosine_spearman",
+    metrics=lambda settings: (
+        "pearson",
+        "spearman",
+        *crossed(("cosine", "manhattan", "euclidean"), ("pearson", "spearman")),
+    ),
+    columns={"left": "sentence1", "right": "sentence2", "gold": "score"},
+    read=_read,
+    texts=texts,
+    takes="pairs",
+    score=score,
+    similarity_report=True,
+    description="Pairs of texts with a score of how similar they are",
+    recognizes=_recognizes,
+    fit=_fit,
+    from_mteb=_from_mteb,
+    former_metrics={f"cos_sim_{kind}": f"cosine_{kind}" for kind in ("pearson", "spearman")},
+)

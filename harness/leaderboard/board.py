@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.errors import UnknownName
+from harness.evaluators import KINDS
 from harness.leaderboard import model_facts
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
@@ -19,7 +20,7 @@ from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.record_choice import IndexRow, Who, select
 from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
-from harness.types import TASK_TYPES, Part, Refused, model_label
+from harness.types import Part, Refused, model_label
 
 if TYPE_CHECKING:
     from harness.types import Float64
@@ -79,7 +80,7 @@ class Leaderboard:
     Attributes:
         tasks: the columns: those of the scope that somebody has recorded.
         parts: of each of them, the parts that count.
-        types: in the order of `TASK_TYPES`, then others.
+        types: in the order of `evaluators.KINDS`, then others.
         rows: best first.
         unrecorded: tasks of the scope that nobody has recorded; they count nowhere.
         refused: files that are not records, and why.
@@ -210,7 +211,7 @@ def _check_models(models: Collection[str] | None, indices: Sequence[Index]) -> N
 
 
 def _ordered(types: set[str]) -> tuple[str, ...]:
-    return (*(name for name in TASK_TYPES if name in types), *sorted(types.difference(TASK_TYPES)))
+    return (*(name for name in KINDS if name in types), *sorted(types.difference(KINDS)))
 
 
 def _labels(whos: Sequence[Who]) -> dict[Who, str]:

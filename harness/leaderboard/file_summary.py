@@ -37,7 +37,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What our own records tell beyond mteb's schema; everything None in the records of others.
 
     Attributes:
-        task_type: as in `types.TaskType`.
+        task_type: as mteb names it.
         device: the processor's name, `device` where it has none.
         precision, dimensions, parameters, max_length: of the encoder, as used.
         texts, tokens: how many were encoded, in all parts.

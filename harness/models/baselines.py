@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.evaluators import search
 from harness.evaluators.similarity import paired
-from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Ranked, Role
+from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Role
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -119,20 +119,26 @@ class BM25:
             backend="baseline", device="cpu", device_name="cpu", precision="fp32", similarity="bm25", parameters=0
         )
 
-    def search(self, gold: Ranked, *, k: int, languages: Sequence[str]) -> Hits:
+    def search(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        document_ids: Sequence[str],
+        k: int,
+        languages: Sequence[str],
+    ) -> Hits:
         """The best `k` documents of each query by BM25 over lower-cased words without the language's stop words."""
         import bm25s
 
         codes = {language.partition("-")[0] for language in languages}
         stopwords: str | list[str] = _STOPWORDS.get(codes.pop(), []) if len(codes) == 1 else []
         options = {"stopwords": stopwords, "show_progress": False, "return_ids": False}
-        documents = bm25s.tokenize(list(gold.documents), **options)
-        queries = bm25s.tokenize(list(gold.queries), **options)
         index = bm25s.BM25(k1=1.5, b=0.75)
-        index.index(documents, show_progress=False)
-        top = search.TopK(len(gold.queries), k=k, document_ids=gold.document_ids)
-        for row, query in enumerate(queries):
-            terms = [token for token in query if token in index.vocab_dict]
+        index.index(bm25s.tokenize(list(documents), **options), show_progress=False)
+        top = search.TopK(len(queries), k=k, document_ids=document_ids)
+        for row, tokens in enumerate(bm25s.tokenize(list(queries), **options)):
+            terms = [token for token in tokens if token in index.vocab_dict]
             if terms:
                 scores = np.asarray(index.get_scores(terms), dtype=np.float32)
                 top.fold(scores[None], start=0, first_query=row)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from harness import models
+from harness.evaluators import KINDS
 from harness.runner.recorded import RecordedParts
 from harness.types import PLAIN, EncodeOptions, ModelSpec, Part, Record, TaskSpec, VectorTransform, model_label
 
@@ -94,7 +95,7 @@ class TaskCells:
     @property
     def applies(self) -> bool:
         """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
-        return self.task.type == "Retrieval" or not models.only_searches(self.model)
+        return KINDS[self.task.type].ranking_models or not models.only_searches(self.model)
 
     @property
     def record(self) -> Record | None:

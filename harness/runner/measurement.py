@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.errors import DataError
+from harness.evaluators import KINDS
+from harness.evaluators.task_kind import Sides
 from harness.files import run_environment
 from harness.runner import corpus_search
 from harness.runner.cells import Cell
@@ -25,7 +27,6 @@ from harness.types import (
     Gold,
     Loaded,
     Part,
-    Ranked,
     Scores,
     Searcher,
     TaskSpec,
@@ -152,11 +153,9 @@ def score(encoded: EncodedPart) -> MeasuredPart:
     Raises:
         DataError: the data cannot be scored, or the main metric is undefined on them.
     """
-    from harness.evaluators import EVALUATORS
-
     started = time.perf_counter()
     task, loaded = encoded.task, encoded.loaded
-    scores, items = EVALUATORS[task.type].score(loaded.gold, encoded.given, settings=task.settings)
+    scores, items = KINDS[task.type].score(loaded.gold, encoded.given, settings=task.settings)
     if scores.get(task.main_metric) is None:
         raise DataError(f"{task.name} {encoded.part}: the main metric {task.main_metric} is undefined on this data")
     return MeasuredPart(
@@ -179,16 +178,13 @@ def score(encoded: EncodedPart) -> MeasuredPart:
 
 def _given(fields: Fields, gold: Gold) -> Any:
     """What the scorer takes: vectors of every field of the gold, or the hits of a search."""
-    from harness.evaluators import EVALUATORS
-    from harness.evaluators.task_kind import Sides
-
     task, encoder = fields.task, fields.encoder
-    if isinstance(gold, Ranked):
+    kind = KINDS[task.type]
+    if kind.takes == "hits":
         return corpus_search.search_corpus(fields, gold)
-    evaluator = EVALUATORS[task.type]
-    vectors = {name: fields.encode(name, texts) for name, texts in evaluator.texts(gold, task.settings).items()}
-    if evaluator.takes == "pairs":
+    vectors = {name: fields.encode(name, texts) for name, texts in kind.texts(gold, task.settings).items()}
+    if kind.takes == "pairs":
         return {**vectors, "similarity": encoder.similarity_pairwise(vectors["left"], vectors["right"])}
-    if evaluator.takes == "sides":
+    if kind.takes == "sides":
         return Sides(vectors["left"], vectors["right"], encoder.facts.similarity)
     return vectors

@@ -15,15 +15,16 @@ import numpy as np
 
 from harness import data, encoding, models
 from harness.errors import ModelError
-from harness.evaluators import EVALUATORS
+from harness.evaluators import KINDS
 from harness.runner.measurement import measure
 from harness.tasks import registry
-from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, Ranked, TaskSpec, Texts
+from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
 
-PROBE_TASKS = ("MiniSTSEnglish", "MiniSTSGerman", "MiniAnswersEnglish")
+PROBE_TASKS = {"MiniSTSEnglish": "left", "MiniSTSGerman": "left", "MiniAnswersEnglish": "documents"}
+"""Task -> the field whose texts are encoded."""
 PROBE_TEXTS = 40
 """Of each probe task: short sentences and passages, so that batches are padded."""
 ROUNDING: Mapping[str, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-3}
@@ -125,10 +126,14 @@ def _suite() -> list[TaskSpec]:
 def _suite_texts() -> list[str]:
     texts: list[str] = []
     for task in _suite():
-        gold = data.load(task, task.parts[0]).gold
-        for field in EVALUATORS[task.type].texts(gold, task.settings).values():
+        for field in _texts(task).values():
             texts += field.items
     return texts
+
+
+def _texts(task: TaskSpec) -> Mapping[str, Texts]:
+    """What the first part of a task has encoded, by field."""
+    return KINDS[task.type].texts(data.load(task, task.parts[0]).gold, task.settings)
 
 
 class _opened:
@@ -154,11 +159,8 @@ def _halves(spec: ModelSpec) -> tuple[Precision, ...]:
 
 def _probe() -> list[str]:
     texts: list[str] = []
-    for name in PROBE_TASKS:
-        task = registry.get_tasks().get(name)
-        gold = data.load(task, task.parts[0]).gold
-        own = gold.documents if isinstance(gold, Ranked) else gold.left  # type: ignore[union-attr]
-        texts += own[:PROBE_TEXTS]
+    for name, field in PROBE_TASKS.items():
+        texts += _texts(registry.get_tasks().get(name))[field].items[:PROBE_TEXTS]
     return texts
 
 

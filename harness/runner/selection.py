@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from harness.data import mteb_bridge
 from harness.errors import UnknownName
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata, registry
-from harness.types import TASK_TYPES, Part, Source, TaskSpec
+from harness.types import Part, Source, TaskSpec
 
 
 class ChosenTask(NamedTuple):
@@ -107,8 +108,8 @@ def mirrored(task: TaskSpec) -> TaskSpec:
 def _check_filters(tasks: Sequence[TaskSpec], selection: Selection) -> None:
     """Every name in a filter must mean something to at least one of the tasks."""
     for kind in selection.types or ():
-        if kind not in TASK_TYPES:
-            raise UnknownName.of("task type", kind, TASK_TYPES)
+        if kind not in KINDS:
+            raise UnknownName.of("task type", kind, KINDS)
     for domain in selection.domains or ():
         if not any(domain in task.domains for task in tasks):
             raise UnknownName.of("domain", domain, dict.fromkeys(name for task in tasks for name in task.domains))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from harness.encoding import transforms
 from harness.encoding.pipeline import sum_or_none
+from harness.evaluators import KINDS
 from harness.types import Batching, EncodeOptions, Encoder, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
@@ -54,13 +55,12 @@ class Counts:
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
     """How the texts of `task` are put into batches.
 
-    The average precision of pair classification ranks by similarity, and pairs that are the same to the tokenizer are
-    told apart by the last bits of their vectors, which depend on what shares a batch with them. In float32 such tasks
-    are fed in mteb's batches, so that their scores are mteb's.
+    In float32 a task whose scores hang on the last bits of vectors is fed in mteb's batches, so that its scores are
+    mteb's: these bits depend on what shares a batch.
     """
     if options.batch_tokens is not None:
         return "tokens"
-    exact = task.type == "PairClassification" and encoder.facts.precision == "fp32"
+    exact = KINDS[task.type].exact_batches and encoder.facts.precision == "fp32"
     return "mteb" if options.batching == "mteb" or exact else "tokens"
 
 

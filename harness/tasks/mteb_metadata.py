@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from harness.errors import DataError, UnknownName
-from harness.tasks.settings import SETTINGS
-from harness.tasks.task_file import COLUMNS
-from harness.types import TASK_TYPES, Part, Source, TaskSpec
+from harness.evaluators import KINDS
+from harness.types import Part, Source, TaskSpec
 
 FILE = Path(__file__).with_name("mteb_tasks.json")
 
@@ -45,7 +44,7 @@ class MtebTask:
     """One task of mteb. Of a task that is not of text alone no more is known than name, type, metric and modalities.
 
     Attributes:
-        type: mteb's name of the type, which need not be one of `TASK_TYPES`.
+        type: mteb's name of the type, which need not be one of `evaluators.KINDS`.
         dataset, revision: the data set on the hub and its commit; None for an aggregate.
         subsets: subset -> languages.
         columns, settings: where they are not the defaults of the type.
@@ -152,20 +151,20 @@ def spec_of(task: MtebTask) -> TaskSpec:
     """
     if reason := _why_not_scored(task):
         raise DataError(f"{task.name}: {reason}")
-    type_ = cast(Any, task.type)
+    kind = KINDS[task.type]
     settings: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in task.settings.items()
     }
     return TaskSpec(
         name=task.name,
-        type=type_,
+        type=task.type,
         description=task.description,
         source=Source(kind="mteb", path=str(task.dataset), revision=task.revision),
         splits=task.splits,
         subsets=task.subsets,
-        columns={**COLUMNS[type_], **task.columns},
+        columns={**kind.columns, **task.columns},
         main_metric=task.main_metric,
-        settings=SETTINGS[type_](**settings),
+        settings=kind.settings(**settings),
         prompt=task.prompt,
         domains=task.domains,
         reference=task.reference,
@@ -206,8 +205,8 @@ def paired(sides: Sequence[str]) -> list[str]:
 
 
 def _why_not_scored(task: MtebTask) -> str:
-    if task.type not in TASK_TYPES:
-        return f"mteb's type {task.type} is not scored here; types: {', '.join(TASK_TYPES)}"
+    if task.type not in KINDS:
+        return f"mteb's type {task.type} is not scored here; types: {', '.join(KINDS)}"
     if task.modalities != ("text",):
         return f"holds {', '.join(task.modalities)}; only tasks of text alone are scored here"
     if task.members:
@@ -217,7 +216,7 @@ def _why_not_scored(task: MtebTask) -> str:
 
 def _is_scored(fields: Mapping[str, Any]) -> bool:
     """As `_why_not_scored`, of a line that is not made a task yet: that takes long for tasks of 41,000 subsets."""
-    return fields["type"] in TASK_TYPES and fields.keys().isdisjoint(("modalities", "members", "protocol"))
+    return fields["type"] in KINDS and fields.keys().isdisjoint(("modalities", "members", "protocol"))
 
 
 def _rows() -> dict[str, Mapping[str, Any]]:

@@ -3,7 +3,7 @@
 A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
 
     name: GermanSTSBenchmark            # the file's own name
-    type: STS                           # one of `TASK_TYPES`
+    type: STS                           # one of `evaluators.KINDS`
     description: ...
     reference: https://...              # optional, as are license and domains
     source:
@@ -15,8 +15,8 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
     configs: {default: de}              # optional: subset -> the data's config, where their names differ
     splits: [validation, test]          # what is scored
     merge_splits: {test: [train, test]} # optional: splits made of several splits of the data
-    columns: {gold: similarity_score}   # optional: where the data's columns are not `COLUMNS`
-    main_metric: cosine_spearman        # one of `task_settings.metrics_of`
+    columns: {gold: similarity_score}   # optional: where the data's columns are not the type's usual ones
+    main_metric: cosine_spearman        # one of the type's `metrics`
     settings: {min_score: 1}            # optional: where they are not the defaults of the type's settings class
     prompt: ...                         # optional: an instruction, or {query: ..., document: ...}
     subsets: {default: [deu-Latn]}      # subset (a hub config) -> its languages
@@ -27,7 +27,7 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, cast
@@ -35,30 +35,13 @@ from typing import Any, cast
 import yaml
 
 from harness.errors import SpecError, UnknownName
+from harness.evaluators import KINDS
+from harness.evaluators.task_kind import TaskKind
 from harness.tasks import settings as task_settings
 from harness.tasks import strict_yaml
 from harness.tasks.languages import LANGUAGE
 from harness.tasks.yaml_values import Value
-from harness.types import (
-    TASK_TYPES,
-    Mirror,
-    PairClassificationSettings,
-    Settings,
-    Source,
-    TaskSpec,
-    TaskType,
-)
-
-COLUMNS: dict[TaskType, dict[str, str]] = {
-    "STS": {"left": "sentence1", "right": "sentence2", "gold": "score"},
-    "PairClassification": {"left": "sentence1", "right": "sentence2", "gold": "labels"},
-    "Classification": {"text": "text", "label": "label"},
-    "Clustering": {"text": "sentences", "label": "labels"},
-    "Retrieval": {},
-    "Reranking": {},
-    "BitextMining": {"left": "sentence1", "right": "sentence2"},
-}
-"""Field of the gold value -> the column it is read from, unless the task says otherwise. These are mteb's names."""
+from harness.types import Mirror, Source, TaskSpec
 
 _REQUIRED = ("name", "type", "description", "source", "splits", "subsets", "main_metric")
 _OPTIONAL = (
@@ -88,21 +71,24 @@ def load_file(path: str | Path) -> TaskSpec:
     root = strict_yaml.read(path)
     value = root.fields(_REQUIRED, _OPTIONAL)
     name = file_name(value["name"], path)
-    type_ = cast(TaskType, value["type"].one_of(TASK_TYPES, "task type"))
+    type_ = value["type"].one_of(KINDS, "task type")
+    kind = KINDS.get(type_)
     splits = value["splits"].labels("split names")
     subsets = _subsets(value["subsets"])
     _check_languages(value["languages"], subsets)
-    settings: Settings = PairClassificationSettings()
+    settings: Any = None
     columns: dict[str, str] = {}
     main_metric = ""
-    if type_:  # what these may hold depends on the type
-        settings = task_settings.read(value["settings"], type_)
-        columns = _columns(value["columns"], type_)
-        main_metric = value["main_metric"].one_of(task_settings.metrics_of(type_, settings), f"{type_} metric")
-    merged = _merge_splits(value["merge_splits"], (*splits, getattr(settings, "train_split", "")))
+    readable = [*splits]
+    if kind:  # what these may hold depends on the type
+        settings = task_settings.read(value["settings"], kind)
+        columns = _columns(value["columns"], kind)
+        main_metric = value["main_metric"].one_of(kind.metrics(settings), f"{type_} metric")
+        readable += [kind.training(settings).split] if kind.training else []
+    merged = _merge_splits(value["merge_splits"], readable)
     configs = _renamed(value["configs"], subsets, "config of the source")
-    mirror = _mirror(value["mirror"], type_, subsets) if value["mirror"].present else None
-    description, source = value["description"].text(), _source(value["source"], type_)
+    mirror = _mirror(value["mirror"], kind, subsets) if value["mirror"].present else None
+    description, source = value["description"].text(), _source(value["source"], kind)
     prompt = _prompt(value["prompt"])
     domains = value["domains"].labels("domains") if value["domains"].present else ()
     reference, license_ = value["reference"].label() or None, value["license"].label() or None
@@ -131,7 +117,7 @@ def load_file(path: str | Path) -> TaskSpec:
 def render(task: TaskSpec) -> str:
     """The task as YAML, keys in canonical order, without what equals the defaults; `load_file` reads it back equal."""
     content: dict[str, Any] = {"name": task.name, "type": task.type, "description": task.description}
-    defaults = COLUMNS[task.type]
+    defaults = KINDS[task.type].columns
     optional: dict[str, Any] = {
         "reference": task.reference,
         "license": task.license,
@@ -203,22 +189,22 @@ def _check_languages(value: Value, subsets: Mapping[str, tuple[str, ...]]) -> No
         value.wrong(f"expected the languages of the subsets ({', '.join(spoken)}); the key can be left out")
 
 
-def _source(value: Value, type_: TaskType) -> Source:
-    kind = value.key("kind").one_of(("hub", "local", "mteb"), "source kind")
-    if kind == "local":
+def _source(value: Value, kind: TaskKind | None) -> Source:
+    place = value.key("kind").one_of(("hub", "local", "mteb"), "source kind")
+    if place == "local":
         return Source(kind="local", path=_inside(value.fields(("kind", "path"))["path"]))
-    if kind == "mteb":
+    if place == "mteb":
         return _on_hub("mteb", value.fields(("kind", "path", "revision")))
-    if kind != "hub":
+    if place != "hub":
         value.fields(("kind", "path"), ("revision", "layout", "qrels"))
         return Source(kind="local", path="")
     required = ("kind", "path", "revision")
-    if type_ not in ("Retrieval", "Reranking"):
+    if kind is None or not kind.layouts:
         return _on_hub("hub", value.fields(required))
     entries = value.fields(required, ("layout", "qrels"))
-    layout = entries["layout"].one_of(("dpr",), "layout") or None
+    layout = entries["layout"].one_of(kind.layouts, "layout") or None
     qrels = _on_hub("hub", entries["qrels"].fields(("path", "revision"))) if entries["qrels"].present else None
-    return replace(_on_hub("hub", entries), layout=cast(Any, layout), qrels=qrels)
+    return replace(_on_hub("hub", entries), layout=layout, qrels=qrels)
 
 
 def _on_hub(kind: str, entries: Mapping[str, Value]) -> Source:
@@ -240,9 +226,9 @@ def _commit(value: Value) -> str:
     return value.label(_COMMIT, expected="a commit (40 hexadecimal digits; a branch or tag can move)")
 
 
-def _mirror(value: Value, type_: TaskType, subsets: Mapping[str, Any]) -> Mirror:
+def _mirror(value: Value, kind: TaskKind | None, subsets: Mapping[str, Any]) -> Mirror:
     entries = value.fields(("path", "revision"), ("columns", "subsets"))
-    columns = entries["columns"].fields((), COLUMNS.get(type_, {})) if entries["columns"].present else {}
+    columns = entries["columns"].fields((), kind.columns if kind else {}) if entries["columns"].present else {}
     return Mirror(
         path=_hub_path(entries["path"]),
         revision=_commit(entries["revision"]),
@@ -272,12 +258,12 @@ def _inside(value: Value) -> str:
     return path
 
 
-def _columns(value: Value, type_: TaskType) -> dict[str, str]:
-    entries = value.fields((), COLUMNS[type_])
-    return {name: entry.label() if entry.present else COLUMNS[type_][name] for name, entry in entries.items()}
+def _columns(value: Value, kind: TaskKind) -> dict[str, str]:
+    entries = value.fields((), kind.columns)
+    return {name: entry.label() if entry.present else kind.columns[name] for name, entry in entries.items()}
 
 
-def _merge_splits(value: Value, known: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+def _merge_splits(value: Value, known: Sequence[str]) -> dict[str, tuple[str, ...]]:
     entries = value.entries("split: [splits of the data]") if value.present else {}
     for split, entry in entries.items():
         if split not in known:

@@ -1,13 +1,13 @@
-"""Gold: the data of a part once it is loaded, and what is right about its texts."""
+"""Gold: the data of a part once it is loaded, as far as it is the same for every task type."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from harness.types.arrays import Float32, Float64, Int64
+    from harness.types.arrays import Float32, Int64
 
 
 Role = Literal["query", "document"]
@@ -21,83 +21,27 @@ class Texts:
     role: Role | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pairs:
-    """Sentence pairs. `gold` (n,) float64: graded similarity for STS, 0/1 for pair classification."""
+class ItemText(NamedTuple):
+    """An item as people are shown it: its texts, and what is right about it where that is not a text."""
 
-    left: Sequence[str]
-    right: Sequence[str]
-    gold: Float64
-
-    def __post_init__(self) -> None:
-        assert len(self.left) == len(self.right) == len(self.gold)
+    texts: tuple[str, ...]
+    answer: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Labelled:
-    """Training and test texts. Labels (n,) int64 index `label_names`, which are sorted."""
+class Gold(Protocol):
+    """The data of a part. Each task type defines its own in `evaluators`; elsewhere only this is known of it."""
 
-    train: Sequence[str]
-    train_labels: Int64
-    test: Sequence[str]
-    test_labels: Int64
-    label_names: tuple[str | int, ...]
+    def contents(self) -> Iterator[str]:
+        """Everything that can move a score, in order; field boundaries are part of it. The digest is made of this."""
+        ...
 
-    def __post_init__(self) -> None:
-        assert len(self.train) == len(self.train_labels)
-        assert len(self.test) == len(self.test_labels)
+    def sample(self, n: int, *, settings: Any = None) -> Gold:
+        """The same in quick mode: at most `n` of what is scored, drawn with a fixed seed, in their order."""
+        ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clustered:
-    """Texts to cluster. `labels[i]` is the path of text i through the levels of the hierarchy, one label when flat."""
-
-    texts: Sequence[str]
-    labels: Sequence[tuple[str | int, ...]]
-
-    def __post_init__(self) -> None:
-        assert len(self.texts) == len(self.labels)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClusteredSets:
-    """The legacy protocol: independent sets, each clustered on its own. All labels are flat."""
-
-    sets: Sequence[Clustered]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ranked:
-    """A search problem. `qrels`: query id -> document id -> relevance (> 0 is relevant).
-
-    `candidates`, for reranking: query id -> the ids of the documents to rank; None when all are.
-    """
-
-    query_ids: Sequence[str]
-    queries: Sequence[str]
-    document_ids: Sequence[str]
-    documents: Sequence[str]
-    qrels: Mapping[str, Mapping[str, int]]
-    candidates: Mapping[str, Sequence[str]] | None = None
-
-    def __post_init__(self) -> None:
-        assert len(self.query_ids) == len(self.queries)
-        assert len(self.document_ids) == len(self.documents)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mined:
-    """Two sides of a bitext: `gold` (n_left,) int64 is the position in `right` of the translation of each left text."""
-
-    left: Sequence[str]
-    right: Sequence[str]
-    gold: Int64
-
-    def __post_init__(self) -> None:
-        assert len(self.left) == len(self.gold)
-
-
-Gold: TypeAlias = Pairs | Labelled | Clustered | ClusteredSets | Ranked | Mined
+    def item_text(self, position: int) -> ItemText:
+        """The item that stands at `position` in the data."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +67,7 @@ class Hits:
     """The best documents of each query, best first.
 
     Attributes:
-        indices: (n_queries, k) int64, positions in `Ranked.document_ids`; -1 where a query has fewer than k documents.
+        indices: (n_queries, k) int64, positions in the corpus; -1 where a query has fewer than k documents.
         scores: (n_queries, k) float32; undefined where `indices` is -1.
     """
 

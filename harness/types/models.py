@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
-from harness.types.gold import Hits, Ranked, Role
+from harness.types.gold import Hits, Role
 
 if TYPE_CHECKING:
     import numpy as np
@@ -164,7 +164,15 @@ class Searcher(Protocol):
 
     facts: EncoderFacts
 
-    def search(self, gold: Ranked, *, k: int, languages: Sequence[str]) -> Hits:
+    def search(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        document_ids: Sequence[str],
+        k: int,
+        languages: Sequence[str],
+    ) -> Hits:
         """The best `k` documents of every query."""
         ...
 

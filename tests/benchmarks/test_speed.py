@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from harness.evaluators import EVALUATORS
-from harness.types import Hits, Ranked, RetrievalSettings
+from harness.evaluators import KINDS
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
+from harness.types import Hits
 
 pytest.importorskip("mteb", reason="the peer is mteb")
 
@@ -65,7 +66,7 @@ def test_retrieval_metrics() -> None:
     found = {}
 
     def ours() -> None:
-        found["ours"] = EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores["ndcg_at_10"]
+        found["ours"] = KINDS["Retrieval"].score(gold, hits, settings=settings).scores["ndcg_at_10"]
 
     def theirs() -> None:
         found["theirs"] = calculate_retrieval_scores(run, qrels, list(settings.k_values)).ndcg["NDCG@10"]

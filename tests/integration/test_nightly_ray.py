@@ -19,6 +19,7 @@ pytest.importorskip("ray", reason="Ray (extra `ray`) is not installed")
 from harness import models
 from harness.data import load
 from harness.errors import HarnessError
+from harness.evaluators.retrieval import Ranked
 from harness.nightly import cell_work, night
 from harness.nightly.engines import corpus_shards
 from harness.nightly.engines.protocol import Shard
@@ -28,7 +29,7 @@ from harness.nightly.schedule.schedule_contents import EngineOptions
 from harness.runner import corpus_search as corpus
 from harness.runner import measurement
 from harness.tasks import registry
-from harness.types import EncodeOptions, Ranked
+from harness.types import EncodeOptions
 from tests import nights
 from tests.conftest import ROOT, environment
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.evaluators import EVALUATORS
+from harness.evaluators import KINDS
+from harness.evaluators.retrieval import Ranked
 from harness.evaluators.task_kind import Sides
-from harness.types import Ranked, Scores
+from harness.types import Scores
 
 mteb = pytest.importorskip("mteb", reason="the oracle is mteb")
 datasets = pytest.importorskip("datasets")
@@ -123,7 +124,7 @@ def harness_scores(
     task_type: Any, gold: Any, encoder: LookUp, settings: Any, *, own_similarity: bool = False
 ) -> dict[str, Any]:
     """What the harness's scorer makes of the gold, for every task type but retrieval."""
-    evaluator = EVALUATORS[task_type]
+    evaluator = KINDS[task_type]
     given: Any = {field: encoder.rows(texts.items) for field, texts in evaluator.texts(gold, settings).items()}
     if own_similarity:
         given["similarity"] = encoder.similarity_pairwise(given["left"], given["right"])

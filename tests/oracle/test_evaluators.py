@@ -15,21 +15,13 @@ import numpy as np
 import pytest
 from sklearn.metrics.pairwise import paired_cosine_distances, paired_euclidean_distances, paired_manhattan_distances
 
-from harness.evaluators import EVALUATORS, classification, sts
-from harness.types import (
-    ClassificationSettings,
-    Clustered,
-    ClusteredSets,
-    ClusteringSettings,
-    Hits,
-    Labelled,
-    PairClassificationSettings,
-    Pairs,
-    Ranked,
-    RetrievalSettings,
-    Scores,
-    STSSettings,
-)
+from harness.evaluators import KINDS, classification, similarity
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
+from harness.evaluators.pair_classification import PairClassificationSettings
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
+from harness.evaluators.sts import Pairs, STSSettings
+from harness.types import Hits, Scores
 
 from .mteb_tasks import LookUp, assert_same, datasets, harness_scores, mteb_scores, search_data
 
@@ -61,14 +53,14 @@ def ties(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(1, 3, size=(6, DIM)).astype(np.float32)[rng.integers(6, size=n)]
 
 
-KINDS: list[Callable[[np.random.Generator, int], np.ndarray]] = [gaussian, uniform, half, ties]
-each_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+SPREADS: list[Callable[[np.random.Generator, int], np.ndarray]] = [gaussian, uniform, half, ties]
+each_kind = pytest.mark.parametrize("kind", SPREADS, ids=lambda kind: kind.__name__)
 
 
 def each_kind_or_name(table: Mapping[str, Any]) -> pytest.MarkDecorator:
     """Every kind of vector on the first entry, and every other entry on one kind: all pairs would take a minute."""
     first, *others = table
-    cases = [*((kind, first) for kind in KINDS), *((half, name) for name in others)]
+    cases = [*((kind, first) for kind in SPREADS), *((half, name) for name in others)]
     return pytest.mark.parametrize(("kind", "name"), cases, ids=[f"{kind.__name__}-{name}" for kind, name in cases])
 
 
@@ -118,7 +110,7 @@ def test_pairs_are_compared_to_the_bit(kind: Callable[..., np.ndarray], scale: f
     left, right = (np.float32(scale) * kind(rng, 500) for _ in range(2))
     right[:50] = left[:50]
     left[50] = 0
-    found = sts.pair_scores(left, right)
+    found = similarity.pair_scores(left, right)
     assert np.array_equal(found.cosine, 1 - paired_cosine_distances(left, right))
     assert np.array_equal(found.manhattan, paired_manhattan_distances(left, right))
     assert np.array_equal(found.euclidean, paired_euclidean_distances(left, right))
@@ -339,7 +331,7 @@ def check_retrieval(gold: Ranked, encoder: LookUp, **attributes: Any) -> Scores:
     expected = mteb_scores("AbsTaskRetrieval", "Retrieval", search_data(gold), encoder, **attributes)
     settings = RetrievalSettings(**attributes)
     hits = search(gold, encoder, depth=max(settings.k_values))
-    found = EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores
+    found = KINDS["Retrieval"].score(gold, hits, settings=settings).scores
     assert_same(found, expected)
     return found
 

@@ -17,26 +17,14 @@ import pytest
 
 import harness
 from harness import data, encoding, models
-from harness.evaluators import EVALUATORS, search
+from harness.evaluators import KINDS, search
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
+from harness.evaluators.pair_classification import PairClassificationSettings
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
+from harness.evaluators.sts import Pairs, STSSettings
 from harness.tasks import registry
-from harness.types import (
-    ClassificationSettings,
-    Clustered,
-    ClusteredSets,
-    ClusteringSettings,
-    EncodeOptions,
-    Gold,
-    Labelled,
-    PairClassificationSettings,
-    Pairs,
-    Part,
-    Prompt,
-    Ranked,
-    RetrievalSettings,
-    Settings,
-    STSSettings,
-    Texts,
-)
+from harness.types import EncodeOptions, Gold, Part, Prompt, Texts
 from tests.conftest import SHARED, bundled_folder
 
 from .mteb_tasks import LookUp, assert_same, datasets, harness_scores, mteb, mteb_scores, mteb_task, plain, search_data
@@ -50,7 +38,7 @@ class Problem(NamedTuple):
     """Real texts with what they are to be scored for."""
 
     gold: Gold
-    settings: Settings
+    settings: Any
 
 
 # --- the texts -----------------------------------------------------------------------------------------------------
@@ -261,7 +249,7 @@ def ours(problem: Problem, encoder: LookUp, *, task_type: str) -> dict[str, Any]
         k=max(settings.k_values),
         similarity="cosine",
     )
-    return EVALUATORS["Retrieval"].score(gold, hits, settings=settings).scores
+    return KINDS["Retrieval"].score(gold, hits, settings=settings).scores
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])

@@ -13,21 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SpecError
+from harness.evaluators import KINDS
+from harness.evaluators.bitext_mining import BitextMiningSettings
+from harness.evaluators.classification import ClassificationSettings
+from harness.evaluators.clustering import ClusteringSettings
+from harness.evaluators.pair_classification import PairClassificationSettings
+from harness.evaluators.retrieval import RetrievalSettings
+from harness.evaluators.sts import STSSettings
 from harness.tasks import registry, strict_yaml
-from harness.tasks.settings import SETTINGS, metrics_of
-from harness.tasks.task_file import COLUMNS
-from harness.types import (
-    TASK_TYPES,
-    BitextMiningSettings,
-    ClassificationSettings,
-    ClusteringSettings,
-    Mirror,
-    PairClassificationSettings,
-    RetrievalSettings,
-    Source,
-    STSSettings,
-    TaskSpec,
-)
+from harness.types import Mirror, Source, TaskSpec
 
 # What a UTF-8 file can hold and a person may write: everything but control characters and halves of surrogates.
 _written = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t "), max_size=40)
@@ -107,7 +101,7 @@ _SETTINGS: dict[str, st.SearchStrategy[Any]] = {
 
 @st.composite
 def _tasks(draw: st.DrawFn) -> TaskSpec:
-    type_ = draw(st.sampled_from(TASK_TYPES))
+    type_ = draw(st.sampled_from(tuple(KINDS)))
     settings_ = draw(_SETTINGS[type_])
     splits = draw(_labels)
     subsets = draw(st.dictionaries(_label, _languages, min_size=1, max_size=4))
@@ -116,12 +110,12 @@ def _tasks(draw: st.DrawFn) -> TaskSpec:
         type=type_,
         description=draw(_prose),
         source=draw(_hub | _local | _mteb | (_odd if type_ in ("Retrieval", "Reranking") else _hub)),
-        mirror=draw(_mirror if "gold" in COLUMNS[type_] else st.none()),
+        mirror=draw(_mirror if "gold" in KINDS[type_].columns else st.none()),
         configs=draw(st.dictionaries(st.sampled_from(list(subsets)), _label, max_size=2)),
         splits=splits,
         subsets=subsets,
-        columns={field: draw(st.just(column) | _label) for field, column in COLUMNS[type_].items()},
-        main_metric=draw(st.sampled_from(metrics_of(type_, settings_))),
+        columns={field: draw(st.just(column) | _label) for field, column in KINDS[type_].columns.items()},
+        main_metric=draw(st.sampled_from(KINDS[type_].metrics(settings_))),
         settings=settings_,
         merge_splits=draw(st.dictionaries(st.sampled_from(splits), _labels, max_size=2)),
         prompt=draw(st.none() | _prose | st.dictionaries(st.sampled_from(["query", "document"]), _prose, min_size=1)),
@@ -244,6 +238,6 @@ def test_the_fingerprint_tells_what_matters_from_what_does_not(task: TaskSpec, o
 
 def test_every_type_has_settings_columns_and_metrics() -> None:
     """The tables by task type are complete, and each type's defaults allow a main metric."""
-    for type_ in TASK_TYPES:
-        assert metrics_of(type_, SETTINGS[type_]())
-        assert isinstance(COLUMNS[type_], dict)
+    for type_ in KINDS:
+        assert KINDS[type_].metrics(KINDS[type_].settings())
+        assert isinstance(KINDS[type_].columns, dict)

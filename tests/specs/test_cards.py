@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 import pytest
 import yaml
 
-from harness.tasks import registry, settings
+from harness.evaluators import KINDS
+from harness.tasks import registry
 from harness.types import Part, TaskSpec
 
 ROOT = Path(__file__).parents[2]
@@ -88,7 +89,7 @@ def test_a_result_of_the_german_card_is_a_cell_of_ours(result: Result) -> None:
     (subset,) = [subset for subset in task.subsets if _config_of(task, subset) == result.config]
     assert Part(result.split, subset) in task.parts
     assert any(language.startswith("deu") for language in task.subsets[subset])
-    assert result.metric in settings.metrics_of(task.type, task.settings)
+    assert result.metric in KINDS[task.type].metrics(task.settings)
     assert task.main_metric == result.metric
 
 
@@ -110,6 +111,6 @@ def test_the_spanish_card() -> None:
     assert {"es", "de", "en"} < set(task.subsets)
     assert set(task.splits) == {"test", "dev"}
     reported = {f"{similarity}_{kind}" for similarity in SIMILARITIES for kind in ("pearson", "spearman")}
-    assert reported <= set(settings.metrics_of(task.type, task.settings))
+    assert reported <= set(KINDS[task.type].metrics(task.settings))
     suite = registry.get_tasks().suite("spanish-sts")
     assert suite.parts[task.name] == (Part("test", card["language"]),)

@@ -22,9 +22,9 @@ from harness.cards.lint.findings import Finding
 from harness.cards.metric_names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 from harness.tasks.registry import Registry
-from harness.tasks.settings import SETTINGS, metrics_of
 
 _NONE = ("None", "none", "nan", "NaN")
 _FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
@@ -195,10 +195,8 @@ def _metric(place: _Place) -> Iterator[Finding]:
     node = place.nodes.type
     assert node is not None
     today = to_v2(place.metric, place.type)
-    if place.type in SETTINGS:
-        ours = metrics_of(place.type, SETTINGS[place.type]())
-    else:
-        ours = ()
+    kind = KINDS.get(place.type)
+    ours = kind.metrics(kind.settings()) if kind else ()
     if today in (*ours, mteb_metadata.main_metric(place.key.task)):
         return
     if _KNOWN.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):

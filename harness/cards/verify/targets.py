@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from harness.cards.claims import Claim
 from harness.cards.task_lookup import TaskLookup
-from harness.tasks.settings import metrics_of
+from harness.evaluators import KINDS
 from harness.types import Part, TaskSpec
 
 _EXTRA_METRICS = re.compile(r"main_score|dot_(pearson|spearman)|(v_measure|ami)_std|nauc_.*")
@@ -74,7 +74,7 @@ def target_of(claim: Claim, lookup: TaskLookup, *, pinned_data: bool = False, mi
 
 def computed(metric: str, task: TaskSpec) -> bool:
     """Whether a record of the task has this metric (mteb 2's name)."""
-    return metric in metrics_of(task.type, task.settings) or bool(_EXTRA_METRICS.fullmatch(metric))
+    return metric in KINDS[task.type].metrics(task.settings) or bool(_EXTRA_METRICS.fullmatch(metric))
 
 
 def _part(claim: Claim, task: TaskSpec) -> Part | str:

@@ -21,6 +21,7 @@ import numpy as np
 from harness import models
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
+from harness.evaluators import KINDS
 from harness.files import atomic
 from harness.nightly.engines.protocol import Shard
 from harness.runner.cells import Cell
@@ -36,7 +37,7 @@ def cut(cell: Cell, documents: int) -> tuple[Shard, ...]:
 
     Only a search through a whole corpus by vectors can be cut: BM25 weighs words by all documents.
     """
-    if not documents or cell.task.type != "Retrieval" or models.only_searches(cell.model):
+    if not documents or not KINDS[cell.task.type].shards or models.only_searches(cell.model):
         return ()
     try:
         size = estimate(cell.task, cell.part)

@@ -15,22 +15,15 @@ from hypothesis import strategies as st
 
 from harness import data
 from harness.data import local_tables, trec_files
-from harness.data.tables import Filed
 from harness.errors import DataError
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import ClusteringSettings
+from harness.evaluators.pair_classification import PairClassificationSettings
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
+from harness.evaluators.sts import Pairs, STSSettings
+from harness.evaluators.tables import Filed
 from harness.files import digests as local_files
-from harness.types import (
-    ClassificationSettings,
-    ClusteringSettings,
-    Labelled,
-    PairClassificationSettings,
-    Pairs,
-    Part,
-    Ranked,
-    RetrievalSettings,
-    Source,
-    STSSettings,
-    TaskSpec,
-)
+from harness.types import Part, Source, TaskSpec
 
 pyarrow = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

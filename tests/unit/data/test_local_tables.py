@@ -11,20 +11,12 @@ import pytest
 from harness import data
 from harness.data import local_tables
 from harness.errors import DataError
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
+from harness.evaluators.retrieval import RetrievalSettings
+from harness.evaluators.sts import Pairs, STSSettings
 from harness.files import digests
-from harness.types import (
-    ClassificationSettings,
-    Clustered,
-    ClusteredSets,
-    ClusteringSettings,
-    Labelled,
-    Pairs,
-    Part,
-    RetrievalSettings,
-    Source,
-    STSSettings,
-    TaskSpec,
-)
+from harness.types import Part, Source, TaskSpec
 
 LAYOUT = {"table": "test", "subset": "default", "split": "test"}
 

@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.column_contents import described
-from harness.data.spec_proposal import MAIN_METRIC, SpecRequest, name_from, propose, propose_search
+from harness.data.spec_proposal import SpecRequest, name_from, propose, propose_search
 from harness.errors import DataError, UnknownName
+from harness.evaluators import KINDS
+from harness.evaluators.clustering import ClusteringSettings
+from harness.evaluators.sts import STSSettings
 from harness.tasks import registry
-from harness.tasks.settings import metrics_of
 from harness.tasks.task_file import SAFE_NAME
-from harness.types import TASK_TYPES, ClusteringSettings, STSSettings
 
 LEFT = ["a red car stands in the yard", "the cat sleeps", "two boys play chess", "rain is forecast for Monday"]
 RIGHT = ["a red car stands in the garden", "the cat is asleep", "two men play cards", "the stock fell on Monday"]
@@ -230,10 +231,10 @@ def test_search_problems() -> None:
         propose_search(["test"], WANTED._replace(columns={"text": "x"}), candidates=True, greatest=1)
 
 
-@pytest.mark.parametrize("type_", TASK_TYPES)
+@pytest.mark.parametrize("type_", KINDS)
 def test_every_type_has_a_main_metric_of_its_own(type_: Any) -> None:
     """The proposed metric is one that a spec of the type may name."""
-    assert MAIN_METRIC[type_] in metrics_of(type_, registry.get_tasks().get(EXAMPLES[type_]).settings)
+    assert KINDS[type_].main_metric in KINDS[type_].metrics(registry.get_tasks().get(EXAMPLES[type_]).settings)
 
 
 EXAMPLES = {
@@ -267,7 +268,7 @@ TABLES = st.dictionaries(
 )
 
 
-@given(table=TABLES, train=st.booleans(), type_=st.sampled_from([None, *TASK_TYPES]))
+@given(table=TABLES, train=st.booleans(), type_=st.sampled_from([None, *KINDS]))
 def test_a_proposal_is_a_spec_or_a_message(
     tmp_path_factory: pytest.TempPathFactory, table: dict[str, list[Any]], train: bool, type_: Any
 ) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from harness import encoding
 from harness.errors import EncodeError
-from harness.types import Prompt, Source, STSSettings, TaskSpec, Texts
+from harness.evaluators.sts import STSSettings
+from harness.types import Prompt, Source, TaskSpec, Texts
 from tests.encoders import NO_PROMPT, Fake
 
 TEXTS = ["three", "two", "one"]

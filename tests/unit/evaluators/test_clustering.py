@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import adjusted_mutual_info_score, v_measure_score
 
-from harness.evaluators import clustering
+from harness.evaluators import kmeans
 from harness.evaluators.agreement import agreement
 
 LABELS = st.integers(1, 60).flatmap(
@@ -39,7 +39,7 @@ def test_choices(seed: int) -> None:
     """The draws are `random.choices`', and the generator goes on from where that would have left it."""
     ours, theirs = random.Random(seed), random.Random(seed)
     assert ours.sample(range(50), 7) == theirs.sample(range(50), 7)
-    drawn = clustering._choices(ours, 1004, 701, 3)
+    drawn = kmeans._choices(ours, 1004, 701, 3)
     assert drawn.tolist() == [theirs.choices(range(1004), k=701) for _ in range(3)]
     assert ours.choices(range(9), k=5) == theirs.choices(range(9), k=5)
     assert ours.getstate() == theirs.getstate()
@@ -52,14 +52,14 @@ def test_k_means_on_remembered_weights() -> None:
     def fit(generator: np.random.RandomState) -> MiniBatchKMeans:
         return MiniBatchKMeans(n_clusters=9, batch_size=64, n_init=3, random_state=generator).fit(rows)
 
-    ours, plain = fit(clustering._Draws(42)), fit(np.random.RandomState(42))
+    ours, plain = fit(kmeans._Draws(42)), fit(np.random.RandomState(42))
     assert np.array_equal(ours.cluster_centers_, plain.cluster_centers_)
     assert np.array_equal(ours.labels_, plain.labels_)
 
 
 def test_draws_with_other_weights() -> None:
     """Weights are remembered only for as long as they are the same."""
-    ours, plain = clustering._Draws(1), np.random.RandomState(1)
+    ours, plain = kmeans._Draws(1), np.random.RandomState(1)
     first, second = np.array([0.1, 0.2, 0.7]), np.array([0.7, 0.2, 0.1])
     for weights in (first, second, first, None):
         assert np.array_equal(ours.choice(3, 40, p=weights), plain.choice(3, 40, p=weights))

@@ -12,21 +12,13 @@ import numpy as np
 import pytest
 
 from harness.errors import DataError
-from harness.evaluators import EVALUATORS, classification
-from harness.types import (
-    TASK_TYPES,
-    ClassificationSettings,
-    Clustered,
-    ClusteredSets,
-    ClusteringSettings,
-    Hits,
-    Labelled,
-    PairClassificationSettings,
-    Pairs,
-    Ranked,
-    RetrievalSettings,
-    STSSettings,
-)
+from harness.evaluators import KINDS, classification
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
+from harness.evaluators.pair_classification import PairClassificationSettings
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
+from harness.evaluators.sts import Pairs, STSSettings
+from harness.types import Hits
 
 
 def rows(*values: list[float]) -> np.ndarray:
@@ -40,9 +32,11 @@ def noise(n: int, *, dim: int = 4, seed: int = 0) -> np.ndarray:
 # --- the table -----------------------------------------------------------------------------------------------------
 
 
-def test_every_task_type_has_an_evaluator() -> None:
-    """The table covers the vocabulary, and nothing else."""
-    assert set(EVALUATORS) == set(TASK_TYPES)
+def test_what_takes_hits_is_searched() -> None:
+    """Every type whose scorer takes hits says what to search, and no other does; only such a type is searched."""
+    for kind in KINDS.values():
+        assert (kind.takes == "hits") == (kind.search is not None)
+        assert kind.search is not None or not (kind.shards or kind.ranking_models)
 
 
 def test_importing_the_table_is_light() -> None:
@@ -61,7 +55,7 @@ LEFT, RIGHT = rows([1, 0], [1, 0], [1, 0]), rows([2, 0], [3, 3], [0, 4])
 @pytest.mark.parametrize("task_type", ["STS", "PairClassification"])
 def test_pairs_encode_both_sides(task_type: Any) -> None:
     """Left and right texts are named as they are, in no role."""
-    texts = EVALUATORS[task_type].texts(PAIRS, None)
+    texts = KINDS[task_type].texts(PAIRS, None)
     assert {field: (one.items, one.role) for field, one in texts.items()} == {
         "left": (["a", "b", "c"], None),
         "right": (["d", "e", "f"], None),
@@ -70,7 +64,7 @@ def test_pairs_encode_both_sides(task_type: Any) -> None:
 
 def test_sts_by_hand() -> None:
     """Gold and cosine fall together; the Manhattan tie costs Spearman sqrt(3)/2; nearer means more similar."""
-    scores = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
+    scores = KINDS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
     assert scores["cosine_spearman"] == pytest.approx(1)
     assert scores["euclidean_spearman"] == pytest.approx(1)
     assert scores["manhattan_spearman"] == pytest.approx(3**0.5 / 2)
@@ -81,9 +75,9 @@ def test_sts_by_hand() -> None:
 
 def test_sts_takes_the_similarity_of_the_model() -> None:
     """`pearson` and `spearman` are of the given similarity, and the others do not change."""
-    plain = EVALUATORS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
+    plain = KINDS["STS"].score(PAIRS, {"left": LEFT, "right": RIGHT}, settings=STSSettings()).scores
     with_own = {"left": LEFT, "right": RIGHT, "similarity": np.array([1.0, 2.0, 3.0])}
-    own = EVALUATORS["STS"].score(PAIRS, with_own, settings=STSSettings()).scores
+    own = KINDS["STS"].score(PAIRS, with_own, settings=STSSettings()).scores
     assert own["spearman"] == pytest.approx(-1)
     assert own["pearson"] == pytest.approx(-(5 / 2) / (19 / 3) ** 0.5)
     assert own["cosine_pearson"] == plain["cosine_pearson"]
@@ -93,7 +87,7 @@ def test_pair_classification_by_hand() -> None:
     """With pairs 1 and 2 matching, every similarity but Manhattan separates; its tie leaves one false match."""
     gold = Pairs(left=PAIRS.left, right=PAIRS.right, gold=np.array([1.0, 1.0, 0.0]))
     vectors = {"left": LEFT, "right": RIGHT, "similarity": np.array([0.0, 1.0, 2.0], dtype=np.float32)}
-    scores = EVALUATORS["PairClassification"].score(gold, vectors, settings=PairClassificationSettings()).scores
+    scores = KINDS["PairClassification"].score(gold, vectors, settings=PairClassificationSettings()).scores
     assert scores["cosine_ap"] == scores["euclidean_f1"] == scores["dot_accuracy"] == 1
     assert scores["manhattan_ap"] == pytest.approx(1 / 2 * 1 + 1 / 2 * 2 / 3)
     assert (scores["manhattan_f1"], scores["manhattan_precision"], scores["manhattan_recall"]) == (
@@ -142,7 +136,7 @@ def test_only_drawn_texts_are_encoded_in_their_order() -> None:
     """`train` holds the rows that some experiment uses, ascending, once each."""
     gold = labelled([0, 1] * 200, [0, 1])
     settings = ClassificationSettings(samples_per_label=3, n_experiments=2)
-    texts = EVALUATORS["Classification"].texts(gold, settings)
+    texts = KINDS["Classification"].texts(gold, settings)
     used = sorted({int(row) for one in classification.draws(gold, settings) for row in one})
     assert texts["train"].items == [f"train {row}" for row in used]
     assert texts["test"].items == ["test 0", "test 1"]
@@ -152,10 +146,10 @@ def test_separable_labels_are_classified_perfectly() -> None:
     """Every metric of every experiment is 1 where a line tells the labels apart."""
     gold = labelled([0, 1] * 10, [1, 0, 1])
     settings = ClassificationSettings(samples_per_label=3, n_experiments=2)
-    items = EVALUATORS["Classification"].texts(gold, settings)["train"].items
+    items = KINDS["Classification"].texts(gold, settings)["train"].items
     train = rows(*([[-1.0, 0.0], [1.0, 0.0]][int(text.split()[1]) % 2] for text in items))
     test = rows([3, 0], [-3, 0], [3, 0])
-    scores = EVALUATORS["Classification"].score(gold, {"train": train, "test": test}, settings=settings).scores
+    scores = KINDS["Classification"].score(gold, {"train": train, "test": test}, settings=settings).scores
     experiments = scores.pop("scores_per_experiment")
     assert set(scores.values()) == {1.0}
     assert len(scores) == 9
@@ -170,9 +164,9 @@ def test_average_precision_needs_two_labels(test: list[int], names: tuple[Any, .
     """`ap` is a number where the test set has two labels, of whatever kind, and None otherwise."""
     gold = labelled([0, 1] * 10, test, names)
     settings = ClassificationSettings(samples_per_label=2, n_experiments=2)
-    count = len(EVALUATORS["Classification"].texts(gold, settings)["train"].items)
+    count = len(KINDS["Classification"].texts(gold, settings)["train"].items)
     embeddings = {"train": noise(count), "test": noise(len(test))}
-    scores = EVALUATORS["Classification"].score(gold, embeddings, settings=settings).scores
+    scores = KINDS["Classification"].score(gold, embeddings, settings=settings).scores
     assert all((one["ap"] is not None) == defined for one in [scores, *scores["scores_per_experiment"]])
 
 
@@ -180,7 +174,7 @@ def test_one_label_is_refused() -> None:
     """Training data of a single label cannot train anything, and the message names it."""
     gold = labelled([1, 1], [1, 0], ("ham", "spam"))
     with pytest.raises(DataError, match=r"split 'train' have 1 distinct label\(s\) \('spam'\)"):
-        EVALUATORS["Classification"].texts(gold, ClassificationSettings())
+        KINDS["Classification"].texts(gold, ClassificationSettings())
 
 
 # --- clustering ----------------------------------------------------------------------------------------------------
@@ -196,7 +190,7 @@ def test_separated_groups_are_found() -> None:
     """Vectors that stand in two heaps, one per label, give V-measure and mutual information 1 in every draw."""
     gold = clustered(["a", "b"] * 10)
     vectors = rows(*[[0, 0], [9, 9]] * 10)
-    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=ClusteringSettings(**SMALL)).scores
+    scores = KINDS["Clustering"].score(gold, {"texts": vectors}, settings=ClusteringSettings(**SMALL)).scores
     assert scores == {
         "v_measure": 1.0,
         "v_measure_std": 0.0,
@@ -219,7 +213,7 @@ def test_separated_groups_are_found() -> None:
 def test_only_the_sample_is_encoded(limits: dict[str, Any], count: int) -> None:
     """As many distinct texts as the limit says are asked for."""
     gold = clustered(["a", "b"] * 25)
-    items = EVALUATORS["Clustering"].texts(gold, ClusteringSettings(**limits))["texts"].items
+    items = KINDS["Clustering"].texts(gold, ClusteringSettings(**limits))["texts"].items
     assert len(items) == len(set(items)) == count
 
 
@@ -227,34 +221,34 @@ def test_clustering_keeps_no_state() -> None:
     """Neither an earlier score nor the global generators change a number."""
     gold, vectors = clustered([f"label {i % 3}" for i in range(30)]), noise(30)
     settings = ClusteringSettings(**SMALL)
-    first = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
+    first = KINDS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
     random.seed(7)
     np.random.seed(7)
-    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores == first
+    assert KINDS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores == first
     other = ClusteringSettings(**SMALL, seed=1)
-    assert EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=other).scores != first
+    assert KINDS["Clustering"].score(gold, {"texts": vectors}, settings=other).scores != first
 
 
 def test_a_sample_too_small_to_cluster_is_refused() -> None:
     """4 % of twenty texts are none, and the message names the settings to change."""
     with pytest.raises(DataError, match=r"0 of 20 texts are left .* max_document_to_embed \(now None\)"):
-        EVALUATORS["Clustering"].texts(clustered(["a", "b"] * 10), ClusteringSettings())
+        KINDS["Clustering"].texts(clustered(["a", "b"] * 10), ClusteringSettings())
 
 
 def test_a_single_label_is_refused() -> None:
     """One label is found by any clustering, so its score would say nothing."""
     settings = ClusteringSettings(max_document_to_embed=10)
     with pytest.raises(DataError, match=r"all 10 texts to cluster have the label \('a',\)"):
-        EVALUATORS["Clustering"].texts(clustered(["a"] * 20), settings)
+        KINDS["Clustering"].texts(clustered(["a"] * 20), settings)
 
 
 def test_legacy_sets_with_one_label_are_not_encoded() -> None:
     """They score 1, as in mteb, and ask for no vectors."""
     gold = ClusteredSets(sets=[clustered(["a", "a"]), clustered(["a", "b", "a", "b"]), clustered(["b"])])
     settings = ClusteringSettings(method="legacy")
-    assert EVALUATORS["Clustering"].texts(gold, settings)["texts"].items == [f"text {i}" for i in range(4)]
+    assert KINDS["Clustering"].texts(gold, settings)["texts"].items == [f"text {i}" for i in range(4)]
     vectors = rows([0, 0], [0, 0], [9, 9], [9, 9])  # tells nothing about the labels
-    scores = EVALUATORS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
+    scores = KINDS["Clustering"].score(gold, {"texts": vectors}, settings=settings).scores
     assert scores["v_measures"] == pytest.approx([1, 0, 1])
     assert scores["v_measure"] == pytest.approx(2 / 3)
     assert scores["v_measure_std"] == pytest.approx(2**0.5 / 3)
@@ -264,7 +258,7 @@ def test_legacy_sets_without_two_labels_are_refused() -> None:
     """If no set has anything to tell apart there is nothing to score."""
     gold = ClusteredSets(sets=[clustered(["a", "a"]), clustered(["b"])])
     with pytest.raises(DataError, match="none of the 2 sets to cluster has at least 2 labels"):
-        EVALUATORS["Clustering"].texts(gold, ClusteringSettings(method="legacy"))
+        KINDS["Clustering"].texts(gold, ClusteringSettings(method="legacy"))
 
 
 # --- retrieval -----------------------------------------------------------------------------------------------------
@@ -283,12 +277,12 @@ FOUND = Hits(
 
 
 def retrieval_scores(**settings: Any) -> dict[str, Any]:
-    return EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(1, 3), **settings)).scores
+    return KINDS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(1, 3), **settings)).scores
 
 
 def test_retrieval_encodes_by_role() -> None:
     """Only here do texts have roles, which pick the prompts."""
-    texts = EVALUATORS["Retrieval"].texts(RANKED, RetrievalSettings())
+    texts = KINDS["Retrieval"].texts(RANKED, RetrievalSettings())
     assert [(field, one.items, one.role) for field, one in texts.items()] == [
         ("queries", ["one", "two", "three"], "query"),
         ("documents", ["zero", "one", "two"], "document"),
@@ -339,7 +333,7 @@ def test_hits_are_left_as_they_were() -> None:
 
 def test_accuracy_needs_a_cutoff_of_one() -> None:
     """Without k = 1 there is no recall at 1 to report as accuracy."""
-    scores = EVALUATORS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(3,))).scores
+    scores = KINDS["Retrieval"].score(RANKED, FOUND, settings=RetrievalSettings(k_values=(3,))).scores
     assert scores["accuracy"] is None
 
 
@@ -347,7 +341,7 @@ def test_undefined_nauc_is_none() -> None:
     """One query gives nothing to abstain from."""
     gold = Ranked(query_ids=["q"], queries=["q"], document_ids=["d"], documents=["d"], qrels={"q": {"d": 1}})
     hits = Hits(indices=np.array([[-1]]), scores=rows([0]))
-    scores = EVALUATORS["Retrieval"].score(gold, hits, settings=RetrievalSettings(k_values=(1,))).scores
+    scores = KINDS["Retrieval"].score(gold, hits, settings=RetrievalSettings(k_values=(1,))).scores
     assert {value for key, value in scores.items() if key.startswith("nauc")} == {None}
 
 
@@ -356,7 +350,7 @@ def test_no_queries_are_refused() -> None:
     gold = Ranked(query_ids=[], queries=[], document_ids=["d"], documents=["d"], qrels={})
     hits = Hits(indices=np.zeros((0, 1), dtype=np.int64), scores=np.zeros((0, 1), dtype=np.float32))
     with pytest.raises(DataError, match="no queries"):
-        EVALUATORS["Retrieval"].score(gold, hits, settings=RetrievalSettings())
+        KINDS["Retrieval"].score(gold, hits, settings=RetrievalSettings())
 
 
 # --- all -----------------------------------------------------------------------------------------------------------
@@ -369,13 +363,13 @@ def test_scores_are_strict_json() -> None:
     settings = ClassificationSettings(n_experiments=2)
     sets = ClusteredSets(sets=[clustered(["a", "b"])])
     everything = [
-        EVALUATORS["STS"].score(PAIRS, pairs, settings=STSSettings()).scores,
-        EVALUATORS["PairClassification"].score(PAIRS, pairs, settings=PairClassificationSettings()).scores,
-        EVALUATORS["Classification"].score(gold, {"train": noise(8), "test": noise(3)}, settings=settings).scores,
-        EVALUATORS["Clustering"]
+        KINDS["STS"].score(PAIRS, pairs, settings=STSSettings()).scores,
+        KINDS["PairClassification"].score(PAIRS, pairs, settings=PairClassificationSettings()).scores,
+        KINDS["Classification"].score(gold, {"train": noise(8), "test": noise(3)}, settings=settings).scores,
+        KINDS["Clustering"]
         .score(clustered(["a", "b"] * 5), {"texts": noise(10)}, settings=ClusteringSettings(**SMALL))
         .scores,
-        EVALUATORS["Clustering"].score(sets, {"texts": noise(2)}, settings=ClusteringSettings(method="legacy")).scores,
+        KINDS["Clustering"].score(sets, {"texts": noise(2)}, settings=ClusteringSettings(method="legacy")).scores,
         retrieval_scores(),
     ]
     assert json.loads(json.dumps(everything, allow_nan=False)) == everything

@@ -10,7 +10,8 @@ import pytest
 import threadpoolctl
 
 from harness.evaluators import classification, clustering, parallel, search
-from harness.types import ClassificationSettings, Clustered, ClusteredSets, ClusteringSettings, Labelled
+from harness.evaluators.classification import ClassificationSettings, Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
 
 CORES = (1, 2, 7)
 RNG = np.random.default_rng(11)

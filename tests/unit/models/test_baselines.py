@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.evaluators.retrieval import Ranked
 from harness.models.baselines import BM25, Hashing
-from harness.types import Encoder, Ranked, Searcher
+from harness.types import Encoder, Searcher
 from tests.encoders import one_block
 
 
@@ -93,7 +94,7 @@ def search(documents: list[str], queries: list[str], *, k: int = 10, languages: 
         documents=documents,
         qrels={},
     )
-    hits = BM25().search(gold, k=k, languages=languages)
+    hits = BM25().search(gold.queries, gold.documents, document_ids=gold.document_ids, k=k, languages=languages)
     return [
         {int(i): float(score) for i, score in zip(row, scores, strict=True) if i >= 0}
         for row, scores in zip(hits.indices, hits.scores, strict=True)

@@ -10,6 +10,7 @@ import pytest
 
 from harness import models, results
 from harness.errors import DataError, RecordError, UnknownName
+from harness.evaluators.retrieval import RetrievalSettings
 from harness.files.folders import results_folder
 from harness.runner import execution
 from harness.runner.cells import Plan, TaskCells
@@ -18,7 +19,7 @@ from harness.runner.plan import plan
 from harness.runner.request import Request
 from harness.runner.selection import ChosenTask, Selection, chosen
 from harness.tasks import registry
-from harness.types import EncodeOptions, Part, Record, RetrievalSettings, Source, TaskSpec, VectorTransform
+from harness.types import EncodeOptions, Part, Record, Source, TaskSpec, VectorTransform
 
 HASHING = models.resolve("baseline/hashing")
 

@@ -9,9 +9,11 @@ import pytest
 from harness.data import size_estimate
 from harness.data.size_estimate import Size
 from harness.errors import DataError, UnknownName
+from harness.evaluators.classification import ClassificationSettings
+from harness.evaluators.retrieval import RetrievalSettings
 from harness.runner import selection
 from harness.tasks import mteb_metadata, registry
-from harness.types import ClassificationSettings, Part, RetrievalSettings, TaskSpec
+from harness.types import Part, TaskSpec
 
 
 def test_a_spec_is_whole() -> None:

@@ -10,11 +10,12 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, NoReturn, TypeAlias
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 from harness.errors import DataError
+
+if TYPE_CHECKING:
+    from harness.types import Float64
 
 Table: TypeAlias = Mapping[str, Sequence[Any]]
 
@@ -60,11 +61,11 @@ def column(table: Table, name: str, *, where: str, fixed: bool = False) -> Seque
         raise DataError(f"{at(table, where=where)}: holds no rows; expected at least one")
     if name in table:
         return table[name]
-    found = ", ".join(map(repr, table))
+    present = ", ".join(map(repr, table))
     advice = "rename yours" if fixed else "set `columns:` in the spec"
     if isinstance(table, Filed) and PurePath(table.file).suffix in (".csv", ".tsv"):
         advice += "; the first line must name the columns"
-    raise DataError(f"{at(table, where=where)}: no column {name!r}; found {found}; {advice}")
+    raise DataError(f"{at(table, where=where)}: no column {name!r}; found {present}; {advice}")
 
 
 def texts(table: Table, name: str, *, where: str, fixed: bool = False) -> list[str]:
@@ -77,8 +78,10 @@ def texts(table: Table, name: str, *, where: str, fixed: bool = False) -> list[s
     return list(values)
 
 
-def numbers(table: Table, name: str, *, where: str, fixed: bool = False) -> np.ndarray[Any, np.dtype[np.float64]]:
+def numbers(table: Table, name: str, *, where: str, fixed: bool = False) -> Float64:
     """A column of finite numbers, (n,) float64."""
+    import numpy as np
+
     values = column(table, name, where=where, fixed=fixed)
     bad = [row for row, value in enumerate(values) if not _is_finite(value)]
     if bad:
@@ -94,11 +97,11 @@ def labels(table: Table, name: str, *, where: str) -> list[str | int]:
     values = column(table, name, where=where)
     if any(isinstance(value, float) for value in values):
         values = as_written(table, name)
-    found = [label(value, row, name, table=table, where=where) for row, value in enumerate(values)]
-    odd = next((row for row, value in enumerate(found) if type(value) is not type(found[0])), None)
+    marks = [label(value, row, name, table=table, where=where) for row, value in enumerate(values)]
+    odd = next((row for row, value in enumerate(marks) if type(value) is not type(marks[0])), None)
     if odd is not None:
-        raise DataError(f"{at(table, odd, where=where)}: column {name!r} mixes {kinds(found)}; expected one type")
-    return found
+        raise DataError(f"{at(table, odd, where=where)}: column {name!r} mixes {kinds(marks)}; expected one type")
+    return marks
 
 
 def label(value: Any, row: int, name: str, *, table: Table, where: str) -> str | int:
@@ -123,14 +126,14 @@ def ids(table: Table, name: str, *, where: str) -> list[str]:
 def distinct_ids(table: Table, *, where: str) -> list[str]:
     """The ids of texts, `_id` or `id`, each of which must stand once."""
     name = id_column(table)
-    found = ids(table, name, where=where)
-    if len(set(found)) != len(found):
+    names = ids(table, name, where=where)
+    if len(set(names)) != len(names):
         first: dict[str, int] = {}
-        row = next(row for row, value in enumerate(found) if first.setdefault(value, row) != row)
-        before = f" (first at {table.place(first[found[row]])})" if isinstance(table, Filed) else ""
+        row = next(row for row, value in enumerate(names) if first.setdefault(value, row) != row)
+        before = f" (first at {table.place(first[names[row]])})" if isinstance(table, Filed) else ""
         place = at(table, row, where=where)
-        raise DataError(f"{place}: the id {found[row]!r} stands more than once{before}; expected every id once")
-    return found
+        raise DataError(f"{place}: the id {names[row]!r} stands more than once{before}; expected every id once")
+    return names
 
 
 def id_column(table: Table) -> str:
@@ -165,6 +168,22 @@ def shown(value: Any) -> str:
         return "null"
     text = repr(value)
     return f"{text[:60]}{'...' if len(text) > 60 else ''} ({type(value).__name__})"
+
+
+def length(table: Table) -> int:
+    """Its rows."""
+    return max((len(values) for values in table.values()), default=0)
+
+
+def merged(tables: Sequence[Table]) -> Table:
+    """Tables with the same columns, one after the other."""
+    return {name: [value for table in tables for value in table[name]] for name in tables[0]}
+
+
+def counted(ids: Sequence[str], what: str) -> str:
+    """How many there are, and the first of them."""
+    first = ", ".join(repr(name) for name in ids[:3]) + (", ..." if len(ids) > 3 else "")
+    return f"{len(ids)} {what}: {first}"
 
 
 def _is_finite(value: Any) -> bool:

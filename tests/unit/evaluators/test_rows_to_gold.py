@@ -9,17 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data import rows_to_gold
 from harness.errors import DataError
-from harness.types import Clustered, Labelled, Ranked
+from harness.evaluators import ranked as ranked_tables
+from harness.evaluators import tables
+from harness.evaluators.classification import Labelled, read_labelled
+from harness.evaluators.clustered import read_clustered, read_sets
+from harness.evaluators.clustering import Clustered
+from harness.evaluators.retrieval import Ranked
+from harness.evaluators.sts import Pairs, read_pairs
 
 PAIR = {"left": "a", "right": "b", "gold": "y"}
 TEXT = {"text": "t", "label": "l"}
 
 
-def pairs(*, binary: bool = False, **table: list[Any]) -> rows_to_gold.Pairs:
+def pairs(*, binary: bool = False, **table: list[Any]) -> Pairs:
     good = {"a": ["x", "y", "z"], "b": ["u", "v", "w"], "y": [0, 1, 1]}
-    return rows_to_gold.pairs({**good, **table}, PAIR, where="Task test", binary=binary)
+    return read_pairs({**good, **table}, PAIR, where="Task test", binary=binary)
 
 
 # --- pairs -----------------------------------------------------------------------------------------------------------
@@ -36,7 +41,7 @@ def test_pairs() -> None:
 def test_pairs_in_one_row() -> None:
     """The old layout, a single row of lists, is the same as rows."""
     packed = {"a": [["x", "y"]], "b": [["u", "v"]], "y": [[1, 0]]}
-    gold = rows_to_gold.pairs(packed, PAIR, where="", binary=True)
+    gold = read_pairs(packed, PAIR, where="", binary=True)
     assert (gold.left, gold.right, gold.gold.tolist()) == (["x", "y"], ["u", "v"], [1, 0])
 
 
@@ -71,9 +76,9 @@ def test_bad_labels_of_pairs() -> None:
 def test_a_missing_column() -> None:
     """The message lists the columns that there are; a table without rows says that instead."""
     with pytest.raises(DataError, match=r"no column 'a'; found 'x', 'y'; set `columns:` in the spec"):
-        rows_to_gold.pairs({"x": ["u"], "y": [1]}, PAIR, where="Task test", binary=False)
+        read_pairs({"x": ["u"], "y": [1]}, PAIR, where="Task test", binary=False)
     with pytest.raises(DataError, match="Task test: holds no rows"):
-        rows_to_gold.pairs({}, PAIR, where="Task test", binary=False)
+        read_pairs({}, PAIR, where="Task test", binary=False)
 
 
 def test_a_long_value_is_cut_in_the_message() -> None:
@@ -88,7 +93,7 @@ def test_a_long_value_is_cut_in_the_message() -> None:
 
 def labelled(train: list[Any], test: list[Any]) -> Labelled:
     tables = [{"t": [f"text {i}" for i in range(len(labels))], "l": labels} for labels in (train, test)]
-    return rows_to_gold.labelled(*tables, TEXT, where="Task test", train_where="Task train")
+    return read_labelled(*tables, TEXT, where="Task test", train_where="Task train")
 
 
 def test_labels_index_sorted_names() -> None:
@@ -133,9 +138,7 @@ def test_bad_labels(train: list[Any], test: list[Any], message: str) -> None:
 
 
 def clustered(labels: list[Any]) -> Clustered:
-    return rows_to_gold.clustered(
-        {"t": [f"text {i}" for i in range(len(labels))], "l": labels}, TEXT, where="Task test"
-    )
+    return read_clustered({"t": [f"text {i}" for i in range(len(labels))], "l": labels}, TEXT, where="Task test")
 
 
 def test_flat_and_deep_clusters() -> None:
@@ -163,12 +166,12 @@ def test_bad_clusters(labels: list[Any], message: str) -> None:
 def test_sets_of_clusters() -> None:
     """The legacy layout: each row a set of its own; a flat table is one set."""
     table = {"t": [["a", "b"], ["c"]], "l": [["x", "y"], ["z"]]}
-    gold = rows_to_gold.clustered_sets(table, TEXT, where="Task test")
+    gold = read_sets(table, TEXT, where="Task test")
     assert [(list(one.texts), list(one.labels)) for one in gold.sets] == [
         (["a", "b"], [("x",), ("y",)]),
         (["c"], [("z",)]),
     ]
-    flat = rows_to_gold.clustered_sets({"t": ["a", "b"], "l": ["x", "y"]}, TEXT, where="Task test")
+    flat = read_sets({"t": ["a", "b"], "l": ["x", "y"]}, TEXT, where="Task test")
     assert [list(one.labels) for one in flat.sets] == [[("x",), ("y",)]]
 
 
@@ -184,7 +187,7 @@ def test_sets_of_clusters() -> None:
 def test_bad_sets(texts: list[Any], labels: list[Any], message: str) -> None:
     """The message says which set is wrong."""
     with pytest.raises(DataError, match=message):
-        rows_to_gold.clustered_sets({"t": texts, "l": labels}, TEXT, where="Task test")
+        read_sets({"t": texts, "l": labels}, TEXT, where="Task test")
 
 
 # --- retrieval -------------------------------------------------------------------------------------------------------
@@ -200,8 +203,8 @@ def ranked(
     qrels: dict[str, list[Any]] | None = None,
     *,
     strict: bool = True,
-) -> rows_to_gold.Judged:
-    return rows_to_gold.ranked(
+) -> ranked_tables.Judged:
+    return ranked_tables.read_ranked(
         {**CORPUS, **(corpus or {})},
         {**QUERIES, **(queries or {})},
         {**QRELS, **(qrels or {})},
@@ -212,7 +215,7 @@ def ranked(
 
 def test_a_search_problem() -> None:
     """Title and text are joined by a space and stripped; judgements of 0 are kept."""
-    assert ranked() == rows_to_gold.Judged(
+    assert ranked() == ranked_tables.Judged(
         Ranked(
             query_ids=["q1", "q2"],
             queries=["sweet?", "candle?"],
@@ -227,7 +230,7 @@ def test_a_search_problem() -> None:
 def test_documents_without_titles() -> None:
     """The title column is optional, and null means none."""
     corpus = {name: values for name, values in CORPUS.items() if name != "title"}
-    assert rows_to_gold.ranked(corpus, QUERIES, QRELS, where="", strict=True).gold.documents == ["honey", "wax"]
+    assert ranked_tables.read_ranked(corpus, QUERIES, QRELS, where="", strict=True).gold.documents == ["honey", "wax"]
     assert ranked({"title": [None, "Bees"]}).gold.documents == ["honey", "Bees wax"]
 
 
@@ -236,7 +239,7 @@ def test_ids_of_numbers_and_under_another_name() -> None:
     corpus = {"id": [1, 2], "text": ["honey", "wax"]}
     queries = {"id": ["7"], "text": ["sweet?"]}
     qrels = {"query-id": [7], "corpus-id": ["2"], "score": [1.0]}
-    gold = rows_to_gold.ranked(corpus, queries, qrels, where="", strict=True).gold
+    gold = ranked_tables.read_ranked(corpus, queries, qrels, where="", strict=True).gold
     assert gold.qrels == {"7": {"2": 1}}
 
 
@@ -303,4 +306,4 @@ def test_judgements_of_nobody(strict: bool) -> None:
 
 def test_merged() -> None:
     """Tables one after the other, column by column."""
-    assert rows_to_gold.merged([{"a": [1], "b": [2]}, {"b": [4, 6], "a": [3, 5]}]) == {"a": [1, 3, 5], "b": [2, 4, 6]}
+    assert tables.merged([{"a": [1], "b": [2]}, {"b": [4, 6], "a": [3, 5]}]) == {"a": [1, 3, 5], "b": [2, 4, 6]}

@@ -10,19 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import data
-from harness.data.quick_sample import limit
-from harness.types import (
-    Clustered,
-    ClusteredSets,
-    ClusteringSettings,
-    Labelled,
-    Loaded,
-    Mined,
-    Pairs,
-    Ranked,
-    Source,
-    TaskSpec,
-)
+from harness.evaluators.bitext_mining import Mined
+from harness.evaluators.classification import Labelled
+from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
+from harness.evaluators.retrieval import Ranked
+from harness.evaluators.sts import Pairs
+from harness.types import Loaded, Source, TaskSpec
 
 COUNTS = st.integers(1, 40)
 LIMITS = st.integers(1, 50)
@@ -64,7 +57,7 @@ def search_problems(draw: st.DrawFn) -> Ranked:
 def test_pairs_stay_together_and_in_order(count: int, n: int) -> None:
     """min(n, count) pairs, each with its own other side and score, in the order that they had."""
     gold = Pairs(left=names("l", count), right=names("r", count), gold=np.arange(count, dtype=np.float64))
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, Pairs)
     assert len(kept.left) == min(n, count)
     assert ascending(kept.left)
@@ -81,7 +74,7 @@ def test_only_test_texts_are_cut(count: int, n: int) -> None:
         test_labels=np.arange(count),
         label_names=tuple(names("n", max(3, count))),
     )
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, Labelled)
     assert (kept.train, kept.label_names) == (gold.train, gold.label_names)
     assert kept.train_labels.tolist() == gold.train_labels.tolist()
@@ -95,7 +88,7 @@ def test_texts_to_cluster(count: int, n: int, fraction: float | None) -> None:
     """So many texts stay that the settings' fraction of them is at most n, and n if there are enough."""
     gold = Clustered(texts=names("t", count), labels=[(i % 7, i) for i in range(count)])
     settings = ClusteringSettings(max_fraction_of_documents_to_embed=fraction)
-    kept = limit(gold, n, settings=settings)
+    kept = gold.sample(n, settings=settings)
     assert isinstance(kept, Clustered)
     assert ascending(kept.texts)
     assert [place(text) for text in kept.texts] == [labels[1] for labels in kept.labels]
@@ -107,7 +100,7 @@ def test_texts_to_cluster(count: int, n: int, fraction: float | None) -> None:
 def test_a_fraction_of_a_sample_is_not_a_handful() -> None:
     """With mteb's fraction of 0.04, a quick mode of 100 texts clusters 100 of 10,000, not 4."""
     gold = Clustered(texts=names("t", 10_000), labels=[(i % 5,) for i in range(10_000)])
-    kept = limit(gold, 100, settings=ClusteringSettings())
+    kept = gold.sample(100, settings=ClusteringSettings())
     assert isinstance(kept, Clustered)
     assert int(0.04 * len(kept.texts)) == 100
 
@@ -116,7 +109,7 @@ def test_a_fraction_of_a_sample_is_not_a_handful() -> None:
 def test_legacy_sets(sizes: list[int], n: int) -> None:
     """The first sets, whole, as far as n texts go; where not even the first one fits, a part of it."""
     gold = ClusteredSets(sets=[Clustered(texts=names("t", size), labels=[(i,) for i in range(size)]) for size in sizes])
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, ClusteredSets)
     found = [len(inner.texts) for inner in kept.sets]
     assert sum(found) <= n
@@ -127,7 +120,7 @@ def test_legacy_sets(sizes: list[int], n: int) -> None:
 @given(gold=search_problems(), n=LIMITS)
 def test_judged_documents_and_candidates_are_kept(gold: Ranked, n: int) -> None:
     """min(n, all) queries, with every document that is judged or a candidate for one of them."""
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, Ranked)
     assert len(kept.query_ids) == min(n, len(gold.query_ids))
     assert ascending(kept.query_ids)
@@ -146,7 +139,7 @@ def test_judged_documents_and_candidates_are_kept(gold: Ranked, n: int) -> None:
 @given(gold=search_problems(), n=LIMITS)
 def test_the_corpus_is_filled_up(gold: Ranked, n: int) -> None:
     """Ten documents for each text of the limit, or the whole corpus, or what must stay where that is more."""
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, Ranked)
     wanted = {document for docs in kept.qrels.values() for document in docs}
     wanted |= {document for docs in (kept.candidates or {}).values() for document in docs}
@@ -157,7 +150,7 @@ def test_the_corpus_is_filled_up(gold: Ranked, n: int) -> None:
 def test_translations_stay_translations(pairs: list[int], n: int) -> None:
     """Each left text that stays finds its own translation; a right text that several share stays once."""
     gold = Mined(left=names("l", len(pairs)), right=names("r", 10), gold=np.array(pairs))
-    kept = limit(gold, n)
+    kept = gold.sample(n)
     assert isinstance(kept, Mined)
     assert len(kept.left) == min(n, len(pairs))
     assert ascending(kept.left)
@@ -170,9 +163,9 @@ def test_translations_stay_translations(pairs: list[int], n: int) -> None:
 def test_the_same_sample_every_time(n: int) -> None:
     """The sample depends on the number of texts and on n alone, not on what was drawn before."""
     gold = Pairs(left=names("l", 40), right=names("r", 40), gold=np.arange(40.0))
-    first = limit(gold, n)
-    limit(gold, 11)
-    again = limit(gold, n)
+    first = gold.sample(n)
+    gold.sample(11)
+    again = gold.sample(n)
     assert isinstance(first, Pairs)
     assert isinstance(again, Pairs)
     assert first.left == again.left
@@ -181,7 +174,7 @@ def test_the_same_sample_every_time(n: int) -> None:
 def test_the_sample_is_not_the_first_rows() -> None:
     """Rows are drawn from all over the data, which is often sorted."""
     gold = Pairs(left=names("l", 1000), right=names("r", 1000), gold=np.arange(1000.0))
-    kept = limit(gold, 100)
+    kept = gold.sample(100)
     assert isinstance(kept, Pairs)
     assert 400 < np.mean([place(text) for text in kept.left]) < 600
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harness.data import layouts, rows_to_gold
 from harness.errors import DataError
+from harness.evaluators import ranked
+from harness.evaluators.clustered import joined
 
 COLUMNS = {"text": "sentences", "label": "labels"}
 
@@ -31,7 +32,7 @@ def _table(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def test_dpr_makes_one_corpus_of_all_passages() -> None:
     """Headings and line breaks go; the passage that is there twice is one document, with its last title."""
-    tables = layouts.dpr(_table(ROWS), where="Demo test")
+    tables = ranked.dpr(_table(ROWS), where="Demo test")
     assert tables["corpus"] == {
         "_id": ["doc_0_p_0", "doc_0_n_0", "doc_0_n_1"],
         "title": ["Goethe", "Schiller", "Immanuel Kant"],
@@ -56,12 +57,13 @@ def test_dpr_reads_passages_as_a_list_of_structs_too() -> None:
         }
         for row in ROWS
     ]
-    assert layouts.dpr(_table(turned), where="Demo test") == layouts.dpr(_table(ROWS), where="Demo test")
+    assert ranked.dpr(_table(turned), where="Demo test") == ranked.dpr(_table(ROWS), where="Demo test")
 
 
 def test_dpr_is_what_a_search_problem_reads() -> None:
     """The tables are those of `columns.ranked`: a document's text is title and text."""
-    gold = rows_to_gold.ranked(**layouts.dpr(_table(ROWS), where="Demo test"), where="Demo test", strict=True).gold
+    tables = ranked.dpr(_table(ROWS), where="Demo test")
+    gold = ranked.read_ranked(**tables, where="Demo test", strict=True).gold
     assert gold.documents == [
         "Goethe Goethe wrote Faust.",
         "Schiller Schiller wrote plays.",
@@ -81,27 +83,27 @@ def test_dpr_is_what_a_search_problem_reads() -> None:
 def test_dpr_says_which_passage_is_none(change: dict[str, Any], message: str) -> None:
     """Column and row are named."""
     with pytest.raises(DataError, match=message):
-        layouts.dpr(_table([{**ROWS[0], **change}]), where="Demo test")
+        ranked.dpr(_table([{**ROWS[0], **change}]), where="Demo test")
 
 
 def test_dpr_says_which_column_is_missing() -> None:
     """The columns found are named."""
     with pytest.raises(DataError, match="no column 'positive_ctxs'; found 'question'"):
-        layouts.dpr({"question": ["Why?"]}, where="Demo test")
+        ranked.dpr({"question": ["Why?"]}, where="Demo test")
 
 
 def test_sets_of_legacy_clustering_are_joined() -> None:
     """Two sets become one flat table in order; a flat one stays the same object."""
     flat = {"sentences": ["a", "b", "c"], "labels": ["x", "y", "x"]}
     sets = {"sentences": [["a", "b"], ["c"]], "labels": [["x", "y"], ["x"]]}
-    assert layouts.joined(sets, COLUMNS, where="Demo test") == flat
-    assert layouts.joined(flat, COLUMNS, where="Demo test") is flat
+    assert joined(sets, COLUMNS, where="Demo test") == flat
+    assert joined(flat, COLUMNS, where="Demo test") is flat
     levels = {"sentences": ["a", "b"], "labels": [["x", "y"], ["x", "z"]]}
-    assert layouts.joined(levels, COLUMNS, where="Demo test") is levels
+    assert joined(levels, COLUMNS, where="Demo test") is levels
 
 
 def test_a_set_with_too_few_labels_is_named() -> None:
     """Counted from 0, as rows are."""
     sets = {"sentences": [["a", "b"], ["c"]], "labels": [["x", "y"], []]}
     with pytest.raises(DataError, match="Demo test, set 1: expected a list of texts and a list of as many labels"):
-        layouts.joined(sets, COLUMNS, where="Demo test")
+        joined(sets, COLUMNS, where="Demo test")

@@ -1,0 +1,95 @@
+"""The scores of hits: what counts of them, how relevant it is, and every metric at every cutoff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.errors import DataError
+from harness.evaluators import items, metrics
+from harness.evaluators.items import Items
+from harness.evaluators.ranked import Ranked
+from harness.evaluators.task_kind import Scored
+from harness.types import Hits, Scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from harness.types import Float64, Int64
+
+ROUNDED = ("ndcg", "map", "recall", "precision", "hit_rate")
+WITH_NAUC = ("ndcg", "map", "recall", "precision", "mrr")
+
+
+def score(
+    gold: Ranked, hits: Hits, *, k_values: Sequence[int], ignore_identical_ids: bool, skip_first_result: bool
+) -> Scored:
+    """See `retrieval.score`."""
+    if not gold.query_ids:
+        raise DataError(
+            "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
+        )
+    positions = _positions(gold)
+    if ignore_identical_ids:
+        identical = np.array([positions.get(name, -2) for name in gold.query_ids])
+        hits = _without(hits, identical)
+    if skip_first_result:
+        hits = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:])
+    by_query = metrics.ranking(*_judged(gold, hits, positions), k_values)
+    confidence = metrics.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
+    scores: Scores = {}
+    of_metrics: dict[str, Items] = {}
+    for column, k in enumerate(k_values):
+        at_k = {name: values[:, column] for name, values in by_query.items()}
+        for name, values in at_k.items():
+            metric = f"{name}_at_{k}"
+            scores[metric] = _mean(values, rounded=name in ROUNDED)
+            of_metrics[metric] = items.values(values, metric=metric, unit="query")
+        for name in WITH_NAUC:
+            for guess, trust in confidence._asdict().items():
+                scores[f"nauc_{name}_at_{k}_{guess}"] = metrics.nauc(trust, at_k[name])
+    scores["accuracy"] = scores.get("recall_at_1")
+    return Scored(scores, of_metrics)
+
+
+def _positions(gold: Ranked) -> dict[str, int]:
+    """Document id -> position, for the documents that are judged or share the id of a query."""
+    wanted = set(gold.query_ids).union(*gold.qrels.values())
+    return {name: position for position, name in enumerate(gold.document_ids) if name in wanted}
+
+
+def _without(hits: Hits, documents: Int64) -> Hits:
+    """The hits but for one document of each query; hits below it move up and -1 fills the end."""
+    removed = hits.indices == documents[:, None]
+    rows = np.flatnonzero(removed.any(axis=1))
+    order = np.argsort(removed[rows], axis=1, kind="stable")
+    indices, scores = hits.indices.copy(), hits.scores.copy()
+    indices[rows] = np.take_along_axis(indices[rows], order, axis=1)
+    indices[rows, -1] = -1
+    scores[rows] = np.take_along_axis(scores[rows], order, axis=1)
+    return Hits(indices=indices, scores=scores)
+
+
+def _judged(gold: Ranked, hits: Hits, positions: Mapping[str, int]) -> tuple[Int64, metrics.Judgments]:
+    """The relevance of each hit, (n_queries, k); and all that is relevant."""
+    relevance = np.zeros(hits.indices.shape, dtype=np.int64)
+    by_position = np.zeros(len(gold.document_ids) + 1, dtype=np.int64)  # the last entry is for the -1 of no hit
+    rows: list[int] = []
+    gains: list[int] = []
+    for row, query in enumerate(gold.query_ids):
+        relevant = {name: gain for name, gain in gold.qrels.get(query, {}).items() if gain > 0}
+        rows += [row] * len(relevant)
+        gains += relevant.values()
+        in_corpus = {positions[name]: gain for name, gain in relevant.items() if name in positions}
+        places = list(in_corpus)
+        by_position[places] = list(in_corpus.values())
+        relevance[row] = by_position[hits.indices[row]]
+        by_position[places] = 0
+    return relevance, metrics.Judgments(np.array(rows, dtype=np.int64), np.array(gains, dtype=np.int64))
+
+
+def _mean(values: Float64, *, rounded: bool) -> float:
+    # Python's sum, because a sum in another order may be rounded to another fifth digit.
+    mean = sum(values.tolist()) / len(values)
+    return round(mean, 5) if rounded else mean

@@ -1,0 +1,252 @@
+"""`Ranked`, the gold of retrieval and reranking, and the tables it is read from: BEIR's, candidates, DPR's passages."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from harness.errors import DataError
+from harness.evaluators import sampling, tables
+from harness.evaluators.tables import Filed, Table, at
+from harness.types import ItemText
+
+POSITIVES, NEGATIVES = "positive_ctxs", "hard_negative_ctxs"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """A search problem. `qrels`: query id -> document id -> relevance (> 0 is relevant).
+
+    `candidates`, for reranking: query id -> the ids of the documents to rank; None when all are.
+    """
+
+    query_ids: Sequence[str]
+    queries: Sequence[str]
+    document_ids: Sequence[str]
+    documents: Sequence[str]
+    qrels: Mapping[str, Mapping[str, int]]
+    candidates: Mapping[str, Sequence[str]] | None = None
+
+    def __post_init__(self) -> None:
+        assert len(self.query_ids) == len(self.queries)
+        assert len(self.document_ids) == len(self.documents)
+
+    def contents(self) -> Iterator[str]:
+        """Queries and documents with their ids, then judgements and candidates by query."""
+        for ids, members in ((self.query_ids, self.queries), (self.document_ids, self.documents)):
+            yield str(len(ids))
+            for name, text in zip(ids, members, strict=True):
+                yield from (name, text)
+        for query in sorted(self.qrels):
+            yield query
+            yield json.dumps(sorted(self.qrels[query].items()))
+            if self.candidates is not None:
+                yield json.dumps(list(self.candidates.get(query, ())))
+
+    def sample(self, n: int, *, settings: Any = None) -> Ranked:
+        """At most `n` queries.
+
+        The corpus keeps all their judged documents and candidates, filled up with others to ten times `n`, so that a
+        quick nDCG is higher than the full one.
+        """
+        rows = sampling.rows(len(self.queries), n)
+        names = sampling.picked(self.query_ids, rows)
+        candidates = None
+        wanted = {document for name in names for document in self.qrels.get(name, {})}
+        if self.candidates is not None:
+            candidates = {name: self.candidates.get(name, ()) for name in names}
+            wanted |= {document for of_query in candidates.values() for document in of_query}
+        others = [row for row, name in enumerate(self.document_ids) if name not in wanted]
+        missing = max(0, 10 * n - len(wanted))
+        filling = set(random.Random(sampling.SEED).sample(others, min(len(others), missing)))
+        places = [row for row, name in enumerate(self.document_ids) if name in wanted or row in filling]
+        return Ranked(
+            query_ids=names,
+            queries=sampling.picked(self.queries, rows),
+            document_ids=sampling.picked(self.document_ids, places),
+            documents=sampling.picked(self.documents, places),
+            qrels={name: self.qrels[name] for name in names if name in self.qrels},
+            candidates=candidates,
+        )
+
+    def item_text(self, position: int) -> ItemText:
+        """A query."""
+        return ItemText((self.queries[position],))
+
+
+class Judged(NamedTuple):
+    """A search problem and what was left out or left over on the way to it."""
+
+    gold: Ranked
+    notes: tuple[str, ...]
+
+
+def read_ranked(
+    corpus: Table, queries: Table, qrels: Table, *, where: str, strict: bool, shared_queries: bool = False
+) -> Judged:
+    """A search problem in BEIR's columns: `_id`/`id`, `title`, `text`; `query-id`, `corpus-id`, `score`.
+
+    A document's text is its title and text joined by a space, stripped, as in mteb 2.26.
+
+    Args:
+        corpus: the documents.
+        queries: the queries; those without judgements here belong to another split and are left out.
+        qrels: the judgements.
+        where: for messages.
+        strict: refuse judgements of unknown ids and queries without a relevant document. Published data sets have
+            both, and their scores count on it: then they are kept as mteb keeps them, and noted.
+        shared_queries: the queries are those of several splits, so that a strict reading only notes the queries
+            without judgements here.
+    """
+    document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
+    documents = _documents(corpus, where=f"{where}, corpus")
+    query_ids = tables.distinct_ids(queries, where=f"{where}, queries")
+    texts = tables.texts(queries, "text", where=f"{where}, queries", fixed=True)
+    judged = _qrels(qrels, where=f"{where}, qrels", strict=strict)
+    in_corpus, in_queries = set(document_ids), set(query_ids)
+
+    def noted(names: Sequence[str], what: str, *, table: Table = qrels, name: str = "query-id") -> list[str]:
+        if names and strict:
+            first = _first_place(table, name, names[0])
+            raise DataError(f"{where}: {tables.counted(names, what)}; correct the qrels or remove them{first}")
+        return [tables.counted(names, what)] if names else []
+
+    strangers = sorted({name for docs in judged.values() for name in docs if name not in in_corpus})
+    notes = noted(strangers, "judged documents that the corpus lacks", name="corpus-id")
+    notes += noted([name for name in sorted(judged) if name not in in_queries], "judged queries that do not exist")
+    kept = [i for i, query in enumerate(query_ids) if query in judged]
+    barren = [query_ids[i] for i in kept if not any(score > 0 for score in judged[query_ids[i]].values())]
+    notes += noted(barren, "queries without a relevant document")
+    unjudged = [query for query in query_ids if query not in judged]
+    if strict and not shared_queries:
+        noted(unjudged, "queries without a relevant document", table=queries, name=tables.id_column(queries))
+    if not kept:
+        raise DataError(f"{where}: none of the {len(query_ids)} queries is judged in qrels")
+    if strict and unjudged:
+        notes.append(tables.counted(unjudged, "queries that this split does not judge, left out"))
+    gold = Ranked(
+        query_ids=[query_ids[i] for i in kept],
+        queries=[texts[i] for i in kept],
+        document_ids=document_ids,
+        documents=documents,
+        qrels={query_ids[i]: judged[query_ids[i]] for i in kept},
+    )
+    return Judged(gold, tuple(notes))
+
+
+def with_candidates(gold: Ranked, table: Table, *, where: str) -> Judged:
+    """The search problem narrowed to each query's candidates: columns `query-id` and `corpus-ids`.
+
+    Raises:
+        DataError: a column is missing or of another kind, or a candidate is not in the corpus.
+    """
+    in_corpus = set(gold.document_ids)
+    candidates: dict[str, list[str]] = {}
+    queries = tables.ids(table, "query-id", where=where)
+    for row, (query, names) in enumerate(zip(queries, tables.column(table, "corpus-ids", where=where, fixed=True))):
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            tables.wrong(table, "corpus-ids", row, names, expected="a list of ids", where=where)
+        if isinstance(table, Filed) and query in candidates:
+            raise DataError(f"{at(table, row, where=where)}: the query {query!r} stands more than once; expected once")
+        candidates[query] = [str(name) for name in names]
+        strangers = [name for name in candidates[query] if name not in in_corpus]
+        if strangers:
+            what = tables.counted(strangers, "candidates that the corpus lacks")
+            raise DataError(f"{at(table, row, where=where)}: {what}")
+    lacking = [query for query in gold.query_ids if not candidates.get(query)]
+    notes = (tables.counted(lacking, "queries without candidates"),) if lacking else ()
+    return Judged(replace(gold, candidates=candidates), notes)
+
+
+def dpr(rows: Table, *, where: str) -> dict[str, Table]:
+    """Dense passage retrieval (DPR): each row a question with its passages, which together are the corpus.
+
+    Columns `question`, `positive_ctxs` and `hard_negative_ctxs`; the passages of a row are a struct of lists, or a
+    list of structs, with `title` and `text`. As mteb 1 read them (its task GermanDPR): a passage loses its section
+    headings and line breaks; passages with the same text are one document, with the title that came last; every
+    positive passage is relevant with score 1.
+
+    Returns:
+        `corpus`, `queries` and `qrels` in BEIR's columns.
+
+    Raises:
+        DataError: a column is missing or a passage is not as described above.
+    """
+    for name in ("question", POSITIVES, NEGATIVES):
+        if name not in rows:
+            raise DataError(f"{where}: no column {name!r}; found {', '.join(map(repr, rows))}")
+    documents: dict[str, tuple[str, str]] = {}  # id -> title and text
+    ids: dict[str, str] = {}  # text -> id
+    judged: dict[tuple[str, str], int] = {}
+    for row in range(len(rows["question"])):
+        for column, mark in ((POSITIVES, "p"), (NEGATIVES, "n")):
+            passages = _passages(rows[column][row], f"{where}: column {column!r}, row {row}")
+            for number, (title, text) in enumerate(passages):
+                document = ids.setdefault(text, f"doc_{row}_{mark}_{number}")
+                documents[document] = (title, text)
+                if column == POSITIVES:
+                    judged[f"q_{row}", document] = 1
+    return {
+        "corpus": {
+            "_id": list(documents),
+            "title": [title for title, _ in documents.values()],
+            "text": [text for _, text in documents.values()],
+        },
+        "queries": {"_id": [f"q_{row}" for row in range(len(rows["question"]))], "text": rows["question"]},
+        "qrels": {
+            "query-id": [query for query, _ in judged],
+            "corpus-id": [document for _, document in judged],
+            "score": list(judged.values()),
+        },
+    }
+
+
+def _first_place(table: Table, name: str, value: str) -> str:
+    """Where a value stands first, for a table that knows."""
+    return f" ({table.place(tables.row_of(table, name, value))})" if isinstance(table, Filed) else ""
+
+
+def _documents(table: Table, *, where: str) -> list[str]:
+    texts = tables.texts(table, "text", where=where, fixed=True)
+    if table.get("title") is None:
+        return [text.strip() for text in texts]
+    titles = tables.as_written(table, "title")
+    for row, title in enumerate(titles):
+        if title is not None and not isinstance(title, str):
+            tables.wrong(table, "title", row, title, expected="a text or null", where=where)
+    return [f"{title} {text}".strip() if title else text.strip() for title, text in zip(titles, texts, strict=True)]
+
+
+def _qrels(table: Table, *, where: str, strict: bool) -> dict[str, dict[str, int]]:
+    """Query -> document -> relevance. Strict: whole numbers only."""
+    queries, documents = (tables.ids(table, name, where=where) for name in ("query-id", "corpus-id"))
+    scores = tables.numbers(table, "score", where=where, fixed=True).tolist()
+    judged: dict[str, dict[str, int]] = {}
+    for row, (query, document, score) in enumerate(zip(queries, documents, scores, strict=True)):
+        of_query = judged.setdefault(query, {})
+        if strict and not score.is_integer():
+            tables.wrong(table, "score", row, score, expected="a whole number", where=where)
+        if isinstance(table, Filed) and document in of_query:
+            place = at(table, row, where=where)
+            raise DataError(f"{place}: document {document!r} is judged twice for query {query!r}; expected once")
+        of_query[document] = int(score)
+    return judged
+
+
+def _passages(value: Any, place: str) -> Iterator[tuple[str, str]]:
+    """(title, text) of each passage, the text without headings and line breaks."""
+    if isinstance(value, Mapping) and {"title", "text"} <= value.keys():
+        titles, texts = value["title"], value["text"]
+    elif isinstance(value, list) and all(
+        isinstance(passage, Mapping) and {"title", "text"} <= passage.keys() for passage in value
+    ):
+        titles, texts = [passage["title"] for passage in value], [passage["text"] for passage in value]
+    else:
+        raise DataError(f"{place}: expected passages with title and text, found {type(value).__name__}")
+    for title, text in zip(titles, texts, strict=True):
+        if not isinstance(title, str) or not isinstance(text, str):
+            raise DataError(f"{place}: the title or text of a passage is no text")
+        yield title, text.split("==\n")[-1].replace("\n", " ").lstrip()
