@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.errors import ModelError
@@ -9,6 +11,9 @@ from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.repositories import find_model
 from harness.hub.retries import kind_of_failure, retried_requests
+
+_AT_ONCE = 8
+"""Small files fetched side by side."""
 
 
 @retried_requests()
@@ -29,15 +34,16 @@ def download_model(name: str, commit: str) -> None:
     try:
         snapshot_download(name, revision=commit, ignore_patterns=skipped)
     except Exception as err:
-        raise ModelError(
-            f"model {name}: could not be fetched ({type(err).__name__}); run the command again",
-            kind=kind_of_failure(err),
-        ) from err
+        raise _not_fetched(name, "a file", err) from err
 
 
 @retried_requests()
-def settings_folder(name: str, commit: str) -> Path | None:
-    """The folder of the model `name` with its small text files (settings, tokenizer); None if not to be had."""
+def settings_folder(name: str, commit: str) -> Path:
+    """The folder of the model `name` with its small text files: settings and tokenizer.
+
+    Raises:
+        ModelError: they are not in the client's cache and could not be had.
+    """
     from huggingface_hub import snapshot_download
 
     patterns = ["*.json", "*.txt", "*.model"]
@@ -46,8 +52,37 @@ def settings_folder(name: str, commit: str) -> Path | None:
             return Path(
                 snapshot_download(name, revision=commit, allow_patterns=patterns, local_files_only=is_offline())
             )
-    except Exception:  # whoever loads the model next says what is wrong
-        return None
+    except Exception as err:
+        raise _not_fetched(name, "a settings file", err) from err
+
+
+@retried_requests()
+def fetch_files(name: str, files: Sequence[str], *, commit: str) -> Path:
+    """The folder of the model `name` in the client's cache, once it holds these files.
+
+    Raises:
+        ModelError: a file is not in the client's cache and could not be had.
+    """
+    from huggingface_hub import constants, hf_hub_download
+
+    def fetch(file: str) -> None:
+        try:
+            hf_hub_download(name, file, revision=commit, local_files_only=is_offline())
+        except Exception as err:
+            raise _not_fetched(name, file, err) from err
+
+    with hidden_bars(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        list(pool.map(fetch, files))
+    return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "snapshots" / commit
+
+
+def _not_fetched(name: str, what: str, err: Exception) -> ModelError:
+    if is_offline():
+        return ModelError(f"model {name}: {what} is not in the local cache, and --offline forbids asking the hub")
+    return ModelError(
+        f"model {name}: {what} could not be fetched ({type(err).__name__}); run the command again",
+        kind=kind_of_failure(err),
+    )
 
 
 @retried_requests()

@@ -12,20 +12,19 @@ import logging
 import math
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError, first_line
-from harness.hub.downloads import settings_folder
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
 from harness.models import forward_threads, prompt_catalog, saved_modules
 from harness.models.devices import DTYPES, device_name, pick_devices
 from harness.models.forward_precision import forward_precision
+from harness.models.model_files import settings_folder
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
 
@@ -193,9 +192,8 @@ def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
                 model_kwargs={"dtype": getattr(torch, DTYPES[precision])},
             )
         except Exception as err:
-            folder = settings_folder(spec.location, spec.revision) if spec.origin == "hub" else Path(spec.location)
             hint = ""
-            if not spec.trust_remote_code and folder is not None and saved_modules.brings_code(folder):
+            if not spec.trust_remote_code and saved_modules.brings_code(settings_folder(spec)):
                 hint = "; it brings its own code, which runs only with --trust-remote-code"
             raise ModelError(
                 f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}",

@@ -30,6 +30,7 @@ class ModelSpec:
         ref: the branch or tag of the hub that was asked for; None where a commit was, or for any other origin.
         note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
         function: the callable, for a model that is one.
+        kind: name of its row in `models.kinds`; empty for a model without a repository.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelSpec:
     ref: str | None = None
     note: str = ""
     function: Callable[[list[str]], Any] | None = None
+    kind: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

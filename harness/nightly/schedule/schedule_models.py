@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -28,7 +29,7 @@ from harness.types import ModelSpec
 _AT_ONCE = 8
 _RACY_NS = 2_000_000_000
 """Files younger than this may change again within one tick of the clock: their digest is not kept."""
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,8 +142,7 @@ def _labelled(resolved: Sequence[ScheduledModel]) -> list[ScheduledModel]:
 
 class _Digested(msgspec.Struct, frozen=True):
     files: list[tuple[str, int, int, int]]
-    name: str
-    revision: str
+    model: dict[str, Any]
 
 
 class _Kept(msgspec.Struct):
@@ -168,13 +168,7 @@ class _Folders:
         digested = self._kept.folders.get(self._key(name, entry))
         if digested is None or digested.files != _files(Path(name)):
             return None
-        return ModelSpec(
-            name=digested.name,
-            revision=digested.revision,
-            location=str(Path(name).resolve()),
-            origin="folder",
-            trust_remote_code=entry.trust_remote_code,
-        )
+        return ModelSpec(**digested.model)
 
     def keep(self, name: str, entry: ModelEntry, model: ModelSpec) -> None:
         """Note what the folder `name` holds."""
@@ -182,7 +176,7 @@ class _Folders:
             return
         files = _files(Path(name))
         if files and max(file[2] for file in files) < time.time_ns() - _RACY_NS:
-            self._kept.folders[self._key(name, entry)] = _Digested(files, model.name, model.revision)
+            self._kept.folders[self._key(name, entry)] = _Digested(files, dataclasses.asdict(model))
             self._changed = True
 
     def save(self) -> None:

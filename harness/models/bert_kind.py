@@ -1,0 +1,39 @@
+"""The kind of model "bert": BERT, RoBERTa, XLM-R or CamemBERT with mean or CLS pooling, run from its files.
+
+Where the files or the options differ from what that code does, sentence-transformers runs the model.
+"""
+
+from __future__ import annotations
+
+from harness.models import dense_kinds, saved_modules
+from harness.models.model_files import has_weights, settings_folder
+from harness.models.model_kind import ModelKind
+from harness.models.repository import Repository
+from harness.types import EncodeOptions, Encoder, ModelSpec
+
+
+def recognises(repository: Repository) -> bool:
+    """The modules and settings are exactly those that `bert_encoder` computes."""
+    model = saved_modules.read(repository.folder)
+    return model is not None and model.kind == "bert"
+
+
+def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
+    """The model, by code of this package where that computes the same.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    folder = settings_folder(spec)
+    model = None if spec.trust_remote_code else saved_modules.read(folder)
+    if model is not None and model.kind == "bert" and has_weights(spec, folder, model.module):
+        from harness.models.bert_encoder import BertEncoder
+
+        try:
+            return BertEncoder(spec, options, model)
+        except (LookupError, OSError, ValueError):  # its files contradict its settings; sentence-transformers decides
+            pass
+    return dense_kinds.open_dense(spec, options)
+
+
+KIND = ModelKind(name="bert", recognises=recognises, open=open_bert)

@@ -1,0 +1,30 @@
+"""The kind of model "cross-encoder": it reads two texts together and gives a score, so it has no vectors."""
+
+from __future__ import annotations
+
+from harness.models.model_kind import ModelKind
+from harness.models.repository import Repository
+
+
+def recognises(repository: Repository) -> bool:
+    """As mteb: by the declared type; without one and without modules, by the architecture.
+
+    A causal language model counts where it has labels, or where its name says that it ranks.
+    """
+    declared = repository.declared_type
+    if declared is not None or repository.modules:
+        return declared == "CrossEncoder"
+    names, label = repository.architectures, repository.name.lower()
+    if any(name.endswith("ForSequenceClassification") for name in names):
+        return True
+    labels = repository.config.get("num_labels")
+    ranks = (isinstance(labels, int) and labels > 0) or "rerank" in label or "cross-encoder" in label
+    return ranks and any(name.endswith("ForCausalLM") for name in names)
+
+
+KIND = ModelKind(
+    name="cross-encoder",
+    recognises=recognises,
+    advice="it scores pairs of texts and has no vector for a single text; name the embedding model that it was made "
+    "to rerank for",
+)

@@ -1,0 +1,56 @@
+"""The table of the kinds of models: a repository belongs to the first row that recognises it."""
+
+from __future__ import annotations
+
+from harness.errors import ModelError
+from harness.models import (
+    bert_kind,
+    cross_encoder,
+    dense_kinds,
+    multi_vector,
+    sparse_encoder,
+    static_kind,
+    unpooled_decoder,
+)
+from harness.models.model_kind import ModelKind
+from harness.models.repository import Repository
+from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
+
+KINDS: tuple[ModelKind, ...] = (
+    cross_encoder.KIND,
+    sparse_encoder.KIND,
+    multi_vector.KIND,
+    unpooled_decoder.KIND,
+    bert_kind.KIND,
+    static_kind.KIND,
+    dense_kinds.SENTENCE_TRANSFORMERS,
+    dense_kinds.TRANSFORMERS,
+)
+
+
+def kind_of(repository: Repository) -> ModelKind:
+    """The kind of the model in a repository.
+
+    Raises:
+        ModelError: no row recognises it; the message says what was found.
+    """
+    for kind in KINDS:
+        if kind.recognises(repository):
+            return kind
+    listed = sorted(repository.files)
+    shown = ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+    raise ModelError(
+        f"model {repository.name}: not a saved model; expected modules.json or config.json in it, found "
+        f"{shown or 'no files'}"
+    )
+
+
+def open_as_its_kind(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
+    """Load a model that was found as a repository.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    kind = next((kind for kind in KINDS if kind.name == spec.kind), dense_kinds.SENTENCE_TRANSFORMERS)
+    assert kind.open is not None
+    return kind.open(spec, options)

