@@ -43,7 +43,7 @@ class LocalEngine:
         ]
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """See `engine.Engine`."""
+        """See `protocol.Engine`."""
         waiting = _Waiting(work)
         news: queue.SimpleQueue[Outcome | None] = queue.SimpleQueue()
         stopped = threading.Event()
@@ -69,7 +69,7 @@ class LocalEngine:
             stopped.set()
 
     def close(self) -> None:
-        """See `engine.Engine`."""
+        """See `protocol.Engine`."""
         for worker in self._workers:
             worker.close()
 
@@ -95,7 +95,7 @@ class LocalEngine:
                         break
                     tell(Outcome("again", work, name, answer))
                     _sleep(self._options.backoff * 2**attempt, go_on)
-        except Exception as err:  # ours: whoever waits for the work must hear of it
+        except Exception as err:  # a defect of this engine: whoever waits for the work must be told
             if work is not None:
                 tell(Outcome("done", work, name, Answer(failure_of(err, cell=str(work)))))
         finally:
@@ -103,13 +103,13 @@ class LocalEngine:
 
 
 class _Waiting:
-    """Work that nobody has taken yet."""
+    """Work that no worker has taken yet."""
 
     def __init__(self, work: Sequence[Work]) -> None:
         self._lock = threading.Lock()
         self._groups: dict[tuple[str, str, str], deque[Work]] = {}
-        for one in work:
-            self._groups.setdefault(one.cell.group, deque()).append(one)
+        for piece in work:
+            self._groups.setdefault(piece.cell.group, deque()).append(piece)
         self._at_work: Counter[tuple[str, str, str]] = Counter()
 
     def take(self, held: tuple[str, str, str] | None) -> Work | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Shard(NamedTuple):
-    """A piece of a corpus, `number` from 0 of `of`; see `corpus.search_shard`."""
+    """A piece of a corpus, `number` from 0 of `of`; see `corpus_search.search_shard`."""
 
     number: int
     of: int
@@ -86,12 +86,12 @@ class Outcome(NamedTuple):
 
 
 class Engine(Protocol):
-    """Computes cells, somewhere."""
+    """Computes cells, on this machine or elsewhere. It writes no results: these are in its answers."""
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """Do the work, in about this order, and tell what happens.
 
-        Once `stop()` says so, or a disk is full, nothing more is started; what is under way is finished and told.
+        Once `stop()` is true nothing more is started; what is under way is finished and told.
         """
         ...
 

@@ -117,7 +117,7 @@ class RayEngine:
                 raise _no_cluster(address, first_line(err)) from err
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """See `engine.Engine`."""
+        """See `protocol.Engine`."""
         pending: dict[Any, tuple[Work, Any]] = {}
         left: dict[Any, int] = {}
         for share in shares(work, places=self._places()):
@@ -144,7 +144,7 @@ class RayEngine:
                     yield Outcome("done", one, "ray", answer)
 
     def close(self) -> None:
-        """See `engine.Engine`."""
+        """See `protocol.Engine`."""
         self._release(list(self._actors))
         if self._ours and self._ray.is_initialized():
             self._ray.shutdown()

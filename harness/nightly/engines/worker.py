@@ -29,14 +29,14 @@ def main(computer: str) -> None:
     os.dup2(2, 1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the night, which then ends us
     module, _, name = computer.partition(":")
-    own: Computer = getattr(importlib.import_module(module), name)()
+    chosen: Computer = getattr(importlib.import_module(module), name)()
     inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
     threading.Thread(target=_receive, args=(requests, inbox), daemon=True).start()
     _send(answers, READY)
     while True:
         work = inbox.get()
         started = time.perf_counter()
-        _send(answers, Answer(attempt(own, work), time.perf_counter() - started))
+        _send(answers, Answer(attempt(chosen, work), time.perf_counter() - started))
 
 
 def attempt(computer: Computer, work: Work) -> Result:
