@@ -1,4 +1,4 @@
-"""What the columns of a table hold, as far as the values tell (pure)."""
+"""What the columns of a table hold, judged by their values (pure)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Column(NamedTuple):
     """What a column holds.
 
     Attributes:
-        kind: `text`; `label`, texts of a few words that come back; `id`; `integer`; `number`; `constant`; `other`.
-        distinct: how many different values.
+        kind: `text`; `label` (short texts that repeat); `id`; `integer`; `number`; `constant`; `other`.
+        distinct: the count of different values.
         range: least and greatest number.
-        mixed: for `other`, two values that do not go together.
+        mixed: of a column of kind `other`, two values of different kinds.
     """
 
     name: str
@@ -31,18 +31,18 @@ class Column(NamedTuple):
 
     @property
     def could_label(self) -> bool:
-        """Whether its values come back often enough to be labels."""
+        """Whether its values repeat often enough to be labels."""
         return self.kind == "label" or (self.kind == "integer" and self.distinct * 2 <= self.rows)
 
     def __str__(self) -> str:
         words = {"text": "texts", "label": "labels", "id": "ids", "integer": "whole numbers", "number": "numbers"}
         if self.kind in ("constant", "other"):
-            told = "the same in every row" if self.kind == "constant" else f"no column of one kind ({self.mixed})"
+            content = "the same in every row" if self.kind == "constant" else f"no column of one kind ({self.mixed})"
         elif self.range:
-            told = f"{words[self.kind]} from {self.range[0]:g} to {self.range[1]:g}"
+            content = f"{words[self.kind]} from {self.range[0]:g} to {self.range[1]:g}"
         else:
-            told = f"{self.distinct} different {words[self.kind]} in {self.rows} rows"
-        return f"{self.name!r}: {told}"
+            content = f"{self.distinct} different {words[self.kind]} in {self.rows} rows"
+        return f"{self.name!r}: {content}"
 
 
 def described(table: Table) -> list[Column]:

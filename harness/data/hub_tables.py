@@ -1,9 +1,8 @@
-"""Tables of public and private data sets at a pinned revision. Owns `datasets`.
+"""Tables of data sets on the hub, at the revision that the spec pins. Owns `datasets`.
 
-What a config consists of (files, format, features) is asked once and kept in a manifest; the files come through the
-hub client's own cache, which resumes what was cut, and are read from there. So a revision is always the one that the
-spec pins, a second run asks the hub for nothing (and finds what was read; see `kept`), and a run with --offline needs
-nothing but what is cached.
+The hub is asked once what a config consists of (files, format, features), and the answer is kept as a manifest. The
+files are downloaded into the hub client's cache, which resumes broken downloads, and are read from there; `table_cache`
+keeps the tables. So a second run, and one with --offline after a prefetch, asks the hub for nothing.
 """
 
 from __future__ import annotations
@@ -38,8 +37,8 @@ class Manifest:
 
     Attributes:
         module: which of `datasets`' readers reads the files (`parquet`, `json`, `csv`, ...).
-        options: what the reader is told besides.
-        features: the declared types as `datasets` writes them, or None.
+        options: of the reader, where they are not its defaults.
+        features: the declared types as `datasets` writes them; None where none are declared.
         files: split -> paths in the repository.
     """
 
@@ -66,16 +65,16 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         manifest = _manifest(task, config)
         name = _split(task, manifest, split, single=table != split)
         paths = [_fetched(task, file) for file in manifest.files[name]]
-        file = table_cache.place(_folder(task), paths, how=[asdict(manifest), name])
-        found = table_cache.get(file)
-        if found is None:
-            found = _parsed(manifest, name, paths)
-            table_cache.put(file, found)
-    return {column: found.column(column).to_pylist() for column in found.column_names}
+        file = table_cache.file_of(_folder(task), paths, read_as=[asdict(manifest), name])
+        arrow = table_cache.get(file)
+        if arrow is None:
+            arrow = _parsed(manifest, name, paths)
+            table_cache.put(file, arrow)
+    return {column: arrow.column(column).to_pylist() for column in arrow.column_names}
 
 
 def _config(task: TaskSpec, table: str, subset: str) -> str:
-    known = _configs(task)
+    configs = _configs(task)
     prefix = "" if subset == "default" else f"{subset}-"
     names = {
         "corpus": [f"{prefix}corpus"],
@@ -84,9 +83,9 @@ def _config(task: TaskSpec, table: str, subset: str) -> str:
         "candidates": [f"{prefix}top_ranked"],
     }[table]
     for name in names:
-        if name in known:
+        if name in configs:
             return name
-    raise DataError(f"{_source(task)} has no config {' or '.join(map(repr, names))}; found {', '.join(known)}")
+    raise DataError(f"{_source(task)} has no config {' or '.join(map(repr, names))}; found {', '.join(configs)}")
 
 
 def _split(task: TaskSpec, manifest: Manifest, wanted: str, *, single: bool) -> str:
@@ -125,11 +124,11 @@ def _manifest(task: TaskSpec, config: str) -> Manifest:
 
 
 def _options(builder: Any) -> dict[str, Any]:
-    """What the data set's card tells the reader, beyond the reader's defaults."""
-    plain = type(builder.config)()
-    own = {"name", "version", "data_dir", "data_files", "description", "features"}
-    told = {key: value for key, value in vars(builder.config).items() if key not in own}
-    changed = {key: value for key, value in told.items() if value != getattr(plain, key, None)}
+    """The options of the reader that the data set's card sets to something else than their defaults."""
+    defaults = type(builder.config)()
+    no_options = {"name", "version", "data_dir", "data_files", "description", "features"}
+    options = {key: value for key, value in vars(builder.config).items() if key not in no_options}
+    changed = {key: value for key, value in options.items() if value != getattr(defaults, key, None)}
     return {key: value for key, value in changed.items() if isinstance(value, str | int | float | bool | list)}
 
 
@@ -162,7 +161,7 @@ def _folder(task: TaskSpec) -> Path:
 
 
 def _kept(file: Path, ask: Any) -> Any:
-    """The JSON in `file`, else the answer of `ask`, kept there for the next time."""
+    """The JSON in `file`; where there is none, the answer of `ask`, which is written to `file`."""
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -174,7 +173,7 @@ def _kept(file: Path, ask: Any) -> Any:
 
 @contextlib.contextmanager
 def _explained(task: TaskSpec) -> Iterator[None]:
-    """The many errors of the clients as one that says what to do."""
+    """Raise the errors of the hub's client and of `datasets` as DataErrors that say what to do."""
     try:
         yield
     except DataError:
@@ -184,14 +183,14 @@ def _explained(task: TaskSpec) -> Iterator[None]:
 
 
 def _kind(err: Exception) -> Kind:
-    """What is to blame: the hub or the way to it where files could not be had, else the data."""
+    """The kind of the hub's failure where a file could not be downloaded, else `data`."""
     if isinstance(err, OSError) and not _is_a(err, "DatasetNotFoundError"):
         return kind_of_failure(err)
     return kind_of(err, otherwise="data")
 
 
 def _is_a(err: Exception, name: str) -> bool:
-    """By name: where nothing had to be read, `datasets` is not imported, and transport errors change their classes."""
+    """Whether an error is of the class `name`. Compared by name, so that `datasets` need not be imported for it."""
     return any(base.__name__ == name for base in type(err).__mro__)
 
 
@@ -205,12 +204,12 @@ def _explanation(source: str, err: Exception) -> str:
         return f"{source}: cannot be read ({first_line(err.__cause__ or err)})"
     if isinstance(err, ValueError | RuntimeError):
         message = first_line(err).removeprefix(f"{type(err).__name__}: ")
-        if type(err) is RuntimeError:  # what `datasets` raises where it finds a script, and nowhere else
+        if type(err) is RuntimeError:  # `datasets` raises it for data sets with a script only
             message += "; a data set made by a script cannot be loaded safely: use its mirror or a Parquet conversion"
         return f"{source}: {message}"
     if isinstance(err, OSError):
         return _unreachable(source, err)
-    if isinstance(err, StopIteration):  # what the reader of JSON files says to a file without a line
+    if isinstance(err, StopIteration):  # the reader of JSON files raises it for an empty file
         return f"{source}: a file holds no rows; expected at least one"
     return f"{source}: cannot be loaded ({first_line(err)})"
 

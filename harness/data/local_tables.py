@@ -1,16 +1,18 @@
 """Tables of private and bundled tasks: JSONL, CSV, TSV or Parquet files beside the spec.
 
 source path is a file:      the task's only table, whatever its split is called
-source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl when there are subsets other than `default`;
-                            <table> is a split, or corpus, queries and qrels for retrieval, with candidates for
-                            reranking (qrels may also lie in qrels/<split>.tsv, as in BEIR)
+source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl where there are subsets other than `default`;
+                            <table> is a split, or for retrieval corpus, queries and qrels, and for reranking
+                            candidates too (qrels may also be qrels/<split>.tsv, as in BEIR)
 """
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,54 +30,56 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     """One table of a local task as columns.
 
     Raises:
-        DataError: no such file, or a line of it is not what its suffix promises.
+        DataError: there is no such file, or it is not in the format of its suffix.
     """
     return parsed(find(task, table=table, subset=subset, split=split))
 
 
 def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
-    """The file that holds `table`."""
+    """The file of `table`.
+
+    Raises:
+        DataError: there is none, or more than one, or one file cannot be the data of such a task.
+    """
     root = Path(task.file).parent / task.source.path
     if root.is_file():
         _check_one_file_will_do(task, root)
         return root
     folder = root if subset == "default" else root / subset
-    found = tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
-    if not found:
+    files = tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
+    if not files:
         expected = f"{folder / table}.jsonl (or .csv, .tsv, .parquet)"
         raise DataError(f"{task.name}: no file {expected}; source of {task.file}")
-    if len(found) > 1:
-        raise DataError(f"{task.name}: both {found[0]} and {found[1].name} exist; keep one")
-    return found[0]
+    if len(files) > 1:
+        raise DataError(f"{task.name}: both {files[0]} and {files[1].name} exist; keep one")
+    return files[0]
 
 
 def tables_called(stem: Path) -> list[Path]:
-    """The files of this name, with any suffix of a table."""
+    """The files of this name with the suffix of a table."""
     return [path for suffix in LOCAL_SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()]
 
 
 def tables_in(folder: Path) -> dict[str, Path]:
-    """Stem -> file, for the tables that lie directly in a folder.
+    """Stem -> file of the tables directly in a folder.
 
     Raises:
         DataError: two files have the same stem.
     """
-    found: dict[str, Path] = {}
+    tables: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix in LOCAL_SUFFIXES and path.is_file() and not path.name.startswith("."):
-            if path.stem in found:
-                raise DataError(f"both {found[path.stem]} and {path.name} exist; keep one")
-            found[path.stem] = path
-    return found
+            if path.stem in tables:
+                raise DataError(f"both {tables[path.stem]} and {path.name} exist; keep one")
+            tables[path.stem] = path
+    return tables
 
 
 def parsed(path: Path) -> Filed:
-    """A file as columns, in the format that its suffix promises.
-
-    Columns of a CSV or TSV file are numbers where every field is written as one.
+    """A file as columns. A column of a CSV or TSV file is one of numbers if every field of it is written as a number.
 
     Raises:
-        DataError: another kind of file, or a line that is not what the suffix promises.
+        DataError: the suffix is none of a table, or the file is not in the format of its suffix.
     """
     if path.suffix not in _READERS:
         raise DataError(f"{path}: unknown kind of file; expected {', '.join(LOCAL_SUFFIXES)}")
@@ -130,10 +134,9 @@ def _object(line: str, place: str) -> dict[str, Any]:
 
 
 def _separated(path: Path) -> Filed:
-    csv.field_size_limit(_LONGEST_FIELD)  # the default refuses documents of more than 131,072 characters
     rows: list[list[str]] = []
     lines: list[int] = []
-    with _opened(path) as stream:
+    with _opened(path) as stream, _long_fields():
         reader = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
         begin = 1
         try:
@@ -153,8 +156,18 @@ def _separated(path: Path) -> Filed:
             raise DataError(f"{path}: cannot be read ({err}); save it as UTF-8") from err
     written = {name: [row[i] for row in rows] for i, name in enumerate(header)}
     columns = {name: _typed(fields) for name, fields in written.items()}
-    taken = {name: fields for name, fields in written.items() if columns[name] is not fields}
-    return Filed(columns, file=str(path), lines=lines, written=taken)
+    converted = {name: fields for name, fields in written.items() if columns[name] is not fields}
+    return Filed(columns, file=str(path), lines=lines, written=converted)
+
+
+@contextlib.contextmanager
+def _long_fields() -> Iterator[None]:
+    """Let `csv` read documents of more than 131,072 characters."""
+    limit = csv.field_size_limit(_LONGEST_FIELD)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _check_header(header: list[str], path: Path) -> None:
@@ -180,7 +193,7 @@ def _parquet(path: Path) -> Filed:
 
 
 def _typed(fields: list[str]) -> list[Any]:
-    """A column of a text file as integers or floats when every value is written as one; ids such as 007 stay text."""
+    """The fields of a column as integers or floats if each is written as one; ids such as 007 stay texts."""
     for kind, pattern in ((int, INTEGER), (float, NUMBER)):
         if fields and all(pattern.fullmatch(field) for field in fields):
             return [kind(field) for field in fields]

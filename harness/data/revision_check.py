@@ -1,4 +1,4 @@
-"""What a revision held when it was first loaded here, so that data that changed under a pinned revision is noticed."""
+"""Digests of the data that was loaded on this machine, to notice that data changed under a pinned revision."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from harness.types import Loaded, Part, TaskSpec
 
 
 def check(task: TaskSpec, part: Part, loaded: Loaded) -> None:
-    """Compare `loaded` with what was seen before, or keep it for the next time.
+    """Compare `loaded` with the first load of this part on this machine; write its digest if this is the first.
 
     Raises:
-        DataError: the same source, revision and reading of it held other data before.
+        DataError: the same source and revision, read in the same way, held other data before.
     """
     file = _file(task, part)
     try:

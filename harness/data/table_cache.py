@@ -1,7 +1,7 @@
-"""Tables of the hub that were read once, kept as Arrow files: the next run needs neither `datasets` nor its import.
+"""Tables of the hub that were read before, kept as Arrow files: reading them again does without importing `datasets`.
 
-A table is found again by the files that it was read from (place, size and time), the way they were read, and the
-version of the reader. Whatever does not fit is read anew. Owns `pyarrow` for this.
+The name of such a file is a digest of the files that the table was read from (path, size and time), of how they were
+read, and of the version of `datasets`; a table for which any of that changed is read anew. Owns `pyarrow` for this.
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ if TYPE_CHECKING:
     import pyarrow
 
 MAX_BYTES = 64 * 2**20
-"""A larger table takes so long to read that an import more makes no difference."""
+"""A larger table is not kept: reading it takes so long that the import of `datasets` makes no difference."""
 
 
-def place(folder: Path, paths: Sequence[str], *, how: Sequence[object]) -> Path:
-    """Where the table lies, or would, that is made of the files at `paths`.
+def file_of(folder: Path, paths: Sequence[str], *, read_as: Sequence[object]) -> Path:
+    """The Arrow file of the table that the files at `paths` make; it need not exist.
 
     Args:
         folder: of the data set at its revision.
         paths: the files, in order.
-        how: everything else that decides what comes of them, as JSON values.
+        read_as: everything else that the table depends on, as JSON values.
     """
     real = [Path(path).resolve() for path in paths]  # behind the hub client's links: named after the content
     files = [[str(path), (state := path.stat()).st_size, state.st_mtime_ns] for path in real]
-    key = json.dumps([files, run_environment.versions().get("datasets"), *how], sort_keys=True)
+    key = json.dumps([files, run_environment.versions().get("datasets"), *read_as], sort_keys=True)
     return folder / "tables" / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.arrow"
 
 
 def get(file: Path) -> pyarrow.Table | None:
-    """The table, or None where there is none that can be read."""
+    """The table in an Arrow file; None if it does not exist or cannot be read."""
     if not file.is_file():
         return None
     import pyarrow
@@ -50,7 +50,7 @@ def get(file: Path) -> pyarrow.Table | None:
 
 
 def put(file: Path, table: pyarrow.Table) -> None:
-    """Keep a table, unless it is large or holds types that its file would not bring back."""
+    """Write a table to an Arrow file, unless it is large or has extension types, which such a file loses."""
     import pyarrow
 
     extended = any(isinstance(kind, pyarrow.ExtensionType) for kind in table.schema.types)

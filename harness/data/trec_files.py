@@ -1,10 +1,10 @@
-"""Files as the TREC tracks exchange them: judgements (qrels) and rankings (runs), fields separated by white space.
+"""Files in the format of the TREC tracks: judgements (qrels) and rankings (runs), fields separated by white space.
 
     qrels:  query  iteration  document  relevance            q1 0  d7 2
     run:    query  Q0  document  rank  score  tag            q1 Q0 d7 1 12.5 bm25
 
-As in trec_eval 9, the iteration and the rank are not used; a document stands once for each query. `as_tsv` and
-`as_jsonl` write what the harness reads instead.
+As in trec_eval 9, iteration and rank are ignored, and a query names a document at most once. `as_tsv` and `as_jsonl`
+write the tables in the formats that the harness reads.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def qrels(path: Path) -> Filed:
     """The columns `query-id`, `corpus-id` and `score`.
 
     Raises:
-        DataError: a line is not one of judgements.
+        DataError: a line is no judgement.
     """
     columns: dict[str, list[Any]] = {"query-id": [], "corpus-id": [], "score": []}
     lines = []
@@ -39,10 +39,10 @@ def qrels(path: Path) -> Filed:
 
 
 def run(path: Path) -> Filed:
-    """The columns `query-id` and `corpus-ids`, a query's documents by falling score, equal ones as in the file.
+    """The columns `query-id` and `corpus-ids`: each query's documents by falling score, ties in the file's order.
 
     Raises:
-        DataError: a line is not one of a run, or names a document again.
+        DataError: a line is none of a run, or a query names a document twice.
     """
     ranked: dict[str, dict[str, float]] = {}
     lines: dict[str, int] = {}
@@ -58,7 +58,7 @@ def run(path: Path) -> Filed:
 
 
 def as_tsv(table: Table) -> str:
-    """A table of fields as `qrels/<split>.tsv` has it."""
+    """A table in the format of `qrels/<split>.tsv`."""
     stream = io.StringIO()
     writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
     writer.writerow(table)
@@ -67,7 +67,7 @@ def as_tsv(table: Table) -> str:
 
 
 def as_jsonl(table: Table) -> str:
-    """A table as one object a line."""
+    """A table as JSON lines, one row each."""
     rows = (dict(zip(table, values)) for values in zip(*table.values()))
     return "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
@@ -83,7 +83,7 @@ def _score(text: str, place: str) -> float:
 
 
 def _fields(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
-    """The fields of each line that is not empty, with its number."""
+    """Number and fields of each line that is not empty."""
     wanted = len(expected.split())
     number = 0
     try:

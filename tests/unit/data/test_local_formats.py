@@ -538,3 +538,16 @@ def test_a_table_from_a_file_is_a_table() -> None:
     assert table == {"a": [1.0]}
     assert table.place(None) == "x.csv"
     assert table.written == {"a": ["1.00"]}
+
+
+def test_reading_a_table_leaves_the_limit_of_the_csv_module_alone(tmp_path: Path) -> None:
+    """A field of more than 131,072 characters is read, and afterwards, or after an error, the caller's limit holds."""
+    before = csv.field_size_limit()
+    long = tmp_path / "long.csv"
+    long.write_text(f"a,b\n{'x' * 200_000},1\n", encoding="utf-8")
+    assert len(local_tables.parsed(long)["a"][0]) == 200_000
+    assert csv.field_size_limit() == before
+    long.write_text("a,b\n1\n", encoding="utf-8")
+    with pytest.raises(DataError):
+        local_tables.parsed(long)
+    assert csv.field_size_limit() == before

@@ -85,7 +85,7 @@ def test_another_place_for_anything_else(tmp_path: Path, monkeypatch: pytest.Mon
     paths = [str(one), str(other)]
 
     def place(paths: list[str] = paths, how: tuple[object, ...] = ("json", "test")) -> Path:
-        return table_cache.place(tmp_path, paths, how=how)
+        return table_cache.file_of(tmp_path, paths, read_as=how)
 
     first = place()
     assert first == place()
@@ -106,5 +106,5 @@ def test_a_link_stands_for_its_file(tmp_path: Path) -> None:
     (tmp_path / "content").write_text("a")
     for name in ("one", "two"):
         (tmp_path / name).symlink_to(tmp_path / "content")
-    places = {table_cache.place(tmp_path, [str(tmp_path / name)], how=[]) for name in ("one", "two", "content")}
+    places = {table_cache.file_of(tmp_path, [str(tmp_path / name)], read_as=[]) for name in ("one", "two", "content")}
     assert len(places) == 1
