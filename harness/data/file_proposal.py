@@ -117,7 +117,7 @@ def _propose_search(search: _SearchTables, request: SpecRequest) -> Proposal:
         )
         if candidates is not None:
             ranked.with_candidates(judged.gold, candidates, where=f"{where}, candidates")
-        greatest = max(greatest, *(score for docs in judged.gold.qrels.values() for score in docs.values()))
+        greatest = max(greatest, judged.greatest)
     return spec_proposal.propose_search(
         list(search.qrels), request, candidates=candidates is not None, greatest=greatest
     )

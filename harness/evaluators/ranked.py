@@ -83,6 +83,11 @@ class Judged(NamedTuple):
     gold: Ranked
     notes: tuple[str, ...]
 
+    @property
+    def greatest(self) -> int:
+        """The greatest relevance of a document for a query."""
+        return max(score for documents in self.gold.qrels.values() for score in documents.values())
+
 
 def read_ranked(
     corpus: Table, queries: Table, qrels: Table, *, where: str, strict: bool, shared_queries: bool = False
