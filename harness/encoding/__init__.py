@@ -16,6 +16,7 @@ import numpy as np
 from harness.encoding import batches, prompts, vector_cache
 from harness.encoding.pipeline import sum_or_none
 from harness.errors import EncodeError
+from harness.evaluators import KINDS
 from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
 
 if TYPE_CHECKING:
@@ -48,9 +49,13 @@ class EncodedTexts(NamedTuple):
 
 def prompt_for(encoder: Encoder, task: TaskSpec, texts: Texts) -> Prompt:
     """The prompt that `encoder` puts before `texts` of `task`."""
-    facts = encoder.facts
     return prompts.choose(
-        facts.prompts, task=task.name, task_type=task.type, role=texts.role, default=facts.default_prompt
+        encoder.facts.prompts,
+        task=task.name,
+        task_type=task.type,
+        role=texts.role,
+        task_prompt=task.prompt,
+        type_prompt=KINDS[task.type].instruction,
     )
 
 
@@ -81,7 +86,8 @@ def encode(
         EncodeError: the encoder returned something else than a float matrix with one row per text, NaN, infinity, or a
             zero vector.
     """
-    distinct = _distinct(texts.items, batching)
+    items = [text + prompt.suffix for text in texts.items] if prompt.suffix else texts.items
+    distinct = _distinct(items, batching)
     total = len(distinct.texts)
     identity = None if cache == "off" else encoder.identity(prompt=prompt, role=texts.role)
     namespace, keys, cached = None, [], None

@@ -150,5 +150,6 @@ KIND = TaskKind(
     takes="sides",
     score=score,
     description="Find each text's translation",
+    instruction="Retrieve parallel sentences.",
     from_mteb=_from_mteb,
 )

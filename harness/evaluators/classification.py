@@ -225,6 +225,7 @@ KIND = TaskKind(
     takes="vectors",
     score=score,
     description="Texts and their labels",
+    instruction="Classify user passages.",
     recognizes=lambda values, trainable: "a column of texts and one of labels, with training data" if trainable else "",
     from_mteb=_from_mteb,
 )

@@ -225,6 +225,7 @@ KIND = TaskKind(
     takes="vectors",
     score=score,
     description="Texts to be clustered by their labels",
+    instruction="Identify categories in user passages.",
     recognizes=lambda values, trainable: (
         "" if trainable else "a column of texts and one of labels, without training data"
     ),

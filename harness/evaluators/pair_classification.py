@@ -100,6 +100,7 @@ KIND = TaskKind(
     score=score,
     exact_batches=True,
     description="Pairs of texts that belong together or not",
+    instruction="Retrieve text that are semantically similar to the given text.",
     recognizes=_recognizes,
     from_mteb=_from_mteb,
     # `ap` is what mteb 1 called the best average precision over the distances; some of its cards say `max_ap`, which is

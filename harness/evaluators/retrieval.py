@@ -161,6 +161,7 @@ RETRIEVAL = TaskKind(
     ranking_models=True,
     shards=True,
     description="Search for the documents that answer a query",
+    instruction="Retrieve text based on user query.",
     recognizes=lambda values, trainable: "corpus, queries and qrels",
     from_mteb=_from_mteb,
 )
@@ -172,6 +173,7 @@ RERANKING = replace(
     ranking_models=False,
     shards=False,
     description="Rank each query's candidates",
+    instruction="Retrieve text based on user query.",
     recognizes=lambda values, trainable: "corpus, queries and qrels, with candidates to rank for each query",
     fit=_fit_reranking,
     former_metrics={"map": "map_at_1000", "mrr": "mrr_at_1000"},

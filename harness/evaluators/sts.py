@@ -181,6 +181,7 @@ KIND = TaskKind(
     score=score,
     similarity_report=True,
     description="Pairs of texts with a score of how similar they are",
+    instruction="Retrieve semantically similar text.",
     recognizes=_recognizes,
     fit=_fit,
     from_mteb=_from_mteb,

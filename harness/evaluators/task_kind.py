@@ -166,6 +166,7 @@ class TaskKind:
         shards: whether its corpus can be searched in shards.
         similarity_report: whether its scores are those of the report of similarity that trainers print.
         description: what the data is, in a few words.
+        instruction: what instruction-tuned models are told of tasks that define no instruction: mteb's words.
         recognizes: (field -> values, whether there is training data) -> why private data is of this type; empty
             where it is not, or could as well be another.
         fit: (field -> values, rows of the largest split) -> what suits private data; the defaults where absent.
@@ -191,6 +192,7 @@ class TaskKind:
     shards: bool = False
     similarity_report: bool = False
     description: str
+    instruction: str = ""
     recognizes: Callable[[Mapping[str, Sequence[Any]], bool], str] = lambda values, trainable: ""
     fit: Callable[[Mapping[str, Sequence[Any]], int], Fit] | None = None
     from_mteb: Callable[[Any], FromMteb] | None = None

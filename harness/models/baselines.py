@@ -50,7 +50,6 @@ class Hashing:
             precision="fp32",
             dimensions=self.dimensions,
             parameters=0,
-            prompts={},
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:

@@ -13,13 +13,13 @@ import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import bert_forward, forward_threads, prompt_catalog
+from harness.models import bert_forward, forward_threads, model_prompts
 from harness.models.bert_tokenizer import fast_tokenizer
 from harness.models.devices import DTYPES, device_name, pick_devices
 from harness.models.forward_precision import forward_precision
 from harness.models.saved_modules import SavedModel, longest
 from harness.models.vector_identity import identity
-from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
+from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +77,7 @@ class BertEncoder:
             dimensions=dimensions,
             parameters=parameters,
             batching=f"{self._budget} tokens",
-            **prompt_catalog.prompt_facts(spec, model.prompts, default=model.default_prompt)._asdict(),
+            prompts=model_prompts.prompt_rules(spec, PromptRules(prompts=model.prompts, default=model.default_prompt)),
         )
         self._identity = identity(
             spec, self.facts, packages=("embedding-harness", "torch", "transformers", "tokenizers")

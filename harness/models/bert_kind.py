@@ -5,7 +5,7 @@ Where the files or the options differ from what that code does, sentence-transfo
 
 from __future__ import annotations
 
-from harness.models import dense_kinds, saved_modules
+from harness.models import dense_kinds, model_prompts, saved_modules
 from harness.models.model_files import has_weights, settings_folder
 from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
@@ -25,7 +25,8 @@ def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
         ModelError: it cannot be loaded.
     """
     folder = settings_folder(spec)
-    model = None if spec.trust_remote_code else saved_modules.read(folder)
+    usual = not spec.trust_remote_code and model_prompts.opening(spec).is_usual
+    model = saved_modules.read(folder) if usual else None
     if model is not None and model.kind == "bert" and has_weights(spec, folder, model.module):
         from harness.models.bert_encoder import BertEncoder
 

@@ -21,12 +21,23 @@ from harness.errors import ModelError, first_line
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
-from harness.models import forward_threads, prompt_catalog, saved_modules
+from harness.models import forward_threads, model_prompts, saved_modules
 from harness.models.devices import DTYPES, device_name, pick_devices
 from harness.models.forward_precision import forward_precision
 from harness.models.model_files import settings_folder
+from harness.models.mteb_loaders import Opening
 from harness.models.vector_identity import identity
-from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, Role
+from harness.types import (
+    Batching,
+    Encoded,
+    EncodeOptions,
+    EncoderFacts,
+    ModelSpec,
+    Precision,
+    Prompt,
+    PromptRules,
+    Role,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +52,7 @@ class SentenceTransformerEncoder:
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
         precision = forward_precision(options)
+        self._opening = model_prompts.opening(spec)
         self._copies = {device: _load(spec, device, precision) for device in self._devices}
         self._one_lane = spec.trust_remote_code  # its code may not be safe to run in several threads
         self._model = self._copies[self._devices[0]]
@@ -57,15 +69,11 @@ class SentenceTransformerEncoder:
             precision=precision,
             attention=_attention(self._model),
             max_length=self._max_length,
-            similarity=str(self._model.similarity_fn_name),
+            similarity=self._opening.similarity or str(self._model.similarity_fn_name),
             dimensions=dimensions,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             batching=f"{self._budget} tokens",
-            **prompt_catalog.prompt_facts(
-                spec,
-                {name: text for name, text in self._model.prompts.items() if text is not None},
-                default=self._model.default_prompt_name,
-            )._asdict(),
+            prompts=model_prompts.prompt_rules(spec, _prompts_of(self._model)),
         )
         self._identity = identity(
             spec,
@@ -75,14 +83,16 @@ class SentenceTransformerEncoder:
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
         """Model, settings, prompt and role: a two-tower model has other weights for each role."""
-        return {**self._identity, "prompt": prompt.text or "", "role": role or ""}
+        adapter = {"adapter": prompt.adapter} if prompt.adapter else {}
+        return {**self._identity, "prompt": prompt.text or "", "role": role or "", **adapter}
 
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
         """The (n, dim) float32 vectors of each block, its tokens, and which texts were cut at the maximum length."""
         exact = batching == "mteb"
-        task = {"task": role} if role else {}
+        task = {"task": prompt.adapter or role} if prompt.adapter or role else {}
+        steps = self._opening.after
 
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:
             return self._prepared(list(texts), prompt, task, exact=exact)
@@ -94,7 +104,7 @@ class SentenceTransformerEncoder:
             rows: torch.Tensor = self._copies[device](batch_to_device(dict(features), device), **task)[
                 "sentence_embedding"
             ]
-            return rows
+            return _after(rows.float(), steps) if steps else rows
 
         return pipeline.encode(
             blocks,
@@ -107,7 +117,13 @@ class SentenceTransformerEncoder:
         """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
         import torch
 
-        scores = self._model.similarity_pairwise(torch.from_numpy(left), torch.from_numpy(right))
+        similarity = self._model.similarity_pairwise
+        if self._opening.similarity_pairwise is not None:
+            from sentence_transformers.util import SimilarityFunction
+
+            name = SimilarityFunction(self._opening.similarity_pairwise)
+            similarity = SimilarityFunction.to_similarity_pairwise_fn(name)
+        scores = similarity(torch.from_numpy(left), torch.from_numpy(right))
         return scores.numpy()
 
     def close(self) -> None:
@@ -166,6 +182,11 @@ class SentenceTransformerEncoder:
         return np.array([len(ids) for ids in tokenizer(prompted, verbose=False)["input_ids"]], dtype=np.int64)
 
 
+def _prompts_of(model: Any) -> PromptRules:
+    prompts = {name: text for name, text in model.prompts.items() if text is not None}
+    return PromptRules(prompts=prompts, default=model.default_prompt_name)
+
+
 def _tokens(features: Mapping[str, Any], count: int) -> Any:
     """Tokens of each of the `count` texts of a batch; None where the features do not hold them."""
     mask, ids, offsets = features.get("attention_mask"), features.get("input_ids"), features.get("offsets")
@@ -179,17 +200,19 @@ def _tokens(features: Mapping[str, Any], count: int) -> Any:
 def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
     import torch
 
+    opening = model_prompts.opening(spec)
+
     with hidden_bars(), _quiet(), retried_requests():
         from sentence_transformers import SentenceTransformer
 
         try:
             model = SentenceTransformer(
-                spec.location,
+                opening.repository or spec.location,
                 revision=spec.revision if spec.origin == "hub" else None,
                 device=str(device),
                 trust_remote_code=spec.trust_remote_code,
                 local_files_only=is_offline() or spec.origin != "hub",
-                model_kwargs={"dtype": getattr(torch, DTYPES[precision])},
+                **_arguments(opening, precision),
             )
         except Exception as err:
             hint = ""
@@ -199,8 +222,44 @@ def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
                 f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}",
                 kind=kind_of_failure(err, otherwise="model"),
             ) from err
+        _set_afterwards(model, opening)
         # Modules after the transformer (Dense, LayerNorm) are loaded in float32 whatever `dtype` says.
         return model.to(dtype=getattr(torch, DTYPES[precision])).eval()
+
+
+def _arguments(opening: Opening, precision: Precision) -> dict[str, Any]:
+    """The arguments of mteb's loader; code and precision are the user's choice."""
+    import torch
+
+    arguments = {name: value for name, value in opening.arguments.items() if name != "trust_remote_code"}
+    of_model = {
+        name: value
+        for name, value in arguments.get("model_kwargs", {}).items()
+        if name not in ("dtype", "torch_dtype", "trust_remote_code")
+    }
+    return {**arguments, "model_kwargs": {**of_model, "dtype": getattr(torch, DTYPES[precision])}}
+
+
+def _set_afterwards(model: Any, opening: Opening) -> None:
+    """What mteb's loader changes in the model once it is loaded."""
+    if opening.max_length is not None:
+        model.max_seq_length = opening.max_length
+    if opening.include_prompt is not None:
+        model.set_pooling_include_prompt(include_prompt=opening.include_prompt)
+    for name, value in opening.tokenizer.items():
+        setattr(model.tokenizer, name, value)
+
+
+def _after(rows: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
+    """The vectors as mteb's loader changes them."""
+    import torch.nn.functional as functional
+
+    for step in steps:
+        if step == "layer_norm":
+            rows = functional.layer_norm(rows, normalized_shape=(rows.shape[1],))
+        else:
+            rows = functional.normalize(rows, p=2, dim=1)
+    return rows
 
 
 @contextlib.contextmanager

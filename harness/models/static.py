@@ -13,10 +13,10 @@ import numpy as np
 
 from harness.encoding import pipeline
 from harness.evaluators.similarity import paired
-from harness.models import prompt_catalog
+from harness.models import model_prompts
 from harness.models.saved_modules import SavedModel
 from harness.models.vector_identity import identity
-from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, Role
+from harness.types import Batching, Encoded, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class StaticEncoder:
             similarity=model.similarity,
             dimensions=self._rows.shape[1],
             parameters=self._rows.size,
-            **prompt_catalog.prompt_facts(spec, model.prompts, default=model.default_prompt)._asdict(),
+            prompts=model_prompts.prompt_rules(spec, PromptRules(prompts=model.prompts, default=model.default_prompt)),
         )
         self._identity = identity(spec, self.facts, packages=("embedding-harness", "numpy", "tokenizers"))
 

@@ -5,7 +5,7 @@ numpy computes it on the CPU. With a device or a precision that were asked for, 
 
 from __future__ import annotations
 
-from harness.models import dense_kinds, saved_modules
+from harness.models import dense_kinds, model_prompts, saved_modules
 from harness.models.model_files import has_weights, settings_folder
 from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
@@ -25,7 +25,8 @@ def open_static(spec: ModelSpec, options: EncodeOptions) -> Encoder:
         ModelError: it cannot be loaded.
     """
     folder = settings_folder(spec)
-    model = None if spec.trust_remote_code else saved_modules.read(folder)
+    usual = not spec.trust_remote_code and model_prompts.opening(spec).is_usual
+    model = saved_modules.read(folder) if usual else None
     plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
     if plain and model is not None and model.kind == "static" and has_weights(spec, folder, model.module):
         from harness.models.static import StaticEncoder

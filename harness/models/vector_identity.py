@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from harness.files import run_environment
+from harness.models.model_prompts import opening
+from harness.models.mteb_loaders import Opening
 from harness.types import EncoderFacts, ModelSpec
 
 
@@ -22,5 +25,6 @@ def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -
         "max_length": facts.max_length,
         "batch": facts.batching,
         "device": facts.device_name,
+        **({"opening": asdict(opened)} if (opened := opening(spec)) != Opening() else {}),
         "versions": {name: versions.get(name) for name in packages},
     }

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from harness.files import digests
-from harness.models import prompt_catalog
+from harness.models import model_prompts
 from harness.tasks import registry
 from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
 
@@ -40,7 +40,7 @@ def fingerprint(
     content: dict[str, Any] = {
         "protocol": PROTOCOL,
         "model": [model.name, model.revision, model.trust_remote_code],
-        "prompts": prompt_catalog.prompts(model.name) if model.origin == "hub" else None,
+        "prompts": model_prompts.fingerprint_content(model),
         "precision": precision,
         "max_length": max_length,
         **(task_content(task) if of_task is None else of_task),

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
+from typing import Any
 
 from harness import models, results
 from harness.results.schema import SCHEMA
 from harness.runner.cells import Cell
 from harness.runner.measurement import MeasuredPart
-from harness.types import Record
-
-_PROMPTS = ("prompts", "default_prompt")
-"""Facts that a record holds by part instead: those prompts that were used."""
+from harness.types import EncoderFacts, Record
 
 
 def put(folder: Path, cell: Cell, measured: MeasuredPart) -> Record:
@@ -59,7 +57,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                 "trust_remote_code": cell.model.trust_remote_code,
                 **({"note": cell.model.note} if cell.model.note else {}),
             },
-            "encoder": {key: value for key, value in asdict(measured.facts).items() if key not in _PROMPTS},
+            "encoder": _used(measured.facts),
             "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
             "parts": {
                 str(part): {
@@ -75,6 +73,12 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
             **measured.environment,
         },
     )
+
+
+def _used(facts: EncoderFacts) -> dict[str, Any]:
+    """What the encoder used; of its prompts only their source, since each part holds those that it was given."""
+    used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
+    return {**used, "prompts_from": facts.prompts.source}
 
 
 def _rate(count: int | None, seconds: float) -> float | None:

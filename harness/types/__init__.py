@@ -50,10 +50,10 @@ from harness.types.models import (
     EncoderFacts,
     ModelSpec,
     Precision,
-    Prompt,
     Searcher,
     VectorTransform,
 )
+from harness.types.prompts import AdapterRules, InstructionRules, Prompt, PromptRules
 from harness.types.records import (
     Record,
     Refused,
@@ -74,6 +74,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "PLAIN",
+    "AdapterRules",
     "Batching",
     "EncodeOptions",
     "Encoded",
@@ -83,6 +84,7 @@ __all__ = [
     "Float64",
     "Gold",
     "Hits",
+    "InstructionRules",
     "Int64",
     "ItemText",
     "Loaded",
@@ -91,6 +93,7 @@ __all__ = [
     "Part",
     "Precision",
     "Prompt",
+    "PromptRules",
     "Record",
     "RecordedTask",
     "Refused",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from harness.types.gold import Hits, Role
+from harness.types.prompts import Prompt, PromptRules
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,16 +100,7 @@ class EncoderFacts:
     dimensions: int | None = None
     parameters: int | None = None
     batching: str | None = None
-    prompts: Mapping[str, str] = field(default_factory=dict)
-    prompts_from: str = "model"
-    default_prompt: str | None = None
-
-
-class Prompt(NamedTuple):
-    """The prompt for a text: its name among the model's prompts, and the string that goes before the text."""
-
-    name: str | None
-    text: str | None
+    prompts: PromptRules = field(default_factory=PromptRules)
 
 
 class Encoded(NamedTuple):

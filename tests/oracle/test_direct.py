@@ -97,8 +97,8 @@ def test_the_facts(kind: str, settings: dict[str, Any], options: dict[str, Any],
     assert facts.backend == "harness"
     assert facts.max_length == reference.max_seq_length
     assert facts.similarity == reference.similarity_fn_name == "euclidean"
-    assert dict(facts.prompts) == reference.prompts == prompts
-    assert facts.default_prompt == reference.default_prompt_name == "sort"
+    assert dict(facts.prompts.prompts) == reference.prompts == prompts
+    assert facts.prompts.default == reference.default_prompt_name == "sort"
     assert facts.dimensions == reference.get_embedding_dimension() == 32
     assert facts.parameters == sum(parameter.numel() for parameter in reference.parameters())
     texts = some_texts(40)
@@ -223,7 +223,7 @@ def test_static_embeddings(layout: str, normalize: bool, tmp_path: Path) -> None
     assert found.texts_truncated == 0
     facts = encoder.facts
     assert (facts.similarity, facts.max_length) == (reference.similarity_fn_name, None)
-    assert dict(facts.prompts) == reference.prompts
+    assert dict(facts.prompts.prompts) == reference.prompts
     assert facts.dimensions == reference.get_embedding_dimension()
 
 

@@ -30,7 +30,7 @@ OWNERS = {
     "sklearn": ("evaluators/",),
     "scipy": (),
     "rich": ("cli/progress.py",),
-    "mteb": ("data/mteb_bridge.py", "data/mteb_metadata_file.py"),
+    "mteb": ("data/mteb_bridge.py", "data/mteb_metadata_file.py", "models/catalog_generator.py"),
     "pandas": ("results/loading.py",),
     "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),

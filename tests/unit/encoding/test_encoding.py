@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from harness import encoding
 from harness.errors import EncodeError
 from harness.evaluators.sts import STSSettings
-from harness.types import Prompt, Source, TaskSpec, Texts
+from harness.types import Prompt, PromptRules, Source, TaskSpec, Texts
 from tests.encoders import NO_PROMPT, Fake
 
 TEXTS = ["three", "two", "one"]
@@ -156,6 +156,6 @@ def test_the_prompt_of_a_task() -> None:
         main_metric="pearson",
         settings=STSSettings(),
     )
-    fake = Fake(prompts={"STS": "s: ", "query": "q: ", "house": "h: "}, default_prompt="house")
+    fake = Fake(prompts=PromptRules(prompts={"STS": "s: ", "query": "q: ", "house": "h: "}, default="house"))
     assert encoding.prompt_for(fake, task, Texts(items=[])) == Prompt("STS", "s: ")
     assert encoding.prompt_for(Fake(), task, Texts(items=[])) == Prompt(None, None)
