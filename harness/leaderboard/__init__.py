@@ -1,16 +1,20 @@
 """Recorded results to a ranked leaderboard.
 
-The line from files to rows, in reading order:
+From files to rows, in reading order:
 
-    summary       one file's bytes -> its task and main scores
-    folders       a results folder -> its files, with keys that tell changes, and their owners
-    columns       summaries as columns; workers read many files at once
-    index         a results folder -> columns, kept and brought up to date
-    scope         which tasks and parts count
-    selection     which file stands for a model on a task
-    matrix        the files as (models, tasks) scores, with the reason of every gap
-    ranking       means, Borda points, ranks
-    known_of      revisions, metadata and speed of a model
-    board         all of it: `build`
-    uncertainty   intervals, rank intervals, tie groups
+    file_summary       the bytes of a file -> its task and main scores
+    folder_owners      a folder of results -> the model that it belongs to
+    index_columns      summaries as columns
+    reader_processes   many files read at once
+    file_index         a results folder -> columns, stored and updated
+    counted_tasks      which tasks and parts count
+    record_choice      which file counts for a model on a task
+    score_matrix       the files as (models, tasks) scores, with the reason for every gap
+    ranking            means, Borda points, ranks
+    model_facts        revisions, metadata and speed of a model
+    board              all of it: `build`
+    resampled_scores   scores of resampled items
+    uncertainty        intervals, rank intervals, tie groups
+    comparison         two models, task by task
+    api                `harness.rank` and `harness.compare`
 """

@@ -1,4 +1,4 @@
-"""Result folders to ranked rows: the leaderboard as data, which every output renders (no printing, no formatting)."""
+"""Results folders to ranked rows: the leaderboard as data, which every output renders."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Row:
 
     Attributes:
         label: name as shown: with the revision and variant where these set it apart.
-        revisions: of the files that stand for it, most used first.
+        revisions: of its files, most used first.
         rank: by the Borda count, from 1.
         mean_task, mean_type: None where a task is missing.
         by_type: type -> mean over its tasks, None where one is missing.
-        scores: task -> score, for those that it has.
+        scores: task -> score, for the tasks that have one.
         missing: task -> why there is no score.
         files: task -> the file that its score comes from; see `Leaderboard.indices`.
-        zero_shot: share of the board's tasks that the model was not trained on; None where nobody said.
+        zero_shot: share of the board's tasks that the model was not trained on; None where its metadata does not say.
         interval: of Mean (Task); see `uncertainty`.
-        score_intervals: task -> 95% interval of its score, its items drawn anew, for tasks whose items are known.
-        rank_span: the ranks by Mean (Task) that the intervals leave open.
-        tie_group: models that are not separable from the group's best have the same number, from 1.
+        score_intervals: task -> 95% interval of its score by resampled items, for tasks whose records hold items.
+        rank_span: the 95% interval of the rank by Mean (Task): best, worst.
+        tie_group: number, from 1, of a group of models that are statistically tied with the best of the group.
     """
 
     who: Who
@@ -78,14 +78,14 @@ class Leaderboard:
     """Ranked models.
 
     Attributes:
-        tasks: the columns: those of the scope that somebody has recorded.
+        tasks: the columns: the tasks of the scope that some model has results for.
         parts: of each of them, the parts that count.
         types: in the order of `evaluators.KINDS`, then others.
         rows: best first.
-        unrecorded: tasks of the scope that nobody has recorded; they count nowhere.
+        unrecorded: tasks of the scope that no model has results for; they are not counted.
         refused: files that are not records, and why.
-        variants_left_out: models with variants that were not asked for.
-        uncertainty: what the intervals are about; empty where there are none.
+        variants_left_out: how many variants of models were not asked for.
+        uncertainty: what was resampled for the intervals; empty where there are none.
         indices: of the results folders, into which the references of `Row.files` count.
     """
 
@@ -100,9 +100,9 @@ class Leaderboard:
     uncertainty: str = ""
     indices: tuple[Index, ...] = ()
 
-    def path(self, cell: IndexRow) -> Path:
-        """The file of a cell."""
-        return self.indices[cell.source].path(cell.row)
+    def path(self, file: IndexRow) -> Path:
+        """Where a file of `Row.files` lies."""
+        return self.indices[file.source].path(file.row)
 
     def score_matrix(self) -> Float64:
         """(rows, tasks) float64, NaN where missing."""
@@ -128,24 +128,24 @@ def build(
         scope: The tasks that count.
         title: What it is called.
         models: Only these models; None for all.
-        variants, revisions: See `selection.select`.
+        variants, revisions: See `record_choice.select`.
 
     Raises:
-        UnknownName: a model that nobody has recorded, or nothing fits.
+        UnknownName: a model without records, or no record fits.
     """
     selected = select(indices, tasks={task.name for task in scope}, variants=variants, revisions=revisions)
     _check_models(models, indices)
     if models is not None:
-        selected = {who: cells for who, cells in selected.items() if who.model in models}
-    found = matrix(indices, selected, scope)
-    known = [number for number, parts in enumerate(found.parts) if parts]
-    ranked = [at for at, row in enumerate(found.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
+        selected = {who: files for who, files in selected.items() if who.model in models}
+    scored = matrix(indices, selected, scope)
+    recorded = [number for number, parts in enumerate(scored.parts) if parts]
+    ranked = [at for at, row in enumerate(scored.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
     if not ranked:
         raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
-    tasks = tuple(scope[number] for number in known)
+    tasks = tuple(scope[number] for number in recorded)
     types = _ordered({task.type for task in tasks})
-    scores = found.scores[ranked][:, known]
-    ranking = rank(scores, [task.type for task in tasks], partial=found.partial[ranked][:, known])
+    scores = scored.scores[ranked][:, recorded]
+    ranking = rank(scores, [task.type for task in tasks], partial=scored.partial[ranked][:, recorded])
     type_order = list(dict.fromkeys(task.type for task in tasks))
     everyone = list(selected)
     whos = [everyone[at] for at in ranked]
@@ -154,24 +154,24 @@ def build(
     sources = [model_facts.IndexLists.of(index) for index in indices]
     rows = []
     for at, who in enumerate(whos):
-        cells = selected[who]
+        files = selected[who]
         means = dict(zip(type_order, map(_number, ranking.by_type[at].tolist()), strict=True))
-        facts = model_facts.facts(sources, cells)
+        facts = model_facts.facts(sources, files)
         rows.append(
             Row(
                 who=who,
                 label=labels[who],
-                revisions=model_facts.revisions(sources, cells),
+                revisions=model_facts.revisions(sources, files),
                 rank=int(ranking.rank[at]),
                 points=float(ranking.points[at]),
                 mean_task=_number(float(ranking.mean_task[at])),
                 mean_type=_number(float(ranking.mean_type[at])),
                 by_type={name: means[name] for name in types},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
-                missing=_missing(tasks, known, found.gaps, ranked[at], refused.get(who, {})),
-                files=cells,
+                missing=_missing(tasks, recorded, scored.gaps, ranked[at], refused.get(who, {})),
+                files=files,
                 facts=facts,
-                throughput=model_facts.throughput(sources, cells),
+                throughput=model_facts.throughput(sources, files),
                 zero_shot=model_facts.zero_shot(facts, tasks),
             )
         )
@@ -179,10 +179,10 @@ def build(
     return Leaderboard(
         title=title,
         tasks=tasks,
-        parts=tuple(found.parts[number] for number in known),
+        parts=tuple(scored.parts[number] for number in recorded),
         types=types,
         rows=tuple(rows),
-        unrecorded=tuple(task for number, task in enumerate(scope) if number not in known),
+        unrecorded=tuple(task for number, task in enumerate(scope) if number not in recorded),
         refused=tuple(refusal for index in indices for refusal in index.refused()),
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),
@@ -190,24 +190,25 @@ def build(
 
 
 def recorded_tasks(indices: Sequence[Index]) -> dict[str, str | None]:
-    """Every task that somebody has recorded, by name, with its type where a record tells it."""
-    found: dict[str, str | None] = {}
+    """Every recorded task by name, with its type where a record names it."""
+    types: dict[str, str | None] = {}
     for index in indices:
-        own = index.columns
-        for task in np.unique(own.files["task"]).tolist():
+        columns = index.columns
+        for task in np.unique(columns.files["task"]).tolist():
             if task != NONE:
-                found.setdefault(own.strings[task], None)
-        telling = own.files[own.files["facts"] != NONE]
-        for task, fact in zip(telling["task"].tolist(), telling["facts"].tolist(), strict=True):
-            found[own.strings[task]] = own.facts[fact].task_type or found[own.strings[task]]
-    return dict(sorted(found.items()))
+                types.setdefault(columns.strings[task], None)
+        with_facts = columns.files[columns.files["facts"] != NONE]
+        for task, fact in zip(with_facts["task"].tolist(), with_facts["facts"].tolist(), strict=True):
+            name = columns.strings[task]
+            types[name] = columns.facts[fact].task_type or types[name]
+    return dict(sorted(types.items()))
 
 
 def _check_models(models: Collection[str] | None, indices: Sequence[Index]) -> None:
-    known = {folder.owner.identity.model for index in indices for folder in index.folders}
+    recorded = {folder.owner.identity.model for index in indices for folder in index.folders}
     for name in models or ():
-        if name not in known:
-            raise UnknownName.of("recorded model", name, sorted(known))
+        if name not in recorded:
+            raise UnknownName.of("recorded model", name, sorted(recorded))
 
 
 def _ordered(types: set[str]) -> tuple[str, ...]:
@@ -236,7 +237,7 @@ def _missing(
     who: int,
     refused: Mapping[str, str],
 ) -> dict[str, str]:
-    found = {}
+    reasons = {}
     for task, number in zip(tasks, numbers, strict=True):
         why = gaps.get((who, number))
         if why == NOT_RECORDED and task.name in refused:
@@ -244,5 +245,5 @@ def _missing(
         if why == NOT_RECORDED and task.recorded_only:
             why = f"{NOT_RECORDED}, and cannot be run here"
         if why:
-            found[task.name] = why
-    return found
+            reasons[task.name] = why
+    return reasons

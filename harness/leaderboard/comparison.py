@@ -31,11 +31,11 @@ class TaskDifference:
     """One task: A's score minus B's.
 
     Attributes:
-        n: items that were compared; 0 where the items of one of them are not known.
-        interval, p: of the difference, None where items are not known.
+        n: number of items that were compared; 0 where one of the records has no items.
+        interval, p: of the difference; None where one of the records has no items.
         corrected: p after Holm's correction over the tasks that have one.
-        verdict: `A` or `B` where one is better after correction; `unknown` without items.
-        why: of an unknown verdict.
+        verdict: `A` or `B` if one is better after correction; `unknown` without items.
+        why: the reason of an unknown verdict.
     """
 
     task: str
@@ -59,9 +59,9 @@ class Overall(NamedTuple):
     """The difference of the means over the tasks that both have.
 
     Attributes:
-        interval, p: tasks drawn anew, and items where they are known. Below some twenty tasks the interval is a little
-            too narrow, as percentile intervals of few draws are.
-        on_these: the interval with the tasks fixed and the items drawn anew; None unless all items are known.
+        interval, p: by resampled tasks, and resampled items where both records have them. With fewer than about twenty
+            tasks the interval is a little too narrow, as percentile intervals of small samples are.
+        on_these: the interval of these tasks by resampled items alone; None unless all records have items.
     """
 
     a: float
@@ -87,8 +87,8 @@ class Comparison:
     """Two models on the tasks that both have.
 
     Attributes:
-        only_a, only_b: tasks that the other one lacks.
-        items: of the parts whose items are known for both.
+        only_a, only_b: tasks that the other model lacks.
+        items: of the parts whose items both records have.
     """
 
     a: str
@@ -110,26 +110,26 @@ def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
     if not common:
         raise UnknownName(f"{a.label} and {b.label} have no task in common that is recorded in full")
     parts_of = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
-    found: list[TaskDifference] = []
+    differences: list[TaskDifference] = []
     draws: list[Float64 | float] = []
     items: list[PartItems] = []
     for task in common:
-        plain = TaskDifference(task=task.name, type=task.type, a=a.scores[task.name], b=b.scores[task.name])
-        own = _items(board, a, b, task.name, parts_of[task.name])
-        if isinstance(own, str):
-            found.append(replace(plain, why=own))
-            draws.append(plain.difference)
+        scores = TaskDifference(task=task.name, type=task.type, a=a.scores[task.name], b=b.scores[task.name])
+        pairs = _items(board, a, b, task.name, parts_of[task.name])
+        if isinstance(pairs, str):
+            differences.append(replace(scores, why=pairs))
+            draws.append(scores.difference)
             continue
-        items += own
-        found_here = tested(own)
-        draws.append(found_here.replicates)
-        n = sum(len(part.a) for part in own)
-        found.append(replace(plain, n=n, interval=found_here.interval, p=found_here.p))
+        items += pairs
+        test = tested(pairs)
+        draws.append(test.replicates)
+        n = sum(len(pair.a) for pair in pairs)
+        differences.append(replace(scores, n=n, interval=test.interval, p=test.p))
     return Comparison(
         a=a.label,
         b=b.label,
-        tasks=_corrected(found),
-        overall=_overall(found, draws),
+        tasks=_corrected(differences),
+        overall=_overall(differences, draws),
         only_a=tuple(sorted(set(a.scores).difference(b.scores))),
         only_b=tuple(sorted(set(b.scores).difference(a.scores))),
         items=tuple(items),
@@ -145,11 +145,11 @@ class Tested(NamedTuple):
 
 
 def tested(parts: Sequence[PartItems]) -> Tested:
-    """The difference of the task's scores, which are means over its parts; every part's items are drawn by itself."""
+    """The difference of the task's scores, the means over its parts; the items of each part are resampled."""
     by_part = [
-        replicates(own.a, task=own.task, part=own.part, resamples=RESAMPLES)
-        - replicates(own.b, task=own.task, part=own.part, resamples=RESAMPLES)
-        for own in parts
+        replicates(pair.a, task=pair.task, part=pair.part, resamples=RESAMPLES)
+        - replicates(pair.b, task=pair.task, part=pair.part, resamples=RESAMPLES)
+        for pair in parts
     ]
     values = np.mean(by_part, axis=0)
     values = values[np.isfinite(values)]
@@ -162,16 +162,16 @@ def tested(parts: Sequence[PartItems]) -> Tested:
 
 
 def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part]) -> list[PartItems] | str:
-    """The items of all parts of a task under both, or why there is no comparing them."""
+    """The items of all parts of a task under both models, or the reason why they cannot be compared."""
     loaded: list[Mapping[Part, Items]] = []
     for row in (a, b):
-        own = _load(board, row, task)
-        if isinstance(own, str):
-            return own
-        missing = [part for part in parts if part not in own]
+        of_row = _load(board, row, task)
+        if isinstance(of_row, str):
+            return of_row
+        missing = [part for part in parts if part not in of_row]
         if missing:
             return f"no items of {missing[0]} for {row.label}"
-        loaded.append(own)
+        loaded.append(of_row)
     pairs = [PartItems(task, part, loaded[0][part], loaded[1][part]) for part in parts]
     different = [str(pair.part) for pair in pairs if not same_items(pair.a, pair.b)]
     if different:
@@ -189,23 +189,23 @@ def _load(board: Leaderboard, row: Row, task: str) -> Mapping[Part, Items] | str
 
 
 def same_items(a: Items, b: Items) -> bool:
-    """Whether both are about the same items in the same order, by what is known of them."""
+    """Whether both are about the same items in the same order, as far as positions and gold show."""
     if (a.kind, a.metric, a.unit, len(a)) != (b.kind, b.metric, b.unit, len(b)):
         return False
-    gold = [own.columns.get("gold") for own in (a, b)]
+    gold = [items.columns.get("gold") for items in (a, b)]
     same_gold = gold[0] is None or np.array_equal(np.asarray(gold[0]), np.asarray(gold[1]))
     return np.array_equal(a.position, b.position) and same_gold
 
 
-def _corrected(found: Sequence[TaskDifference]) -> tuple[TaskDifference, ...]:
-    tested = [number for number, task in enumerate(found) if task.p is not None]
-    corrected = multiple.holm([found[number].p or 0.0 for number in tested]).tolist()
+def _corrected(differences: Sequence[TaskDifference]) -> tuple[TaskDifference, ...]:
+    tested = [number for number, task in enumerate(differences) if task.p is not None]
+    corrected = multiple.holm([differences[number].p or 0.0 for number in tested]).tolist()
     by_number = dict(zip(tested, corrected, strict=True))
     return tuple(
         task
         if number not in by_number
         else replace(task, corrected=by_number[number], verdict=_verdict(task.difference, by_number[number]))
-        for number, task in enumerate(found)
+        for number, task in enumerate(differences)
     )
 
 
@@ -215,11 +215,11 @@ def _verdict(difference: float, p: float) -> Verdict:
     return "A" if difference > 0 else "B"
 
 
-def _overall(found: Sequence[TaskDifference], draws: Sequence[Float64 | float]) -> Overall:
-    count = len(found)
-    a, b = (math.fsum(getattr(task, name) for task in found) / count for name in "ab")
+def _overall(differences: Sequence[TaskDifference], draws: Sequence[Float64 | float]) -> Overall:
+    count = len(differences)
+    a, b = (math.fsum(getattr(task, name) for task in differences) / count for name in "ab")
     whole, p = None, None
-    if count >= 3:  # two tasks can be drawn in three ways: no interval comes of that
+    if count >= 3:  # two tasks have only three different resamples, which give no interval
         values = hierarchical(draws, resamples=RESAMPLES, seed=0)
         whole, p = interval(values), paired.share_beyond_zero(values)
     on_these = None

@@ -19,12 +19,12 @@ class ScopedTask(NamedTuple):
     """One column of a leaderboard.
 
     Attributes:
-        type: mteb's name of the type, also of types that are not scored here; `Unknown` where nobody knows.
-        parts: those that count; None for whatever is recorded.
+        type: mteb's name of the type, also of types that are not scored here; `Unknown` if nothing names it.
+        parts: those that count; None for all recorded parts.
         splits: only these, where the user chose some.
         spoken: subset -> its languages (`deu-Latn`), where the task is declared here.
-        recorded_only: it counts, but cannot be run here.
-        dataset, revision: where the data lies on the hub; None where it does not, or nobody declared it.
+        recorded_only: whether it counts but cannot be run here.
+        dataset, revision: of the data on the hub; None where the data is local or the task has no spec here.
     """
 
     name: str
@@ -59,60 +59,59 @@ class Filters(NamedTuple):
     exclude: Collection[str] | None = None
 
 
-def of_suite(known: Registry, name: str) -> tuple[ScopedTask, ...]:
-    """The tasks of a suite, those included that are only ever recorded elsewhere.
+def of_suite(registry: Registry, name: str) -> tuple[ScopedTask, ...]:
+    """The tasks of a suite, including those whose records can only come from elsewhere.
 
     Raises:
         UnknownName, SpecError: no such suite, or a broken file.
     """
-    suite = known.suite(name)
-    own = [_declared(known.get(task), suite.parts.get(task)) for task in suite.tasks]
+    suite = registry.suite(name)
+    declared = [_declared(registry.get(task), suite.parts.get(task)) for task in suite.tasks]
     others = [
         ScopedTask(task.name, task.type, task.parts, spoken=task.subsets, recorded_only=True)
         for task in suite.recorded_only
     ]
-    return (*own, *others)
+    return (*declared, *others)
 
 
-def of_names(known: Registry, names: Iterable[str], *, recorded: Mapping[str, str | None]) -> tuple[ScopedTask, ...]:
-    """Tasks by name: as declared here, or whatever is recorded of a task without a spec.
+def of_names(registry: Registry, names: Iterable[str], *, recorded: Mapping[str, str | None]) -> tuple[ScopedTask, ...]:
+    """Tasks by name, as declared here; of a task without a spec, everything that is recorded.
 
     Args:
-        known: The tasks with specs.
+        registry: The tasks with specs.
         names: As the user gave them.
-        recorded: The tasks that somebody has recorded, with their types where a record tells it; where none does, the
-            type is mteb's.
+        recorded: The recorded tasks, each with its type where a record names it; where none does, the type is mteb's.
 
     Raises:
         UnknownName: neither declared nor recorded.
     """
-    found = []
+    tasks = []
     for name in dict.fromkeys(names):
-        if name in known.task_files:
-            found.append(_declared(known.get(name), None))
+        if name in registry.task_files:
+            tasks.append(_declared(registry.get(name), None))
         elif name in recorded:
             type_ = recorded[name] or mteb_metadata.type_of(name) or UNKNOWN_TYPE
-            found.append(ScopedTask(name, type_, None, main_metric=mteb_metadata.main_metric(name)))
+            tasks.append(ScopedTask(name, type_, None, main_metric=mteb_metadata.main_metric(name)))
         else:
-            raise UnknownName.of("task, declared or recorded,", name, sorted({*known.task_files, *recorded}))
-    return tuple(found)
+            raise UnknownName.of("task, declared or recorded,", name, sorted({*registry.task_files, *recorded}))
+    return tuple(tasks)
 
 
 def filtered(tasks: Iterable[ScopedTask], filters: Filters) -> tuple[ScopedTask, ...]:
-    """What is left of the tasks.
+    """The tasks that the filters keep.
 
     Raises:
-        UnknownName: a filter that names nothing, or nothing is left.
+        UnknownName: a filter names nothing, or no task is left.
     """
-    found = tuple(tasks)
-    _check("task type", filters.types, {task.type for task in found})
-    _check("task to exclude", filters.exclude, {task.name for task in found})
+    tasks = tuple(tasks)
+    _check("task type", filters.types, {task.type for task in tasks})
+    _check("task to exclude", filters.exclude, {task.name for task in tasks})
     for name in filters.languages or ():
-        subsets = {part.subset for task in found for part in task.parts or ()}
+        subsets = {part.subset for task in tasks for part in task.parts or ()}
         if not is_language(name) and name not in subsets:
             raise UnknownName.of("language or subset", name, sorted(subsets))
     kept = []
-    for task in found:
+    for task in tasks:
         if (filters.types and task.type not in filters.types) or task.name in (filters.exclude or ()):
             continue
         narrowed = _in_languages(task, filters.languages) if filters.languages else task
@@ -123,10 +122,10 @@ def filtered(tasks: Iterable[ScopedTask], filters: Filters) -> tuple[ScopedTask,
     return tuple(kept)
 
 
-def _check(kind: str, given: Collection[str] | None, known: Collection[str]) -> None:
+def _check(kind: str, given: Collection[str] | None, expected: Collection[str]) -> None:
     for name in given or ():
-        if name not in known:
-            raise UnknownName.of(kind, name, sorted(known))
+        if name not in expected:
+            raise UnknownName.of(kind, name, sorted(expected))
 
 
 def _declared(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:

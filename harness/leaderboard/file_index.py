@@ -1,7 +1,7 @@
-"""Results folders read once: an index of every result file, kept in the cache folder and brought up to date.
+"""An index of every result file of a results folder, kept in the cache folder and updated when it is read.
 
-A file is read again only when its size, time or inode changed; an unchanged folder costs its listing alone. The index
-is safe to delete, and one that is broken, older or of another folder is made anew.
+A file is read again only when its size, time or inode changed; an unchanged folder is only listed. The index can be
+deleted at any time; one that is broken, older or of another folder is rebuilt.
 """
 
 from __future__ import annotations
@@ -9,18 +9,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
 from harness.files.atomic import write_cache
 from harness.files.folders import cache_folder
-from harness.leaderboard import index_columns as columns
-from harness.leaderboard import reader_processes
+from harness.leaderboard import index_columns, reader_processes
 from harness.leaderboard.file_summary import Facts
 from harness.leaderboard.folder_owners import Owner, owner_of
 from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, FileToRead
@@ -29,13 +27,16 @@ from harness.types import Refused
 
 VERSION = 2
 RACY_NS = 2_000_000_000
-"""A file younger than this when listed may change again within one tick of the clock: it is read again next time."""
+"""A file younger than this may change again within one tick of the clock, so it is read again the next time."""
 
-_Rows: TypeAlias = "Mapping[str, tuple[FileStamp, int]]"
+
+class _IndexedFile(NamedTuple):
+    stamp: FileStamp
+    row: int
 
 
 class Folder(msgspec.Struct, frozen=True):
-    """One folder of result files: its path under the results folder, the key of its `model_meta.json`, its owner."""
+    """One folder of result files: its path under the results folder, the stamp of its `model_meta.json`, its owner."""
 
     path: str
     meta: FileStamp | None
@@ -48,7 +49,7 @@ class Index:
 
     Attributes:
         root: the results folder.
-        folders: what `files["folder"]` counts into, sorted by path.
+        folders: those whose positions stand in `files["folder"]`, sorted by path.
         columns: the files, sorted by folder and name.
         misplaced: `*.json` files that lie where no result file does.
     """
@@ -59,13 +60,13 @@ class Index:
     misplaced: tuple[Refused, ...]
 
     def refused(self) -> tuple[Refused, ...]:
-        """Every file that is not a record, and why; sorted by path."""
+        """Every file that is not a record, with the reason; sorted by path."""
         problems = self.columns.files["problem"]
-        found = [
+        unread = [
             Refused(str(self.path(row)), self.columns.strings[problems[row]])
             for row in np.flatnonzero(problems != NONE).tolist()
         ]
-        return tuple(sorted([*found, *self.misplaced]))
+        return tuple(sorted([*unread, *self.misplaced]))
 
     def path(self, row: int) -> Path:
         """Where the file of a row lies."""
@@ -74,7 +75,7 @@ class Index:
 
 
 def read(folder: Path | str) -> Index:
-    """The index of a results folder, brought up to date and kept.
+    """The index of a results folder, brought up to date and stored.
 
     Raises:
         RecordError: there is no such folder.
@@ -96,50 +97,53 @@ def _updated(root: Path, old: Index) -> Index:
     files_to_read: list[FileToRead] = []
     rows: list[int] = []  # of each file: its old row or, counted on from there, its place in `files_to_read`
     folder_of: list[int] = []
-    for found in walk(root):
-        if isinstance(found, Refused):
-            misplaced.append(found)
+    for entry in walk(root):
+        if isinstance(entry, Refused):
+            misplaced.append(entry)
             continue
-        folder, known = folders_before.get(found.path), rows_before.get(found.path, {})
-        if folder is None or folder.meta != found.meta:
-            meta = None if found.meta is None else _settled(found.meta, started)
-            folder, known = Folder(found.path, meta, owner_of(root / found.path)), {}
-        place = str(root / found.path)
-        for name, key in found.files.items():
+        folder, old_rows = folders_before.get(entry.path), rows_before.get(entry.path, {})
+        if folder is None or folder.meta != entry.meta:
+            meta = None if entry.meta is None else _settled(entry.meta, started)
+            folder, old_rows = Folder(entry.path, meta, owner_of(root / entry.path)), {}
+        place = str(root / entry.path)
+        for name, stamp in entry.files.items():
             if printable(name) != name:
-                misplaced.append(refused(root / found.path / name, "its name is not text; rename it"))
+                misplaced.append(refused(root / entry.path / name, "its name is not text; rename it"))
                 continue
-            at = known.get(name)
-            if at is not None and at[0] == key:
-                rows.append(at[1])
+            old_row = old_rows.get(name)
+            if old_row is not None and old_row.stamp == stamp:
+                rows.append(old_row.row)
             else:
                 rows.append(len(old.columns.files) + len(files_to_read))
                 path = f"{place}/{name}"
-                owner, later = folder.owner, _settled(key, started)
-                files_to_read.append(FileToRead(len(folders), owner.identity, owner.problem, path, name, key[0], later))
+                owner, kept_stamp = folder.owner, _settled(stamp, started)
+                files_to_read.append(
+                    FileToRead(len(folders), owner.identity, owner.problem, path, name, stamp[0], kept_stamp)
+                )
             folder_of.append(len(folders))
         folders.append(folder)
-    own = old.columns
-    if files_to_read or rows != list(range(len(own.files))) or folder_of != own.files["folder"].tolist():
+    updated = old.columns
+    if files_to_read or rows != list(range(len(updated.files))) or folder_of != updated.files["folder"].tolist():
         pieces = reader_processes.read(files_to_read) if files_to_read else []
-        own = columns.taken(columns.joined([own, *pieces]), np.array(rows, np.int64))
-        own.files["folder"] = folder_of
-    return Index(root=root, folders=tuple(folders), columns=own, misplaced=tuple(misplaced))
+        updated = index_columns.taken(index_columns.joined([updated, *pieces]), np.array(rows, np.int64))
+        updated.files["folder"] = folder_of
+    return Index(root=root, folders=tuple(folders), columns=updated, misplaced=tuple(misplaced))
 
 
-def _by_path(old: Index) -> dict[str, _Rows]:
-    """The kept files: folder -> name -> (key, row)."""
-    found: list[dict[str, tuple[FileStamp, int]]] = [{} for _ in old.folders]
+def _by_path(old: Index) -> dict[str, dict[str, _IndexedFile]]:
+    """The indexed files: folder -> name -> file."""
+    by_path: dict[str, dict[str, _IndexedFile]] = {folder.path: {} for folder in old.folders}
     files, strings = old.columns.files, old.columns.strings
-    folder_of, names = files["folder"].tolist(), [strings[name] for name in files["name"].tolist()]
-    keys = zip(*(files[name].tolist() for name in ("size", "mtime", "inode")), strict=True)
-    for row, (folder, name, key) in enumerate(zip(folder_of, names, keys, strict=True)):
-        found[folder][name] = (key, row)
-    return {folder.path: rows for folder, rows in zip(old.folders, found, strict=True)}
+    folders = [by_path[old.folders[number].path] for number in files["folder"].tolist()]
+    names = [strings[name] for name in files["name"].tolist()]
+    stamps = zip(*(files[name].tolist() for name in ("size", "mtime", "inode")), strict=True)
+    for row, (folder, name, stamp) in enumerate(zip(folders, names, stamps, strict=True)):
+        folder[name] = _IndexedFile(stamp, row)
+    return by_path
 
 
 def _settled(stamp: FileStamp, started: int) -> FileStamp:
-    """`stamp`, or one that no file has where the file is so young that it may change without a trace."""
+    """`stamp`, or `NO_STAMP` where the file is so young that it may still change without getting another stamp."""
     return stamp if stamp[1] < started - RACY_NS else NO_STAMP
 
 
@@ -162,36 +166,36 @@ def _file(root: Path) -> Path:
 
 
 def _save(index: Index) -> None:
-    own = index.columns
-    kept = _StoredIndex(
+    columns = index.columns
+    stored = _StoredIndex(
         VERSION,
         str(index.root.resolve()),
         list(index.folders),
-        list(own.strings),
-        own.files.tobytes(),
-        own.scores.tobytes(),
-        list(own.facts),
+        list(columns.strings),
+        columns.files.tobytes(),
+        columns.scores.tobytes(),
+        list(columns.facts),
     )
-    body = msgspec.msgpack.encode(kept)
+    body = msgspec.msgpack.encode(stored)
     write_cache(_file(index.root), hashlib.sha256(body).digest() + body)
 
 
 def _load(root: Path) -> Index:
-    """The kept index of this folder; an empty one where there is none that can be used."""
-    nothing = Index(root=root, folders=(), columns=columns.empty(), misplaced=())
+    """The stored index of this folder; an empty one where none can be used."""
+    nothing = Index(root=root, folders=(), columns=index_columns.empty(), misplaced=())
     try:
         data = memoryview(_file(root).read_bytes())
         if hashlib.sha256(data[32:]).digest() != data[:32]:
             return nothing
-        kept = msgspec.msgpack.decode(data[32:], type=_StoredIndex)
-        if kept.version != VERSION or kept.root != str(root.resolve()):
+        stored = msgspec.msgpack.decode(data[32:], type=_StoredIndex)
+        if stored.version != VERSION or stored.root != str(root.resolve()):
             return nothing
-        own = Columns(
-            strings=tuple(kept.strings),
-            files=np.frombuffer(kept.files, FILES),
-            scores=np.frombuffer(kept.scores, SCORES),
-            facts=tuple(kept.facts),
+        columns = Columns(
+            strings=tuple(stored.strings),
+            files=np.frombuffer(stored.files, FILES),
+            scores=np.frombuffer(stored.scores, SCORES),
+            facts=tuple(stored.facts),
         )
     except (OSError, ValueError, msgspec.DecodeError):
         return nothing
-    return dataclasses.replace(nothing, folders=tuple(kept.folders), columns=own)
+    return dataclasses.replace(nothing, folders=tuple(stored.folders), columns=columns)

@@ -1,4 +1,4 @@
-"""What a leaderboard needs of one result file, read fast.
+"""What a leaderboard needs from one result file, read fast.
 
 A results repository holds 100,000 files and gigabytes, nearly all of it metrics that no leaderboard shows. `summarise`
 decodes only the few keys below and skips the rest, some fifteen times faster than reading whole records. Whatever is
@@ -34,15 +34,15 @@ class Score(NamedTuple):
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What our own records tell beyond mteb's schema; everything None in the records of others.
+    """What records of this harness hold beyond mteb's schema.
 
     Attributes:
         task_type: as mteb names it.
         device: the processor's name, `device` where it has none.
-        precision, dimensions, parameters, max_length: of the encoder, as used.
-        texts, tokens: how many were encoded, in all parts.
-        encode_seconds: time spent encoding, in all parts.
-        fingerprint: ties the per-item scores to this record.
+        precision, dimensions, parameters, max_length: of the encoder as it was used.
+        texts, tokens: how many were encoded in all parts.
+        encode_seconds: time spent encoding all parts.
+        fingerprint: of the record; its items carry the same.
     """
 
     task_type: str | None = None
@@ -59,7 +59,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One result file: its task, its main scores, and what tells it from another file of the same task."""
+    """One result file: its task, its main scores, and what decides between several files of the same task."""
 
     task: str
     dataset_revision: str
@@ -120,7 +120,7 @@ def summarise(data: bytes, *, path: str | Path, identity: Identity) -> Summary:
     Args:
         data: The file, at most 64 MiB (see `files.reading.MAX_BYTES`).
         path: For messages.
-        identity: Whose file it is, for messages and the strict reader.
+        identity: The model, revision and variant that it belongs to, for messages and the strict reader.
 
     Raises:
         RecordError: Not a result file, or one of a later schema than this version knows; the message says why.
@@ -133,7 +133,7 @@ def _fast(data: bytes, path: str | Path) -> Summary | None:
         return None
     file = _decoded(data)
     if file is None:
-        # Python's bare NaN, which JSON does not know. It stands after a colon; were that inside a name, the name shows.
+        # Python writes a bare NaN, which is not JSON, after a colon. Inside a name the same text would show in `file`.
         file = _decoded(data.replace(b": NaN", b": null")) if b": NaN" in data else None
         if file is None or ": null" in repr(file):
             return None
@@ -163,7 +163,7 @@ def _decoded(data: bytes) -> _File | None:
 
 
 def _is_plain(data: bytes, scores: tuple[Score, ...]) -> bool:
-    """Whether every key was seen that stands in the file, so that nothing is there twice and no value overflowed."""
+    """Whether every key in the file was decoded, so that no key is there twice and no value overflowed."""
     count = len(scores)
     return (
         data.count(b'"main_score"') == count
@@ -201,24 +201,24 @@ def _facts_of(record: Record, path: str | Path) -> Facts | None:
 
 
 def _facts(data: bytes, path: str | Path) -> Facts | None:
-    """The facts in the key `harness`; None where somebody else uses the key for something else."""
+    """The facts under the key `harness`; None where another tool uses the key for something else."""
     try:
-        found = msgspec.json.decode(data, type=_Harness)
-        if found.schema < SCHEMA:
-            found = msgspec.convert(upgraded(msgspec.json.decode(data)), _Harness)
+        content = msgspec.json.decode(data, type=_Harness)
+        if content.schema < SCHEMA:
+            content = msgspec.convert(upgraded(msgspec.json.decode(data)), _Harness)
     except (msgspec.DecodeError, RecursionError):
         return None
-    if found.schema > SCHEMA:
+    if content.schema > SCHEMA:
         raise RecordError(
-            f"{path}: written with schema {found.schema} of a newer harness, expected {SCHEMA} at most; "
+            f"{path}: written with schema {content.schema} of a newer harness, expected {SCHEMA} at most; "
             "update embedding-harness"
         )
-    parts, encoder = list(found.parts.values()), found.encoder
-    # A part whose vectors were kept from an earlier run says nothing about the speed of the model.
+    parts, encoder = list(content.parts.values()), content.encoder
+    # A part whose vectors came from the cache says nothing about the speed of the model.
     seconds = [part.seconds["encode"] for part in parts if "encode" in part.seconds and not part.texts_cached]
     return Facts(
-        task_type=found.task_type,
-        main_metric=found.main_metric,
+        task_type=content.task_type,
+        main_metric=content.main_metric,
         device=encoder.device_name or encoder.device,
         precision=encoder.precision,
         dimensions=encoder.dimensions,
@@ -227,10 +227,10 @@ def _facts(data: bytes, path: str | Path) -> Facts | None:
         texts=_sum(part.texts for part in parts),
         tokens=_sum(part.tokens for part in parts),
         encode_seconds=math.fsum(seconds) if seconds and len(seconds) == len(parts) else None,
-        fingerprint=found.fingerprint,
+        fingerprint=content.fingerprint,
     )
 
 
 def _sum(values: Any) -> int | None:
-    known = list(values)
-    return sum(known) if known and None not in known else None
+    counts = list(values)
+    return sum(counts) if counts and None not in counts else None

@@ -1,4 +1,4 @@
-"""Whose files a folder of results holds, and what its `model_meta.json` says of the model."""
+"""The model, revision and variant that a folder of results belongs to, and what its `model_meta.json` says."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from harness.results.paths import META, Identity, identity_of
 
 
 class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What `model_meta.json` says of a model, None where it is silent or says something impossible.
+    """What `model_meta.json` says about a model; None where it says nothing or something impossible.
 
     Attributes:
-        trained_on: tasks whose data the model was trained on; None where nobody said.
+        trained_on: tasks whose data the model was trained on; None where it does not say.
     """
 
     parameters: int | None = None
@@ -33,7 +33,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Owner(msgspec.Struct, frozen=True, kw_only=True):
-    """Whose files a folder holds; `problem` says why none of them can be read."""
+    """Whose files a folder holds; `problem` is the reason why none of them can be read."""
 
     identity: Identity
     facts: ModelFacts = ModelFacts()
@@ -41,7 +41,7 @@ class Owner(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def owner_of(folder: Path) -> Owner:
-    """Whose files lie in a folder, by its `model_meta.json` or, without one, by the folders' names."""
+    """Whose files a folder holds: as its `model_meta.json` says, else as the folders are named."""
     file = folder / META
     named = Identity(printable(folder.parent.name).replace("__", "/", 1), printable(folder.name))
     try:

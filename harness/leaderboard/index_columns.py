@@ -1,4 +1,4 @@
-"""Summaries of result files as columns: rows of numbers that count into shared lists of strings and facts.
+"""Summaries of result files as columns: rows of numbers that are positions in shared lists of strings and facts.
 
 Half a million scores are 11 MB this way and travel between processes, to disk and back as plain bytes.
 """
@@ -44,11 +44,11 @@ class Columns:
     """Result files in columns.
 
     Attributes:
-        strings: what the columns of names count into; -1 stands for None.
+        strings: the texts whose positions stand in the columns of names; -1 stands for None.
         files: (n,) FILES. A file with a `problem` was refused and has no scores; the scores of any other are
             `scores[first : first + count]`. NaN stands for None.
         scores: (m,) SCORES, NaN where a part has no main score.
-        facts: what `files["facts"]` counts into.
+        facts: those whose positions stand in `files["facts"]`.
     """
 
     strings: tuple[str, ...]
@@ -61,10 +61,10 @@ class FileToRead(NamedTuple):
     """One file to read.
 
     Attributes:
-        folder: its folder's number.
-        identity: whose it is.
-        problem: why no file of its folder can be read, if so.
-        key: what to know it by later.
+        folder: the number of its folder.
+        identity: the model, revision and variant that it belongs to.
+        problem: why no file of its folder can be read; None where they can.
+        stamp: what is kept to tell later whether the file has changed.
     """
 
     folder: int
@@ -73,7 +73,7 @@ class FileToRead(NamedTuple):
     path: str
     name: str
     size: int
-    key: FileStamp
+    stamp: FileStamp
 
 
 def empty() -> Columns:
@@ -94,7 +94,7 @@ def read(files_to_read: Sequence[FileToRead]) -> Columns:
     for file in files_to_read:
         summary, first = _summary(file), len(scores)
         if isinstance(summary, str):
-            files.append((file.folder, id_(file.name), *file.key, id_(summary), *_NO_SUMMARY, first, 0))
+            files.append((file.folder, id_(file.name), *file.stamp, id_(summary), *_NO_SUMMARY, first, 0))
             continue
         if summary.facts is not None:
             facts.append(summary.facts)
@@ -105,7 +105,7 @@ def read(files_to_read: Sequence[FileToRead]) -> Columns:
         names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
         numbers = _number(summary.seconds), _number(summary.date)
         fact = NONE if summary.facts is None else len(facts) - 1
-        row = (*file.key, NONE, *names, *numbers, fact, first, len(scores) - first)
+        row = (*file.stamp, NONE, *names, *numbers, fact, first, len(scores) - first)
         files.append((file.folder, id_(file.name), *row))
     del ids[None]
     return Columns(
@@ -123,32 +123,37 @@ def joined(pieces: Sequence[Columns]) -> Columns:
     facts: list[Facts] = []
     n_scores = 0
     for piece in pieces:
-        to = np.array([*(ids.setdefault(text, len(ids)) for text in piece.strings), NONE], np.int32)  # to[-1] is -1
-        own_files, own_scores = piece.files.copy(), piece.scores.copy()
+        new_id = np.array([*(ids.setdefault(text, len(ids)) for text in piece.strings), NONE], np.int32)  # [-1] is -1
+        piece_files, piece_scores = piece.files.copy(), piece.scores.copy()
         for name in FILE_STRINGS:
-            own_files[name] = to[own_files[name]]
+            piece_files[name] = new_id[piece_files[name]]
         for name in SCORE_STRINGS:
-            own_scores[name] = to[own_scores[name]]
-        own_files["first"] += n_scores
-        own_files["facts"][own_files["facts"] != NONE] += len(facts)
-        n_scores += len(own_scores)
-        files.append(own_files)
-        scores.append(own_scores)
+            piece_scores[name] = new_id[piece_scores[name]]
+        piece_files["first"] += n_scores
+        piece_files["facts"][piece_files["facts"] != NONE] += len(facts)
+        n_scores += len(piece_scores)
+        files.append(piece_files)
+        scores.append(piece_scores)
         facts += piece.facts
     return Columns(strings=tuple(ids), files=np.concatenate(files), scores=np.concatenate(scores), facts=tuple(facts))
 
 
-def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
-    """Some files, in the order of `rows`, with their scores and facts alone."""
-    files = columns.files[rows]
+def score_positions(files: Rows) -> NDArray[np.int64]:
+    """Where the scores of some files stand in `Columns.scores`, file by file."""
     counts = files["count"]
     ends = np.cumsum(counts)
-    where = np.arange(ends[-1] if len(ends) else 0) + np.repeat(files["first"] - (ends - counts), counts)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(files["first"] - (ends - counts), counts)
+
+
+def taken(columns: Columns, rows: NDArray[np.int64]) -> Columns:
+    """Some files, in the order of `rows`, with nothing but their scores and facts."""
+    files = columns.files[rows]
+    scores = columns.scores[score_positions(files)]
     has_facts = files["facts"] != NONE
     facts = tuple(columns.facts[number] for number in files["facts"][has_facts].tolist())
-    files["first"] = ends - counts
+    files["first"] = np.cumsum(files["count"]) - files["count"]
     files["facts"][has_facts] = np.arange(len(facts))
-    return Columns(strings=columns.strings, files=files, scores=columns.scores[where], facts=facts)
+    return Columns(strings=columns.strings, files=files, scores=scores, facts=facts)
 
 
 def _summary(file: FileToRead) -> Summary | str:

@@ -68,8 +68,8 @@ def _ask(files_to_read: Sequence[FileToRead]) -> Columns:
 
 
 def _work() -> None:
-    found = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[FileToRead]))
-    answer = _Answer(found.strings, found.files.tobytes(), found.scores.tobytes(), found.facts)
+    columns = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[FileToRead]))
+    answer = _Answer(columns.strings, columns.files.tobytes(), columns.scores.tobytes(), columns.facts)
     sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
 
 

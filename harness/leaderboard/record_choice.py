@@ -1,4 +1,4 @@
-"""Which file stands for a model on a task, where several do.
+"""Which file counts for a model on a task where there are several.
 
 A model may have been evaluated at several revisions, by several people, in several folders. mteb keeps one file for
 each model and task (`BenchmarkResults.join_revisions`, mteb 2.26), and so does a leaderboard here, by the same order:
@@ -25,6 +25,7 @@ import numpy as np
 from harness.leaderboard.file_index import Index
 from harness.leaderboard.index_columns import NONE
 from harness.results.json_format import NO_REVISION
+from harness.results.paths import Identity
 
 EXTERNAL = "external"
 MAIN_REVISIONS = "main_revisions.json"
@@ -37,9 +38,14 @@ class Who(NamedTuple):
     variant: str = ""
     revision: str = ""
 
+    @classmethod
+    def of(cls, identity: Identity, *, revisions: bool) -> Who:
+        """The row that a record belongs to; `revisions` gives each revision a row."""
+        return cls(identity.model, identity.variant, identity.revision if revisions else "")
+
 
 class IndexRow(NamedTuple):
-    """A file: which of the indices, and which row of it."""
+    """A file: the number of its index, and its row there."""
 
     source: int
     row: int
@@ -58,49 +64,48 @@ def select(
         indices: Of the results folders, in the order of preference.
         tasks: Only these; None for all.
         variants: Whether models in another precision or length get rows of their own; otherwise they are left out.
-        revisions: Whether every revision of a model gets a row of its own.
+        revisions: Whether every revision of a model gets a row of its columns.
 
     Returns:
         Model -> task -> file; models and tasks in order of their names.
     """
-    found: dict[Who, dict[str, list[IndexRow]]] = {}
+    candidates: dict[Who, dict[str, list[IndexRow]]] = {}
     for number, index in enumerate(indices):
-        own = index.columns
-        names = [tasks is None or name in tasks for name in own.strings]
-        wanted = np.array([*names, False])[own.files["task"]] & (own.files["problem"] == NONE)
+        columns = index.columns
+        names = [tasks is None or name in tasks for name in columns.strings]
+        wanted = np.array([*names, False])[columns.files["task"]] & (columns.files["problem"] == NONE)
         rows = np.flatnonzero(wanted)
-        identities = [folder.owner.identity for folder in index.folders]
-        whos = [Who(who.model, who.variant, who.revision if revisions else "") for who in identities]
-        folders, task_ids = own.files["folder"][rows].tolist(), own.files["task"][rows].tolist()
+        whos = [Who.of(folder.owner.identity, revisions=revisions) for folder in index.folders]
+        folders, task_ids = columns.files["folder"][rows].tolist(), columns.files["task"][rows].tolist()
         for row, folder, task in zip(rows.tolist(), folders, task_ids, strict=True):
             who = whos[folder]
             if who.variant and not variants:
                 continue
-            found.setdefault(who, {}).setdefault(own.strings[task], []).append(IndexRow(number, row))
+            candidates.setdefault(who, {}).setdefault(columns.strings[task], []).append(IndexRow(number, row))
     return {
-        who: {task: _best(cells, indices, who.model) for task, cells in sorted(by_task.items())}
-        for who, by_task in sorted(found.items())
+        who: {task: _best(files, indices, who.model) for task, files in sorted(by_task.items())}
+        for who, by_task in sorted(candidates.items())
     }
 
 
-def _best(cells: list[IndexRow], indices: Sequence[Index], model: str) -> IndexRow:
-    if len(cells) == 1:
-        return cells[0]
-    return max(cells, key=lambda cell: (*_merit(cell, indices, model), -cell.source, -cell.row))
+def _best(files: list[IndexRow], indices: Sequence[Index], model: str) -> IndexRow:
+    if len(files) == 1:
+        return files[0]
+    return max(files, key=lambda file: (*_preference(file, indices, model), -file.source, -file.row))
 
 
-def _merit(cell: IndexRow, indices: Sequence[Index], model: str) -> tuple[Any, ...]:
+def _preference(file: IndexRow, indices: Sequence[Index], model: str) -> tuple[Any, ...]:
     from packaging.version import InvalidVersion, Version
 
-    index = indices[cell.source]
-    file = index.columns.files[cell.row]
-    revision = index.folders[file["folder"]].owner.identity.revision
-    text = index.columns.strings[file["mteb_version"]] if file["mteb_version"] != NONE else ""
+    index = indices[file.source]
+    facts = index.columns.files[file.row]
+    revision = index.folders[facts["folder"]].owner.identity.revision
+    text = index.columns.strings[facts["mteb_version"]] if facts["mteb_version"] != NONE else ""
     try:
         version: Version | None = Version(text)
     except InvalidVersion:
         version = None
-    date = float(file["date"])
+    date = float(facts["date"])
     return (
         revision == main_revisions().get(model),
         version is not None,

@@ -1,15 +1,15 @@
-"""Task scores with the items drawn anew, for the rows of a leaderboard whose records have items beside them.
+"""Task scores of resampled items, for the rows of a leaderboard whose records have items beside them.
 
-Drawing costs seconds where a table costs milliseconds, so what was drawn is kept in the cache folder, by record and
-time of the file of items.
+Resampling takes seconds where a table takes milliseconds, so the scores are kept in the cache folder, under the record
+and the stamps of its files.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,53 +29,66 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def drawn(board: Leaderboard, *, resamples: int) -> tuple[dict[tuple[int, str], Float64], tuple[Refused, ...]]:
-    """(row, task) -> (resamples,) float64, for the scores of which the items of all parts are known; broken files."""
-    found, refused = {}, []
+class ResampledScores(NamedTuple):
+    """Scores of resampled items.
+
+    Attributes:
+        scores: (number of the row, task) -> (resamples,) float64, where the items of all parts are recorded.
+        refused: broken files of items.
+    """
+
+    scores: Mapping[tuple[int, str], Float64]
+    refused: tuple[Refused, ...] = ()
+
+
+def resampled_scores(board: Leaderboard, *, resamples: int) -> ResampledScores:
+    """The scores of resampled items, by the same draws for all models."""
+    scores: dict[tuple[int, str], Float64] = {}
+    refused: list[Refused] = []
     tasks = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
     for number, row in enumerate(board.rows):
-        for task, cell in row.files.items():
-            if task in row.scores and board.indices[cell.source].columns.files["facts"][cell.row] != NONE:
-                record = board.path(cell)
+        for task, file in row.files.items():
+            if task in row.scores and board.indices[file.source].columns.files["facts"][file.row] != NONE:
+                record = board.path(file)
                 try:
-                    values = _kept(record, tasks[task], resamples)
+                    values = _cached(record, tasks[task], resamples)
                 except RecordError as err:  # costs an interval, not the board
                     refused.append(Refused(str(items_path(record)), str(err)))
                     continue
                 if values is not None:
-                    found[number, task] = values
-    return found, tuple(refused)
+                    scores[number, task] = values
+    return ResampledScores(scores, tuple(refused))
 
 
-def _kept(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
+def _cached(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
     try:
-        own, theirs = record.stat(), items_path(record).stat()
+        stats = record.stat(), items_path(record).stat()
     except OSError:
         return None
     keys = [VERSION, resamples, str(record.resolve()), *parts]
-    keys += [value for stat in (own, theirs) for value in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
+    keys += [value for stat in stats for value in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
     file = cache_folder() / "draws" / f"{hashlib.sha256(repr(keys).encode()).hexdigest()[:24]}.f64"
     try:
-        kept = np.frombuffer(file.read_bytes(), np.float64)
-        if len(kept) == resamples:
-            return kept
+        cached = np.frombuffer(file.read_bytes(), np.float64)
+        if len(cached) == resamples:
+            return cached
     except (OSError, ValueError):
         pass
-    values = _drawn(record, parts, resamples)
+    values = _resampled(record, parts, resamples)
     if values is not None:
         write_cache(file, values.tobytes())
     return values
 
 
-def _drawn(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
-    """None where the items of some part are not known.
+def _resampled(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | None:
+    """The scores; None where the items of a part are not recorded.
 
     Raises:
         RecordError: the file of items is broken.
     """
     try:
         whole = results.from_json(record.read_text(encoding="utf-8"), path=record)
-    except (OSError, RecordError):  # since the board was built
+    except (OSError, RecordError):  # changed since the board was built
         return None
     items = get_items(whole) or {}
     if not all(part in items for part in parts):

@@ -1,4 +1,4 @@
-"""The files that were selected, as one matrix of task scores, with the reason of every gap."""
+"""The selected files as one matrix of task scores, with the reason for every gap."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
-from harness.leaderboard.index_columns import NONE
+from harness.leaderboard.index_columns import NONE, score_positions
 from harness.leaderboard.record_choice import IndexRow, Who
 from harness.types import Part
 
@@ -25,10 +25,9 @@ class Matrix(NamedTuple):
     """Task scores.
 
     Attributes:
-        scores: (models, tasks) float64, the mean of the main scores over the task's parts; NaN where one is missing.
+        scores: (models, tasks) float64, the mean of the main scores over a task's parts; NaN where one is missing.
         partial: the same, over the parts that are there; NaN where none is.
-        parts: of each task, the parts that count: those of its scope that somebody has recorded. None where nobody has
-            recorded anything.
+        parts: of each task, the parts that count: those of its scope that are in any record.
         gaps: (model, task) -> why there is no score, for the NaN.
     """
 
@@ -43,29 +42,29 @@ def matrix(
 ) -> Matrix:
     """The scores of all selected models on `tasks`, in their orders."""
     number_of = {task.name: number for number, task in enumerate(tasks)}
-    cells = [
-        (cell.source, cell.row, who, number_of[task])
+    files = [
+        (file.source, file.row, who, number_of[task])
         for who, by_task in enumerate(selected.values())
-        for task, cell in by_task.items()
+        for task, file in by_task.items()
         if task in number_of
     ]
-    index_of, row_of, who_of, task_of = np.array(cells, np.int64).reshape(-1, 4).T
+    index_of, row_of, who_of, task_of = np.array(files, np.int64).reshape(-1, 4).T
     parts: dict[Part, int] = {}
     nothing = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
     pieces = [nothing]
     pieces += [
         _scores(index, np.flatnonzero(index_of == number), row_of, parts) for number, index in enumerate(indices)
     ]
-    cell_of, part_of, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    file_of, part_of, values = (np.concatenate(column) for column in zip(*pieces, strict=True))
     count = len(parts)
-    codes = task_of[cell_of] * count + part_of
+    codes = task_of[file_of] * count + part_of
     counts_here = np.isin(codes, _wanted(tasks, parts)) & ~np.isnan(values)
-    found_cells, found_codes = cell_of, codes
-    cell_of, codes, values = cell_of[counts_here], codes[counts_here], values[counts_here]
+    recorded_files, recorded_codes = file_of, codes
+    file_of, codes, values = file_of[counts_here], codes[counts_here], values[counts_here]
     observed = np.unique(codes)
     required = np.bincount(observed // max(count, 1), minlength=len(tasks))
-    have = np.bincount(cell_of, minlength=len(cells))
-    total = np.bincount(cell_of, weights=values, minlength=len(cells))
+    have = np.bincount(file_of, minlength=len(files))
+    total = np.bincount(file_of, weights=values, minlength=len(files))
     complete = (have == required[task_of]) & (have > 0)
     some = have > 0
     partial = np.full((len(selected), len(tasks)), np.nan)
@@ -81,43 +80,39 @@ def matrix(
     for who, task in np.argwhere(np.isnan(scores)).tolist():
         gaps[who, task] = NOT_RECORDED
     incomplete = np.flatnonzero(~complete)
-    there, valued = (
-        _by_cell(owners[mask], those[mask])
-        for owners, those in ((found_cells, found_codes), (cell_of, codes))
+    recorded, valued = (
+        _codes_by_file(owners[mask], those[mask])
+        for owners, those in ((recorded_files, recorded_codes), (file_of, codes))
         for mask in (np.isin(owners, incomplete),)
     )
-    for cell in incomplete.tolist():
-        task = int(task_of[cell])
+    for file in incomplete.tolist():
+        task = int(task_of[file])
         first = task * count
-        missing = [part for part in required_parts[task] if first + parts[part] not in valued.get(cell, ())]
-        empty = [part for part in missing if first + parts[part] in there.get(cell, ())]
-        gaps[int(who_of[cell]), task] = _lacking(missing, empty)
+        missing = [part for part in required_parts[task] if first + parts[part] not in valued.get(file, ())]
+        empty = [part for part in missing if first + parts[part] in recorded.get(file, ())]
+        gaps[int(who_of[file]), task] = _lacking(missing, empty)
     return Matrix(scores, partial, required_parts, gaps)
 
 
 def _scores(
-    index: Index, cells: Int64, row_of: Int64, parts: dict[Part, int]
+    index: Index, files: Int64, row_of: Int64, parts: dict[Part, int]
 ) -> tuple[Int64, Int64, NDArray[np.float64]]:
-    """The part scores of some cells: number of the cell, number of the part (shared by all indices), value."""
-    own = index.columns
-    files = own.files[row_of[cells]]
-    counts = files["count"]
-    ends = np.cumsum(counts)
-    where = np.arange(ends[-1] if len(ends) else 0) + np.repeat(files["first"] - (ends - counts), counts)
-    scores = own.scores[where]
+    """The part scores of some files: number of the file, number of the part (shared by all indices), value."""
+    strings, rows = index.columns.strings, index.columns.files[row_of[files]]
+    scores = index.columns.scores[score_positions(rows)]
     pairs, which = np.unique(
-        scores["split"].astype(np.int64) * (len(own.strings) + 1) + scores["subset"], return_inverse=True
+        scores["split"].astype(np.int64) * (len(strings) + 1) + scores["subset"], return_inverse=True
     )
-    splits, subsets = np.divmod(pairs, len(own.strings) + 1)
+    splits, subsets = np.divmod(pairs, len(strings) + 1)
     numbers = [
-        parts.setdefault(Part(own.strings[split], own.strings[subset]), len(parts))
+        parts.setdefault(Part(strings[split], strings[subset]), len(parts))
         for split, subset in zip(splits.tolist(), subsets.tolist(), strict=True)
     ]
-    return np.repeat(cells, counts), np.array(numbers, np.int64)[which], scores["value"]
+    return np.repeat(files, rows["count"]), np.array(numbers, np.int64)[which], scores["value"]
 
 
 def _wanted(tasks: Sequence[ScopedTask], parts: Mapping[Part, int]) -> Int64:
-    """The codes of the parts that count: all that were found for a task without declared parts."""
+    """The codes of the parts that count: all recorded parts for a task without declared parts."""
     return np.array(
         [
             task * len(parts) + parts[part]
@@ -129,11 +124,11 @@ def _wanted(tasks: Sequence[ScopedTask], parts: Mapping[Part, int]) -> Int64:
     )
 
 
-def _by_cell(cell_of: Int64, codes: Int64) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
-    for cell, code in zip(cell_of.tolist(), codes.tolist(), strict=True):
-        found.setdefault(cell, set()).add(code)
-    return found
+def _codes_by_file(file_of: Int64, codes: Int64) -> dict[int, set[int]]:
+    by_file: dict[int, set[int]] = {}
+    for file, code in zip(file_of.tolist(), codes.tolist(), strict=True):
+        by_file.setdefault(file, set()).add(code)
+    return by_file
 
 
 def _lacking(missing: Sequence[Part], empty: Sequence[Part]) -> str:
@@ -149,13 +144,12 @@ def _named(parts: Sequence[Part]) -> str:
 
 
 def refusals(indices: Sequence[Index], *, revisions: bool) -> dict[Who, dict[str, str]]:
-    """Model -> task -> why its file of that task was refused; `revisions` as for `selection.select`."""
-    found: dict[Who, dict[str, str]] = {}
+    """Model -> task -> why its file of that task was refused; `revisions` as for `record_choice.select`."""
+    reasons: dict[Who, dict[str, str]] = {}
     for index in indices:
-        own = index.columns
-        for row in np.flatnonzero(own.files["problem"] != NONE).tolist():
-            identity = index.folders[own.files["folder"][row]].owner.identity
-            who = Who(identity.model, identity.variant, identity.revision if revisions else "")
-            task = own.strings[own.files["name"][row]].removesuffix(".json")
-            found.setdefault(who, {}).setdefault(task, f"refused: {own.strings[own.files['problem'][row]]}")
-    return found
+        files, strings = index.columns.files, index.columns.strings
+        for file in files[files["problem"] != NONE]:
+            who = Who.of(index.folders[file["folder"]].owner.identity, revisions=revisions)
+            task = strings[file["name"]].removesuffix(".json")
+            reasons.setdefault(who, {}).setdefault(task, f"refused: {strings[file['problem']]}")
+    return reasons

@@ -1,7 +1,7 @@
 """Intervals, rank intervals and tie groups of a leaderboard.
 
-What is drawn anew are the tasks: the question is whether the ranking would hold on other tasks of the kind. Where our
-own records tell a task's items, these are drawn anew too (see `harness.evaluators.items`), the same for all models.
+The tasks are resampled: the question is whether the ranking would hold on similar tasks. Where records of this harness
+hold the items of a task, these are resampled too (see `harness.evaluators.items`), with the same draws for all models.
 """
 
 from __future__ import annotations
@@ -16,31 +16,35 @@ from harness.leaderboard.board import Leaderboard, Span
 from harness.stats import ranks
 
 if TYPE_CHECKING:
-    from harness.types import Float64, Refused
+    from harness.types import Float64
 
 RESAMPLES = 2000
 SEED = 0
 FEWEST_TASKS = 3
-"""Two tasks can be drawn in three ways: no interval comes of that."""
+"""Two tasks have only three different resamples, which give no interval."""
 
 
 def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leaderboard:
     """The leaderboard with intervals of Mean (Task), rank intervals and tie groups.
 
-    Only models that have every task get them: the others have no Mean (Task) to be unsure of. Fewer than three tasks
-    give none. Every score whose items are known gets an interval of its own.
+    Only models that have every task get them, since the others have no Mean (Task). With fewer than three tasks there
+    are none. Every score whose items are recorded gets an interval of its own.
 
     Args:
         board: Without intervals.
-        resamples: How many draws.
+        resamples: Number of resamples.
     """
-    items, broken = _items(board, resamples)
-    board = dataclasses.replace(board, refused=(*board.refused, *broken))
+    items: Mapping[tuple[int, str], Float64] = {}
+    if any(index.columns.facts for index in board.indices):  # else nothing that reads items is imported
+        from harness.leaderboard.resampled_scores import resampled_scores
+
+        items, broken = resampled_scores(board, resamples=resamples)
+        board = dataclasses.replace(board, refused=(*board.refused, *broken))
     rows = list(board.rows)
     for (at, task), values in items.items():
         low, high = np.quantile(values, [0.025, 0.975])
-        known = {**rows[at].score_intervals, task: Span(float(low), float(high))}
-        rows[at] = dataclasses.replace(rows[at], score_intervals=known)
+        intervals = {**rows[at].score_intervals, task: Span(float(low), float(high))}
+        rows[at] = dataclasses.replace(rows[at], score_intervals=intervals)
     complete = [at for at, row in enumerate(rows) if row.mean_task is not None]
     if len(board.tasks) < FEWEST_TASKS or not complete:
         return dataclasses.replace(board, rows=tuple(rows))
@@ -59,17 +63,8 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
             rank_span=(rank_spans[number].best, rank_spans[number].worst),
             tie_group=int(groups[number]),
         )
-    what = "tasks drawn anew, and the items of those whose items are known" if items else "tasks drawn anew"
+    what = "tasks resampled, and items of tasks whose items are recorded" if items else "tasks resampled"
     return dataclasses.replace(board, rows=tuple(rows), uncertainty=f"95% by bootstrap: {what}")
-
-
-def _items(board: Leaderboard, resamples: int) -> tuple[Mapping[tuple[int, str], Float64], tuple[Refused, ...]]:
-    """Nothing where no record is our own: then the machinery of items is not even imported."""
-    if not any(index.columns.facts for index in board.indices):
-        return {}, ()
-    from harness.leaderboard import resampled_scores
-
-    return resampled_scores.drawn(board, resamples=resamples)
 
 
 def _two_levels(
@@ -84,12 +79,12 @@ def _two_levels(
     names = [task.name for task in board.tasks]
     drawn = generator.integers(len(names), size=(resamples, len(names)))
     within = generator.integers(resamples, size=(resamples, len(names)))
-    found = np.empty((len(complete), resamples))
+    means = np.empty((len(complete), resamples))
     for number, at in enumerate(complete):
-        own = np.repeat(scores[number][:, None], resamples, axis=1)
+        of_tasks = np.repeat(scores[number][:, None], resamples, axis=1)
         for task, name in enumerate(names):
             values = items.get((at, name))
             if values is not None:
-                own[task] = values
-        found[number] = own[drawn, within].mean(axis=1)
-    return np.round(found, 12)
+                of_tasks[task] = values
+        means[number] = of_tasks[drawn, within].mean(axis=1)
+    return np.round(means, 12)

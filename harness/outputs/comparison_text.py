@@ -6,8 +6,7 @@ from typing import Any
 
 from harness.leaderboard.comparison import ALPHA, Comparison, Overall, TaskDifference
 from harness.outputs import text_table
-
-NOTHING = "–"
+from harness.outputs.number_text import MISSING, interval_text, p_text, score_text
 
 
 def render(comparison: Comparison, *, digits: int = 4) -> str:
@@ -17,10 +16,11 @@ def render(comparison: Comparison, *, digits: int = 4) -> str:
     headers = ["Task", "A", "B", "A - B", "95%", "p (Holm)", "items", "better"]
     lines += text_table.plain(headers, rows, right=range(1, 7), compact=True).splitlines()
     lines += ["", *_overall(comparison.overall, digits)]
-    unknown = [task for task in comparison.tasks if task.why]
-    if unknown:
-        lines += ["", f"No items, so no test, on {len(unknown)} of {len(comparison.tasks)} tasks; the first reason:"]
-        lines += [f"  {unknown[0].task}: {unknown[0].why}"]
+    untested = [task for task in comparison.tasks if task.why]
+    if untested:
+        count = f"{len(untested)} of {len(comparison.tasks)} {'task' if len(comparison.tasks) == 1 else 'tasks'}"
+        lines += ["", f"No items, so no test, on {count}; the first reason:"]
+        lines += [f"  {untested[0].task}: {untested[0].why}"]
     for name, only in (("A", comparison.only_a), ("B", comparison.only_b)):
         if only:
             lines += [f"Only {name} has {', '.join(only)}."]
@@ -28,7 +28,7 @@ def render(comparison: Comparison, *, digits: int = 4) -> str:
 
 
 def as_json(comparison: Comparison) -> dict[str, Any]:
-    """The comparison as JSON has it."""
+    """The comparison as values that JSON can hold."""
     overall = comparison.overall
     return {
         "a": comparison.a,
@@ -68,36 +68,26 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
 def _row(task: TaskDifference, comparison: Comparison, digits: int) -> list[str]:
     return [
         task.task,
-        f"{task.a:.{digits}f}",
-        f"{task.b:.{digits}f}",
+        score_text(task.a, digits=digits),
+        score_text(task.b, digits=digits),
         f"{task.difference:+.{digits}f}",
-        _span(task.interval, digits),
-        NOTHING if task.corrected is None else _p(task.corrected),
-        str(task.n) if task.n else NOTHING,
-        NOTHING if task.verdict == "unknown" else task.verdict,
+        interval_text(task.interval, digits=digits, signed=True),
+        p_text(task.corrected),
+        str(task.n) if task.n else MISSING,
+        MISSING if task.verdict == "unknown" else task.verdict,
     ]
 
 
 def _overall(overall: Overall, digits: int) -> list[str]:
     difference = overall.a - overall.b
     means = f"A {overall.a:.{digits}f}, B {overall.b:.{digits}f}, A - B {difference:+.{digits}f}"
-    lines = [f"Mean over {overall.tasks} tasks: {means}"]
+    lines = [f"Mean over {overall.tasks} {'task' if overall.tasks == 1 else 'tasks'}: {means}"]
     if overall.on_these:
-        lines.append(f"  on these tasks, items drawn anew: 95% {_span(overall.on_these, digits)}")
+        interval = interval_text(overall.on_these, digits=digits, signed=True)
+        lines.append(f"  on these tasks, items resampled: 95% {interval}")
     if overall.interval:
-        lines.append(
-            f"  on tasks of the kind, tasks drawn anew: 95% {_span(overall.interval, digits)}, p {_p(overall.p)}"
-        )
-    said = {"A": "A is better.", "B": "B is better.", "not separable": "They cannot be told apart."}
-    lines.append(said.get(overall.verdict, "Fewer than three tasks: no verdict on tasks of the kind."))
+        interval = interval_text(overall.interval, digits=digits, signed=True)
+        lines.append(f"  on similar tasks, tasks resampled: 95% {interval}, p {p_text(overall.p)}")
+    verdicts = {"A": "A is better.", "B": "B is better.", "not separable": "The difference is not significant."}
+    lines.append(verdicts.get(overall.verdict, "Fewer than three tasks: no verdict on similar tasks."))
     return lines
-
-
-def _span(value: tuple[float, float] | None, digits: int) -> str:
-    return NOTHING if value is None else f"{value[0]:+.{digits}f} to {value[1]:+.{digits}f}"
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"

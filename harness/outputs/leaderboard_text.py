@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -11,15 +12,15 @@ from typing import Any, Literal, NamedTuple
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
 from harness.outputs import text_table
+from harness.outputs.number_text import MISSING, interval_text, score_text
 from harness.outputs.text_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")
-MISSING = "–"
 
 
 class BoardColumn(NamedTuple):
-    """One column: its header, its value of a row, and how a person sees that value."""
+    """One column: its header, its value of a row, and how that value is shown."""
 
     name: str
     value: Callable[[Row], Any]
@@ -28,27 +29,22 @@ class BoardColumn(NamedTuple):
 
 
 def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
-    """The columns of the summary, in mteb's order and under mteb's names, with ours between."""
+    """The columns of the summary, in mteb's order and under mteb's names, with further ones between them."""
 
-    def score(value: float | None) -> str:
-        return MISSING if value is None else f"{value:.{digits}f}"
-
-    def span(value: tuple[float, float] | None) -> str:
-        return MISSING if value is None else f"{value[0]:.{digits}f} to {value[1]:.{digits}f}"
-
-    found = [
+    score = functools.partial(score_text, digits=digits)
+    summary = [
         BoardColumn("Rank (Borda)", lambda row: row.rank, descending=False),
         BoardColumn("Model", lambda row: row.label, descending=False),
         BoardColumn("Mean (Task)", lambda row: row.mean_task, score),
     ]
     if board.uncertainty:
-        found += [
-            BoardColumn("95%", lambda row: row.interval, span),
+        summary += [
+            BoardColumn("95%", lambda row: row.interval, functools.partial(interval_text, digits=digits)),
             BoardColumn("Ranks 95%", lambda row: row.rank_span, _ranks, descending=False),
             BoardColumn("Tie group", lambda row: row.tie_group, descending=False),
         ]
-    found.append(BoardColumn("Mean (TaskType)", lambda row: row.mean_type, score))
-    found += [BoardColumn(name, _of_type(name), score) for name in board.types]
+    summary.append(BoardColumn("Mean (TaskType)", lambda row: row.mean_type, score))
+    summary += [BoardColumn(name, _of_type(name), score) for name in board.types]
     facts = [
         BoardColumn("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
         BoardColumn("Parameters", lambda row: row.facts.parameters, _compact, descending=False),
@@ -57,10 +53,10 @@ def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
         BoardColumn("Tokens/s", lambda row: row.throughput.tokens_per_second, _compact),
         BoardColumn("Device", lambda row: row.throughput.device, descending=False),
     ]
-    found += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
+    summary += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
     if any(row.missing for row in board.rows):
-        found.append(BoardColumn("Missing", lambda row: len(row.missing), descending=False))
-    return found
+        summary.append(BoardColumn("Missing", lambda row: len(row.missing), descending=False))
+    return summary
 
 
 def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row, ...]:
@@ -71,11 +67,11 @@ def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row
     """
     if by is None:
         return board.rows
-    known = {column.name.lower(): column for column in columns(board, digits=digits)}
-    known |= {task.name.lower(): BoardColumn(task.name, _of_task(task.name)) for task in board.tasks}
-    column = known.get(by.lower())
+    by_name = {column.name.lower(): column for column in columns(board, digits=digits)}
+    by_name |= {task.name.lower(): BoardColumn(task.name, _of_task(task.name)) for task in board.tasks}
+    column = by_name.get(by.lower())
     if column is None:
-        raise UnknownName.of("column or task to sort by", by, [entry.name for entry in known.values()])
+        raise UnknownName.of("column or task to sort by", by, [entry.name for entry in by_name.values()])
     with_value = [row for row in board.rows if column.value(row) is not None]
     without = [row for row in board.rows if column.value(row) is None]
     return (*sorted(with_value, key=column.value, reverse=column.descending), *without)
@@ -88,8 +84,8 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
         board: What to show.
         format: Of the text; CSV and JSON hold full precision, and every task.
         sort: A column or task; by Borda rank if None.
-        digits: Decimals of scores, which are shown times 100 nowhere: 0-1, as recorded.
-        tasks: Whether people see a column for every task too.
+        digits: Decimals of scores, which are 0-1 as recorded.
+        tasks: Whether to add a column for every task.
     """
     rows = ordered(board, sort)
     if format == "json":
@@ -105,7 +101,7 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
 
 
 def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
-    """The whole leaderboard as JSON has it."""
+    """The whole leaderboard as values that JSON can hold."""
     return {
         "title": board.title,
         "uncertainty": board.uncertainty or None,
@@ -120,7 +116,7 @@ def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """One mapping a row, the same keys in each: the columns of CSV and Parquet."""
+    """One mapping per row, all with the same keys: the columns of CSV and Parquet."""
     return [
         {
             "rank_borda": row.rank,
@@ -149,7 +145,7 @@ def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
 
 
 def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:
-    """The leaderboard as a Parquet file, one row a model; equal boards give equal bytes."""
+    """The leaderboard as a Parquet file, one row per model; equal boards give equal bytes."""
     import pyarrow
     from pyarrow import parquet as writer
 
@@ -238,7 +234,8 @@ def _notes(board: Leaderboard, table: str, format: Format) -> str:
     lines = [board.uncertainty] if board.uncertainty else []
     if board.unrecorded:
         names = ", ".join(task.name for task in board.unrecorded)
-        lines.append(f"recorded by nobody, and so counted nowhere: {names}")
+        which = "this task, which is" if len(board.unrecorded) == 1 else "these tasks, which are"
+        lines.append(f"no model has results for {which} not counted: {names}")
     if format == "html":
         return table
     text = [line[0].upper() + line[1:] + "." for line in lines]
@@ -248,17 +245,18 @@ def _notes(board: Leaderboard, table: str, format: Format) -> str:
 
 
 def _incomplete(board: Leaderboard, *, most: int = 4) -> list[str]:
-    """Who lacks what, in words: the reasons of the first tasks, then how many more."""
+    """Which models lack which tasks, and why; after the first tasks, how many more."""
     rows = [row for row in board.rows if row.missing]
     if not rows:
         return []
-    lines = [f"{len(rows)} of {len(board.rows)} models lack tasks, and so have no mean:"]
+    lack = "lacks tasks and therefore has" if len(rows) == 1 else "lack tasks and therefore have"
+    lines = [f"{len(rows)} of {len(board.rows)} models {lack} no mean:"]
     for row in rows:
         by_reason: dict[str, list[str]] = {}
         for task, reason in row.missing.items():
             by_reason.setdefault(reason, []).append(task)
-        said = "; ".join(f"{', '.join(_few(tasks, most))}: {reason}" for reason, tasks in by_reason.items())
-        lines.append(f"  {row.label}: {said}")
+        reasons = "; ".join(f"{', '.join(_few(tasks, most))}: {reason}" for reason, tasks in by_reason.items())
+        lines.append(f"  {row.label}: {reasons}")
     return lines
 
 

@@ -1,4 +1,4 @@
-"""What a run took, a line a model (pure): speed, padding, texts that were cut or spared, time by phase, memory."""
+"""What a run took, one line per model (pure): speed, padding, truncated and cached texts, time by phase, memory."""
 
 from __future__ import annotations
 
@@ -8,34 +8,34 @@ from typing import Any
 
 def line(parts: Iterable[Mapping[str, Any]]) -> str:
     """One line about the parts of records (`harness.parts`) that were computed; empty where there are none."""
-    known = list(parts)
-    if not known:
+    parts = list(parts)
+    if not parts:
         return ""
-    said = []
-    encode = _total(known, lambda part: part.get("seconds", {}).get("encode"))
-    tokens = _total(known, lambda part: part.get("tokens_encoded"))
-    padded = _total(known, lambda part: part.get("tokens_padded"))
+    facts = []
+    encode = _total(parts, lambda part: part.get("seconds", {}).get("encode"))
+    tokens = _total(parts, lambda part: part.get("tokens_encoded"))
+    padded = _total(parts, lambda part: part.get("tokens_padded"))
     if tokens and encode:
         padding = f", {1 - tokens / padded:.1%} padding" if padded else ""
-        said.append(f"{tokens:,.0f} tokens at {tokens / encode:,.0f}/s{padding}")
-    texts, cached = _total(known, lambda part: part.get("texts")), _total(known, lambda part: part.get("texts_cached"))
-    truncated = _total(known, lambda part: part.get("texts_truncated"))
+        facts.append(f"{tokens:,.0f} tokens at {tokens / encode:,.0f}/s{padding}")
+    texts, cached = _total(parts, lambda part: part.get("texts")), _total(parts, lambda part: part.get("texts_cached"))
+    truncated = _total(parts, lambda part: part.get("texts_truncated"))
     if texts is not None:
-        said.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
+        facts.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
     if cached:
-        said.append(f"{cached:,.0f} vectors from the cache")
+        facts.append(f"{cached:,.0f} vectors from the cache")
     phases: dict[str, float] = {}
-    for part in known:
+    for part in parts:
         for phase, seconds in part.get("seconds", {}).items():
             phases[phase] = phases.get(phase, 0.0) + seconds
-    said.append(", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in phases.items()))
-    peak = max((part.get("peak_memory_mib") or 0 for part in known), default=0)
+    facts.append(", ".join(f"{phase} {seconds:.1f} s" for phase, seconds in phases.items()))
+    peak = max((part.get("peak_memory_mib") or 0 for part in parts), default=0)
     if peak:
-        said.append(f"peak {peak:,} MiB")
-    return "; ".join(said)
+        facts.append(f"peak {peak:,} MiB")
+    return "; ".join(facts)
 
 
 def _total(parts: list[Mapping[str, Any]], value: Any) -> float | None:
-    """The sum, or None once one part does not tell."""
+    """The sum; None if a part lacks the value."""
     values = [value(part) for part in parts]
     return None if None in values else sum(values)

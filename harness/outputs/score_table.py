@@ -81,8 +81,8 @@ def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, flo
 
 
 def _best(values: Sequence[float | None], digits: int) -> str | None:
-    known = [value for value in values if value is not None]
-    return f"{max(known):.{digits}f}" if known else None
+    scores = [value for value in values if value is not None]
+    return f"{max(scores):.{digits}f}" if scores else None
 
 
 def _bold(text: str, format: Format) -> str:

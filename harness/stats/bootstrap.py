@@ -5,8 +5,8 @@
 - Two levels, tasks and items within them: Davison and Hinkley (1997), "Bootstrap methods and their application", 3.8.
   Tasks are drawn with replacement, and for every task drawn its items are resampled too.
 
-A statistic is given by counts: it takes (b, n) float64, how often each of the n items was drawn in each of b resamples,
-and returns the b scores. That fits all of our metrics, sorted ones included, without sorting once per resample.
+A statistic is a function of counts: it takes (b, n) float64, how often each of the n items was drawn in each of b
+resamples, and returns the b scores. All metrics can be written so, and none has to sort once per resample.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ CONFIDENCE = 0.95
 _BLOCK = 1_000_000
 """Counts held at a time: 8 MB."""
 _CACHED = 50_000
-"""Draws made at a time where nothing is kept of them: what a processor's cache holds."""
+"""Draws made at a time by `replicate_mean`: as many as a processor's cache holds."""
 _PIECES = 16
 _WORTH_THREADS = 5_000_000
-"""Draws that take as long as starting the threads."""
+"""With fewer draws, starting the threads takes longer than it saves."""
 
 
 class Interval(NamedTuple):
@@ -127,7 +127,7 @@ def hierarchical(
 
     Args:
         replicates: For each task the replicates of its score over its items, or the score alone where its items are
-            not known; then only the draw of tasks moves it.
+            not recorded.
         resamples, seed: As elsewhere.
     """
     generator = np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""Two models on the same items: is the difference more than chance?
+"""Paired tests of two models on the same items.
 
 - Sign-flip (paired permutation) test: Fisher (1935), "The design of experiments", 21; for systems on one test set Yeh
   (2000), "More accurate tests for the statistical significance of result differences". Exact where there are few items.
@@ -6,7 +6,7 @@
 - Paired bootstrap: Koehn (2004), "Statistical significance tests for machine translation evaluation"; the p-value as
   Davison and Hinkley (1997), 4.2: twice the smaller share of resamples on either side of zero.
 
-Both are two-sided, and count the observed difference among the chance ones, (k + 1) / (m + 1), so that no p is 0.
+Both are two-sided. The observed difference counts among those by chance, (k + 1) / (m + 1), so that no p is 0.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _BLOCK = 4_000_000
 
 
 def sign_flip(differences: Float64, *, resamples: int = RESAMPLES, seed: int = 0) -> float:
-    """The two-sided p of a mean difference: how often random signs make it as large as it is.
+    """The two-sided p of a mean difference: how often random signs give one that is as large.
 
     Args:
-        differences: (n,) float64. Items without a difference say nothing and change nothing.
+        differences: (n,) float64. Items without a difference change nothing.
     """
     moving = differences[differences != 0]
     if not len(moving):
         return 1.0
     observed = abs(float(moving.sum()))
-    # Sums that are equal but for rounding are equal; the slack is far below any real difference of two sums.
+    # Sums that differ by rounding alone count as equal; the tolerance is far below any real difference of two sums.
     enough = observed * (1 - 1e-12)
     if len(moving) <= EXACT:
         patterns = (np.arange(1 << len(moving))[:, None] >> np.arange(len(moving))) & 1

@@ -1,7 +1,7 @@
-"""Ranks that admit what is not known: rank intervals and tie groups, from the same draws for all models.
+"""Rank intervals and tie groups, by the same resamples for all models.
 
-Models are compared draw by draw. What moves all of them alike (hard tasks drawn twice) then cancels, while intervals of
-each model alone would overlap almost everywhere.
+Models are compared within each resample. What moves all of them alike (a hard task drawn twice) then cancels, whereas
+separate intervals of the models would overlap almost everywhere.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from harness.types import Float64
 
 _DIGITS = 12
-"""Sums in another order differ by less than this; equal models must come out equal."""
+"""Sums in another order differ by less than this, and equal models must stay equal."""
 _AT_A_TIME = 32
 
 
 class RankSpan(NamedTuple):
-    """The best and the worst rank that the draws leave open."""
+    """The best and the worst rank of an interval."""
 
     best: int
     worst: int
 
 
 def means_over_tasks(scores: Float64, *, resamples: int, seed: int = 0) -> Float64:
-    """Every model's mean over tasks drawn anew, the same for all models: (models, tasks) -> (models, resamples)."""
+    """Means over resampled tasks, the same for all models: (models, tasks) -> (models, resamples)."""
     generator = np.random.default_rng(seed)
     tasks = scores.shape[1]
     counts = generator.multinomial(tasks, np.full(tasks, 1 / tasks), size=resamples)
@@ -42,8 +42,8 @@ def spans(replicates: Float64, *, confidence: float = CONFIDENCE) -> list[RankSp
 
     Args:
         replicates: (models, resamples) float64, by the same draws for all models; larger is better. Models that are
-            equal in every draw share all the ranks that they take up.
-        confidence: The share of the draws that lie within.
+            equal in every resample share all the ranks that they fill.
+        confidence: The share of the resamples that lie within.
     """
     distinct, which, count = np.unique(replicates, axis=0, return_inverse=True, return_counts=True)
     order = np.argsort(-distinct, axis=0, kind="stable")
@@ -58,10 +58,10 @@ def spans(replicates: Float64, *, confidence: float = CONFIDENCE) -> list[RankSp
 
 
 def tie_groups(replicates: Float64, points: Float64, *, confidence: float = CONFIDENCE) -> NDArray[np.int64]:
-    """Groups of models that cannot be told from the best of their group, numbered from 1, best first.
+    """Groups of models that are statistically tied with the best of the group, numbered from 1, best first.
 
-    From the top: the best model that is in no group yet opens one, and every model after it joins, up to the first one
-    whose difference from it has an interval wholly below zero (paired bootstrap, Koehn 2004).
+    The best model that has no group yet starts one. The models after it join, up to the first one whose difference from
+    it has an interval wholly below zero (paired bootstrap, Koehn 2004).
 
     Args:
         replicates: (models, resamples) float64, by the same draws for all models.

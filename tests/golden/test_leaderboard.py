@@ -77,7 +77,7 @@ BOARD = Leaderboard(
     ),
     unrecorded=(ScopedTask("Nobody", "STS", None),),
     refused=(Refused("results/x.json", "not JSON"),),
-    uncertainty="95% by bootstrap: tasks drawn anew",
+    uncertainty="95% by bootstrap: tasks resampled",
 )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
 from harness.nightly.history.changes import Diff
 from harness.nightly.history.snapshot_files import Night
+from harness.outputs.number_text import p_text
 from harness.outputs.score_table import markdown
 from harness.outputs.text_table import escape_markdown
 
@@ -74,7 +75,7 @@ def alert_line(alert: Alert) -> str:
         )
     return (
         f"WORSE {alert.model} {alert.task}: {alert.metric} {moved}, "
-        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {_p(alert.p)}, {alert.n} items{because}"
+        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {p_text(alert.p)}, {alert.n} items{because}"
     )
 
 
@@ -175,7 +176,7 @@ def _alerts(alerts: Alerts) -> list[str]:
             [
                 *(alert.model, escape_markdown(alert.task), escape_markdown(alert.metric)),
                 *(f"{alert.before:.4f}", f"{alert.after:.4f}", f"{alert.difference:+.4f}"),
-                *(f"{alert.low:+.4f} to {alert.high:+.4f}", _p(alert.p), str(alert.n)),
+                *(f"{alert.low:+.4f} to {alert.high:+.4f}", p_text(alert.p), str(alert.n)),
             ]
             for alert in worse
         ]
@@ -251,12 +252,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _few(names: Mapping[str, None]) -> str:
     listed = list(names)
     return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return ""
-    return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _capital(text: str) -> str:

@@ -25,7 +25,7 @@ MANIFEST = "site.json"
 
 
 class Written(NamedTuple):
-    """What became of the folder: how many pages there are, how many files changed, how many old ones went."""
+    """How many pages the folder has, how many files changed, and how many old ones were removed."""
 
     pages: int
     changed: int
@@ -33,7 +33,7 @@ class Written(NamedTuple):
 
 
 def write(board: Leaderboard, folder: Path) -> Written:
-    """Write the site, and remove what an earlier site there had and this one lacks.
+    """Write the site, and remove the files of an earlier site there that this one lacks.
 
     Files that are equal already are not touched.
 
@@ -41,18 +41,18 @@ def write(board: Leaderboard, folder: Path) -> Written:
         HarnessError: the folder holds pages that are not a site of ours, or the disk refuses.
     """
     before = _manifest(folder)
-    made: list[str] = []
+    written: list[str] = []
     changed = 0
     for name, content in render(board):
         changed += write_output(folder / name, content)
-        made.append(name)
+        written.append(name)
     removed = 0
     for name in before:
-        if name not in made:
+        if name not in written:
             (folder / name).unlink(missing_ok=True)
             removed += 1
-    write_output(folder / MANIFEST, json.dumps({"files": sorted(made)}, indent=0) + "\n")
-    return Written(sum(name.endswith(".html") for name in made), changed, removed)
+    write_output(folder / MANIFEST, json.dumps({"files": sorted(written)}, indent=0) + "\n")
+    return Written(sum(name.endswith(".html") for name in written), changed, removed)
 
 
 def render(board: Leaderboard) -> Iterator[tuple[str, str | bytes]]:

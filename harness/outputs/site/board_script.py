@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
-from harness.outputs.site.dates import is_date, iso_date
+from harness.outputs.site.dates import is_date, iso_date, recorded_at
 from harness.outputs.site.urls import Urls
 from harness.types import Part
 
@@ -85,9 +85,8 @@ def _date(board: Leaderboard, row: Row) -> str | None:
     released = row.facts.release_date
     if released and is_date(released):
         return released
-    dates = [board.indices[index].columns.files["date"][at] for index, at in row.files.values()]
-    known = [float(date) for date in dates if date == date]
-    return iso_date(max(known)) if known else None
+    recorded = recorded_at(board, row.files)
+    return None if recorded is None else iso_date(recorded)
 
 
 def _short(value: float | None) -> float | None:

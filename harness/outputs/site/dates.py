@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from datetime import UTC, datetime
+
+from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.record_choice import IndexRow
 
 
 def iso_date(seconds: float) -> str | None:
@@ -20,3 +25,9 @@ def is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def recorded_at(board: Leaderboard, files: Mapping[str, IndexRow]) -> float | None:
+    """When the newest of a model's files was recorded, in seconds since 1970; None where none of them has a date."""
+    dates = [float(board.indices[file.source].columns.files["date"][file.row]) for file in files.values()]
+    return max((date for date in dates if not math.isnan(date)), default=None)

@@ -12,14 +12,13 @@ import numpy as np
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix
-from harness.outputs.site.dates import iso_date
+from harness.outputs.number_text import MISSING, interval_text, score_text
+from harness.outputs.site.dates import iso_date, recorded_at
 from harness.outputs.site.urls import Urls
 from harness.types import Refused
 
 if TYPE_CHECKING:
     from jinja2 import Environment
-
-MISSING = "–"
 
 
 class Entry(NamedTuple):
@@ -78,24 +77,16 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("harness.outputs.site"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters["score"] = _score
-    made.filters["span"] = _span
-    return made
-
-
-def _score(value: float | None) -> str:
-    return MISSING if value is None else f"{value:.4f}"
-
-
-def _span(value: tuple[float, float] | None) -> str:
-    return MISSING if value is None else f"{value[0]:.4f} to {value[1]:.4f}"
+    environment.filters["score"] = score_text
+    environment.filters["span"] = interval_text
+    return environment
 
 
 def _web(address: str | None) -> str | None:
@@ -121,28 +112,28 @@ class _Card(NamedTuple):
 def _cards(board: Leaderboard, urls: Urls) -> list[_Card]:
     """The answers that most people come for."""
     complete = [row for row in board.rows if row.mean_task is not None]
-    found: list[_Card] = []
+    cards: list[_Card] = []
 
     def add(what: str, row: Row) -> None:
-        facts = [("Mean (Task)", _score(row.mean_task)), ("95%", _span(row.interval))]
+        facts = [("Mean (Task)", score_text(row.mean_task)), ("95%", interval_text(row.interval))]
         facts += [("Rank (Borda)", str(row.rank))]
         facts += (
             [("Speed", f"{row.throughput.tokens_per_second:,.0f} tokens/s")] if row.throughput.tokens_per_second else []
         )
         facts += [("Parameters", _count(row.facts.parameters))] if row.facts.parameters else []
-        found.append(_Card(what, row.label, urls.model(row), facts))
+        cards.append(_Card(what, row.label, urls.model(row), facts))
 
     if complete:
         best = min(complete, key=lambda row: (row.rank, row.label))
         tied = sum(row.tie_group == best.tie_group for row in complete) - 1 if best.tie_group else 0
-        add("First" + (f", not separable from {tied} more" if tied else ""), best)
+        add("First" + (f", statistically tied with {tied} more" if tied else ""), best)
         small = [row for row in complete if row.facts.parameters and row.facts.parameters < 150e6]
         if small:
             add("First below 150 million parameters", min(small, key=lambda row: (row.rank, row.label)))
         timed = [row for row in complete if row.throughput.tokens_per_second]
         if timed:
             add("Fastest", max(timed, key=lambda row: row.throughput.tokens_per_second or 0.0))
-    return found
+    return cards
 
 
 def _count(value: int) -> str:
@@ -157,12 +148,12 @@ def _count(value: int) -> str:
 
 def _facts(row: Row) -> list[tuple[str, str]]:
     throughput, facts = row.throughput, row.facts
-    known = [
+    listed = [
         ("Rank (Borda)", str(row.rank)),
-        ("Mean (Task)", _score(row.mean_task)),
-        ("95%", _span(row.interval)),
+        ("Mean (Task)", score_text(row.mean_task)),
+        ("95%", interval_text(row.interval)),
         ("Tie group", row.tie_group),
-        ("Mean (TaskType)", _score(row.mean_type)),
+        ("Mean (TaskType)", score_text(row.mean_type)),
         ("Zero-shot", None if row.zero_shot is None else f"{row.zero_shot:.0%}"),
         ("Parameters", facts.parameters and _count(facts.parameters)),
         ("Dimensions", facts.dimensions),
@@ -174,7 +165,14 @@ def _facts(row: Row) -> list[tuple[str, str]]:
         ("Precision", throughput.precision),
         ("Speed", throughput.tokens_per_second and f"{throughput.tokens_per_second:,.0f} tokens/s"),
     ]
-    return [(name, str(value)) for name, value in known if value]
+    return [(name, str(value)) for name, value in listed if value]
+
+
+class _Revisions(NamedTuple):
+    """The revisions of a model, newest first, and how many tasks all of them have (0 for a single revision)."""
+
+    entries: list[Entry]
+    shared_tasks: int
 
 
 class _History:
@@ -183,44 +181,36 @@ class _History:
     def __init__(self, board: Leaderboard) -> None:
         self.board = board
         names = {task.name for task in board.tasks}
-        self.cells = select(board.indices, tasks=names, variants=True, revisions=True)
-        self.scores = matrix(board.indices, self.cells, board.tasks).scores
+        self.files = select(board.indices, tasks=names, variants=True, revisions=True)
+        self.scores = matrix(board.indices, self.files, board.tasks).scores
         self.numbers: dict[tuple[str, str], list[tuple[int, Who]]] = {}
-        for number, who in enumerate(self.cells):
+        for number, who in enumerate(self.files):
             self.numbers.setdefault((who.model, who.variant), []).append((number, who))
 
-    def of(self, row: Row) -> tuple[list[Entry], int]:
-        """A model's revisions, newest first, and how many tasks all of them have (0 where there is one)."""
-        own = [
+    def of(self, row: Row) -> _Revisions:
+        """The history of a row's model."""
+        revisions = [
             (number, who)
             for number, who in self.numbers.get((row.who.model, row.who.variant), [])
             if row.who.revision in ("", who.revision)
         ]
-        scores = self.scores[[number for number, _ in own]]
+        scores = self.scores[[number for number, _ in revisions]]
         common = ~np.isnan(scores).any(axis=0)
-        count = int(common.sum()) if len(own) > 1 else 0
+        count = int(common.sum()) if len(revisions) > 1 else 0
         entries = []
-        for (_, who), values in zip(own, scores, strict=True):
-            dates = self._dates(who)
-            known = values[~np.isnan(values)]
-            entries.append(
-                (
-                    max(dates, default=-math.inf),
-                    Entry(
-                        revision=who.revision,
-                        date=(iso_date(max(dates)) if dates else None) or MISSING,
-                        tasks=len(known),
-                        mean=float(values.mean()) if len(known) == len(values) else None,
-                        shared=float(values[common].mean()) if count else None,
-                    ),
-                )
+        for (_, who), values in zip(revisions, scores, strict=True):
+            recorded = recorded_at(self.board, self.files[who])
+            tasks = int(np.count_nonzero(~np.isnan(values)))
+            entry = Entry(
+                revision=who.revision,
+                date=(iso_date(recorded) if recorded is not None else None) or MISSING,
+                tasks=tasks,
+                mean=float(values.mean()) if tasks == len(values) else None,
+                shared=float(values[common].mean()) if count else None,
             )
+            entries.append((-math.inf if recorded is None else recorded, entry))
         entries.sort(key=lambda pair: (-pair[0], pair[1].revision))
-        return [entry for _, entry in entries], count
-
-    def _dates(self, who: Who) -> list[float]:
-        found = [self.board.indices[index].columns.files["date"][row] for index, row in self.cells[who].values()]
-        return [float(date) for date in found if date == date]
+        return _Revisions([entry for _, entry in entries], count)
 
 
 # --- a task's page -------------------------------------------------------------------------------------------------
@@ -229,11 +219,11 @@ class _History:
 def _task_facts(board: Leaderboard, number: int) -> list[tuple[str, str]]:
     task, parts = board.tasks[number], board.parts[number]
     shown = ", ".join(map(str, parts[:6])) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
-    known = [
+    listed = [
         ("Type", task.type),
         ("Main metric", task.main_metric),
         ("Parts that count", shown),
         ("Languages", ", ".join(task.languages[:8]) + (" ..." if len(task.languages) > 8 else "")),
         ("Data", task.dataset),
     ]
-    return [(name, value) for name, value in known if value]
+    return [(name, value) for name, value in listed if value]
