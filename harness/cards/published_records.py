@@ -1,7 +1,7 @@
-"""A card's claims -> records under the pseudo revision `external`, so that published numbers stand beside ours.
+"""Turning a card's claims into records under the pseudo revision `external`, so that tables show published scores.
 
-mteb's results repository does the same with cards, under the same name. Of repeated results the last one counts, for
-tools append; what was dropped, guessed or could not be placed is told.
+mteb's results repository treats cards the same way, under the same name. Of repeated results the last one counts,
+because tools append. Notes tell what was left out or inferred.
 """
 
 from __future__ import annotations
@@ -24,10 +24,11 @@ from harness.results.schema import SCHEMA
 from harness.tasks import registry
 from harness.tasks.mteb_metadata import MtebTask
 from harness.types import Record, TaskSpec
+from harness.types.counted import counted
 
 
-class Read(NamedTuple):
-    """The records in a card, and what a reader should know about them, each note with its line."""
+class PublishedRecords(NamedTuple):
+    """The records of a card, and notes for the reader, each with its line."""
 
     records: list[Record]
     notes: list[str]
@@ -38,52 +39,50 @@ def read(
     *,
     model: str | None = None,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
-) -> Read:
-    """The records that a card's claims are, one a model and task.
+) -> PublishedRecords:
+    """Read the records of a card, one per model and task.
 
     Args:
         path: the card.
-        model: whose they are (`org/name`), where the card's index has one entry; by default as the entry is named.
+        model: the model (`org/name`) that the card's only entry is about; by default the name of each entry.
         tasks_dirs: folders with more task files.
 
     Raises:
         CardError: the card cannot be read, or `model` is given and the index has several entries.
     """
     card = card_file.load(path)
-    found = claims_of(card)
-    names = list(dict.fromkeys(claim.model for claim in found))
+    all_claims = claims_of(card)
+    names = list(dict.fromkeys(claim.model for claim in all_claims))
     if model is not None and len(names) > 1:
-        raise CardError(
-            f"{path}: its index has {len(names)} models ({', '.join(names)}); one name cannot be theirs all"
-        )
-    specs = TaskLookup(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
+        raise CardError(f"{path}: --model needs a card with one entry; this one has {len(names)} ({', '.join(names)})")
+    lookup = TaskLookup(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
     notes: list[str] = []
     by_record: dict[tuple[str, str], list[Claim]] = {}
-    for claim in found:
+    for claim in all_claims:
         problem = _problem(claim)
         if problem:
             notes.append(f"{path}:{claim.line}: left out: {problem}")
         else:
             by_record.setdefault((model or claim.model, claim.key.task), []).append(claim)
     records = [
-        _record(name, task, claims, specs.facts(task), path=card.path, notes=notes)
+        _record(name, task, claims, lookup.facts(task), path=card.path, notes=notes)
         for (name, task), claims in by_record.items()
     ]
-    fractions = sorted({claim.line for claim in found if claim.scale == "fraction"})
-    if fractions and len(fractions) < len(found):
-        notes.append(f"{path}:{fractions[0]}: {len(fractions)} values are read as 0-1, the others as 0-100")
-    return Read(records, notes)
+    fractions = sorted({claim.line for claim in all_claims if claim.scale == "fraction"})
+    if fractions and len(fractions) < len(all_claims):
+        notes.append(f"{path}:{fractions[0]}: {counted(len(fractions), 'value')} read as 0-1, the others as 0-100")
+    return PublishedRecords(records, notes)
 
 
-def put(read_: Read, folder: str | os.PathLike[str]) -> list[Path]:
-    """Write the records to a results folder; the files. A record from an earlier reading is replaced.
+def put(published: PublishedRecords, folder: str | os.PathLike[str]) -> list[Path]:
+    """Write the records to a results folder, replacing those read earlier; the files.
 
     Raises:
-        RecordError: one cannot be written.
+        RecordError: a record cannot be written.
     """
     return [
         Path(results.put(Path(folder), record, model_meta={"name": record.model, "revision": EXTERNAL}).path)
-        for record in read_.records
+        for record in published.records
     ]
 
 
@@ -95,9 +94,9 @@ def _problem(claim: Claim) -> str:
     if not claim.metric:
         return "a metric without a type"
     if claim.score is None:
-        return f"{claim.key.task}: the value {claim.text!r} is no number"
+        return f"{claim.key.task}: the value {claim.text!r} is not a number"
     if abs(claim.score) > 1.01 and is_score(claim.metric):
-        return f"{claim.key.task}: the value {claim.text} is no score from 0 to 100"
+        return f"{claim.key.task}: the value {claim.text} is not a score from 0 to 100"
     try:
         paths.record_path(Path("results"), paths.Identity(claim.model, EXTERNAL), claim.key.task)
     except RecordError as err:
@@ -114,14 +113,14 @@ def _record(
     for claim in claims:
         if claim.key.revision != revision:
             notes.append(
-                f"{path}:{claim.line}: left out: {task} of revision {claim.key.revision}, after others of {revision}"
+                f"{path}:{claim.line}: left out: {task} of revision {claim.key.revision}, after results of {revision}"
             )
             continue
         subset = _subset(claim, facts)
         place = (claim.key.split or "test", subset, claim.key.metric)
         if place in lines and lines[place].score != claim.score:
             notes.append(
-                f"{path}:{claim.line}: {task} {claim.key.split} {claim.metric} stands twice; "
+                f"{path}:{claim.line}: {task} {claim.key.split} {claim.metric} is repeated; "
                 f"{claim.text} counts, {lines[place].text} (line {lines[place].line}) does not"
             )
         lines[place] = claim
@@ -156,7 +155,7 @@ def _record(
 
 
 def _subset(claim: Claim, facts: TaskSpec | MtebTask | None) -> str:
-    """The task's subset: as the config says, or as the name does where the config is none of the task's."""
+    """The subset that the config names, or else the name; the config as written if neither is a subset of the task."""
     if facts is not None:
         subsets = {config: subset for subset, config in facts.configs.items()} if isinstance(facts, TaskSpec) else {}
         for name in (claim.key.config, claim.subset):

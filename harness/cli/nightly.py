@@ -1,4 +1,4 @@
-"""`harness nightly`."""
+"""`harness nightly`: one night of the schedule, its plan, its check and its status."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import HarnessError
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.nightly.cell_work import News
@@ -27,33 +28,35 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "nightly",
         usage="harness nightly [SCHEDULE] [options] | harness nightly status [SCHEDULE] | harness nightly init [FILE]",
-        help="keep a leaderboard up to date from a schedule file, and say what got worse",
-        description="Compute what has changed since the last night, keep a snapshot, publish, and speak up when "
-        "something got worse. `status` tells about the night that runs, or the last one; `init` writes a schedule to "
+        help="keep a leaderboard up to date from a schedule, and report what got worse",
+        description="Compute what has changed since the last night, save a snapshot, publish it, and raise an alert if "
+        "something got worse. `status` shows the night that is running, or the last one. `init` writes a schedule to "
         "start from, with a GitHub workflow, a cron line and a systemd timer.",
-        epilog="Exit status: 0 all is well; 1 some cell or step failed and is tried again the next night; 2 the "
-        "schedule is wrong, or another night is at work; 3 an alert: something got worse; 130 interrupted.",
+        epilog="Exit status: 0 success; 1 some cell or step failed and is tried again the next night; 2 the schedule "
+        "is wrong, or another night is running; 3 an alert: something got worse; 130 interrupted.",
     )
     command.add_argument(
         "words",
         nargs="*",
         metavar="SCHEDULE",
-        help=f"the schedule file (default: {DEFAULT}), after `status` or `init` if any",
+        help=f"the schedule file (default: {DEFAULT}), after `status` or `init` if given",
     )
     command.add_argument("--check", action="store_true", help="only check the schedule: names, models, folders, tools")
     command.add_argument("--plan", action="store_true", help="only print what would run, why, and how long it may take")
-    command.add_argument("--until", metavar="HH:MM", help="start nothing after this time of day")
-    command.add_argument("--engine", choices=("local", "ray"), help="instead of the schedule's")
-    command.add_argument("--address", metavar="ADDRESS", help="of the Ray cluster; auto: the one that runs here")
-    command.add_argument("--offline", action="store_true", help="never ask the network; use what is cached or bundled")
-    command.add_argument("--quiet", action="store_true", help="tell nothing while it runs")
+    command.add_argument("--until", metavar="HH:MM", help="start no cell after this time of day")
+    command.add_argument("--engine", choices=("local", "ray"), help="engine to use instead of the schedule's")
+    command.add_argument(
+        "--address", metavar="ADDRESS", help="address of the Ray cluster; auto: the one running on this machine"
+    )
+    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
+    command.add_argument("--quiet", action="store_true", help="print no progress")
     command.add_argument("--force", action="store_true", help="init: replace files that exist")
     shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
-    """One night, or a look at one."""
+    """Run a night, or show its plan, check or status."""
     words = list(args.words)
     mode = words.pop(0) if words[:1] in (["status"], ["init"]) else ""
     if len(words) > 1:
@@ -84,7 +87,7 @@ def _read(file: Path, args: argparse.Namespace) -> Schedule:
         engine = replace(engine, kind=args.engine)
     if args.address:
         if engine.kind != "ray":
-            raise HarnessError("--address names a Ray cluster; say --engine ray too")
+            raise HarnessError("--address is the address of a Ray cluster; add --engine ray")
         engine = replace(engine, address=args.address)
     return replace(schedule, engine=engine)
 
@@ -98,68 +101,68 @@ def _run(schedule: Schedule, args: argparse.Namespace) -> int:
 
     until = _seconds_until(args.until) if args.until else None
     quiet = args.quiet or args.json
-    made = night.run(schedule, until=until, on_news=_silent if quiet else _tell)
+    night_report = night.run(schedule, until=until, on_news=_ignore if quiet else _print_news)
     if args.json:
-        print(report.as_json(made), end="")
+        print(report.as_json(night_report), end="")
     else:
-        _print(made, schedule)
-    _to_job_page(made)
-    return made.status
+        _print_report(night_report, schedule)
+    _append_to_job_page(night_report)
+    return night_report.status
 
 
-def _silent(news: News) -> None:
+def _ignore(news: News) -> None:
     pass
 
 
-def _tell(news: News) -> None:
+def _print_news(news: News) -> None:
     if news.outcome is None or news.outcome.kind != "started":
         count = f"[{news.done}/{news.total}] " if news.outcome else ""
         print(f"{count}{news.text}", file=sys.stderr, flush=True)
 
 
-def _print(made: Report, schedule: Schedule) -> None:
+def _print_report(night_report: Report, schedule: Schedule) -> None:
     from harness.nightly.history import report
 
-    print(f"{report.sentence(made)} in {made.seconds:.1f} s")
-    if made.nothing_to_do or made.night is None:
+    print(f"{report.sentence(night_report)} in {night_report.seconds:.1f} s")
+    if night_report.nothing_to_do or night_report.night is None:
         return
-    for alert in made.alerts.alerts:
+    for alert in night_report.alerts.alerts:
         print(report.alert_line(alert))
-    for one in made.alerts.untested:
-        print(f"LOWER {one.model} {one.task}: {one.difference:+.4f}, not tested: {one.why}")
-    for name, why in made.night.failures.items():
+    for drop in night_report.alerts.untested:
+        print(f"LOWER {drop.model} {drop.task}: {drop.difference:+.4f}, not tested: {drop.why}")
+    for name, why in night_report.night.failures.items():
         print(f"FAILED {name}: {why}")
-    for problem in made.problems:
+    for problem in night_report.problems:
         print(f"PROBLEM {problem}")
-    for place in made.published:
+    for place in night_report.published:
         print(place)
-    print(f"report: {schedule.history / 'reports' / f'{made.night.number:05}.md'}")
+    print(f"report: {schedule.history / 'reports' / f'{night_report.night.number:05}.md'}")
 
 
-def _to_job_page(made: Report) -> None:
-    """The summary where GitHub Actions shows it."""
+def _append_to_job_page(night_report: Report) -> None:
+    """Append the report to the job's page of GitHub Actions, if there is one."""
     from harness.nightly.history import report
 
     page = os.environ.get("GITHUB_STEP_SUMMARY")
-    if page and not made.nothing_to_do:
+    if page and not night_report.nothing_to_do:
         try:
             with Path(page).open("a", encoding="utf-8") as file:
-                file.write(report.render(made) + "\n")
+                file.write(report.render(night_report) + "\n")
         except OSError as err:
             print(f"harness: {page}: cannot be written: {err.strerror or err}", file=sys.stderr)
 
 
 def _seconds_until(clock: str) -> float:
-    """Seconds from now to the next time that clocks here show `HH:MM`."""
+    """Seconds from now until the local time is next `HH:MM`."""
     from datetime import datetime, timedelta
 
     try:
         hour, minute = (int(part) for part in clock.split(":"))
         now = datetime.now().astimezone()
-        then = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+        today = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
     except ValueError:
         raise HarnessError(f"--until {clock!r}: expected a time of day such as 06:00") from None
-    return ((then if then > now else then + timedelta(days=1)) - now).total_seconds()
+    return ((today if today > now else today + timedelta(days=1)) - now).total_seconds()
 
 
 # --- look ------------------------------------------------------------------------------------------------------------
@@ -173,7 +176,7 @@ def _check(schedule: Schedule) -> int:
     for problem in problems:
         print(problem, file=sys.stderr)
     if problems:
-        print(f"harness: {schedule.file.name}: {len(problems)} problems", file=sys.stderr)
+        print(f"harness: {schedule.file.name}: {counted(len(problems), 'problem')}", file=sys.stderr)
         return 2
     print(f"{schedule.file.name}: {schedule_check.summary(schedule, models)}")
     return 0
@@ -218,9 +221,9 @@ def _print_plan(rows: list[dict[str, Any]], tonight: PlannedNight, schedule: Sch
     forecasts = [row["seconds"] for row in rows if row["seconds"] is not None]
     unknown = len(rows) - len(forecasts)
     print(
-        f"{len(rows)} cells to run, {len(tonight.plan.recorded)} recorded"
-        + (f": about {sum(forecasts):,.0f} s, going by what was recorded" if forecasts else "")
-        + (f"; {unknown} of unknown length" if unknown else "")
+        f"{counted(len(rows), 'cell')} to run, {len(tonight.plan.recorded)} recorded"
+        + (f": about {sum(forecasts):,.0f} s, estimated from records" if forecasts else "")
+        + (f"; {unknown} of unknown duration" if unknown else "")
         + (f"; the budget is {schedule.budget:,.0f} s" if schedule.budget else "")
     )
 
@@ -238,9 +241,9 @@ def _status(schedule: Schedule, *, as_json: bool) -> int:
     if as_json:
         from msgspec import to_builtins
 
-        told = None if status is None else to_builtins(status)
+        current = None if status is None else to_builtins(status)
         summary = None if night is None else {"night": night.number, "cells": len(night.cells)}
-        shared_options.print_json({"running": running, "status": told, "last": summary})
+        shared_options.print_json({"running": running, "status": current, "last": summary})
         return 0
     if status is None:
         print(f"no night in {schedule.history} yet; run: harness nightly {schedule.file.name}")
@@ -249,7 +252,7 @@ def _status(schedule: Schedule, *, as_json: bool) -> int:
     if night is not None:
         failed = f", {len(night.failures)} failed" if night.failures else ""
         left = f", {night.left} left for the next night" if night.left else ""
-        print(f"last night: {night.name}, {len(night.cells)} cells, {night.computed} computed{failed}{left}")
+        print(f"last night: {night.name}, {counted(len(night.cells), 'cell')}, {night.computed} computed{failed}{left}")
     return 0
 
 
@@ -257,12 +260,10 @@ def _print_status(status: Status, *, running: bool) -> None:
     since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.started))
     if not running:
         if status.finished is None:
-            print(
-                f"no night runs; the one of {since} (process {status.pid}) was killed, the next one goes on from there"
-            )
+            print(f"no night is running; the one of {since} (process {status.pid}) was killed; the next one resumes it")
         else:
             ended = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(status.finished))
-            print(f"no night runs; the last run ended {ended} with status {status.exit}: {status.message}")
+            print(f"no night is running; the last one ended {ended} with status {status.exit}: {status.message}")
     else:
         left = f", about {status.seconds_left:,.0f} s left" if status.seconds_left is not None else ""
         print(f"running since {since} (process {status.pid}): {status.phase}, {status.done} of {status.total}{left}")

@@ -90,10 +90,10 @@ def test_a_night_and_the_next(command: Callable[..., Said], home: Path) -> None:
     assert (home / "history" / "reports" / "00001.md").read_text().startswith("# Night 1\n")
     again = command("nightly", str(schedule))
     assert (again.status, again.err) == (0, "")
-    assert again.out.startswith("nothing to do: all 6 cells stand as in night 1")
+    assert again.out.startswith("nothing to do: all 6 cells are as in night 1")
     assert list(snapshot_files.nights(home / "history")) == [1]
     status = command("nightly", "status", str(schedule))
-    assert "no night runs; the last run ended" in status.out
+    assert "no night is running; the last one ended" in status.out
     told = json.loads(command("nightly", str(schedule), "--json").out)
     assert (told["nothing_to_do"], told["status"], told["computed"]) == (True, 0, 0)
 
@@ -326,7 +326,7 @@ def test_a_bad_model_costs_its_cells(command: Callable[..., Said], home: Path) -
     night = command("nightly", str(schedule))
     assert night.status == 1
     assert "FAILED org/somewhere: model org/somewhere: the hub could not be asked" in night.out
-    assert "1 computed, 1 cells, 1 failed" in night.out
+    assert "1 computed, 1 cell, 1 failed" in night.out
     again = command("nightly", str(schedule))
     assert again.status == 1
     assert "org/somewhere" in again.out
@@ -444,7 +444,7 @@ def test_hooks(command: Callable[..., Said], home: Path, webhook: str, monkeypat
         "answered with status 403",
         "did not answer in HTTP: BadStatusLine",
         f"could not be reached: [Errno {errno.ECONNREFUSED}] {os.strerror(errno.ECONNREFUSED)}",
-        "not done within 1 s",
+        "not finished within 1 s",
         "ended with status 4: broken",
     ]
     assert "secret" not in night.out + night.err
@@ -505,7 +505,7 @@ def test_a_branch_of_git(command: Callable[..., Said], home: Path) -> None:
     assert "site/index.html" in files
     assert "results/baseline__hashing/1/MiniSTSEnglish.json" in files
     assert not [name for name in files if "lock" in name or name.endswith(".tmp")]
-    assert git("log", "--format=%s", "nightly") == "Nightly 1: 1 computed, 1 cells"
+    assert git("log", "--format=%s", "nightly") == "Nightly 1: 1 computed, 1 cell"
     assert command("nightly", str(schedule)).out.startswith("nothing to do")
 
 
@@ -565,8 +565,8 @@ def test_bad_words(command: Callable[..., Said], home: Path) -> None:
         ("nightly",): "nightly.yaml: no such schedule; `harness nightly init nightly.yaml` writes one",
         ("nightly", "a", "b"): "expected one schedule file, found a b",
         ("nightly", str(schedule), "--until", "6"): "--until '6': expected a time of day such as 06:00",
-        ("nightly", str(schedule), "--address", "x"): "--address names a Ray cluster; say --engine ray too",
-        ("diff",): "no folder of nights history",
+        ("nightly", str(schedule), "--address", "x"): "--address is the address of a Ray cluster; add --engine ray",
+        ("diff",): "history: no such folder of nights",
     }.items():
         said = command(*words)
         assert (said.status, said.out) == (2, "")

@@ -20,6 +20,7 @@ ROOMS = (
     "models",
     "leaderboard",
     "outputs",
+    "cards",
     "nightly/schedule",
 )
 

@@ -1,6 +1,6 @@
-"""What the results on a card say: scale, names, identity, repetitions (pure but for the task files and mteb's list).
+"""Checks of the results on a card: scale, names, identity, repetitions (pure, apart from reading task files).
 
-Only results of mteb's kind are judged: those named `MTEB ...` or with one of mteb's task types. A card may hold others.
+Only results that look like mteb's are checked: those named `MTEB ...` or with one of mteb's task types.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.tasks.registry import Registry
 
 _NONE = ("None", "none", "nan", "NaN")
 _FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
-_KNOWN = re.compile(
+_USUAL_METRICS = re.compile(
     "|".join(
         (
             r"(nauc_)?(ndcg|map|mrr|recall|precision|hit_rate|cv_recall)_at_\d+(_(max|std|diff1))?",
@@ -40,11 +40,11 @@ _KNOWN = re.compile(
         )
     )
 )
-"""Every metric that mteb has put on a card; by the type of the task only where the type is known here."""
+"""Every metric that mteb has put on a card, whatever the task's type."""
 
 
-class _Place(NamedTuple):
-    """A metric of mteb's kind, with what it says."""
+class _CardMetric(NamedTuple):
+    """A metric of a result that looks like mteb's."""
 
     nodes: MetricNodes
     key: ClaimKey
@@ -52,9 +52,9 @@ class _Place(NamedTuple):
     metric: str
 
 
-def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Finding]:
-    """Everything about the results that should not be published."""
-    tasks = TaskLookup(known)
+def check(card: Card, registry: Registry, *, names: Names | None) -> Iterator[Finding]:
+    """All findings about results that readers would misread."""
+    tasks = TaskLookup(registry)
     for number_, entry in enumerate(claims.models(card)):
         yield from _scales(entry)
         places = []
@@ -67,7 +67,7 @@ def check(card: Card, known: Registry, *, names: Names | None) -> Iterator[Findi
             metric = nodes.type.real.text if nodes.type is not None else ""
             if metric and _is_mteb(nodes.result):
                 key = claims.key_of(nodes.result, metric)
-                places.append(_Place(nodes, key, claims.type_of(nodes.result), metric))
+                places.append(_CardMetric(nodes, key, claims.type_of(nodes.result), metric))
         for place in places:
             yield from _metric(place)
         yield from _eras(places, names)
@@ -91,11 +91,11 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
             name.line,
             "unknown-task",
             str(UnknownName.of("task", task, sorted(tasks.names()))),
-            "name one of mteb's tasks, or one of yours with --tasks-dir",
+            "use the name of a task of mteb, or add your own tasks with --tasks-dir",
         )
     for key in ("revision", "split"):
         if dataset.real.get(key) is None:
-            advice = "add the commit of the data set" if key == "revision" else "say which split was scored"
+            advice = "add the commit of the data set" if key == "revision" else "add the split that was scored"
             yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
     facts = tasks.facts(task)
     stated = claims.text(result, "task", "type")
@@ -110,7 +110,7 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
 
 
 def _none_texts(card: Card, result: Node) -> Iterator[Finding]:
-    """`revision: None`: Python's nothing, written out; YAML reads it as a text of four letters."""
+    """Find values such as `revision: None`, which YAML reads as a text of four letters."""
     dataset = result.real.get("dataset")
     if dataset is None or dataset.real.kind != "mapping":
         return
@@ -128,7 +128,7 @@ def _none_texts(card: Card, result: Node) -> Iterator[Finding]:
 
 
 def _line_removed(card: Card, key: Node, value: Node) -> Edit:
-    """The line of a pair that has it for itself; a dash before the key stays, with the next key behind it."""
+    """Delete the line of a pair; after a dash, the next key moves up to the dash."""
     begin = text_edits.line_start(card.text, key.start)
     if card.text[begin : key.start].strip():
         begin = key.start
@@ -145,12 +145,14 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
     real = value.real
     written = number(real.text) if real.kind == "scalar" else None
     if real.kind != "scalar" or real.is_null:
-        found = "empty" if real.kind == "scalar" else f"a {real.kind}"
-        yield Finding(value.line, "not-a-number", f"`value` is {found}, expected a number", "write the score")
+        kind = "empty" if real.kind == "scalar" else f"a {real.kind}"
+        yield Finding(value.line, "not-a-number", f"`value` is {kind}, expected a number", "write the score")
     elif written is None:
         is_number = real.tag.endswith((":float", ":int"))
         code = "not-finite" if is_number else "not-a-number"
-        yield Finding(value.line, code, f"`value` is {real.text!r}, expected a number", "write the score, or remove it")
+        yield Finding(
+            value.line, code, f"`value` is {real.text!r}, expected a number", "write the score, or remove the metric"
+        )
     elif real.tag.endswith(":str"):
         change = () if value.kind == "alias" or real.anchor else (Edit(real.start, real.end, f"{written:f}"),)
         yield Finding(
@@ -163,7 +165,7 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
 
 
 def _scales(entry: Node) -> Iterator[Finding]:
-    """Results of 0-1 where others of the same model are percentages."""
+    """Find results from 0 to 1 beside percentages of the same model."""
     results = claims.items(entry, "results")
     scales = claims.scales(entry)
     mteb = [
@@ -183,7 +185,7 @@ def _scales(entry: Node) -> Iterator[Finding]:
                 (value or result).line,
                 "mixed-scale",
                 f"{task}: {shown} looks like a score from 0 to 1, and other results of this card go up to 100",
-                "multiply it by 100, if it is",
+                "if it is, multiply it by 100",
             )
 
 
@@ -191,7 +193,7 @@ def _has_numbers(result: Node) -> bool:
     return any(number(claims.text(metric, "value") or "") is not None for metric in claims.items(result, "metrics"))
 
 
-def _metric(place: _Place) -> Iterator[Finding]:
+def _metric(place: _CardMetric) -> Iterator[Finding]:
     node = place.nodes.type
     assert node is not None
     today = to_v2(place.metric, place.type)
@@ -199,7 +201,7 @@ def _metric(place: _Place) -> Iterator[Finding]:
     ours = kind.metrics(kind.settings()) if kind else ()
     if today in (*ours, mteb_metadata.main_metric(place.key.task)):
         return
-    if _KNOWN.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
+    if _USUAL_METRICS.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
         return
     yield Finding(
         node.line,
@@ -209,29 +211,29 @@ def _metric(place: _Place) -> Iterator[Finding]:
     )
 
 
-def _eras(places: Sequence[_Place], names: Names | None) -> Iterator[Finding]:
-    """Metric names of mteb 1 beside those of mteb 2; the fewer are the wrong ones, and of equally many the older."""
+def _eras(places: Sequence[_CardMetric], names: Names | None) -> Iterator[Finding]:
+    """Find metric names of mteb 1 beside those of mteb 2; the rarer ones are wrong, or mteb 1's if equally many."""
     eras = [era_of(place.metric, place.type) for place in places]
     count = Counter(era for era in eras if era is not None)
     if names is None and len(count) < 2:
         return
-    wanted = names or ("v1" if count["v1"] > count["v2"] else "v2")
+    expected = names or ("v1" if count["v1"] > count["v2"] else "v2")
     for place, era in zip(places, eras, strict=True):
         node = place.nodes.type
-        if era is None or era == wanted or node is None:
+        if era is None or era == expected or node is None:
             continue
-        name = named(place.key.metric, place.type, names=wanted)
+        name = named(place.key.metric, place.type, names=expected)
         if name == place.metric:
             continue
         change = () if node.kind == "alias" or node.anchor else (Edit(node.start, node.end, scalar(name)),)
-        beside = "asked for names" if names else "others on this card are names"
-        what = f"`{place.metric}` is a name of mteb {era[1]}, and {beside} of mteb {wanted[1]}"
+        reason = "names were requested" if names else "most names on this card are those"
+        what = f"`{place.metric}` is a name of mteb {era[1]}, but {reason} of mteb {expected[1]}"
         yield Finding(node.line, "other-era", what, f"write `{name}`", change)
 
 
-def _repeated(card: Card, entry: Node, places: Sequence[_Place]) -> Iterator[Finding]:
-    """Results that stand twice. One with the same value can go; which of two values holds is not for us to say."""
-    first: dict[ClaimKey, _Place] = {}
+def _repeated(card: Card, entry: Node, places: Sequence[_CardMetric]) -> Iterator[Finding]:
+    """Find repeated results. If their values differ, only the author knows which one is right."""
+    first: dict[ClaimKey, _CardMetric] = {}
     for place in places:
         before = first.setdefault(place.key, place)
         if before is place or not place.key.task:
@@ -242,8 +244,8 @@ def _repeated(card: Card, entry: Node, places: Sequence[_Place]) -> Iterator[Fin
             yield Finding(
                 node.line,
                 "repeated",
-                f"{task} stands again with the same value (first in line {earlier.line})",
-                "remove one of the two",
+                f"{task} is repeated with the same value (first in line {earlier.line})",
+                "remove one of them",
                 _removal(card, entry, place),
             )
         else:
@@ -251,7 +253,7 @@ def _repeated(card: Card, entry: Node, places: Sequence[_Place]) -> Iterator[Fin
                 node.line,
                 "contradiction",
                 f"{task} is {node.real.text} here and {earlier.real.text} in line {earlier.line}",
-                "keep the right one",
+                "remove the wrong one",
             )
 
 
@@ -260,8 +262,8 @@ def _decimal(node: Node) -> float:
     return float(written) if written is not None else math.nan
 
 
-def _removal(card: Card, entry: Node, place: _Place) -> tuple[Edit, ...]:
-    """The lines of the whole result, where the repeated metric is all that it holds."""
+def _removal(card: Card, entry: Node, place: _CardMetric) -> tuple[Edit, ...]:
+    """Delete the whole result, if the repeated metric is its only one."""
     results = entry.get("results") if entry.kind == "mapping" else None
     alone = len(claims.items(place.nodes.result, "metrics")) == 1
     if results is None or results.kind != "sequence" or not entry.holds(results) or not alone:
@@ -270,14 +272,14 @@ def _removal(card: Card, entry: Node, place: _Place) -> tuple[Edit, ...]:
         name in card.tree.used_anchors for name in _anchors(place.nodes.result)
     ):
         return ()
-    key = next(one for one, value in entry.pairs if value is results)
+    key = next(key for key, value in entry.pairs if value is results)
     return tuple(text_edits.remove(card, results, [place.nodes.place[1]], key=key))
 
 
 def _anchors(node: Node) -> Iterator[str]:
     todo = [node]
     while todo:
-        one = todo.pop()
-        if one.anchor is not None:
-            yield one.anchor
-        todo += [*one.items, *(part for pair in one.pairs for part in pair)]
+        current = todo.pop()
+        if current.anchor is not None:
+            yield current.anchor
+        todo += [*current.items, *(part for pair in current.pairs for part in pair)]

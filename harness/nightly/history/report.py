@@ -1,4 +1,4 @@
-"""A night in Markdown, for people and CI job pages, and in JSON, for programs (pure)."""
+"""The report of a night: Markdown for people and CI job pages, JSON for programs (pure)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,23 @@ from harness.nightly.history.snapshot_files import Night
 from harness.outputs.number_text import p_text
 from harness.outputs.score_table import markdown
 from harness.outputs.text_table import escape_markdown
+from harness.types.counted import counted
 
 MOST = 50
-"""Rows of one table of the summary; the JSON has all."""
+"""Most rows of a table in the Markdown report; the JSON report has all."""
 OK, FAILED, ALERT = 0, 1, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a night came to.
+    """The outcome of a night.
 
     Attributes:
-        night: the snapshot; None where nothing was ever recorded.
-        nothing_to_do: nothing had changed since that snapshot, and none was added.
-        diff: against the night before; None where there is none.
-        problems: what went wrong besides cells: publishing, a hook, a disk.
-        published: where results and site went.
+        night: the snapshot; None if nothing was ever recorded.
+        nothing_to_do: whether nothing had changed since that snapshot, so that no snapshot was added.
+        diff: the changes since the night before; None without one.
+        problems: failures other than cells: of publishing, a hook, a disk.
+        published: where results and site were published.
     """
 
     night: Night | None
@@ -42,7 +43,7 @@ class Report:
 
     @property
     def status(self) -> int:
-        """The exit status: 3 with an alert, else 1 where something failed, else 0."""
+        """The exit status: 3 with an alert, else 1 if something failed, else 0."""
         if self.alerts.alerts and not self.nothing_to_do:
             return ALERT
         failed = self.problems or (self.night is not None and self.night.failures and not self.nothing_to_do)
@@ -50,37 +51,37 @@ class Report:
 
 
 def sentence(report: Report) -> str:
-    """The night in one line."""
+    """Summarise the night in one line."""
     night = report.night
     if report.nothing_to_do and night is not None:
-        return f"nothing to do: all {len(night.cells)} cells stand as in night {night.name}"
+        return f"nothing to do: all {counted(len(night.cells), 'cell')} are as in night {night.name}"
     if night is None:
         return "nothing was recorded"
-    pieces = [f"night {night.name}: {night.computed} computed, {len(night.cells)} cells"]
+    pieces = [f"night {night.name}: {night.computed} computed, {counted(len(night.cells), 'cell')}"]
     pieces += [f"{len(night.failures)} failed"] if night.failures else []
     pieces += [f"{night.left} left for the next night"] if night.left else []
-    pieces += [f"{len(report.alerts.alerts)} alerts"] if report.alerts.alerts else []
-    pieces += [f"{len(report.problems)} problems"] if report.problems else []
+    pieces += [counted(len(report.alerts.alerts), "alert")] if report.alerts.alerts else []
+    pieces += [counted(len(report.problems), "problem")] if report.problems else []
     return ", ".join(pieces)
 
 
 def alert_line(alert: Alert) -> str:
-    """An alert in one line."""
+    """Describe an alert in one line."""
     moved = f"{alert.before:.4f} -> {alert.after:.4f} ({alert.difference:+.4f})"
     because = f"; {', '.join(map(str, alert.causes))}" if alert.causes else ""
     if alert.kind == "unexplained":
         return (
             f"CHANGED {alert.model} {alert.task}: {alert.metric} {moved} with the same model, data and settings"
-            f"{because or '; nothing else that is recorded has changed'}"
+            f"{because or '; nothing else in the record has changed'}"
         )
     return (
         f"WORSE {alert.model} {alert.task}: {alert.metric} {moved}, "
-        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {p_text(alert.p)}, {alert.n} items{because}"
+        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {p_text(alert.p)}, {counted(alert.n, 'item')}{because}"
     )
 
 
 def render(report: Report) -> str:
-    """The summary in Markdown."""
+    """Render the report in Markdown."""
     night = report.night
     if night is None:
         return "# Nightly\n\nNothing was recorded.\n"
@@ -101,13 +102,13 @@ def render(report: Report) -> str:
 
 
 def render_diff(diff: Diff) -> str:
-    """Two nights, in Markdown."""
+    """Render the changes between two nights in Markdown."""
     title = f"# Night {diff.before.number} to night {diff.after.number}"
     return "\n".join([title, "", *(_diff(diff) or ["No difference.", ""])])
 
 
 def as_json(report: Report) -> str:
-    """Everything, as strict JSON."""
+    """Render the whole report as strict JSON."""
     night = report.night
     content: dict[str, Any] = {
         "night": None if night is None else night.number,
@@ -120,7 +121,7 @@ def as_json(report: Report) -> str:
         "left": 0 if night is None else night.left,
         "failures": {} if night is None else night.failures,
         "alerts": [_alert_json(alert) for alert in report.alerts.alerts],
-        "untested": [one._asdict() for one in report.alerts.untested],
+        "untested": [drop._asdict() for drop in report.alerts.untested],
         "problems": list(report.problems),
         "published": list(report.published),
         "seconds": round(report.seconds, 3),
@@ -130,7 +131,7 @@ def as_json(report: Report) -> str:
 
 
 def diff_json(diff: Diff) -> dict[str, Any]:
-    """Two nights, as JSON values."""
+    """The changes between two nights as JSON values."""
     return {
         "before": diff.before.number,
         "after": diff.after.number,
@@ -183,15 +184,15 @@ def _alerts(alerts: Alerts) -> list[str]:
         lines += ["## Worse than the night before", "", _table(header, rows)]
         lines += _reasons(worse)
     if changed:
-        lines += ["## Changed, though model, data and settings are the same", ""]
+        lines += ["## Changed with the same model, data and settings", ""]
         lines += [_table(["Model", "Task", "Parts", "Before", "After", "Change"], _changed_rows(changed))]
-        lines += _reasons(changed) or ["Nothing that is recorded about the machine and its software has changed.", ""]
+        lines += _reasons(changed) or ["The recorded machine and software have not changed.", ""]
     if alerts.untested:
         rows = [
-            [one.model, escape_markdown(one.task), f"{one.difference:+.4f}", escape_markdown(one.why)]
-            for one in alerts.untested
+            [drop.model, escape_markdown(drop.task), f"{drop.difference:+.4f}", escape_markdown(drop.why)]
+            for drop in alerts.untested
         ]
-        lines += ["## Lower, and not to be tested", "", _table(["Model", "Task", "Change", "Why"], rows)]
+        lines += ["## Lower, not tested", "", _table(["Model", "Task", "Change", "Why"], rows)]
     return lines
 
 
@@ -206,14 +207,13 @@ def _changed_rows(alerts: Iterable[Alert]) -> list[list[str]]:
 
 
 def _reasons(alerts: Sequence[Alert]) -> list[str]:
-    """What differs, each once, with the models that it is about."""
-    found: dict[str, dict[str, None]] = {}
+    """The causes of the alerts, each once, with their models."""
+    by_cause: dict[str, dict[str, None]] = {}
     for alert in alerts:
         for cause in alert.causes:
-            found.setdefault(str(cause), {})[alert.model] = None
-    return (
-        [*(f"- {escape_markdown(f'{what} ({_few(models)})')}" for what, models in found.items()), ""] if found else []
-    )
+            by_cause.setdefault(str(cause), {})[alert.model] = None
+    lines = [f"- {escape_markdown(f'{cause} ({_few(models)})')}" for cause, models in by_cause.items()]
+    return [*lines, ""] if lines else []
 
 
 def _diff(diff: Diff) -> list[str]:
@@ -223,7 +223,7 @@ def _diff(diff: Diff) -> list[str]:
         rows = [
             [
                 *(str(change.key), f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}"),
-                escape_markdown("; ".join(map(str, change.causes)) or "nothing that is recorded"),
+                escape_markdown("; ".join(map(str, change.causes)) or "nothing in the record"),
             ]
             for change in diff.scores
         ]
@@ -233,7 +233,11 @@ def _diff(diff: Diff) -> list[str]:
         rows = [
             [cause.what, escape_markdown(cause.before), escape_markdown(cause.after), str(n)] for cause, n in diff.world
         ]
-        lines += [f"## The world since {since}", "", _table(["What", "Before", "After", "Cells"], rows)]
+        lines += [
+            f"## Models, data, software and devices since {since}",
+            "",
+            _table(["What", "Before", "After", "Cells"], rows),
+        ]
     for title, keys in (("New", diff.appeared), ("Gone", diff.vanished)):
         if keys:
             by_model: dict[str, int] = {}

@@ -1,1 +1,1 @@
-"""Where a night goes: site, branch, hub, hooks."""
+"""Publishing a night: its site, a git branch, the hub, and hooks."""

@@ -1,7 +1,7 @@
-"""What follows a snapshot: reports, site, branch, hub, hooks. Each step is noted when it is done.
+"""The steps after a snapshot: report, site, branch, hub, hooks. A step is recorded as done once it is done.
 
-A night that is killed in the middle of these, or whose hub is lost, leaves the rest to the next one, so that no alert
-is forgotten and nothing stays unpublished.
+If a night is killed between these steps, or cannot reach the hub, the next night does the remaining ones. So every
+alert is sent and everything is published in the end.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,28 +29,40 @@ from harness.types import Part, TaskSpec
 FILE = "closing.json"
 
 
-class Steps(msgspec.Struct):
-    """Which steps are done for which night."""
+class CompletedSteps(msgspec.Struct):
+    """The steps that are done for a night."""
 
     night: int = 0
     done: list[str] = []
 
 
+class StepOutcome(NamedTuple):
+    """What a step published, and what went wrong; either may be empty."""
+
+    published: str = ""
+    problem: str = ""
+
+
 def steps(schedule: Schedule) -> list[str]:
-    """The steps that the schedule asks for, in order."""
-    own = schedule.publish
-    wanted = {"site": schedule.site is not None, "git": own.branch, "dataset": own.dataset, "space": own.space}
+    """The steps of the schedule, in order."""
+    publish = schedule.publish
+    targets = {
+        "site": schedule.site is not None,
+        "git": publish.branch,
+        "dataset": publish.dataset,
+        "space": publish.space,
+    }
     return [
-        *(name for name, given in wanted.items() if given),
+        *(name for name, target in targets.items() if target),
         *(f"hook {number}" for number in range(len(schedule.notify))),
     ]
 
 
 def is_complete(schedule: Schedule, night: Night) -> bool:
-    """Whether nothing is left to do for the night."""
-    known = _read(schedule.history)
+    """Whether all steps of the night are done."""
+    completed = _read(schedule.history)
     site_lost = schedule.site is not None and not (schedule.site / "site.json").is_file()
-    return known.night == night.number and set(steps(schedule)) <= set(known.done) and not site_lost
+    return completed.night == night.number and set(steps(schedule)) <= set(completed.done) and not site_lost
 
 
 def close(
@@ -60,14 +73,14 @@ def close(
     problems: Sequence[str],
     on_step: Callable[[str], None],
 ) -> Report:
-    """Do what is left to do for the newest night.
+    """Do the remaining steps of the newest night.
 
     Args:
         schedule: the schedule.
-        night: the snapshot, on disk already.
+        night: the snapshot, which is on disk already.
         tasks: of the schedule.
-        problems: what has gone wrong so far.
-        on_step: called with the name of every step that begins.
+        problems: the problems of the night so far.
+        on_step: called with the name of every step when it begins.
     """
     before = _before(schedule.history, night.number)
     report = Report(
@@ -77,47 +90,46 @@ def close(
         problems=tuple(problems),
         seconds=night.finished - night.started,
     )
-    known = _read(schedule.history)
-    if known.night != night.number:
-        known = Steps(night=night.number)
+    completed = _read(schedule.history)
+    if completed.night != night.number:
+        completed = CompletedSteps(night=night.number)
     redo_site = schedule.site is not None and not (schedule.site / "site.json").is_file()
     for name in steps(schedule):
-        if name in known.done and not (name == "site" and redo_site):
+        if name in completed.done and not (name == "site" and redo_site):
             continue
         on_step(name)
-        place = write(schedule, report)
+        files = write(schedule, report)
         try:
-            said, wrong = _step(name, schedule, report, tasks, place)
+            outcome = _step(name, schedule, report, tasks, files)
         except HarnessError as err:
-            said, wrong = "", f"{name}: {err}"
-        if wrong:
-            report = dataclasses.replace(report, problems=(*report.problems, wrong))
+            outcome = StepOutcome(problem=f"{name}: {err}")
+        if outcome.problem:
+            report = dataclasses.replace(report, problems=(*report.problems, outcome.problem))
             continue
-        report = dataclasses.replace(report, published=(*report.published, said)) if said else report
-        known.done.append(name)
-        with contextlib.suppress(OSError):  # then the step is done once more, which does no harm
-            atomic.write(schedule.history / FILE, msgspec.json.encode(known))
+        if outcome.published:
+            report = dataclasses.replace(report, published=(*report.published, outcome.published))
+        completed.done.append(name)
+        _save(schedule.history, completed)
     if not steps(schedule):
-        with contextlib.suppress(OSError):
-            atomic.write(schedule.history / FILE, msgspec.json.encode(known))
+        _save(schedule.history, completed)
     write(schedule, report)
     return report
 
 
-def write(schedule: Schedule, report: Report) -> hooks.Files:
+def write(schedule: Schedule, report: Report) -> hooks.ReportFiles:
     """Write the report beside the snapshots.
 
     Raises:
-        HarnessError: the disk refuses.
+        HarnessError: a file cannot be written.
     """
     assert report.night is not None
     folder = schedule.history / snapshot_files.REPORTS
-    made = hooks.Files(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
+    files = hooks.ReportFiles(folder / f"{report.night.number:05}.json", folder / f"{report.night.number:05}.md")
     with on_disk(folder, "written"):
         folder.mkdir(parents=True, exist_ok=True)
-    atomic.write_output(made.json, reports.as_json(report))
-    atomic.write_output(made.markdown, reports.render(report))
-    return made
+    atomic.write_output(files.json, reports.as_json(report))
+    atomic.write_output(files.markdown, reports.render(report))
+    return files
 
 
 def _step(
@@ -125,19 +137,20 @@ def _step(
     schedule: Schedule,
     report: Report,
     tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]],
-    place: hooks.Files,
-) -> tuple[str, str]:
-    """What was published, and what went wrong; either may be empty."""
+    files: hooks.ReportFiles,
+) -> StepOutcome:
     assert report.night is not None
     message = f"Nightly {report.night.number}: {reports.sentence(report).partition(': ')[2]}"
     if name == "site":
-        return f"site {destinations.site(schedule, tasks)}", ""
+        return StepOutcome(published=f"site {destinations.site(schedule, tasks)}")
     if name == "git":
-        return destinations.branch(schedule, message), ""
+        return StepOutcome(published=destinations.branch(schedule, message))
     if name in ("dataset", "space"):
-        return destinations.to_hub(schedule, space=name == "space", message=message), ""
+        return StepOutcome(published=destinations.to_hub(schedule, space=name == "space", message=message))
     hook = schedule.notify[int(name.rpartition(" ")[2])]
-    return "", hooks.tell(hook, report, schedule=schedule, files=place) if hooks.is_wanted(hook, report) else ""
+    if not hooks.applies(hook, report):
+        return StepOutcome()
+    return StepOutcome(problem=hooks.call(hook, report, schedule=schedule, files=files))
 
 
 def _before(folder: Path, number: int) -> Night | None:
@@ -145,8 +158,14 @@ def _before(folder: Path, number: int) -> Night | None:
     return snapshot_files.read(earlier[-1]) if earlier else None
 
 
-def _read(folder: Path) -> Steps:
+def _read(folder: Path) -> CompletedSteps:
     try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=Steps)
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=CompletedSteps)
     except (OSError, msgspec.DecodeError):
-        return Steps()
+        return CompletedSteps()
+
+
+def _save(folder: Path, completed: CompletedSteps) -> None:
+    """Write the completed steps; if that fails, steps are repeated, which does no harm."""
+    with contextlib.suppress(OSError):
+        atomic.write(folder / FILE, msgspec.json.encode(completed))

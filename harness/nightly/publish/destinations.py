@@ -1,6 +1,6 @@
-"""Where a night goes besides its folders: the site, a branch of the schedule's git repository, the hub.
+"""Publishing results: the site, a branch of the schedule's git repository, the hub.
 
-All of it can be done again without harm: what is there already is not written, committed or sent a second time.
+Every step can be repeated: what is published already is not written, committed or sent again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 from harness.errors import HarnessError
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.types import Part, TaskSpec
+from harness.types.counted import counted
 
 GIT_SECONDS = 300.0
-_WHO = "embedding-harness"
+_AUTHOR = "embedding-harness"
 
 
 def site(schedule: Schedule, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]]) -> str:
-    """Write the leaderboard's pages; where they are, and how many changed.
+    """Write the pages of the leaderboard; a text that tells where they are and how many files changed.
 
     Raises:
         HarnessError: nothing is recorded, or the folder cannot be written.
@@ -49,30 +50,32 @@ def site(schedule: Schedule, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]])
     title = ", ".join([*schedule.suites, *schedule.tasks][:3])
     built = board.build([index.read(schedule.results)], scope, title=title, variants=len(schedule.precisions) > 1)
     written = pages.write(with_uncertainty(built), schedule.site)
-    return f"{schedule.site / 'index.html'} ({written.pages} pages, {written.changed} files changed)"
+    return (
+        f"{schedule.site / 'index.html'} ({counted(written.pages, 'page')}, {counted(written.changed, 'file')} changed)"
+    )
 
 
 def git_root(schedule: Schedule) -> Path:
-    """The repository that the schedule lies in.
+    """The repository that holds the schedule.
 
     Raises:
-        HarnessError: it lies in none, or the results or the site lie outside.
+        HarnessError: no repository holds the schedule, or the results or the site are outside it.
     """
     root = Path(_git(schedule.file.parent, "rev-parse", "--show-toplevel")).resolve()
     for place in _places(schedule):
         if not place.is_relative_to(root):
-            raise HarnessError(f"publish.git: {place} lies outside the repository {root}; move it inside")
+            raise HarnessError(f"publish.git: {place} is outside the repository {root}; move it inside")
     return root
 
 
 def branch(schedule: Schedule, message: str) -> str:
-    """Commit results and site to the branch, and push it where the schedule says so; what became of it.
+    """Commit results and site to the branch and push it if the schedule says so; a text that tells what was done.
 
-    The work tree is left alone, and the branch that is checked out is not touched unless it is this one. Ignored files
-    are committed too: what is published is what the schedule names.
+    The work tree stays as it is, and so does the branch that is checked out, unless it is this one. Ignored files are
+    committed too, because the schedule names what is published.
 
     Raises:
-        HarnessError: git refuses.
+        HarnessError: a git command fails.
     """
     root, name = git_root(schedule), schedule.publish.branch
     reference = f"refs/heads/{name}"
@@ -84,27 +87,27 @@ def branch(schedule: Schedule, message: str) -> str:
             _git(root, "read-tree", parent, extra=index)
         for place in _places(schedule):
             _git(root, "add", "--all", "--force", "--", str(place), extra=index)
-        _forget_locks(root, index)
+        _unstage_locks(root, index)
         tree = _git(root, "write-tree", extra=index)
-    said = f"branch {name}: nothing new"
+    outcome = f"branch {name}: nothing new"
     if not parent or tree != _git(root, "rev-parse", f"{parent}^{{tree}}"):
         parents = ("-p", parent) if parent else ()
-        made = _git(root, "commit-tree", tree, *parents, "-m", message, extra=_author(root))
-        _git(root, "update-ref", reference, made, parent or "0" * len(made))
-        if checked_out:  # the commit holds what lies in the work tree: only the index is behind
+        commit = _git(root, "commit-tree", tree, *parents, "-m", message, extra=_author(root))
+        _git(root, "update-ref", reference, commit, parent or "0" * len(commit))
+        if checked_out:  # the work tree has the files of the commit, only the index does not
             _git(root, "reset", "--quiet", "--", *(str(place) for place in _places(schedule)))
-        said = f"branch {name}: commit {made[:10]}"
+        outcome = f"branch {name}: commit {commit[:10]}"
     if schedule.publish.push:
         _git(root, "push", "--quiet", schedule.publish.push, reference)
-        said += f", pushed to {schedule.publish.push}"
-    return said
+        outcome += f", pushed to {schedule.publish.push}"
+    return outcome
 
 
 def to_hub(schedule: Schedule, *, space: bool, message: str) -> str:
-    """Send the results to the hub's data set, or the site to its Space; the address of the commit.
+    """Upload the results to a data set of the hub, or the site to a Space; the address of the commit.
 
     Raises:
-        ModelError: the hub refuses or cannot be asked.
+        ModelError: the hub refuses or cannot be reached.
     """
     from harness.hub.uploads import upload_folder
 
@@ -124,25 +127,25 @@ def _places(schedule: Schedule) -> list[Path]:
     return [place for place in (schedule.results, schedule.site) if place is not None and place.exists()]
 
 
-def _forget_locks(root: Path, index: dict[str, str]) -> None:
+def _unstage_locks(root: Path, index: dict[str, str]) -> None:
     locks = [":(glob)**/.harness.lock", ":(glob)**/.nightly.lock", ":(glob)**/.*.tmp"]
     _git(root, "rm", "--cached", "--quiet", "--ignore-unmatch", "--", *locks, extra=index)
 
 
 def _author(root: Path) -> dict[str, str]:
-    """Who commits, where git has not been told: a fresh machine of a CI service."""
-    known = _git(root, "config", "user.email", allow=(1,))
-    if known or os.environ.get("GIT_AUTHOR_EMAIL"):
+    """The author of commits if git has none configured, as on a fresh CI machine."""
+    configured = _git(root, "config", "user.email", allow=(1,))
+    if configured or os.environ.get("GIT_AUTHOR_EMAIL"):
         return {}
-    names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), _WHO)
-    return {**names, **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), f"{_WHO}@localhost")}
+    names = dict.fromkeys(("GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"), _AUTHOR)
+    return {**names, **dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"), f"{_AUTHOR}@localhost")}
 
 
 def _git(folder: Path, *arguments: str, allow: Sequence[int] = (), extra: dict[str, str] | None = None) -> str:
-    """What git answers, without the last newline; empty for a status in `allow`."""
+    """The output of a git command without its last line break; empty if its exit status is in `allow`."""
     environment = {**os.environ, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **(extra or {})}
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["git", *arguments],
             cwd=folder,
             env=environment,
@@ -153,12 +156,12 @@ def _git(folder: Path, *arguments: str, allow: Sequence[int] = (), extra: dict[s
             check=False,
         )
     except FileNotFoundError as err:
-        raise HarnessError("publish.git: there is no program `git`; install it") from err
+        raise HarnessError("publish.git: the program `git` is missing; install it") from err
     except subprocess.TimeoutExpired as err:
-        raise HarnessError(f"publish.git: `git {arguments[0]}` was not done within {GIT_SECONDS:g} s") from err
-    if done.returncode in allow:
+        raise HarnessError(f"publish.git: `git {arguments[0]}` did not finish within {GIT_SECONDS:g} s") from err
+    if process.returncode in allow:
         return ""
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise HarnessError(f"publish.git: `git {arguments[0]}` in {folder} failed: {said}")
-    return done.stdout.strip()
+    if process.returncode:
+        message = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise HarnessError(f"publish.git: `git {arguments[0]}` in {folder} failed: {message}")
+    return process.stdout.strip()

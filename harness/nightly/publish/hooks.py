@@ -1,13 +1,13 @@
-"""Whom to tell: commands and webhooks, each with a time limit; one that fails or hangs stops nobody.
+"""Calling hooks: commands and webhooks, each with a time limit. A hook that fails or hangs does not stop the others.
 
-A command is run by the shell in the schedule's folder. It finds the report as JSON on its standard input, and in its
+A command is run by the shell in the schedule's folder. It gets the report as JSON on standard input, and in its
 environment
 
     HARNESS_STATUS     0, 1 or 3, as the exit status      HARNESS_NIGHT      the night's number
     HARNESS_SUMMARY    one line                           HARNESS_REPORT     the JSON file
                                                           HARNESS_MARKDOWN   the Markdown file
 
-A webhook gets the JSON as a POST, with the summary as `text` besides, which is what chat programs show.
+A webhook gets the JSON by POST, and in it the summary as `text`, which chat programs show.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from harness.nightly.history.report import Report
 from harness.nightly.schedule.schedule_contents import Hook, Schedule
 
 
-class Files(NamedTuple):
-    """Where the report lies."""
+class ReportFiles(NamedTuple):
+    """The files of a report."""
 
     json: Path
     markdown: Path
 
 
-def is_wanted(hook: Hook, report: Report) -> bool:
-    """Whether the night is an occasion for the hook."""
+def applies(hook: Hook, report: Report) -> bool:
+    """Whether the hook is to be called for this night."""
     alert = bool(report.alerts.alerts)
     failure = report.status == reports.FAILED or (report.night is not None and bool(report.night.failures))
     change = report.diff is None or bool(report.diff.scores or report.diff.appeared or report.diff.vanished)
@@ -42,13 +42,13 @@ def is_wanted(hook: Hook, report: Report) -> bool:
     ]
 
 
-def tell(hook: Hook, report: Report, *, schedule: Schedule, files: Files) -> str:
-    """Tell one hook; what went wrong, or nothing."""
+def call(hook: Hook, report: Report, *, schedule: Schedule, files: ReportFiles) -> str:
+    """Call a hook; what went wrong, or an empty text."""
     return _command(hook, report, schedule, files) if hook.command else _webhook(hook, report)
 
 
 def name(hook: Hook) -> str:
-    """The hook without what may be secret in it."""
+    """The hook's name in messages, without parts that may be secret."""
     if hook.command:
         return f"command {hook.command.split()[0]!r}"
     if hook.webhook.startswith("$"):
@@ -56,8 +56,8 @@ def name(hook: Hook) -> str:
     return f"webhook {'/'.join(hook.webhook.split('/')[:3])}"
 
 
-def _command(hook: Hook, report: Report, schedule: Schedule, files: Files) -> str:
-    told = {
+def _command(hook: Hook, report: Report, schedule: Schedule, files: ReportFiles) -> str:
+    variables = {
         "HARNESS_STATUS": str(report.status),
         "HARNESS_NIGHT": str(report.night.number if report.night else 0),
         "HARNESS_SUMMARY": reports.sentence(report),
@@ -69,7 +69,7 @@ def _command(hook: Hook, report: Report, schedule: Schedule, files: Files) -> st
             hook.command,
             shell=True,
             cwd=schedule.file.parent,
-            env={**os.environ, **told},
+            env={**os.environ, **variables},
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -79,16 +79,18 @@ def _command(hook: Hook, report: Report, schedule: Schedule, files: Files) -> st
     except OSError as err:
         return f"{name(hook)}: cannot be run: {err}"
     try:
-        _, said = process.communicate(reports.as_json(report), timeout=hook.timeout)
+        _, stderr = process.communicate(reports.as_json(report), timeout=hook.timeout)
     except subprocess.TimeoutExpired:
         _end(process)
-        return f"{name(hook)}: not done within {hook.timeout:g} s, and ended; a later time limit is `timeout: 5m`"
-    last = said.strip().splitlines()[-1:] or ["no message"]
+        return (
+            f"{name(hook)}: not finished within {hook.timeout:g} s, so it was stopped; `timeout: 5m` gives it more time"
+        )
+    last = stderr.strip().splitlines()[-1:] or ["no message"]
     return "" if process.returncode == 0 else f"{name(hook)}: ended with status {process.returncode}: {last[0][:200]}"
 
 
 def _end(process: subprocess.Popen[str]) -> None:
-    """The shell and whatever it started."""
+    """Stop the shell and the processes that it started."""
     try:
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -105,15 +107,15 @@ def _end(process: subprocess.Popen[str]) -> None:
 def _webhook(hook: Hook, report: Report) -> str:
     address = os.environ.get(hook.webhook[1:], "") if hook.webhook.startswith("$") else hook.webhook
     if not address.startswith(("http://", "https://")):
-        return f"{name(hook)}: the environment holds no address there; expected http(s)://..."
+        return f"{name(hook)}: its address is missing or is not http(s)://...; check the environment variable"
     content = {"text": _text(report), **json.loads(reports.as_json(report))}
     answer: list[str] = []
-    # A server that sends a byte now and then outlives the time limit of a socket, and not this one.
+    # A server that sends a byte now and then never exceeds a socket's time limit; this limit is for the whole call.
     thread = threading.Thread(target=lambda: answer.append(_post(address, content, hook.timeout)), daemon=True)
     thread.start()
     thread.join(hook.timeout)
-    said = answer[0] if answer else _late(hook.timeout)
-    return f"{name(hook)}: {said}" if said else ""
+    problem = answer[0] if answer else _late(hook.timeout)
+    return f"{name(hook)}: {problem}" if problem else ""
 
 
 def _late(seconds: float) -> str:
@@ -125,7 +127,7 @@ def _text(report: Report) -> str:
 
 
 def _post(address: str, content: object, seconds: float) -> str:
-    """What went wrong, or nothing. The address may hold a token: it is not told."""
+    """POST the content; what went wrong, or an empty text, without the address, which may hold a token."""
     from http.client import HTTPException
     from urllib import error, request
 
@@ -137,10 +139,10 @@ def _post(address: str, content: object, seconds: float) -> str:
     except error.HTTPError as err:
         return f"answered with status {err.code}"
     except (OSError, ValueError) as err:
-        reason = getattr(err, "reason", err)  # where no connection came about, urllib wraps its error
+        reason = getattr(err, "reason", err)  # urllib wraps the error if there was no connection
         if isinstance(reason, TimeoutError):
             return _late(seconds)
-        # Other words than the system's own may quote the address.
+        # Messages other than the system's may contain the address.
         return f"could not be reached: {reason if isinstance(reason, OSError) else type(err).__name__}"
     except HTTPException as err:
         return f"did not answer in HTTP: {type(err).__name__}"

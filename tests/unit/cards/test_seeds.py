@@ -194,7 +194,7 @@ def test_read_gives_the_cards_numbers(tmp_path: Path) -> None:
     assert len(found.records) == 16
     assert sum(len(record.parts) for record in found.records) == 24
     assert len(found.notes) == 1
-    assert ":294: GermanSTSBenchmark test cos_sim_spearman stands twice" in found.notes[0]
+    assert ":294: GermanSTSBenchmark test cos_sim_spearman is repeated" in found.notes[0]
     sts = next(record for record in found.records if record.task == "GermanSTSBenchmark")
     assert sts.scores["test"][0]["cosine_spearman"] == 0.8467698604065061
     paws = next(record for record in found.records if record.task == "PawsX")

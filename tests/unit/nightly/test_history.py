@@ -215,7 +215,7 @@ def test_any_change_in_the_same_settings(change: float, what: str) -> None:
     [alert] = found(before, after, rules=RULES, history=Path("none")).alerts
     assert alert.kind == "unexplained"
     assert alert.causes == ((Cause(what, "1", "2"),) if what else ())
-    assert (f"{what}: 1 -> 2" if what else "nothing else that is recorded has changed") in report.alert_line(alert)
+    assert (f"{what}: 1 -> 2" if what else "nothing else in the record has changed") in report.alert_line(alert)
     off = dataclasses.replace(RULES, unexplained=False)
     assert found(before, after, rules=off, history=Path("none")) == alerts.NO_ALERTS
 
@@ -255,9 +255,9 @@ def test_what_a_night_says() -> None:
     after = structs.replace(night(2, {("org/a", "T1"): 0.4}), failures={"org/a T2 test": "it | crashed"})
     said = Report(night=after, alerts=found(before, after, rules=RULES, history=Path("none")), diff=diff(before, after))
     assert said.status == report.ALERT
-    assert report.sentence(said).startswith("night 2 (2001-09-11): 1 computed, 1 cells, 1 failed, 1 alerts")
+    assert report.sentence(said).startswith("night 2 (2001-09-11): 1 computed, 1 cell, 1 failed, 1 alert")
     text = report.render(said)
-    assert "## Changed, though model, data and settings are the same" in text
+    assert "## Changed with the same model, data and settings" in text
     assert r"it \| crashed" in text
     told = json.loads(report.as_json(said))
     assert told["alerts"][0]["difference"] == pytest.approx(-0.1)
