@@ -6,7 +6,7 @@ nearer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -20,8 +20,7 @@ def prepare(vectors: Float32, *, similarity: str) -> Float32:
     """Rows as `block_scores` wants them: unit length for cosine, unchanged otherwise."""
     if similarity != "cosine":
         return vectors
-    norms = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float32))
-    return vectors / np.maximum(norms, np.float32(1e-12))[:, None]
+    return unit_rows(vectors, too_short="stretch")
 
 
 def block_scores(queries: Float32, documents: Float32, *, similarity: str) -> Float32:
@@ -65,7 +64,7 @@ def pair_scores(left: Float32, right: Float32) -> PairScores:
     The operations of scikit-learn 1.9 (`paired_cosine_distances` and its kin), to the bit, so that near ties fall as
     they do in mteb; its import would take longer than most tasks of pairs.
     """
-    apart, turned = left - right, _unit(left) - _unit(right)
+    apart, turned = left - right, unit_rows(left, too_short="keep") - unit_rows(right, too_short="keep")
     return PairScores(
         cosine=1 - 0.5 * np.einsum("ij,ij->i", turned, turned),
         manhattan=np.abs(apart).sum(axis=-1),
@@ -73,8 +72,15 @@ def pair_scores(left: Float32, right: Float32) -> PairScores:
     )
 
 
-def _unit(rows: Float32) -> Float32:
-    """Rows of length 1; one too short to have a direction stays as it is."""
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows))
-    norms[norms < 10 * np.finfo(norms.dtype).eps] = 1
-    return rows / norms[:, None]
+def unit_rows(rows: Float32, *, too_short: Literal["keep", "stretch"]) -> Float32:
+    """Rows of length 1: (n, dim) -> (n, dim) float32.
+
+    Args:
+        rows: (n, dim) float32.
+        too_short: `keep` leaves a row as it is that is shorter than 10 times the machine epsilon, as scikit-learn does;
+            `stretch` divides a row that is shorter than 1e-12 by 1e-12, as torch does.
+    """
+    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
+    if too_short == "keep":
+        norms[norms < 10 * np.finfo(norms.dtype).eps] = 1
+    return rows / np.maximum(norms, np.float32(1e-12))[:, None]

@@ -16,6 +16,7 @@ import numpy as np
 from harness import data, encoding, models
 from harness.errors import ModelError
 from harness.evaluators import KINDS
+from harness.evaluators.similarity import unit_rows
 from harness.runner.measurement import measure
 from harness.tasks import registry
 from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, TaskSpec, Texts
@@ -167,9 +168,7 @@ def _probe() -> list[str]:
 def _vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Float32:
     """Rows of unit length."""
     embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None), batching=batching)
-    rows = embedded.vectors
-    unit: Float32 = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return unit
+    return unit_rows(embedded.vectors, too_short="keep")
 
 
 def _score(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> float:

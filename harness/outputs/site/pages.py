@@ -172,7 +172,7 @@ class _Revisions(NamedTuple):
     """The revisions of a model, newest first, and how many tasks all of them have (0 for a single revision)."""
 
     entries: list[Entry]
-    shared_tasks: int
+    shared: int
 
 
 class _History:
