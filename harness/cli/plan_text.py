@@ -11,15 +11,23 @@ from harness.types.counted import counted
 if TYPE_CHECKING:
     from harness.runner.cells import Plan
     from harness.runner.forecast import Pace
+    from harness.types import ModelSpec
 
 
 def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     """Print the plan; returns the exit status."""
     from harness.data.size_estimate import estimate
+    from harness.models.model_prompts import planned_prompts
 
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)
+    prompts: dict[tuple[ModelSpec, str], dict[str, str]] = {}
     for cells in planned.task_cells:
+        prompts[cells.model, cells.task.name] = {
+            role: f"{prompt.text or ''}{{text}}{prompt.suffix}"
+            for role, prompt in planned_prompts(cells.model, cells.task).items()
+            if prompt.text or prompt.suffix
+        }
         for part in (*cells.done, *cells.todo):
             size, pace = estimate(cells.task, part), paces.get(cells.model.name)
             rows.append(
@@ -30,6 +38,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
                     "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
+                    "prompts": prompts[cells.model, cells.task.name],
                     "status": "recorded" if part in cells.done else cells.why if cells.applies else "does not apply",
                 }
             )
@@ -38,6 +47,9 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         return 0
     from harness.outputs import text_table
 
+    for row in rows:
+        by_role = [f"{role or 'text'}: {prompt!r}" for role, prompt in row["prompts"].items()]
+        row["prompts"] = " | ".join(by_role) or "none"
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
     shown = [{**row, **{key: row[key] or "?" for key in ("texts", "tokens", "seconds")}} for row in rows]
     print(text_table.plain_records(shown, right=[3, 4, 5]), end="")

@@ -85,6 +85,18 @@ def add(commands: Any) -> None:
         help="truncate texts to N tokens (default: the model's limit)",
     )
     command.add_argument(
+        "--prompts",
+        type=shared_options.prompts,
+        metavar="FILE|JSON",
+        help='prompts in place of the model\'s own, as a JSON object such as {"query": "query: "}, or a file with one; '
+        "recorded separately",
+    )
+    command.add_argument(
+        "--like",
+        metavar="MODEL",
+        help="use the prompts, instructions and settings with which mteb runs MODEL, for a model fine-tuned from it",
+    )
+    command.add_argument(
         "--report",
         choices=("similarity",),
         help="similarity: print Pearson and Spearman correlations of four similarities per STS task",
@@ -148,6 +160,8 @@ def _request(args: argparse.Namespace) -> Request:
         ),
         transforms=transforms(args.dims, args.quantize),
         max_texts=args.max_texts,
+        prompts=args.prompts,
+        like=args.like,
         results=results_folder(args.results),
         overwrite=args.overwrite,
         trust_remote_code=args.trust_remote_code,

@@ -20,6 +20,22 @@ def names(value: str) -> list[str]:
     return parsed
 
 
+def prompts(text: str) -> dict[str, str]:
+    """A JSON object of prompts by name, or the path of a file with one."""
+    import json
+
+    try:
+        content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as err:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is neither a JSON object nor a file with one ({err}); "
+            """expected for example {"query": "query: ", "document": "passage: "}"""
+        ) from err
+    if not isinstance(content, dict) or not all(isinstance(prompt, str) for prompt in content.values()):
+        raise argparse.ArgumentTypeError("expected a JSON object whose values are prompts, as text")
+    return content
+
+
 def positive(value: str) -> int:
     """A whole number above zero."""
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from harness.hub import downloads
 from harness.models import repository as repositories
@@ -19,6 +22,17 @@ def settings_folder(spec: ModelSpec) -> Path:
     if spec.origin != "hub":
         return Path(spec.location)
     return downloads.settings_folder(spec.location, spec.revision)
+
+
+def settings_of(spec: ModelSpec) -> Mapping[str, Any]:
+    """The content of `config_sentence_transformers.json`; empty where the model has none.
+
+    Raises:
+        ModelError: it cannot be had from the hub.
+    """
+    file = settings_folder(spec) / "config_sentence_transformers.json"
+    content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    return content if isinstance(content, dict) else {}
 
 
 def has_weights(spec: ModelSpec, folder: Path, module: Path) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
+from harness.encoding.prompts import choose
+from harness.errors import ModelError, UnknownName
+from harness.evaluators import KINDS
 from harness.models import catalog, mteb_loaders
 from harness.models.catalog import CatalogEntry
+from harness.models.model_files import settings_of
 from harness.models.mteb_loaders import Opening
-from harness.types import ModelSpec, PromptRules
+from harness.types import ModelSpec, Prompt, PromptRules, Role, TaskSpec
 
 
 def prompt_rules(spec: ModelSpec, of_model: PromptRules) -> PromptRules:
@@ -18,6 +23,8 @@ def prompt_rules(spec: ModelSpec, of_model: PromptRules) -> PromptRules:
         spec: the model.
         of_model: the prompts of the model's own files.
     """
+    if spec.prompts is not None:
+        return PromptRules(prompts=dict(spec.prompts), default="default", source="user")
     entry = catalog_entry(spec)
     return of_model if entry is None else mteb_loaders.prompt_rules(entry, of_model)
 
@@ -31,14 +38,57 @@ def opening(spec: ModelSpec) -> Opening:
 def fingerprint_content(spec: ModelSpec) -> Any:
     """The prompts and settings that a model gets from mteb's loader, as JSON values; None where it gets none."""
     rules, opened = prompt_rules(spec, PromptRules()), opening(spec)
-    # The similarity decides no main metric but that of `similarity_*`, and the catalog names it for every model.
-    opened = replace(opened, similarity=None, similarity_pairwise=None)
-    if opened == Opening() and rules == PromptRules(prompts=rules.prompts, source=rules.source):
+    if opened.is_usual and rules.source != "user" and rules == PromptRules(prompts=rules.prompts, source=rules.source):
         return dict(rules.prompts) or None
     return {"rules": asdict(rules), "opening": asdict(opened)}
 
 
 def catalog_entry(spec: ModelSpec) -> CatalogEntry | None:
-    """The entry of a hub model in mteb's registry whose loader is mirrored here."""
-    entry = catalog.entry(spec.name) if spec.origin == "hub" else None
+    """The entry in mteb's registry of the model, or of the one that it is like, whose loader is mirrored here."""
+    name = spec.like or (spec.name if spec.origin == "hub" else None)
+    entry = None if name is None else catalog.entry(name)
     return entry if entry is not None and mteb_loaders.is_mirrored(entry) else None
+
+
+def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | None) -> ModelSpec:
+    """The model with the prompts that the user gives, and with those of another model.
+
+    Raises:
+        UnknownName: mteb knows no such other model, or runs it with code of its own.
+        ModelError: the model takes no prompts.
+    """
+    if prompts is None and like is None:
+        return spec
+    if spec.origin in ("baseline", "python"):
+        raise ModelError(f"model {spec.name}: takes no prompts; leave out --prompts and --like")
+    if like is not None and ((entry := catalog.entry(like)) is None or not mteb_loaders.is_mirrored(entry)):
+        raise UnknownName.of("model to be like", like, catalog.names())
+    return replace(spec, prompts=None if prompts is None else tuple(sorted(prompts.items())), like=like)
+
+
+def planned_prompts(spec: ModelSpec, task: TaskSpec) -> dict[str, Prompt]:
+    """Role (empty for none) -> the prompt that texts of `task` will get, without loading the model.
+
+    Raises:
+        ModelError: the model's settings cannot be read.
+    """
+    of_model = PromptRules()
+    if spec.origin not in ("baseline", "python"):
+        settings = settings_of(spec)
+        of_model = PromptRules(
+            prompts={"query": "", "document": "", **settings.get("prompts", {})},
+            default=settings.get("default_prompt_name"),
+        )
+    kind = KINDS[task.type]
+    roles: tuple[Role | None, ...] = (None,) if kind.search is None else ("query", "document")
+    return {
+        role or "": choose(
+            prompt_rules(spec, of_model),
+            task=task.name,
+            task_type=task.type,
+            role=role,
+            task_prompt=task.prompt,
+            type_prompt=kind.instruction,
+        )
+        for role in roles
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Any
 
 from harness.types import PLAIN, EncodeOptions, EncoderFacts, ModelSpec, VectorTransform
@@ -41,8 +43,8 @@ def variant(
     """What sets records made with `options` apart from the model's plain records; empty for the plain ones.
 
     What a user asks for and changes numbers (quick mode, half precision, a shorter maximum length, vectors cached as
-    float16, fewer dimensions, quantization) gets records of its own, which never replace the plain ones. `auto` is
-    plain, and its record says what was used.
+    float16, other prompts, fewer dimensions, quantization) gets records of its own, which never replace the plain ones.
+    `auto` is plain, and its record says what was used.
     """
     settings: dict[str, str] = {}
     if max_texts is not None:
@@ -55,6 +57,8 @@ def variant(
             settings["precision"] = options.precision
         if options.store == "float16":
             settings["store"] = options.store
+    if spec.prompts is not None:
+        settings["prompts"] = hashlib.sha256(json.dumps(spec.prompts).encode()).hexdigest()[:8]
     return ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
 
 

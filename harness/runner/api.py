@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -40,6 +40,8 @@ def run(
     results: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
+    prompts: Mapping[str, str] | None = None,
+    like: str | None = None,
     offline: bool = False,
     trust_remote_code: bool = False,
     allow_pickle: bool = False,
@@ -68,6 +70,9 @@ def run(
         results: folder for the records; `$HARNESS_RESULTS`, else `results`.
         overwrite: compute again what is recorded.
         tasks_dirs: folders with more specs.
+        prompts: name -> prompt, in place of the models' own; records are variants. The first of these names is taken:
+            `<task>-<role>`, `<task>`, `<type>-<role>`, `<type>`, `<role>`, `default`.
+        like: a model of mteb's registry whose prompts and settings the models take over, for a fine-tuned one.
         offline: use only what is cached.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
@@ -103,6 +108,8 @@ def run(
         max_texts=max_texts,
         results=results_folder(results),
         overwrite=overwrite,
+        prompts=prompts,
+        like=like,
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
         offline=offline,

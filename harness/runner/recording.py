@@ -56,6 +56,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                 "origin": cell.model.origin,
                 "trust_remote_code": cell.model.trust_remote_code,
                 **({"note": cell.model.note} if cell.model.note else {}),
+                **({"like": cell.model.like} if cell.model.like else {}),
             },
             "encoder": _used(measured.facts),
             "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},

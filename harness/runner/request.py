@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from harness import models
+from harness.models.model_prompts import asked_of
 from harness.runner.selection import Selection
 from harness.types import PLAIN, EncodeOptions, ModelSpec, VectorTransform
 
@@ -27,6 +28,8 @@ class Request:
         max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
         results: folder of the records.
         overwrite: compute again what is recorded.
+        prompts: name -> prompt, in place of the models' own; records are variants.
+        like: a model of mteb's registry whose prompts and settings the models take over.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
         offline: use only what is cached or bundled.
@@ -39,6 +42,8 @@ class Request:
     transforms: tuple[VectorTransform, ...] = (PLAIN,)
     max_texts: int | None = None
     overwrite: bool = False
+    prompts: Mapping[str, str] | None = None
+    like: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
     offline: bool = False
@@ -52,7 +57,11 @@ class Request:
         return [
             model
             if isinstance(model, ModelSpec)
-            else models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle)
+            else asked_of(
+                models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle),
+                prompts=self.prompts,
+                like=self.like,
+            )
             for model in dict.fromkeys(self.models)
         ]
 

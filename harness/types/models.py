@@ -32,6 +32,8 @@ class ModelSpec:
         note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
         function: the callable, for a model that is one.
         kind: name of its row in `models.kinds`; empty for a model without a repository.
+        prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
+        like: a model of mteb's registry whose prompts and settings this one takes over.
     """
 
     name: str
@@ -43,6 +45,8 @@ class ModelSpec:
     note: str = ""
     function: Callable[[list[str]], Any] | None = None
     kind: str = field(default="", compare=False)
+    prompts: tuple[tuple[str, str], ...] | None = None
+    like: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
