@@ -88,12 +88,12 @@ def _config(task: TaskSpec, table: str, subset: str) -> str:
     raise DataError(f"{_source(task)} has no config {' or '.join(map(repr, names))}; found {', '.join(configs)}")
 
 
-def _split(task: TaskSpec, manifest: Manifest, wanted: str, *, single: bool) -> str:
-    if wanted in manifest.files:
-        return wanted
+def _split(task: TaskSpec, manifest: Manifest, split: str, *, single: bool) -> str:
+    if split in manifest.files:
+        return split
     if single and len(manifest.files) == 1:
         return next(iter(manifest.files))
-    raise DataError(f"{_source(task)}: no split {wanted!r}; found {', '.join(manifest.files)}")
+    raise DataError(f"{_source(task)}: no split {split!r}; found {', '.join(manifest.files)}")
 
 
 def _configs(task: TaskSpec) -> list[str]:

@@ -1,6 +1,6 @@
-"""The data of mteb's tasks, as mteb itself loads and changes it. Owns `mteb`, whose import takes seconds.
+"""The data of mteb's tasks, as mteb itself loads and transforms it. Owns `mteb`, whose import takes seconds.
 
-What is known about a task without its data comes from `tasks.mteb_metadata`. Embeddings, scores and records are ours.
+Everything that is known about a task without its data comes from `tasks.mteb_metadata` and needs no mteb.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
 
 
 def find(name: str) -> MtebTask | None:
-    """mteb's task `name`: as the committed file has it, else from an installed mteb of another version than the file's.
+    """mteb's task `name`, from the committed file; None if mteb has no such task.
 
-    Only the latter imports mteb. None where there is no such task.
+    If the file lacks it and the installed mteb is of another version than the file, mteb is imported and asked.
     """
     return mteb_metadata.get(name) or _beyond_the_file(name)
 
@@ -68,7 +68,7 @@ def _beyond_the_file(name: str) -> MtebTask | None:
 @functools.lru_cache(maxsize=2)
 @retried_requests()
 def _loaded(name: str, subset: str, source: Source) -> Any:
-    """A fresh task of one subset with its data; kept for the splits that follow."""
+    """mteb's task, restricted to one subset, with its data; cached because the other splits are read next."""
     import mteb
 
     with warnings.catch_warnings():
@@ -85,7 +85,7 @@ def _loaded(name: str, subset: str, source: Source) -> Any:
 
 
 def _check_source(task: Any, source: Source) -> None:
-    """What mteb loads is what a record will say that was loaded."""
+    """Raise DataError if mteb would load other data than the spec, and so the record, names."""
     path, revision = task.metadata.dataset["path"], task.metadata.dataset["revision"]
     if (path, revision) != (source.path, source.revision):
         raise DataError(
@@ -117,7 +117,7 @@ def _search_table(part: Mapping[str, Any], task: TaskSpec, table: str) -> Table:
 
 
 def _columns(dataset: Any) -> Table:
-    """A Dataset, a dict of columns, or the list of one dict of columns that some of mteb's transformations leave."""
+    """The columns of a Dataset, of a dict, or of a list with one dict, as some of mteb's transformations leave it."""
     if isinstance(dataset, list) and len(dataset) == 1 and isinstance(dataset[0], Mapping):
         dataset = dataset[0]
     if isinstance(dataset, Mapping):

@@ -1,8 +1,8 @@
 """The generator of `tasks/mteb_tasks.json`, which `python -m harness.data.mteb_metadata_file` writes.
 
-After a move to another version of mteb, run it and commit the file: until it says what the installed mteb says,
-`tests/oracle/test_mteb_metadata.py` fails. The fields are those of `tasks.mteb_metadata.MtebTask`, in its words:
-settings and columns under the names of this package, and only where they are not the defaults of their type.
+Run it after a change of mteb's version and commit the file: `tests/oracle/test_mteb_metadata.py` fails until the file
+agrees with the installed mteb. Its fields are those of `tasks.mteb_metadata.MtebTask`. Settings and columns have the
+names of this package and are written only where they are not the defaults of their type.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ def text() -> str:
 
 
 def row(kind: type[Any]) -> dict[str, Any]:
-    """What the file says of one of mteb's tasks, given as its class.
+    """The line of one of mteb's tasks, given as its class.
 
-    Of a task that is not of text alone it says name, type, main metric and modalities, and of an aggregate nothing
-    about data.
+    A task that is not of text alone gets name, type, main metric and modalities only; an aggregate gets no data.
     """
     facts: Any = kind.metadata
     content: dict[str, Any] = {"name": str(facts.name), "type": str(facts.type), "main_metric": str(facts.main_score)}
@@ -50,7 +49,7 @@ def row(kind: type[Any]) -> dict[str, Any]:
         **content,
         **({"members": members} if members else _data(kind())),
         "prompt": _prompt(facts.prompt),
-        # mteb gathers those of an aggregate in a set, and repeats a domain here and there
+        # mteb collects the domains of an aggregate in a set, and names some domains twice
         "domains": sorted(facts.domains) if members else list(dict.fromkeys(facts.domains or ())),
         "license": str(facts.license) if facts.license and facts.license != "not specified" else None,
         "reference": str(facts.reference) if facts.reference else None,
@@ -63,7 +62,7 @@ def row(kind: type[Any]) -> dict[str, Any]:
 
 
 def _data(task: Any) -> dict[str, Any]:
-    """Where the data of a task lies, what of it is scored and how."""
+    """The data set of a task, its parts, and how they are scored."""
     facts = task.metadata
     kind = KINDS.get(facts.type)
     columns, settings, protocol = kind.from_mteb(task) if kind and kind.from_mteb else FromMteb({}, None)
@@ -86,8 +85,8 @@ def _line(content: Mapping[str, Any]) -> str:
 
 
 def _subsets(facts: Any) -> dict[str, Any]:
-    """Subset -> languages, in the shortest of the three forms that `MtebTask` reads back."""
-    # mteb names a language twice where both sides of a subset are in it
+    """Subset -> languages, in the shortest of the three forms that `mteb_metadata.task_of` reads."""
+    # mteb names a language twice if both sides of a subset are in it
     subsets = {name: list(dict.fromkeys(langs)) for name, langs in facts.hf_subsets_to_langscripts.items()}
     sides = list(dict.fromkeys(name.partition("-")[0] for name in subsets))
     if subsets != mteb_metadata.languages_in_names(subsets):
@@ -102,7 +101,7 @@ def _prompt(prompt: Any) -> str | dict[str, str] | None:
 
 
 def _code(task: Any) -> list[str]:
-    """What mteb does besides loading the task's data set from the hub; nothing where rows are scored as they lie."""
+    """What mteb does besides loading the task's data set from the hub; empty if the rows are scored unchanged."""
     code = []
     for method in ("load_data", "dataset_transform"):
         owner = next(kind for kind in type(task).__mro__ if method in vars(kind))
@@ -131,7 +130,7 @@ def _sizes(task: Any, training: list[str]) -> dict[str, list[list[int] | None]]:
 
 
 def _size(published: Mapping[str, Any]) -> list[int]:
-    """Both sides of pairs, queries and documents count together."""
+    """Texts, characters and labels. Both sides of pairs, or queries and documents, are counted together."""
     groups = [value for key, value in published.items() if key.endswith("text_statistics") or key.startswith("text")]
     characters = sum((group or {}).get("total_text_length") or 0 for group in groups if isinstance(group, dict))
     sides = 2 if published.get("text1_statistics") or published.get("sentence1_statistics") else 1

@@ -1,4 +1,4 @@
-"""How much a part holds, before anything is downloaded: for `harness run --plan`."""
+"""The size of a part before anything is downloaded, for plans and for the order of a night's cells."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _CHARACTERS_PER_TOKEN = 4
 
 
 class Size(NamedTuple):
-    """Texts to encode, and tokens estimated at four characters each."""
+    """The number of texts to encode, and of their tokens, estimated at four characters each."""
 
     texts: int
     tokens: int
 
 
 def estimate(task: TaskSpec, part: Part) -> Size | None:
-    """The size of `part`: counted for a local task, else as mteb published it; None where mteb published nothing."""
+    """The size of `part`: counted for a local task, else as mteb published it; None if mteb published none."""
     if task.source.kind == "local":
         return _counted(task, part)
     return _published(task, part)

@@ -1,7 +1,7 @@
-"""What private data could be a task of: columns -> TaskSpec, with the reasons (pure).
+"""Proposing a task for the columns of private data: columns -> TaskSpec, with the reasons (pure).
 
-A guess is made only where one reading of the columns stands out; the caller's type and columns come first. What it
-decided, and why, is part of the answer, because the person who asked has to agree.
+The caller's type and columns come first. The rest is guessed, and only where a single reading of the columns fits. Each
+decision is returned with its reason, because the caller has to agree to it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from harness.evaluators.task_kind import Fit
 from harness.types import Source, TaskSpec
 
 SPLITS = ("train", "validation", "valid", "val", "dev", "test")
-"""What a file of a folder may be called to be taken for a split."""
+"""The names of files that are taken for splits."""
 
 EXPECTED = (
     "two columns of texts and one of numbers (STS; PairClassification where they are 0 and 1), "
@@ -41,12 +41,12 @@ class SpecRequest(NamedTuple):
     """What the caller has decided.
 
     Attributes:
-        name: the task's.
+        name: of the task.
         data: the file or folder, for messages.
-        path: where the data lies, seen from the folder of `file`.
-        file: the spec to be.
-        type: None to guess it.
-        columns: field of the gold value -> column; what is absent is guessed.
+        path: of the data, relative to the folder of `file`.
+        file: the task file to be written.
+        type: of the task; None to guess it.
+        columns: field of the gold -> column; a field that is absent is guessed.
     """
 
     name: str
@@ -59,24 +59,24 @@ class SpecRequest(NamedTuple):
 
 
 class Proposal(NamedTuple):
-    """A task, and what was decided about it: (what, decision and reason)."""
+    """A task, and the decisions behind it: (what was decided, decision and reason)."""
 
     task: TaskSpec
     reasons: tuple[tuple[str, str], ...]
 
 
 def name_from(stem: str) -> str:
-    """A task's name from a file's: `my-sts` -> `MySts`; empty if nothing of it is safe in a name."""
+    """A task's name, made from a file's: `my-sts` -> `MySts`; empty if the file's name has no letter or digit."""
     parts = re.findall(r"[A-Za-z0-9]+", stem)
     return "".join(part[0].upper() + part[1:] for part in parts)[:100]
 
 
 def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
-    """The task that one table or the tables of a folder, split -> table, make.
+    """Propose a task for tables, split -> table.
 
     Raises:
-        DataError: no reading, or more than one, fits the columns; the message lists them and what is expected.
-        UnknownName: a column that was asked for does not exist.
+        DataError: no reading of the columns fits, or more than one; the message lists columns and what is expected.
+        UnknownName: a column of the request does not exist.
     """
     first = next(iter(by_split.values()))
     for name in first:
@@ -101,16 +101,16 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
 
 
 def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: bool, greatest: int) -> Proposal:
-    """The task that a corpus, queries and judgements make.
+    """Propose a task for a corpus, queries and judgements.
 
     Args:
-        splits: what there are judgements for.
+        splits: those with judgements.
         request: the caller's decisions.
-        candidates: whether there are documents to rank for each query.
+        candidates: whether the documents to rank are given for each query.
         greatest: the greatest relevance in the judgements.
 
     Raises:
-        DataError: the caller wants a type that this cannot be.
+        DataError: the request has another type, or columns.
     """
     present = {"corpus", "queries", "qrels", *(("candidates",) if candidates else ())}
     type_, kind = next((name, kind) for name, kind in KINDS.items() if set(kind.tables) == present)
@@ -123,14 +123,14 @@ def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: b
 
 
 class _Reader:
-    """One attempt to read columns as a task."""
+    """Finds the type of a task and its columns, among the columns of a table."""
 
-    def __init__(self, found: Sequence[Column], request: SpecRequest, table: Table) -> None:
-        self.found, self.request, self.table = found, request, table
+    def __init__(self, contents: Sequence[Column], request: SpecRequest, table: Table) -> None:
+        self.contents, self.request, self.table = contents, request, table
         for name in request.columns.values():
             if name not in table:
                 raise UnknownName.of(f"column of {request.data}", name, table)
-        self.free = [column for column in found if column.name not in request.columns.values()]
+        self.free = [column for column in contents if column.name not in request.columns.values()]
 
     def read(self, *, trainable: bool) -> tuple[str, dict[str, str]]:
         """Type, and field -> column."""
@@ -157,7 +157,7 @@ class _Reader:
         return type_, columns
 
     def columns(self, usual: Mapping[str, str]) -> dict[str, str]:
-        """Field -> column; `usual` are those of the type, for fields that nothing else tells."""
+        """Field -> column; `usual` are the columns of the type, for fields that are neither requested nor guessed."""
         if {"left", "right"} <= usual.keys():
             return self.pairs(scored="gold" in usual)
         if {"text", "label"} <= usual.keys():
@@ -178,8 +178,9 @@ class _Reader:
         if self.request.columns:
             return bool({"left", "right", "gold"} & self.request.columns.keys())
         named = {column.name.lower() for column in self.free}
-        called_so = bool(named & {*_TEXT}) and bool(named & {*_LABEL})  # as `title`, `text` and `label` are
-        return len(self.of("text")) >= 2 and bool(self.of("integer", "number")) and not called_so
+        # columns such as `title`, `text` and `label` are no pairs
+        labelled = bool(named & {*_TEXT}) and bool(named & {*_LABEL})
+        return len(self.of("text")) >= 2 and bool(self.of("integer", "number")) and not labelled
 
     def seems_labelled(self) -> bool:
         return bool(self.of("text")) and bool(self.labels())
@@ -192,9 +193,9 @@ class _Reader:
         columns: dict[str, str] = {field: given[field] for field in ("left", "right") if field in given}
         if len(columns) < 2:
             free = self.texts(2 - len(columns))
-            known = [pair for pair in _SIDES if {*pair} <= {name.lower() for name in free}]
-            if len(free) > 2 - len(columns) and len(known) == 1 and not columns:
-                free = [name for side in known[0] for name in free if name.lower() == side]
+            usual = [pair for pair in _SIDES if {*pair} <= {name.lower() for name in free}]
+            if len(free) > 2 - len(columns) and len(usual) == 1 and not columns:
+                free = [name for side in usual[0] for name in free if name.lower() == side]
             if len(free) != 2 - len(columns):
                 raise self.refused(f"{len(free)} columns could be the texts to compare, where two are expected")
             columns |= dict(zip((field for field in ("left", "right") if field not in columns), free))
@@ -216,18 +217,18 @@ class _Reader:
         return [column.name for column in self.free if column.kind in kinds]
 
     def texts(self, needed: int) -> list[str]:
-        """Columns of texts; short ones that come back, or that look like ids, if the caller knows better."""
-        found = self.of("text")
-        return found if len(found) >= needed or not self.request.type else self.of("text", "label", "id")
+        """Columns of texts; if these are too few for the requested type, those of labels and ids too."""
+        texts = self.of("text")
+        return texts if len(texts) >= needed or not self.request.type else self.of("text", "label", "id")
 
     def picked(self, names: Sequence[str], preferred: Sequence[str], what: str) -> str:
-        known = [name for wish in preferred for name in names if name.lower() == wish]
-        if len(names) == 1 or known:
-            return known[0] if known else names[0]
+        usual = [name for wish in preferred for name in names if name.lower() == wish]
+        if len(names) == 1 or usual:
+            return usual[0] if usual else names[0]
         raise self.refused(f"{len(names) or 'no'} columns could be the {what}, where one is expected")
 
     def refused(self, why: str) -> DataError:
-        shown = "; ".join(map(str, self.found))
+        shown = "; ".join(map(str, self.contents))
         return DataError(
             f"{self.request.data}: {why}. Found {shown}. Expected {EXPECTED}. To say which is which: --type STS "
             "--columns left=...,right=...,gold=..., or --columns text=...,label=..."

@@ -84,14 +84,14 @@ def _score(text: str, place: str) -> float:
 
 def _fields(path: Path, expected: str) -> Iterator[tuple[int, list[str]]]:
     """Number and fields of each line that is not empty."""
-    wanted = len(expected.split())
+    width = len(expected.split())
     number = 0
     try:
         with path.open(encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, 1):
                 fields = line.split()
-                if fields and len(fields) != wanted:
-                    raise DataError(f"{path}:{number}: {len(fields)} fields; expected {wanted}: {expected}")
+                if fields and len(fields) != width:
+                    raise DataError(f"{path}:{number}: {len(fields)} fields; expected {width}: {expected}")
                 if fields:
                     yield number, fields
     except OSError as err:

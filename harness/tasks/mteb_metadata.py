@@ -1,8 +1,8 @@
-"""What mteb says about its tasks, from a file made from mteb and committed: no look-up waits for mteb's import.
+"""What mteb says about its tasks, read from a committed file, so that no look-up imports mteb.
 
-`data.mteb_metadata_file` writes the file and an oracle test compares it with the installed mteb. It is the one source
-of the names of mteb's tasks, their former names, types, main metrics, languages and sizes. mteb itself is imported
-only where the data of such a task is loaded.
+`data.mteb_metadata_file` generates the file, and an oracle test compares it with the installed mteb. It is the only
+source of the names of mteb's tasks, their former names, types, main metrics, languages and sizes. mteb itself is
+imported only to load the data of such a task.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ _PROTOCOLS: Mapping[str, str] = {
 
 
 class PartSize(NamedTuple):
-    """What a part holds, as mteb counted it.
+    """The size of a part, as mteb published it.
 
     Attributes:
-        texts: both sides of pairs, or queries and documents, count together.
-        labels: how many different ones; None where the task has no labels.
+        texts: the number of texts; both sides of pairs, or queries and documents, are counted together.
+        characters: of all texts.
+        labels: the number of different labels; None for a task without labels.
     """
 
     texts: int
@@ -41,19 +42,19 @@ class PartSize(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MtebTask:
-    """One task of mteb. Of a task that is not of text alone no more is known than name, type, metric and modalities.
+    """A task of mteb. A task that is not of text alone has only name, type, main metric and modalities.
 
     Attributes:
         type: mteb's name of the type, which need not be one of `evaluators.KINDS`.
         dataset, revision: the data set on the hub and its commit; None for an aggregate.
         subsets: subset -> languages.
         columns, settings: where they are not the defaults of the type.
-        protocol: `cross_validation` or `parallel_subsets`, where mteb scores the task in this way of its own.
-        members: the tasks that an aggregate averages.
+        protocol: `cross_validation` or `parallel_subsets`, if mteb scores the task in one of these ways.
+        members: the tasks of an aggregate, which is scored by their mean.
         superseded_by: the task that mteb recommends instead.
         private: whether the data is not public.
         code: what mteb does besides loading the data set from the hub.
-        sizes: of the parts, and of the parts of a training split, that mteb published the sizes of.
+        sizes: part -> size, as far as mteb published it, for the splits that are scored and a training split.
     """
 
     name: str
@@ -144,7 +145,7 @@ def scored() -> tuple[TaskSpec, ...]:
 
 
 def spec_of(task: MtebTask) -> TaskSpec:
-    """The TaskSpec that a task of mteb makes.
+    """The TaskSpec of a task of mteb, with source kind `mteb`.
 
     Raises:
         DataError: the task cannot be scored here; the message says why.
@@ -173,9 +174,10 @@ def spec_of(task: MtebTask) -> TaskSpec:
 
 
 def task_of(fields: Mapping[str, Any]) -> MtebTask:
-    """A line of the file as a task.
+    """The task in a line of the file.
 
-    Subsets are a mapping to languages, a list where the names say the languages, or the sides of a parallel table.
+    The line has its subsets as a mapping to languages; or as a list, if their names tell the languages; or as the
+    `subset_pairs` of which any two make a subset.
     """
     values: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
@@ -195,12 +197,12 @@ def task_of(fields: Mapping[str, Any]) -> MtebTask:
 
 
 def languages_in_names(subsets: Iterable[str]) -> dict[str, list[str]]:
-    """Subset -> languages, where the names say them: `deu_Latn-eng_Latn` is in deu-Latn and eng-Latn."""
+    """Subset -> the languages in its name: `deu_Latn-eng_Latn` is in deu-Latn and eng-Latn."""
     return {name: [side.replace("_", "-") for side in name.split("-")] for name in subsets}
 
 
 def paired(sides: Sequence[str]) -> list[str]:
-    """The subsets of a parallel table: each of its sides with each other one."""
+    """The subsets that pair each of the sides with each other one."""
     return [f"{left}-{right}" for left in sides for right in sides if left != right]
 
 
@@ -215,7 +217,7 @@ def _why_not_scored(task: MtebTask) -> str:
 
 
 def _is_scored(fields: Mapping[str, Any]) -> bool:
-    """As `_why_not_scored`, of a line that is not made a task yet: that takes long for tasks of 41,000 subsets."""
+    """As `_why_not_scored`, for a line. Making a task of each line is slow: one task has 41,000 subsets."""
     return fields["type"] in KINDS and fields.keys().isdisjoint(("modalities", "members", "protocol"))
 
 

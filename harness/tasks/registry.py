@@ -193,11 +193,11 @@ def _subsets_of(name: str, task: TaskSpec) -> list[str]:
 
 
 def _bundled() -> Path:
-    here = Path(__file__).resolve().parents[1]
-    for folder in (here / "_tasks", here.parent / "tasks"):  # an installed package, a checkout
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_tasks", package.parent / "tasks"):  # in an installed package, in a checkout
         if folder.is_dir():
             return folder
-    raise SpecError(str(here / "_tasks"), ["the bundled tasks are missing; install embedding-harness again"])
+    raise SpecError(str(package / "_tasks"), ["the bundled tasks are missing; install embedding-harness again"])
 
 
 def _spec_files(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""How a task file says the settings of its type, which are a dataclass of the type's own."""
+"""Reading the settings of a task file into the settings dataclass of the task's type."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from harness.tasks.yaml_values import Value
 
 
 def read(value: Value, kind: TaskKind) -> Any:
-    """The settings that a task file gives, or the defaults of its type; defects are noted with their lines."""
+    """The settings in a task file, with the defaults of its type for the rest. Defects are noted with their lines."""
     declared = {field.name: field.metadata for field in fields(kind.settings)}
     hints = get_type_hints(kind.settings)
     given = {name: entry for name, entry in value.fields((), declared).items() if entry.present}

@@ -23,7 +23,7 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _UNPRINTABLE = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
-class _Place(NamedTuple):
+class _Position(NamedTuple):
     """Name and line of a value to be made, and the list that its defects go to; see `Value`."""
 
     name: str
@@ -82,7 +82,7 @@ def _document(events: Iterator[yaml.Event], problems: list[Problem]) -> Value:
     next(events)  # the stream's start
     if isinstance(next(events), yaml.StreamEndEvent):
         raise _Unreadable(1, "the file is empty")
-    root = _value(next(events), events, _Place("", 1, problems), depth=0)
+    root = _value(next(events), events, _Position("", 1, problems), depth=0)
     next(events)  # the document's end
     after = next(events)
     if not isinstance(after, yaml.StreamEndEvent):
@@ -90,7 +90,7 @@ def _document(events: Iterator[yaml.Event], problems: list[Problem]) -> Value:
     return root
 
 
-def _value(event: yaml.Event, events: Iterator[yaml.Event], place: _Place, *, depth: int) -> Value:
+def _value(event: yaml.Event, events: Iterator[yaml.Event], place: _Position, *, depth: int) -> Value:
     if isinstance(event, yaml.AliasEvent):
         raise _Unreadable(_line(event), f"*{event.anchor}: aliases are not allowed; write the value out")
     if depth > MAX_DEPTH:
@@ -110,19 +110,19 @@ def _value(event: yaml.Event, events: Iterator[yaml.Event], place: _Place, *, de
     return value
 
 
-def _list(events: Iterator[yaml.Event], place: _Place, *, depth: int) -> list[Value]:
+def _list(events: Iterator[yaml.Event], place: _Position, *, depth: int) -> list[Value]:
     items: list[Value] = []
     while not isinstance(event := next(events), yaml.SequenceEndEvent):
-        items.append(_value(event, events, _Place(place.name, _line(event), place.problems), depth=depth + 1))
+        items.append(_value(event, events, _Position(place.name, _line(event), place.problems), depth=depth + 1))
     return items
 
 
-def _mapping(events: Iterator[yaml.Event], place: _Place, *, depth: int) -> Entries:
+def _mapping(events: Iterator[yaml.Event], place: _Position, *, depth: int) -> Entries:
     entries: Entries = {}
     while not isinstance(event := next(events), yaml.MappingEndEvent):
         if not isinstance(event, yaml.ScalarEvent):
             raise _Unreadable(_line(event), "a key must be text")
-        key, below = event.value, _Place(joined(place.name, event.value), _line(event), place.problems)
+        key, below = event.value, _Position(joined(place.name, event.value), _line(event), place.problems)
         value = _value(next(events), events, below, depth=depth + 1)
         if key in entries:
             value.wrong(f"given twice, first on line {entries[key].line}")

@@ -11,17 +11,18 @@ A file `tasks/<type>/<Name>.yaml`, in the order that `render` writes:
       path: mteb/GermanSTSBenchmark     # a folder or file beside the task file
       revision: 75829b73...             # 40 hexadecimal digits; hub only
       qrels: {path: ..., revision: ...} # optional, as is `layout: dpr`: see `types.Source`
-    mirror: {path: ..., revision: ...}  # optional: where else the data lies; see `types.Mirror`
-    configs: {default: de}              # optional: subset -> the data's config, where their names differ
+    mirror: {path: ..., revision: ...}  # optional: another place of the data; see `types.Mirror`
+    configs: {default: de}              # optional: subset -> config of the data, where their names differ
     splits: [validation, test]          # what is scored
     merge_splits: {test: [train, test]} # optional: splits made of several splits of the data
-    columns: {gold: similarity_score}   # optional: where the data's columns are not the type's usual ones
+    columns: {gold: similarity_score}   # optional: where the columns of the data are not the defaults of the type
     main_metric: cosine_spearman        # one of the type's `metrics`
-    settings: {min_score: 1}            # optional: where they are not the defaults of the type's settings class
+    settings: {min_score: 1}            # optional: where they are not the defaults of the type
     prompt: ...                         # optional: an instruction, or {query: ..., document: ...}
     subsets: {default: [deu-Latn]}      # subset (a hub config) -> its languages
 
-`languages` may repeat the subsets' languages and is checked against them. Nothing is inherited, computed or imported.
+The key `languages` may repeat the languages of the subsets and is checked against them. A file is complete in itself:
+nothing is inherited, computed or imported.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def load_file(path: str | Path) -> TaskSpec:
     """The task that a YAML file declares.
 
     Raises:
-        SpecError: with every defect of the file, each as `FILE:LINE: message`.
+        SpecError: the file has defects; the message lists each as `FILE:LINE: message`.
     """
     path = Path(path)
     root = strict_yaml.read(path)
@@ -80,7 +81,7 @@ def load_file(path: str | Path) -> TaskSpec:
     columns: dict[str, str] = {}
     main_metric = ""
     readable = [*splits]
-    if kind:  # what these may hold depends on the type
+    if kind:  # whether these are valid depends on the type
         settings = task_settings.read(value["settings"], kind)
         columns = _columns(value["columns"], kind)
         main_metric = value["main_metric"].one_of(kind.metrics(settings), f"{type_} metric")
@@ -115,7 +116,7 @@ def load_file(path: str | Path) -> TaskSpec:
 
 
 def render(task: TaskSpec) -> str:
-    """The task as YAML, keys in canonical order, without what equals the defaults; `load_file` reads it back equal."""
+    """The task as YAML: keys in canonical order, defaults left out. `load_file` reads an equal task back."""
     content: dict[str, Any] = {"name": task.name, "type": task.type, "description": task.description}
     defaults = KINDS[task.type].columns
     optional: dict[str, Any] = {
@@ -134,7 +135,7 @@ def render(task: TaskSpec) -> str:
         "subsets": {subset: list(spoken) for subset, spoken in task.subsets.items()},
     }
     content.update({key: entry for key, entry in optional.items() if entry not in (None, [], {})})
-    # The Python emitter, not libyaml's: the same bytes on every machine.
+    # The Python emitter writes the same bytes on every machine; libyaml's does not.
     text: str = yaml.dump(
         content, Dumper=yaml.SafeDumper, sort_keys=False, allow_unicode=True, width=116, default_flow_style=None
     )
@@ -156,7 +157,7 @@ def problems_of(name: str, text: str) -> list[str]:
 
 
 def plain(value: Any) -> Any:
-    """A setting or prompt as YAML and JSON have it: lists, sorted keys, and one way to write a number (5, not 5.0)."""
+    """A setting or prompt for YAML and JSON: lists for tuples, keys sorted, whole numbers as integers (5, not 5.0)."""
     if isinstance(value, tuple):
         return [plain(item) for item in value]
     if isinstance(value, Mapping):
@@ -165,7 +166,7 @@ def plain(value: Any) -> Any:
 
 
 def file_name(value: Value, path: Path) -> str:
-    """The name that a task or suite gives itself, which must be its file's and safe as a file name anywhere."""
+    """The name in a task or suite file. It must be the file's own, and a safe file name on every system."""
     name = value.label(SAFE_NAME, expected="letters, digits and . _ + - (at most 100, no dot at the end)")
     if path.suffix != ".yaml":
         value.wrong(f"the file must be called {path.stem}.yaml")
@@ -238,7 +239,7 @@ def _mirror(value: Value, kind: TaskKind | None, subsets: Mapping[str, Any]) -> 
 
 
 def _renamed(value: Value, subsets: Mapping[str, Any], what: str) -> dict[str, str]:
-    """Subset -> another name for it."""
+    """Subset -> its config; `what` says of what."""
     entries = value.entries(f"subset: {what}") if value.present else {}
     for subset, entry in entries.items():
         if subset not in subsets:
@@ -263,11 +264,11 @@ def _columns(value: Value, kind: TaskKind) -> dict[str, str]:
     return {name: entry.label() if entry.present else kind.columns[name] for name, entry in entries.items()}
 
 
-def _merge_splits(value: Value, known: Sequence[str]) -> dict[str, tuple[str, ...]]:
+def _merge_splits(value: Value, splits: Sequence[str]) -> dict[str, tuple[str, ...]]:
     entries = value.entries("split: [splits of the data]") if value.present else {}
     for split, entry in entries.items():
-        if split not in known:
-            entry.wrong(str(UnknownName.of("split", split, [name for name in known if name])))
+        if split not in splits:
+            entry.wrong(str(UnknownName.of("split", split, [name for name in splits if name])))
     return {split: entry.labels("splits of the data") for split, entry in entries.items()}
 
 
