@@ -29,7 +29,8 @@ def test_the_committed_file_is_what_the_generator_writes() -> None:
     """No line differs: `python -m harness.data.mteb_metadata_file` would leave the file as it is."""
     committed = mteb_metadata.FILE.read_text(encoding="utf-8").splitlines()
     generated = mteb_metadata_file.text().splitlines()
-    assert [(old, new) for old, new in zip(committed, generated) if old != new] == []
+    differing = [(old, new) for old, new in zip(committed, generated) if old != new]
+    assert differing == [], "run `python -m harness.data.mteb_metadata_file` and commit the file"
     assert len(committed) == len(generated)
 
 
