@@ -30,11 +30,26 @@ PARTICULAR = {member.__name__ for member in SETTINGS | gold_classes()}
 FIELDS = {field.name for member in SETTINGS | gold_classes() for field in dataclasses.fields(member)}
 
 
+def names_decided_by(node: ast.AST) -> Iterator[ast.Constant]:
+    """The names of types that a comparison, a `match`, the keys of a table or a look-up in one consist of."""
+    parts: list[ast.AST | None] = []
+    if isinstance(node, ast.Compare | ast.MatchValue):
+        parts = [node]
+    elif isinstance(node, ast.Dict):
+        parts = [*node.keys]
+    elif isinstance(node, ast.Subscript):
+        parts = [node.slice]
+    for part in parts:
+        for inner in ast.walk(part) if part is not None else ():
+            if isinstance(inner, ast.Constant) and isinstance(inner.value, str) and inner.value in KINDS:
+                yield inner
+
+
 def breaches(tree: ast.AST) -> Iterator[str]:
-    """What a module says that only a kind's file may: a type's name, a class of its own, a field of one."""
+    """What only a kind's file may do: decide by a type's name, use a class of the type or a field of one."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and node.value in KINDS:
-            yield f"line {node.lineno}: the type {node.value!r}"
+        for name in names_decided_by(node):
+            yield f"line {name.lineno}: the type {name.value!r}"
         if isinstance(node, ast.Name | ast.alias | ast.Attribute):
             name = node.id if isinstance(node, ast.Name) else node.name if isinstance(node, ast.alias) else node.attr
             if name in PARTICULAR:
@@ -51,7 +66,7 @@ def breaches(tree: ast.AST) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path.relative_to(PACKAGE).as_posix())
 def test_only_a_types_own_file_knows_it(path: Path) -> None:
-    """Outside `evaluators` no module names a type, its settings or its gold, nor asks what these are made of.
+    """Outside `evaluators` no module decides by the name of a type, and none looks into its settings or its gold.
 
     So no comparison of a task's type with a literal, no `isinstance` on settings or gold: `KINDS[task.type]` answers.
     """
@@ -64,6 +79,8 @@ def test_only_a_types_own_file_knows_it(path: Path) -> None:
         "if task.type == 'STS': pass",
         "if task.type in ('Retrieval', other): pass",
         "table = {'Clustering': 1}",
+        "metric = METRICS['STS']",
+        "match task.type:\n    case 'STS' | 'Reranking': pass",
         "if isinstance(task.settings, object): pass",
         "if isinstance(loaded.gold, (Pairs, Ranked)): pass",
         "from harness.evaluators.classification import ClassificationSettings",
