@@ -101,6 +101,54 @@ def save_static(folder: Path, *, normalize: bool = False, prompts: Mapping[str, 
     return folder
 
 
+def save_decoder(
+    folder: Path, *, dtype: str = "float32", sharp: bool = False, pooling: str = "lasttoken", **config: Any
+) -> Path:
+    """A Qwen3 with rotary positions and pooling, as `sentence-transformers` saves it; it takes 4,096 tokens.
+
+    Args:
+        folder: where to save it.
+        dtype: in which its weights are stored.
+        sharp: whether attention picks few tokens, so that small errors of positions turn vectors.
+        pooling: as sentence-transformers names it.
+        config: what should differ in its configuration.
+    """
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+
+    bert = save_transformer(folder.with_name(f"{folder.name}-bert"))
+    plain = folder.with_name(f"{folder.name}-plain")
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(bert / "tokenizer.json"), model_max_length=4096, pad_token="[PAD]", padding_side="left"
+    )
+    torch.manual_seed(7)
+    settings = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "intermediate_size": 128,
+        "max_position_embeddings": 4096,
+        "initializer_range": 0.3,
+        **config,
+    }
+    model = AutoModel.from_config(AutoConfig.for_model("qwen3", **settings)).eval()
+    if sharp:
+        with torch.no_grad():
+            for layer in model.layers:
+                layer.self_attn.q_norm.weight *= 8
+    model.to(getattr(torch, dtype)).save_pretrained(plain)
+    tokenizer.save_pretrained(plain)
+    transformer = Transformer(str(plain), max_seq_length=4096)
+    modules = [transformer, Pooling(transformer.get_embedding_dimension(), pooling_mode=pooling)]
+    SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
+    return folder
+
+
 def add_module(folder: Path, *, code: str, type_: str) -> None:
     """Append to `modules.json` a module of this type, whose code lies in the model's own folder."""
     (folder / f"{type_.partition('.')[0]}.py").write_text(code, encoding="utf-8")

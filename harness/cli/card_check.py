@@ -177,7 +177,10 @@ def _add_verify(kinds: Any) -> None:
         "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="device of the model (default: auto)"
     )
     command.add_argument(
-        "--precision", choices=("auto", "fp32", "fp16", "bf16"), default="auto", help="as in `harness run`"
+        "--precision",
+        choices=("auto", "checkpoint", "fp32", "fp16", "bf16"),
+        default="auto",
+        help="as in `harness run`",
     )
     command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")

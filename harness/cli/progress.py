@@ -51,6 +51,8 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
         bar = progress.add_task("starting", total=total)
         for event in events:
             seen.append(event)
+            if event.kind == "open" and _remarks(event):
+                progress.console.print(escape(_line(event)), highlight=False)
             if event.kind in ("load", "encode", "open"):
                 where = f"{event.cells.task.name} {event.part}" if event.part else event.cells.model.name
                 progress.update(bar, description=f"{event.kind} {escape(where)}")
@@ -64,7 +66,8 @@ def _line(event: Event) -> str:
     cells = event.cells
     what = f"{cells.model.name} {cells.task.name}"
     if event.kind == "open":
-        return f"opening {cells.model.name}" + (f" ({cells.model.note})" if cells.model.note else "")
+        remarks = _remarks(event)
+        return f"opening {cells.model.name}" + (f" ({remarks})" if remarks else "")
     if event.kind == "kept":
         share = f" ({len(cells.done)} of {len(cells.done) + len(cells.todo)} parts)" if cells.todo else ""
         return f"kept {what}{share}: recorded with the same fingerprint"
@@ -73,3 +76,11 @@ def _line(event: Event) -> str:
     if event.kind == "failed" and event.failure is not None:
         return f"FAILED {event.failure.cell}: {event.failure.error}"
     return ""
+
+
+def _remarks(event: Event) -> str:
+    """What a user must know about the model that is being opened; mostly nothing."""
+    from harness import models
+
+    cells = event.cells
+    return "; ".join(filter(None, (cells.model.note, models.remark(cells.model, cells.options))))

@@ -34,10 +34,10 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--precision",
-        choices=("auto", "fp32", "fp16", "bf16"),
+        choices=("auto", "checkpoint", "fp32", "fp16", "bf16"),
         default="auto",
-        help="precision of the forward pass; auto (default): fp32 on a CPU, bf16 or fp16 on a GPU; "
-        "scoring is always fp32",
+        help="of the forward pass; auto: that of the checkpoint where the device computes in it, else fp32; "
+        "checkpoint: that of the checkpoint everywhere; fp16 and bf16 are recorded apart (scoring is always fp32)",
     )
     command.add_argument(
         "--device",

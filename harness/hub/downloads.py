@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -74,6 +74,34 @@ def fetch_files(name: str, files: Sequence[str], *, commit: str) -> Path:
     with hidden_bars(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         list(pool.map(fetch, files))
     return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "snapshots" / commit
+
+
+@retried_requests()
+def tensor_types(name: str, file: str, *, commit: str) -> Mapping[str, str]:
+    """Tensor -> type of number, in a safetensors file of the model `name`; only its header is fetched.
+
+    Empty where the hub may not be asked.
+
+    Raises:
+        ModelError: the header could not be had.
+    """
+    from huggingface_hub import HfApi
+
+    if is_offline():
+        return {}
+    try:
+        metadata = HfApi().parse_safetensors_file_metadata(name, file, revision=commit)
+    except Exception as err:
+        raise _not_fetched(name, file, err) from err
+    return {tensor: str(info.dtype) for tensor, info in metadata.tensors.items()}
+
+
+def cached_file(name: str, file: str, *, commit: str) -> Path | None:
+    """A file of the model `name` in the client's cache; None where it is not there."""
+    from huggingface_hub import try_to_load_from_cache
+
+    path = try_to_load_from_cache(name, file, revision=commit)
+    return Path(path) if isinstance(path, str) else None
 
 
 def _not_fetched(name: str, what: str, err: Exception) -> ModelError:

@@ -11,8 +11,11 @@ What is particular to a kind of model stands in one file for each kind; `kinds` 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.hub.offline import is_offline
 from harness.hub.repositories import remember_ref
+from harness.models.forward_precision import remark
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
@@ -25,6 +28,7 @@ __all__ = [
     "meta",
     "only_searches",
     "open_model",
+    "remark",
     "resolve",
     "variant",
 ]
@@ -47,6 +51,12 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     from harness.models import kinds
 
     encoder = kinds.open_as_its_kind(spec, options)
+    encoder.facts = replace(
+        encoder.facts,
+        kind=spec.kind,
+        precision_asked=options.precision,
+        precision_of_checkpoint=spec.checkpoint_precision,
+    )
     if spec.ref is not None and not is_offline():
         remember_ref(spec.location, ref=spec.ref, commit=spec.revision)
     return encoder

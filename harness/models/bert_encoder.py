@@ -56,7 +56,7 @@ class BertEncoder:
         import torch
 
         self._devices = pick_devices(options.device)
-        precision = forward_precision(options)
+        precision = forward_precision(spec, options)
         self._tokenizer, self._padding, limit = fast_tokenizer(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)

@@ -54,6 +54,7 @@ class Bert:
 
     Raises:
         KeyError: a tensor is missing.
+        LookupError: the embeddings have another shape than `config` says.
     """
 
     def __init__(
@@ -82,6 +83,11 @@ class Bert:
         self._norm = linear("embeddings.LayerNorm")
         self._layers = [layer(index) for index in range(int(config["num_hidden_layers"]))]
         self.dimensions = int(self._words.shape[1])
+        rows = {"vocab_size": self._words, "max_position_embeddings": self._positions}
+        if self.dimensions != config["hidden_size"] or any(
+            table.shape[0] != config.get(name, table.shape[0]) for name, table in rows.items()
+        ):
+            raise LookupError("a checkpoint whose shapes are not those of its config.json")
 
     def forward(self, ids: torch.Tensor, lengths: torch.Tensor, *, ragged: bool, exact: bool = False) -> torch.Tensor:
         """Vectors (n, dim) float32 on the device of the weights.
@@ -112,10 +118,12 @@ class Bert:
             hidden = functional.linear(inner, *layer.down).add_(hidden)
             hidden = functional.layer_norm(hidden, (width,), *layer.last, self._eps)
         if self._pooling == "cls":
-            rows = hidden[:, 0].float()
+            rows = hidden[:, 0]
         else:
             kept = hidden if present is None else hidden * present[:, :, None].to(hidden.dtype)
             rows = kept.sum(dim=1, dtype=torch.float32) / lengths[:, None].to(torch.float32)
+        # sentence-transformers normalises in the precision of the forward pass.
+        rows = rows.to(hidden.dtype) if exact else rows.float()
         return functional.normalize(rows, p=2, dim=1) if self._normalize else rows
 
     def _position_vectors(self, ids: torch.Tensor) -> torch.Tensor:

@@ -75,6 +75,15 @@ def half_precision() -> Precision:
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
+def computes_in(device: torch.device, precision: Precision) -> bool:
+    """Whether a GPU has units for a precision."""
+    import torch
+
+    if precision == "bf16":
+        return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    return True
+
+
 def device_name(device: torch.device) -> str:
     """The product name of a device, for the record."""
     import torch

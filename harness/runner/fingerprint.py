@@ -14,6 +14,8 @@ from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
 
 PROTOCOL = 1
 """Part of every fingerprint; raised when a scorer's numbers change on purpose."""
+HALF_PRECISION = 2
+"""Part of the fingerprints of half precision; raised when the numbers of that change on purpose."""
 
 
 def task_content(task: TaskSpec) -> dict[str, Any]:
@@ -45,6 +47,8 @@ def fingerprint(
         "max_length": max_length,
         **(task_content(task) if of_task is None else of_task),
     }
+    if precision in ("fp16", "bf16"):
+        content["half_precision"] = HALF_PRECISION
     if transform != PLAIN:
         content["shape"] = transform._asdict()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -34,6 +34,7 @@ class ModelSpec:
         kind: name of its row in `models.kinds`; empty for a model without a repository.
         prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
         like: a model of mteb's registry whose prompts and settings this one takes over.
+        checkpoint_precision: in which its weights are stored, or meant to be loaded.
     """
 
     name: str
@@ -47,6 +48,7 @@ class ModelSpec:
     kind: str = field(default="", compare=False)
     prompts: tuple[tuple[str, str], ...] | None = None
     like: str | None = None
+    checkpoint_precision: Precision = field(default="fp32", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +57,8 @@ class EncodeOptions:
 
     Attributes:
         device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
-        precision: of the forward pass.
+        precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
+            `checkpoint` is that of the checkpoint everywhere.
         batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits.
         batch_tokens: padded tokens in a batch.
         max_length: tokens at which texts are cut.
@@ -63,7 +66,7 @@ class EncodeOptions:
     """
 
     device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Literal["auto", "checkpoint", "fp32", "fp16", "bf16"] = "auto"
     batching: Literal["auto", "mteb"] = "auto"
     batch_tokens: int | None = None
     max_length: int | None = None
@@ -92,12 +95,22 @@ Batching = Literal["tokens", "mteb"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderFacts:
-    """What an opened encoder uses; part of the record."""
+    """What an opened encoder uses; part of the record.
+
+    Attributes:
+        kind: name of the model's row in `models.kinds`; None for a model without a repository.
+        precision: of the forward pass, as used.
+        precision_asked: as the caller asked for it.
+        precision_of_checkpoint: in which the weights are stored.
+    """
 
     backend: str
     device: str
     device_name: str
     precision: str
+    kind: str | None = None
+    precision_asked: str = "auto"
+    precision_of_checkpoint: str | None = None
     attention: str | None = None
     max_length: int | None = None
     similarity: str = "cosine"

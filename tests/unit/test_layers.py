@@ -16,13 +16,14 @@ MODULES = sorted(path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob(
 OWNERS = {
     "torch": (
         "models/sentence_transformer.py",
+        "models/dense_loading.py",
         "models/devices.py",
         "models/bert_encoder.py",
         "models/bert_forward.py",
         "models/forward_threads.py",
     ),
-    "sentence_transformers": ("models/sentence_transformer.py",),
-    "transformers": ("models/sentence_transformer.py", "models/bert_tokenizer.py"),
+    "sentence_transformers": ("models/sentence_transformer.py", "models/dense_loading.py"),
+    "transformers": ("models/dense_loading.py", "models/bert_tokenizer.py"),
     "datasets": ("data/hub_tables.py",),
     "pyarrow": ("data/local_tables.py", "data/table_cache.py", "outputs/leaderboard_text.py"),
     "huggingface_hub": ("hub/", "cards/eval_results.py"),

@@ -29,7 +29,7 @@ class RunSettings:
     pinned_data: bool = False
     mirror: bool = False
     device: str = "auto"
-    precision: Literal["auto", "fp32", "fp16", "bf16"] = "auto"
+    precision: Literal["auto", "checkpoint", "fp32", "fp16", "bf16"] = "auto"
     offline: bool = False
     trust_remote_code: bool = False
     allow_pickle: bool = False

@@ -9,7 +9,7 @@
     suites: [mini]                      # suites and tasks, at least one of either
     tasks: [GermanSTSBenchmark]
     tasks_dirs: [my-tasks]              # optional: folders with task files of your own
-    precisions: [auto]                  # optional: auto, fp32, fp16, bf16
+    precisions: [auto]                  # optional: auto, checkpoint, fp32, fp16, bf16
     results: results                    # records; as every path here relative to the schedule
     history: history                    # snapshots, reports and logs of the nights
     site: site                          # optional: the leaderboard as pages
@@ -45,7 +45,7 @@ from harness.tasks.yaml_values import Value
 
 _T = TypeVar("_T")
 
-PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+PRECISIONS = ("auto", "checkpoint", "fp32", "fp16", "bf16")
 WHEN = ("always", "alert", "failure", "change")
 _KEYS = (
     *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "results", "history", "site", "engine", "budget"),

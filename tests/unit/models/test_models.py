@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from harness.errors import ModelError, UnknownName
 from harness.models import forward_precision
 from harness.models.forward_precision import used_precision
 from harness.models.python_callable import FunctionEncoder
-from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Prompt, VectorTransform
+from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, VectorTransform
 from tests.encoders import one_block
 
 
@@ -204,7 +206,7 @@ def test_variants_of_a_transform(transform: VectorTransform, variant: str) -> No
 
 
 def test_precision_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Asked for, or fp32 on a machine without an NVIDIA GPU; baselines are always fp32, a callable's is not known."""
+    """Asked for, or that of an fp32 checkpoint; baselines are always fp32, a callable's is not known."""
     monkeypatch.setattr(forward_precision, "_GPU_NODES", ())
     assert used_precision(HUB, EncodeOptions()) == "fp32"
     assert used_precision(HUB, EncodeOptions(precision="bf16")) == "bf16"
@@ -218,9 +220,23 @@ def test_precision_on_a_cpu_that_was_asked_for(monkeypatch: pytest.MonkeyPatch, 
     assert used_precision(HUB, EncodeOptions(device="cpu")) == "fp32"
 
 
-@pytest.mark.parametrize(("bf16", "precision"), [(True, "bf16"), (False, "fp16")])
-def test_precision_on_gpus(bf16: bool, precision: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Half precision, whether one GPU is named, several, or all of them; a GPU that is not there is refused."""
+@pytest.mark.parametrize(
+    ("bf16", "stored", "precision"),
+    [
+        (True, "bf16", "bf16"),
+        (True, "fp16", "fp16"),
+        (False, "fp16", "fp16"),
+        (False, "bf16", "fp32"),
+        (True, "fp32", "fp32"),
+    ],
+)
+def test_precision_on_gpus(
+    bf16: bool, stored: Precision, precision: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That of the checkpoint where the GPU computes in it, whether one GPU is named, several, or all of them; a GPU
+    that is not there is refused.
+    """
+    spec = dataclasses.replace(HUB, checkpoint_precision=stored)
     import torch
 
     monkeypatch.setattr(forward_precision, "_GPU_NODES", (str(tmp_path),))
@@ -228,9 +244,60 @@ def test_precision_on_gpus(bf16: bool, precision: str, monkeypatch: pytest.Monke
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: bf16)
     for device in ("auto", "cuda", "cuda:1", "cuda:0,cuda:1", "cuda:all"):
-        assert used_precision(HUB, EncodeOptions(device=device)) == precision
+        assert used_precision(spec, EncodeOptions(device=device)) == precision
+        assert used_precision(spec, EncodeOptions(device=device, precision="checkpoint")) == stored
+        offered = stored == "fp32"
+        assert (f"--precision {'bf16' if bf16 else 'fp16'}" in models.remark(spec, EncodeOptions())) == offered
     with pytest.raises(ModelError, match="this machine has 2 CUDA devices"):
-        used_precision(HUB, EncodeOptions(device="cuda:2"))
+        used_precision(spec, EncodeOptions(device="cuda:2"))
+
+
+INTEL, ARM = "processor : 0\nflags\t\t: fpu sse2 {}\n", "processor : 0\nFeatures\t: fp asimd {}\n"
+
+
+@pytest.mark.parametrize(
+    ("cpu", "stored", "precision"),
+    [
+        (INTEL.format("avx512_bf16"), "bf16", "bf16"),
+        (INTEL.format("avx512_bf16"), "fp16", "fp32"),
+        (INTEL.format("avx2 f16c"), "bf16", "fp32"),
+        (ARM.format("bf16"), "bf16", "bf16"),
+        (ARM.format("fphp"), "fp16", "fp16"),
+        ("", "bf16", "fp32"),
+        (INTEL.format("avx2"), "fp32", "fp32"),
+    ],
+)
+def test_precision_on_cpus(
+    cpu: str, stored: Precision, precision: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """That of the checkpoint where the CPU has units for it, else fp32, which one line says; `checkpoint` insists."""
+    (tmp_path / "cpuinfo").write_text(cpu)
+    monkeypatch.setattr(forward_precision, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", ())
+    spec = dataclasses.replace(HUB, checkpoint_precision=stored)
+    assert used_precision(spec, EncodeOptions()) == precision
+    assert used_precision(spec, EncodeOptions(precision="checkpoint")) == stored
+    told = "which the checkpoint holds; --precision checkpoint" in models.remark(spec, EncodeOptions())
+    assert told == (precision != stored)
+    assert models.variant(spec, EncodeOptions(precision="checkpoint")) == ""
+
+
+@pytest.mark.parametrize(
+    ("config", "stored", "precision"),
+    [
+        ({}, "F32", "fp32"),
+        ({}, "BF16", "bf16"),
+        ({"torch_dtype": "float16"}, "F32", "fp16"),
+        ({"dtype": "bfloat16"}, "F16", "bf16"),
+        ({"dtype": "float32"}, "BF16", "fp32"),
+    ],
+)
+def test_precision_of_a_checkpoint(config: dict[str, str], stored: str, precision: str, tmp_path: Path) -> None:
+    """As transformers chooses it: what `config.json` says, else what the header of the weights says."""
+    header = json.dumps({"w": {"dtype": stored, "shape": [1], "data_offsets": [0, 4]}}).encode()
+    folder = saved(tmp_path / "m", **{"config.json": json.dumps(config)})
+    (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"....")
+    assert models.resolve(str(folder)).checkpoint_precision == precision
 
 
 def test_a_precision_that_does_not_exist() -> None:
