@@ -126,8 +126,8 @@ def best_f1(scores: ArrayLike, positive: ArrayLike) -> BestF1:
     All 0 when no threshold finds a positive.
     """
     cuts = _cuts(scores, positive)
-    found = cuts.positive[:-1] > 0
-    taken, hits = cuts.taken[:-1][found], cuts.positive[:-1][found]
+    has_hits = cuts.positive[:-1] > 0
+    taken, hits = cuts.taken[:-1][has_hits], cuts.positive[:-1][has_hits]
     if not len(hits):
         return BestF1(0.0, 0.0, 0.0)
     precision, recall = hits / taken, hits / cuts.positive[-1]

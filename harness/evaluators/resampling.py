@@ -48,11 +48,11 @@ def average_precision(counts: Float64, similarity: Real, positive: NDArray[np.bo
     order, groups = sorted_groups(-similarity)
     drawn = counts[:, order]
     taken = _last(np.cumsum(drawn, axis=1), groups)
-    found = _last(np.cumsum(drawn * positive[order], axis=1), groups)
-    gained = np.diff(found, axis=1, prepend=0)
-    total = found[:, -1]
+    positives = _last(np.cumsum(drawn * positive[order], axis=1), groups)
+    gained = np.diff(positives, axis=1, prepend=0)
+    total = positives[:, -1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(taken > 0, found / taken, 0.0)
+        precision = np.where(taken > 0, positives / taken, 0.0)
         return np.asarray((gained * precision).sum(axis=1) / np.where(total > 0, total, np.nan))
 
 
@@ -63,11 +63,11 @@ def accuracy(counts: Float64, true: Whole, predicted: Whole) -> Float64:
 
 def f1_macro(counts: Float64, true: Whole, predicted: Whole) -> Float64:
     """The mean over experiments of the mean over classes, those that are true or predicted somewhere: as `accuracy`."""
-    found = np.zeros(len(counts))
+    f1_sum = np.zeros(len(counts))
     for row in predicted:
         f1, present = _f1_by_class(counts, true, row)
-        found += np.where(present, f1, 0.0).sum(axis=1) / present.sum(axis=1)
-    return found / len(predicted)
+        f1_sum += np.where(present, f1, 0.0).sum(axis=1) / present.sum(axis=1)
+    return f1_sum / len(predicted)
 
 
 def f1_weighted(counts: Float64, true: Whole, predicted: Whole) -> Float64:
@@ -119,8 +119,8 @@ def _correlation(counts: Float64, left: Float64, right: Float64) -> Float64:
     x = left - (counts * left).sum(axis=1, keepdims=True) / total
     y = right - (counts * right).sum(axis=1, keepdims=True) / total
     weighted = counts * x
-    together, own = (weighted * y).sum(axis=1), (weighted * x).sum(axis=1) * (counts * y * y).sum(axis=1)
-    return np.asarray(np.where(own > 0, together / np.sqrt(np.where(own > 0, own, 1.0)), np.nan))
+    together, apart = (weighted * y).sum(axis=1), (weighted * x).sum(axis=1) * (counts * y * y).sum(axis=1)
+    return np.asarray(np.where(apart > 0, together / np.sqrt(np.where(apart > 0, apart, 1.0)), np.nan))
 
 
 def _last(cumulated: Float64, ends: NDArray[np.int64]) -> Float64:

@@ -63,9 +63,9 @@ class TopK:
     def hits(self) -> Hits:
         """The ranking, best first; -1 pads where fewer than `k` documents were folded in."""
         keys = np.sort(self._keys, axis=1)[:, ::-1]
-        found = keys != 0
+        filled = keys != 0
         ranks = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        indices = np.where(found, self._by_rank[np.maximum(ranks - 1, 0)], -1) if len(self._by_rank) else ranks
+        indices = np.where(filled, self._by_rank[np.maximum(ranks - 1, 0)], -1) if len(self._by_rank) else ranks
         return Hits(indices=indices, scores=_floats(keys >> np.uint64(32)))
 
 
@@ -151,5 +151,5 @@ def rerank(
 
 def positions(hits: Hits, row: int) -> Int64:
     """The document positions found for query `row`, best first, without padding."""
-    found = hits.indices[row]
-    return found[found >= 0]
+    indices = hits.indices[row]
+    return indices[indices >= 0]

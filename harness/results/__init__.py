@@ -41,8 +41,8 @@ def main_score(record: Record, parts: Iterable[Part] | None = None) -> float | N
     """
     entries = record.parts
     values = [entries.get(part, {}).get("main_score") for part in (entries if parts is None else parts)]
-    known = [float(value) for value in values if value is not None]
-    return math.fsum(known) / len(known) if known and len(known) == len(values) else None
+    scores = [float(value) for value in values if value is not None]
+    return math.fsum(scores) / len(scores) if scores and len(scores) == len(values) else None
 
 
 # --- reading -------------------------------------------------------------------------------------------------------
@@ -231,8 +231,8 @@ def _merged_by_part(old: Any, new: Any, names: set[str]) -> Any:
 
 
 def _total(old: float | None, new: float | None) -> float | None:
-    known = [seconds for seconds in (old, new) if seconds is not None]
-    return sum(known) if known else None
+    recorded = [seconds for seconds in (old, new) if seconds is not None]
+    return sum(recorded) if recorded else None
 
 
 def _unless_broken(read: Callable[[Path], _T | None], path: Path) -> _T | None:

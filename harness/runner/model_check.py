@@ -120,8 +120,8 @@ def changes(spec: ModelSpec, options: EncodeOptions, precisions: Sequence[Precis
 
 
 def _suite() -> list[TaskSpec]:
-    known = registry.get_tasks()
-    return [known.get(name) for name in known.suite("mini").tasks]
+    tasks = registry.get_tasks()
+    return [tasks.get(name) for name in tasks.suite("mini").tasks]
 
 
 def _suite_texts() -> list[str]:

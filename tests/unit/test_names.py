@@ -16,13 +16,17 @@ ROOMS = (
     "files",
     "hub",
     "stats",
+    "evaluators",
     "tasks",
     "encoding",
     "models",
     "data",
+    "results",
+    "runner",
     "leaderboard",
     "outputs",
     "cards",
+    "cli",
     "nightly/schedule",
 )
 
