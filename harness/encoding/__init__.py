@@ -106,7 +106,7 @@ def encode(
     tokens_encoded: list[int | None] = []
     tokens_padded: list[int | None] = []
     for block, encoded in zip(blocks, answers, strict=True):
-        rows = checked(encoded.vectors, [distinct.texts[i] for i in block])
+        rows = checked(encoded.vectors, [distinct.texts[i] for i in block], dimensions=encoder.facts.dimensions)
         if namespace is not None:
             rows = namespace.as_cached(rows)
             if not np.isfinite(rows).all():
@@ -172,19 +172,20 @@ def _blocks_to_encode(texts: Sequence[str], batching: Batching, present: NDArray
     return [absent for block in planned if len(absent := block[~present[block]])]
 
 
-def checked(vectors: Float32, texts: Sequence[str]) -> Float32:
+def checked(vectors: Float32, texts: Sequence[str], *, dimensions: int | None = None) -> Float32:
     """Check what a model returned for `texts`.
 
     Args:
         vectors: what the model returned.
         texts: n texts.
+        dimensions: of a row, where the encoder says how many it has.
 
     Returns:
         `vectors` as (n, dim) float32.
 
     Raises:
-        EncodeError: not a float matrix with one row per text, NaN, infinity, or a zero vector; the message quotes the
-            first text concerned.
+        EncodeError: not a float matrix with one row per text, other dimensions, NaN, infinity, or a zero vector; the
+            message quotes the first text concerned.
     """
     rows = np.asarray(vectors)
     if not len(texts) and rows.size == 0:
@@ -196,6 +197,11 @@ def checked(vectors: Float32, texts: Sequence[str]) -> Float32:
         )
     if len(rows) != len(texts):
         raise EncodeError(f"the model returned {len(rows)} vectors for {len(texts)} texts; expected one per text")
+    if dimensions is not None and rows.shape[1] != dimensions:
+        raise EncodeError(
+            f"the model returned vectors of {rows.shape[1]} dimensions and says that it has {dimensions}; its settings "
+            "contradict its weights"
+        )
     with np.errstate(over="ignore"):  # what overflows is refused below
         rows = rows.astype(np.float32, copy=False)
     finite = np.isfinite(rows).all(axis=1)

@@ -137,6 +137,7 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
         trust_remote_code=trust_remote_code,
         kind=kind.name,
         checkpoint_precision=checkpoint_precision(repository),
+        truncate_dim=repository.sentence_transformers.get("truncate_dim"),
     )
 
 
@@ -163,6 +164,7 @@ def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_p
         ref=None if ref == on_hub.commit else ref,
         kind=kind.name,
         checkpoint_precision=checkpoint_precision(repository, commit=on_hub.commit),
+        truncate_dim=repository.sentence_transformers.get("truncate_dim"),
     )
 
 

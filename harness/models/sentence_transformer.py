@@ -43,6 +43,7 @@ class SentenceTransformerEncoder:
                 _shorten(copy, options.max_length, name=spec.name)
         self._max_length = _max_length(self._model)
         dimensions = self._model.get_embedding_dimension()
+        self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
         self.facts = EncoderFacts(
             backend="sentence-transformers",
@@ -86,6 +87,7 @@ class SentenceTransformerEncoder:
             rows: torch.Tensor = self._copies[device](batch_to_device(dict(features), device), **task)[
                 "sentence_embedding"
             ]
+            rows = rows[:, : self._kept_dimensions]
             return _after(rows.float(), steps) if steps else rows
 
         return pipeline.encode(

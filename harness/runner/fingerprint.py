@@ -49,6 +49,8 @@ def fingerprint(
     }
     if precision in ("fp16", "bf16"):
         content["half_precision"] = HALF_PRECISION
+    if model.truncate_dim is not None:
+        content["truncate_dim"] = model.truncate_dim
     if transform != PLAIN:
         content["shape"] = transform._asdict()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

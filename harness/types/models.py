@@ -35,6 +35,7 @@ class ModelSpec:
         prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
         like: a model of mteb's registry whose prompts and settings this one takes over.
         checkpoint_precision: in which its weights are stored, or meant to be loaded.
+        truncate_dim: to how many dimensions its settings cut its vectors; None for all.
     """
 
     name: str
@@ -49,6 +50,7 @@ class ModelSpec:
     prompts: tuple[tuple[str, str], ...] | None = None
     like: str | None = None
     checkpoint_precision: Precision = field(default="fp32", compare=False)
+    truncate_dim: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

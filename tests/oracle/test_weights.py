@@ -12,7 +12,7 @@ import pytest
 from harness import models
 from harness.errors import ModelError
 from harness.types import EncodeOptions
-from tests.encoders import one_block
+from tests.encoders import NO_PROMPT, one_block
 from tests.tiny import save_decoder, save_sentence_transformer, save_transformer
 
 TEXTS = ["ein hund", "zwei katzen im garten"]
@@ -77,3 +77,18 @@ def test_transformers_is_left_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         opened(folder)
     assert PreTrainedModel.__dict__["from_pretrained"] is before
+
+
+def test_fewer_dimensions(tmp_path: Path) -> None:
+    """`truncate_dim` of the model's settings is honoured: the vectors are those of sentence-transformers."""
+    from sentence_transformers import SentenceTransformer
+
+    folder = save_sentence_transformer(tmp_path / "short", normalize=True)
+    file = folder / "config_sentence_transformers.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**settings, "truncate_dim": 16}), encoding="utf-8")
+    encoder = opened(folder)
+    (encoded,) = encoder.encode([TEXTS], prompt=NO_PROMPT, role=None, batching="mteb")
+    assert encoded.vectors.shape == (2, 16)
+    assert encoder.facts.dimensions == 16
+    assert np.array_equal(encoded.vectors, SentenceTransformer(str(folder), device="cpu").encode(TEXTS))

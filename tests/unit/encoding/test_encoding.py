@@ -83,6 +83,12 @@ def test_vectors_of_two_widths_are_refused() -> None:
         encoding.encode(fake, Texts(items=texts), prompt=NO_PROMPT)
 
 
+def test_vectors_that_contradict_the_facts() -> None:
+    """Rows of another width than the encoder says it has are refused."""
+    with pytest.raises(EncodeError, match="vectors of 4 dimensions and says that it has 3"):
+        encoding.encode(Fake(dimensions=3), Texts(items=TEXTS), prompt=NO_PROMPT)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_other_floats_become_float32(dtype: type) -> None:
     """Half and double precision are scored as float32."""
