@@ -109,8 +109,8 @@ PARTS = {
 CODE = """
 import dataclasses, json, sys
 import numpy as np
-from harness import data, registry
-from harness.tasks import mteb_metadata
+from harness import data
+from harness.tasks import mteb_metadata, registry
 from harness.types import Part
 
 def shown(gold):
