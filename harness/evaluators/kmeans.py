@@ -71,7 +71,7 @@ def _level(
             batch_size=batch_size,
             init="k-means++",
             n_init=1,
-            random_state=_Draws(seed),
+            random_state=seed,
         )
         return agreement(labels[drawn], model.fit_predict(vectors[drawn]).astype(np.int64))
 
@@ -112,26 +112,9 @@ def by_set(labels: Sequence[Sequence[str | int]], vectors: Float32, *, batch_siz
 
     def v_measure(number: int) -> float:
         model = MiniBatchKMeans(
-            n_clusters=len(set(labels[number])), batch_size=batch_size, n_init="auto", random_state=_Draws(seed)
+            n_clusters=len(set(labels[number])), batch_size=batch_size, n_init="auto", random_state=seed
         )
         return float(v_measure_score(labels[number], model.fit(blocks[number]).labels_))
 
     blocks = np.split(vectors, np.cumsum([len(of_set) for of_set in labels])[:-1])
     return parallel.each(v_measure, range(len(labels)))
-
-
-class _Draws(np.random.RandomState):
-    """The same draws in a third of the time: k-means draws every mini-batch by weights that NumPy adds up each time."""
-
-    _weights: NDArray[Any] | None = None
-    _cumulated: NDArray[np.float64]
-
-    def choice(self, a: Any, size: Any = None, replace: bool = True, p: Any = None) -> Any:
-        """As of `RandomState` (NumPy 2.4), to the bit."""
-        if p is None or size is None or not replace:
-            return super().choice(a, size, replace, p)
-        if p is not self._weights:
-            self._weights = p
-            self._cumulated = np.cumsum(p, dtype=np.float64)
-            self._cumulated /= self._cumulated[-1]
-        return self._cumulated.searchsorted(self.random_sample(size), side="right")

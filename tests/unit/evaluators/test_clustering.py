@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.cluster import MiniBatchKMeans
 from sklearn.metrics import adjusted_mutual_info_score, v_measure_score
 
 from harness.evaluators import kmeans
@@ -43,23 +42,3 @@ def test_choices(seed: int) -> None:
     assert drawn.tolist() == [theirs.choices(range(1004), k=701) for _ in range(3)]
     assert ours.choices(range(9), k=5) == theirs.choices(range(9), k=5)
     assert ours.getstate() == theirs.getstate()
-
-
-def test_k_means_on_remembered_weights() -> None:
-    """Clusters are to the bit those of the plain generator, whatever else scikit-learn draws from it."""
-    rows = np.random.default_rng(0).normal(size=(900, 8)).astype(np.float32)
-
-    def fit(generator: np.random.RandomState) -> MiniBatchKMeans:
-        return MiniBatchKMeans(n_clusters=9, batch_size=64, n_init=3, random_state=generator).fit(rows)
-
-    ours, plain = fit(kmeans._Draws(42)), fit(np.random.RandomState(42))
-    assert np.array_equal(ours.cluster_centers_, plain.cluster_centers_)
-    assert np.array_equal(ours.labels_, plain.labels_)
-
-
-def test_draws_with_other_weights() -> None:
-    """Weights are remembered only for as long as they are the same."""
-    ours, plain = kmeans._Draws(1), np.random.RandomState(1)
-    first, second = np.array([0.1, 0.2, 0.7]), np.array([0.7, 0.2, 0.1])
-    for weights in (first, second, first, None):
-        assert np.array_equal(ours.choice(3, 40, p=weights), plain.choice(3, 40, p=weights))
