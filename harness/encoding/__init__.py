@@ -17,7 +17,7 @@ from harness.encoding import batches, prompts, vector_cache
 from harness.encoding.pipeline import sum_or_none
 from harness.errors import EncodeError
 from harness.evaluators import KINDS
-from harness.types import Batching, Encoder, Prompt, TaskSpec, Texts
+from harness.types import Batching, Encoder, Part, Prompt, PromptRules, Purpose, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,10 +47,12 @@ class EncodedTexts(NamedTuple):
     tokens_padded: int | None
 
 
-def prompt_for(encoder: Encoder, task: TaskSpec, texts: Texts) -> Prompt:
-    """The prompt that `encoder` puts before `texts` of `task`."""
+def prompt_for(rules: PromptRules, task: TaskSpec, texts: Texts, *, part: Part) -> Prompt:
+    """The prompt that a model with these rules puts before `texts` of a part of `task`."""
+    if rules.by_model:
+        return Prompt(None, None, purpose=Purpose(task, part))
     return prompts.choose(
-        encoder.facts.prompts,
+        rules,
         task=task.name,
         task_type=task.type,
         role=texts.role,
@@ -139,7 +141,7 @@ def encode(
 
 
 def _distinct(texts: Sequence[str], batching: Batching) -> batches.Unique:
-    """The texts to encode: each distinct one once, but every one in mteb's batches, which hold repeated texts too."""
+    """The texts to encode: each distinct one once, or every one where batches hold repeated texts too, as in mteb."""
     return batches.unique(texts) if batching == "tokens" else batches.Unique(list(texts), np.arange(len(texts)))
 
 
@@ -163,6 +165,9 @@ def _keys(texts: Sequence[str], batching: Batching) -> list[bytes]:
 
 def _blocks_to_encode(texts: Sequence[str], batching: Batching, present: NDArray[np.bool_] | None) -> list[Int64]:
     """The blocks without the texts whose vectors are present; a block of mteb's batches is encoded whole or not."""
+    if batching == "model":
+        everything = np.arange(len(texts), dtype=np.int64)
+        return [] if present is not None and present.all() else [everything]
     characters = [len(text) for text in texts]
     planned = batches.blocks(characters) if batching == "tokens" else batches.blocks_of_mteb(characters)
     if present is None:

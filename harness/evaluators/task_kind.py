@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
 
-from harness.types import Gold, Part, Scores, TaskSpec, Texts
+from harness.types import Gold, Part, Ranking, Scores, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
@@ -162,7 +162,7 @@ class TaskKind:
         search: (gold, settings) -> what to search; of a type that takes hits.
         score: the scorer.
         exact_batches: whether scores hang on the last bits of vectors, so that fp32 models are fed in mteb's batches.
-        ranking_models: whether a model that only ranks documents can do it.
+        ranks: what a model that ranks by itself is asked to rank; None for a type that only vectors can do.
         shards: whether its corpus can be searched in shards.
         similarity_report: whether its scores are those of the report of similarity that trainers print.
         description: what the data is, in a few words.
@@ -188,7 +188,7 @@ class TaskKind:
     search: Callable[[Any, Any], SearchProblem] | None = None
     score: Scorer
     exact_batches: bool = False
-    ranking_models: bool = False
+    ranks: Ranking | None = None
     shards: bool = False
     similarity_report: bool = False
     description: str

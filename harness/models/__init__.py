@@ -16,6 +16,7 @@ from dataclasses import replace
 from harness.hub.offline import is_offline
 from harness.hub.repositories import remember_ref
 from harness.models.forward_precision import remark
+from harness.models.kinds import abilities, open_as_its_kind
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
@@ -23,6 +24,7 @@ from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
 __all__ = [
     "BASELINES",
     "BUNDLED",
+    "abilities",
     "bundled_present",
     "is_saved",
     "meta",
@@ -48,9 +50,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         from harness.models.python_callable import FunctionEncoder
 
         return FunctionEncoder(spec.function)
-    from harness.models import kinds
-
-    encoder = kinds.open_as_its_kind(spec, options)
+    encoder = open_as_its_kind(spec, options)
     encoder.facts = replace(
         encoder.facts,
         kind=spec.kind,

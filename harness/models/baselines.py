@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.evaluators import search
 from harness.evaluators.similarity import paired
-from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Role
+from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Role, SidePrompts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -124,12 +124,15 @@ class BM25:
         documents: Sequence[str],
         *,
         document_ids: Sequence[str],
+        candidates: Sequence[Int64] | None,
         k: int,
         languages: Sequence[str],
+        prompts: SidePrompts,
     ) -> Hits:
         """The best `k` documents of each query by BM25 over lower-cased words without the language's stop words."""
         import bm25s
 
+        assert candidates is None, "BM25 searches whole corpora"
         codes = {language.partition("-")[0] for language in languages}
         stopwords: str | list[str] = _STOPWORDS.get(codes.pop(), []) if len(codes) == 1 else []
         options = {"stopwords": stopwords, "show_progress": False, "return_ids": False}

@@ -12,7 +12,7 @@ from harness.models import (
     static_kind,
     unpooled_decoder,
 )
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
 
@@ -26,6 +26,9 @@ KINDS: tuple[ModelKind, ...] = (
     dense_kinds.SENTENCE_TRANSFORMERS,
     dense_kinds.TRANSFORMERS,
 )
+
+
+_BM25 = Abilities(vectors=False, ranks=frozenset({"corpus"}), limits="BM25 ranks documents; it has no vectors")
 
 
 def kind_of(repository: Repository) -> ModelKind:
@@ -43,6 +46,13 @@ def kind_of(repository: Repository) -> ModelKind:
         f"model {repository.name}: not a saved model; expected modules.json or config.json in it, found "
         f"{shown or 'no files'}"
     )
+
+
+def abilities(spec: ModelSpec) -> Abilities:
+    """What a model can do; one that is not a repository has vectors, but for BM25."""
+    if spec.name == "baseline/bm25":
+        return _BM25
+    return next((kind.abilities for kind in KINDS if kind.name == spec.kind), Abilities())
 
 
 def open_as_its_kind(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:

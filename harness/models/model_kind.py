@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from harness.models.repository import Repository
-from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
+from harness.types import EncodeOptions, Encoder, ModelSpec, Ranking, Searcher
 
 SETTINGS = frozenset({"device", "precision", "batching", "batch_tokens", "max_length", "store"})
 """The options of encoding that a kind can honour: fields of `EncodeOptions`."""
+
+
+class Abilities(NamedTuple):
+    """What a model can do.
+
+    Attributes:
+        vectors: whether it has a vector for a text, from which any task type can be scored.
+        ranks: what it ranks by itself, in place of a search among vectors.
+        limits: what is said of the tasks that it cannot do; empty for a model with vectors.
+    """
+
+    vectors: bool = True
+    ranks: frozenset[Ranking] = frozenset()
+    limits: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +38,7 @@ class ModelKind:
         open: loads the model; None for a kind that cannot be run yet.
         advice: what to do with a model of a kind that cannot be run; empty for one that can.
         packages: what to install for a repository: the module that is imported -> the name for `pip install`.
-        tasks: the task types that it can do; None for all that are scored from vectors.
+        abilities: what it can do.
         settings: the options that it honours; any other is refused where a user sets it.
     """
 
@@ -32,5 +47,5 @@ class ModelKind:
     open: Callable[[ModelSpec, EncodeOptions], Encoder | Searcher] | None = None
     advice: str = ""
     packages: Callable[[Repository], Mapping[str, str]] = field(default=lambda repository: {})
-    tasks: frozenset[str] | None = None
+    abilities: Abilities = field(default=Abilities())
     settings: frozenset[str] = SETTINGS

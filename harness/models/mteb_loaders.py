@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from harness.evaluators import KINDS
 from harness.models.catalog import CatalogEntry
 from harness.types import AdapterRules, InstructionRules, PromptRules
 from harness.types.prompts import USUAL_PRIORITY
@@ -100,7 +101,7 @@ def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:
             by_role=entry.template_by_role,
             priority=entry.priority or USUAL_PRIORITY,
             for_documents=entry.instruct_documents and entry.loader != "JasperModel",
-            not_for=("STS", "PairClassification", "Summarization") if entry.loader == "KALMWrapper" else (),
+            not_for=_compared_types() if entry.loader == "KALMWrapper" else (),
         )
         return replace(of_model, instructions=instructions, source="catalog")
     if entry.loader == "JinaWrapper":
@@ -114,6 +115,11 @@ def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:
     if entry.loader == "NomicWrapper":
         return replace(rules, otherwise="document")
     return replace(rules, with_text=True) if entry.loader == "UAEWrapper" else rules
+
+
+def _compared_types() -> tuple[str, ...]:
+    """The task types in which texts are compared with each other, as KALM's loader lists them."""
+    return (*(name for name, kind in KINDS.items() if kind.takes == "pairs"), "Summarization")
 
 
 def opening(entry: CatalogEntry) -> Opening:

@@ -60,8 +60,8 @@ def is_saved(folder: Path) -> bool:
 
 
 def only_searches(spec: ModelSpec) -> bool:
-    """Whether the model ranks a corpus by itself and has no vectors, so that only retrieval applies."""
-    return spec.name == "baseline/bm25"
+    """Whether the model ranks documents by itself and has no vectors, so that only such task types apply."""
+    return not kinds.abilities(spec).vectors
 
 
 def bundled_present() -> bool:

@@ -95,7 +95,13 @@ class TaskCells:
     @property
     def applies(self) -> bool:
         """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
-        return KINDS[self.task.type].ranking_models or not models.only_searches(self.model)
+        able, ranks = models.abilities(self.model), KINDS[self.task.type].ranks
+        return able.vectors or (ranks is not None and ranks in able.ranks)
+
+    @property
+    def limits(self) -> str:
+        """Why the model cannot do some tasks, this one perhaps."""
+        return models.abilities(self.model).limits
 
     @property
     def record(self) -> Record | None:

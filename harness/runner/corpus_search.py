@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from harness import encoding
 from harness.errors import DataError
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import SearchProblem
@@ -26,6 +27,7 @@ from harness.types import (
     Loaded,
     Part,
     Searcher,
+    SidePrompts,
     TaskSpec,
     Texts,
 )
@@ -55,18 +57,26 @@ def search_corpus(fields: Fields, gold: Gold) -> Hits:
 def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
     """A model that ranks by itself."""
     problem, texts = _problem(task, loaded.gold), KINDS[task.type].texts(loaded.gold, task.settings)
+    rules = encoder.facts.prompts
+    prompts = SidePrompts(
+        encoding.prompt_for(rules, task, texts["queries"], part=part),
+        encoding.prompt_for(rules, task, texts["documents"], part=part),
+    )
     queries, documents = texts["queries"].items, texts["documents"].items
     hits = encoder.search(
         queries,
         documents,
         document_ids=problem.document_ids,
+        candidates=problem.candidates,
         k=problem.depth,
         languages=task.subsets.get(part.subset, ()),
+        prompts=prompts,
     )
     count = len(queries) + len(documents)
     counts = Counts(
         texts=count, texts_encoded=count, texts_truncated=None, tokens=None, tokens_encoded=None, tokens_padded=None
     )
+    counts.prompts |= {"queries": prompts.query.text or None, "documents": prompts.document.text or None}
     return Search(hits, counts)
 
 
@@ -87,7 +97,7 @@ class SearchedShard(NamedTuple):
 
 
 def search_shard(
-    task: TaskSpec, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
+    task: TaskSpec, part: Part, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
 ) -> SearchedShard:
     """Search one of `of` shards of the corpus, `number` from 0.
 
@@ -101,7 +111,7 @@ def search_shard(
     problem, texts = _problem(task, loaded.gold), KINDS[task.type].texts(loaded.gold, task.settings)
     n = len(problem.document_ids)
     start, stop = _bound(n, number, of), _bound(n, number + 1, of)
-    fields = Fields(task, encoder, options, PLAIN)
+    fields = Fields(task, part, encoder, options=options, transform=PLAIN)
     queries = fields.encode("queries", texts["queries"])
     if number:  # encoded for every shard, they belong to the part once
         counts = fields.counts

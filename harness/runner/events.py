@@ -27,7 +27,7 @@ def left_as_they_are(cells: TaskCells) -> Iterator[Event]:
     if cells.done:
         yield Event("kept", cells, record=cells.record)
     if cells.todo and not cells.applies:
-        yield Event("inapplicable", cells, message="BM25 ranks documents; it has no vectors")
+        yield Event("inapplicable", cells, message=cells.limits)
 
 
 def in_order(events: Sequence[Event], plan: Plan) -> list[Event]:

@@ -129,10 +129,12 @@ def encode(
         DataError: the data cannot be scored.
     """
     started = time.perf_counter()
-    if isinstance(encoder, Searcher):
+    if KINDS[task.type].takes == "hits" and isinstance(encoder, Searcher):
         given, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
     else:
-        fields = Fields(task, encoder, options or EncodeOptions(store="off"), transform)
+        assert isinstance(encoder, Encoder), "a plan leaves out what a model cannot do"
+        options = options or EncodeOptions(store="off")
+        fields = Fields(task, part, encoder, options=options, transform=transform)
         given, counts = _given(fields, loaded.gold), fields.counts
     return EncodedPart(task, part, loaded, given, counts, encoder.facts, time.perf_counter() - started)
 

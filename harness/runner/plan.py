@@ -40,7 +40,7 @@ def plan(
     planned: list[TaskCells] = []
     for model in specs:
         precision = used_precision(model, request.options)
-        transforms = (PLAIN,) if models.only_searches(model) else request.transforms
+        transforms = (PLAIN,) if models.abilities(model).ranks else request.transforms
         planned += [
             _task_cells(model, task, request, transform, precision=precision, look_up=look_up, contents=contents)
             for task in tasks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from harness.encoding import transforms
 from harness.encoding.pipeline import sum_or_none
 from harness.evaluators import KINDS
-from harness.types import Batching, EncodeOptions, Encoder, TaskSpec, Texts, VectorTransform
+from harness.types import Batching, EncodeOptions, Encoder, Part, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -58,6 +58,8 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
     In float32 a task whose scores hang on the last bits of vectors is fed in mteb's batches, so that its scores are
     mteb's: these bits depend on what shares a batch.
     """
+    if encoder.facts.prompts.by_model:
+        return "model"
     if options.batch_tokens is not None:
         return "tokens"
     exact = KINDS[task.type].exact_batches and encoder.facts.precision == "fp32"
@@ -67,8 +69,10 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
 class Fields:
     """The fields of a part through one encoder."""
 
-    def __init__(self, task: TaskSpec, encoder: Encoder, options: EncodeOptions, transform: VectorTransform) -> None:
-        self.task, self.encoder, self._options, self._transform = task, encoder, options, transform
+    def __init__(
+        self, task: TaskSpec, part: Part, encoder: Encoder, *, options: EncodeOptions, transform: VectorTransform
+    ) -> None:
+        self.task, self.encoder, self._part, self._options, self._transform = task, encoder, part, options, transform
         self.counts = Counts(batching=batching_for(task, encoder, options))
 
     def encode(self, name: str, texts: Texts) -> Float32:
@@ -76,7 +80,7 @@ class Fields:
         from harness import encoding
 
         counts = self.counts
-        prompt = encoding.prompt_for(self.encoder, self.task, texts)
+        prompt = encoding.prompt_for(self.encoder.facts.prompts, self.task, texts, part=self._part)
         assert counts.batching is not None
         encoded = encoding.encode(
             self.encoder, texts, prompt=prompt, batching=counts.batching, cache=self._options.store

@@ -50,10 +50,12 @@ from harness.types.models import (
     EncoderFacts,
     ModelSpec,
     Precision,
+    Ranking,
     Searcher,
+    SidePrompts,
     VectorTransform,
 )
-from harness.types.prompts import AdapterRules, InstructionRules, Prompt, PromptRules
+from harness.types.prompts import AdapterRules, InstructionRules, Prompt, PromptRules, Purpose
 from harness.types.records import (
     Record,
     Refused,
@@ -94,12 +96,15 @@ __all__ = [
     "Precision",
     "Prompt",
     "PromptRules",
+    "Purpose",
+    "Ranking",
     "Record",
     "RecordedTask",
     "Refused",
     "Role",
     "Scores",
     "Searcher",
+    "SidePrompts",
     "Source",
     "Suite",
     "TaskSpec",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from harness.types.arrays import Float32
+    from harness.types.arrays import Float32, Int64
 
 
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -91,8 +91,19 @@ PLAIN = VectorTransform()
 """Leaves the model's vectors as they are."""
 
 
-Batching = Literal["tokens", "mteb"]
-"""`tokens`: batches under a budget of padded tokens, each distinct text once. `mteb`: 32 texts, sorted by length."""
+Batching = Literal["tokens", "mteb", "model"]
+"""`tokens`: batches under a budget of padded tokens, each distinct text once. `mteb`: 32 texts, sorted by length.
+`model`: all texts in their order, of which the model makes batches of its own."""
+
+Ranking = Literal["corpus", "candidates"]
+"""What is ranked for a query: all documents of a corpus, or the candidates that the task names."""
+
+
+class SidePrompts(NamedTuple):
+    """The prompts of a search."""
+
+    query: Prompt
+    document: Prompt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +184,7 @@ class Encoder(Protocol):
 
 @runtime_checkable
 class Searcher(Protocol):
-    """A loaded model that ranks documents without vectors (BM25)."""
+    """A loaded model that ranks documents by itself (BM25, a cross-encoder)."""
 
     facts: EncoderFacts
 
@@ -183,10 +194,12 @@ class Searcher(Protocol):
         documents: Sequence[str],
         *,
         document_ids: Sequence[str],
+        candidates: Sequence[Int64] | None,
         k: int,
         languages: Sequence[str],
+        prompts: SidePrompts,
     ) -> Hits:
-        """The best `k` documents of every query."""
+        """The best `k` documents of every query: of its `candidates`, positions in `documents`, or of all."""
         ...
 
     def close(self) -> None:

@@ -6,8 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
+from harness.types.tasks import Part, TaskSpec
+
 USUAL_PRIORITY = ("custom_prompt", "task_type_prompt", "encode_type_prompt", "default_task_prompt")
 """mteb's order of sources of an instruction: the model's for the task, for its type, for the role; then the task's."""
+
+
+class Purpose(NamedTuple):
+    """What texts are encoded for: a part of a task."""
+
+    task: TaskSpec
+    part: Part
 
 
 class Prompt(NamedTuple):
@@ -18,12 +27,14 @@ class Prompt(NamedTuple):
         text: what goes before the text.
         suffix: what goes after the text.
         adapter: the adapter of the model that encodes the text, for models with one for each use.
+        purpose: what the text is for, told only to a model whose own code decides what goes before it.
     """
 
     name: str | None
     text: str | None
     suffix: str = ""
     adapter: str | None = None
+    purpose: Purpose | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +93,7 @@ class PromptRules:
         with_text: whether prompts hold `{text}`, in place of which the text stands.
         instructions: rules that come before the names.
         adapters: rules that replace the names.
+        by_model: whether the model's own code decides, which is told the purpose of the texts; nothing else applies.
         source: who says so: the model's own files, mteb's loader (`catalog`), or the `user`.
     """
 
@@ -91,4 +103,5 @@ class PromptRules:
     with_text: bool = False
     instructions: InstructionRules | None = None
     adapters: AdapterRules | None = None
+    by_model: bool = False
     source: Literal["model", "catalog", "user"] = "model"

@@ -215,7 +215,8 @@ def merged(gold: Ranked, task: Any, encoder: Any, count: int, options: EncodeOpt
 
     loaded = Loaded(gold=gold, rows={}, digest="")
     parts = [
-        corpus.search_shard(task, encoder, loaded, number=number, of=count, options=options) for number in range(count)
+        corpus.search_shard(task, task.parts[0], encoder, loaded, number=number, of=count, options=options)
+        for number in range(count)
     ]
     joined = measurement.join(task, task.parts[0], loaded, parts)
     whole = measurement.encode(task, task.parts[0], encoder, loaded, options=options)
@@ -243,7 +244,7 @@ def test_shards_on_disk(home: Path) -> None:
     task = registry.get_tasks().get("MiniAnswersEnglish")
     encoder = models.open_model(models.resolve("baseline/hashing"), EncodeOptions())
     loaded = load(task, task.parts[0])
-    found = corpus.search_shard(task, encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
+    found = corpus.search_shard(task, task.parts[0], encoder, loaded, number=1, of=2, options=EncodeOptions())  # type: ignore[arg-type]
     cell = dataclasses.replace(nights.cell(), task=task)
     file = corpus_shards.path(home, cell, Shard(1, 2))
     corpus_shards.save(file, found)

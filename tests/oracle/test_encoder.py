@@ -62,7 +62,12 @@ def encode(
     """As a run does it: the prompt is the one that the encoder has for the role in some task."""
     task = registry.get_tasks().get("MiniSTSGerman")
     asked = Texts(items=texts, role=role)
-    return encoding.encode(encoder, asked, prompt=encoding.prompt_for(encoder, task, asked), batching=batching)
+    return encoding.encode(
+        encoder,
+        asked,
+        prompt=encoding.prompt_for(encoder.facts.prompts, task, asked, part=task.parts[0]),
+        batching=batching,
+    )
 
 
 def unit(rows: np.ndarray) -> np.ndarray:

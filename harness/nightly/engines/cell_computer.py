@@ -36,7 +36,9 @@ class CellComputer:
         if shard is None:
             return score(encode(cell.task, cell.part, encoder, loaded, options=cell.options, transform=cell.transform))
         assert isinstance(encoder, Encoder), "only vectors are searched in shards"
-        return search_shard(cell.task, encoder, loaded, number=shard.number, of=shard.of, options=cell.options)
+        return search_shard(
+            cell.task, cell.part, encoder, loaded, number=shard.number, of=shard.of, options=cell.options
+        )
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:
         """The cell's model, opened now or still. One that cannot be opened is tried again only where that may pass."""

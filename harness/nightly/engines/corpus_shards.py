@@ -37,7 +37,7 @@ def cut(cell: Cell, documents: int) -> tuple[Shard, ...]:
 
     Only a search through a whole corpus by vectors can be cut: BM25 weighs words by all documents.
     """
-    if not documents or not KINDS[cell.task.type].shards or models.only_searches(cell.model):
+    if not documents or not KINDS[cell.task.type].shards or models.abilities(cell.model).ranks:
         return ()
     try:
         size = estimate(cell.task, cell.part)

@@ -163,5 +163,5 @@ def test_the_prompt_of_a_task() -> None:
         settings=STSSettings(),
     )
     fake = Fake(prompts=PromptRules(prompts={"STS": "s: ", "query": "q: ", "house": "h: "}, default="house"))
-    assert encoding.prompt_for(fake, task, Texts(items=[])) == Prompt("STS", "s: ")
-    assert encoding.prompt_for(Fake(), task, Texts(items=[])) == Prompt(None, None)
+    assert encoding.prompt_for(fake.facts.prompts, task, Texts(items=[]), part=task.parts[0]) == Prompt("STS", "s: ")
+    assert encoding.prompt_for(PromptRules(), task, Texts(items=[]), part=task.parts[0]) == Prompt(None, None)

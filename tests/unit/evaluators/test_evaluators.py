@@ -36,7 +36,7 @@ def test_what_takes_hits_is_searched() -> None:
     """Every type whose scorer takes hits says what to search, and no other does; only such a type is searched."""
     for kind in KINDS.values():
         assert (kind.takes == "hits") == (kind.search is not None)
-        assert kind.search is not None or not (kind.shards or kind.ranking_models)
+        assert kind.search is not None or not (kind.shards or kind.ranks)
 
 
 def test_importing_the_table_is_light() -> None:

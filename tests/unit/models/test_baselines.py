@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from harness.evaluators.retrieval import Ranked
 from harness.models.baselines import BM25, Hashing
-from harness.types import Encoder, Searcher
-from tests.encoders import one_block
+from harness.types import Encoder, Searcher, SidePrompts
+from tests.encoders import NO_PROMPT, one_block
 
 
 def encode(*texts: str) -> np.ndarray:
@@ -94,7 +94,15 @@ def search(documents: list[str], queries: list[str], *, k: int = 10, languages: 
         documents=documents,
         qrels={},
     )
-    hits = BM25().search(gold.queries, gold.documents, document_ids=gold.document_ids, k=k, languages=languages)
+    hits = BM25().search(
+        gold.queries,
+        gold.documents,
+        document_ids=gold.document_ids,
+        candidates=None,
+        k=k,
+        languages=languages,
+        prompts=SidePrompts(NO_PROMPT, NO_PROMPT),
+    )
     return [
         {int(i): float(score) for i, score in zip(row, scores, strict=True) if i >= 0}
         for row, scores in zip(hits.indices, hits.scores, strict=True)
