@@ -24,9 +24,8 @@ def plain(
     """
     if compact:
         rule = ["-" * width for width in _widths(headers, rows)]
-        text = _tabulated([headers, rule, *rows], style="plain", right=right)
-    else:
-        text = _tabulated(rows, headers=headers, style="simple", right=right)
+        return "".join("  ".join(cells).rstrip() + "\n" for cells in _padded([headers, rule, *rows], right))
+    text = _tabulated(rows, headers=headers, style="simple", right=right)
     return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
 
@@ -48,7 +47,7 @@ def markdown(
         return _tabulated(rows, headers=headers, style="pipe", right=right) + "\n"
     widths = [max(3, width) for width in _widths(headers, rows)]
     rule = ["-" * (width - 1) + ":" if at in right else "-" * width for at, width in enumerate(widths)]
-    return _tabulated([headers, rule, *rows], style="orgtbl", right=right) + "\n"
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in _padded([headers, rule, *rows], right))
 
 
 def latex(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> str:
@@ -70,6 +69,16 @@ def _tabulated(
     align = ["right" if at in right else "left" for at in range(columns)]
     text: str = tabulate(rows, headers=headers, tablefmt=style, disable_numparse=True, colalign=align)
     return text
+
+
+def _padded(lines: Sequence[Sequence[object]], right: Collection[int]) -> list[list[str]]:
+    """Cells as wide as their column, which tabulate makes wider than its header; nor need fast commands import it."""
+    texts = [["" if cell is None else str(cell) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    return [
+        [text.rjust(width) if at in right else text.ljust(width) for at, (text, width) in enumerate(zip(line, widths))]
+        for line in texts
+    ]
 
 
 def _widths(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
