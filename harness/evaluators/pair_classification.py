@@ -10,13 +10,13 @@ of their vectors, which depend on what shares a batch with them, so texts are fe
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.evaluators.sts import Pairs, read_pairs, texts
-from harness.evaluators.task_kind import FromMteb, ReadPart, ReadTable, Scored, TaskKind, crossed
-from harness.types import Part, TaskSpec
+from harness.evaluators.sts import Pairs, read, texts
+from harness.evaluators.task_kind import FromMteb, Scored, TaskKind, crossed
 
 if TYPE_CHECKING:
     from harness.types import Float32, Float64
@@ -74,11 +74,6 @@ def _of_family(values: Float32, gold: Float64) -> dict[str, float]:
     }
 
 
-def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
-    gold = read_pairs(table(part.split), task.columns, where=f"{task.name} {part}", binary=True)
-    return ReadPart(gold, {part.split: len(gold.left)})
-
-
 def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:
     binary = set(values["gold"]) <= {0, 1}
     return "two columns of texts and one of numbers that are only 0 and 1" if binary else ""
@@ -94,7 +89,7 @@ KIND = TaskKind(
     main_metric="max_ap",
     metrics=lambda settings: crossed((*FAMILIES, "max"), METRICS),
     columns={"left": "sentence1", "right": "sentence2", "gold": "labels"},
-    read=_read,
+    read=functools.partial(read, binary=True),
     texts=texts,
     takes="pairs",
     score=score,

@@ -136,8 +136,9 @@ def read_pairs(table: Table, columns: Mapping[str, str], *, where: str, binary: 
     return Pairs(left=left, right=right, gold=gold)
 
 
-def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
-    gold = read_pairs(table(part.split), task.columns, where=f"{task.name} {part}", binary=False)
+def read(task: TaskSpec, part: Part, table: ReadTable, *, binary: bool = False) -> ReadPart:
+    """The pairs of a part; see `read_pairs`."""
+    gold = read_pairs(table(part.split), task.columns, where=f"{task.name} {part}", binary=binary)
     return ReadPart(gold, {part.split: len(gold.left)})
 
 
@@ -175,7 +176,7 @@ KIND = TaskKind(
         *crossed(("cosine", "manhattan", "euclidean"), ("pearson", "spearman")),
     ),
     columns={"left": "sentence1", "right": "sentence2", "gold": "score"},
-    read=_read,
+    read=read,
     texts=texts,
     takes="pairs",
     score=score,
