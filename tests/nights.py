@@ -17,7 +17,7 @@ from harness import results
 from harness.evaluators.items import Items, values
 from harness.evaluators.sts import STSSettings
 from harness.nightly.engines.protocol import Work
-from harness.nightly.history.snapshot_files import Night, NightCell, World
+from harness.nightly.history.snapshot_files import Night, NightCell, RunEnvironment
 from harness.nightly.schedule import schedule_file
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.runner.cells import Cell
@@ -131,9 +131,11 @@ class Sleeper:
         return os.getpid()
 
 
-def night(number: int, scores: Mapping[tuple[str, str], float], *, world: World | None = None, **changes: Any) -> Night:
+def night(
+    number: int, scores: Mapping[tuple[str, str], float], *, environment: RunEnvironment | None = None, **changes: Any
+) -> Night:
     """A snapshot: (model, task) -> score; `changes` are of every cell."""
-    common = {"model": "", "revision": "r1", "fingerprint": "f", "world": 0, "data": "d", "date": float(number)}
+    common = {"model": "", "revision": "r1", "fingerprint": "f", "environment": 0, "data": "d", "date": float(number)}
     cells = tuple(
         NightCell(
             label=model,
@@ -153,8 +155,8 @@ def night(number: int, scores: Mapping[tuple[str, str], float], *, world: World 
         finished=1e9 + number * 86400 + 60,
         schedule="nightly.yaml",
         computed=len(cells),
-        environment=World(),
-        worlds=(world or World(),),
+        environment=RunEnvironment(),
+        environments=(environment or RunEnvironment(),),
         cells=cells,
     )
 

@@ -1,13 +1,13 @@
-"""The scores of hits: what counts of them, how relevant it is, and every metric at every cutoff."""
+"""The scores of hits: which hits count, how relevant they are, and every metric at every cutoff."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from harness.errors import DataError
-from harness.evaluators import items, metrics
+from harness.evaluators import abstention, items, metrics
 from harness.evaluators.items import Items
 from harness.evaluators.ranked import Ranked
 from harness.evaluators.task_kind import Scored
@@ -37,7 +37,7 @@ def score(
     if skip_first_result:
         hits = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:])
     by_query = metrics.ranking(*_judged(gold, hits, positions), k_values)
-    confidence = metrics.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
+    confidence = abstention.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
     scores: Scores = {}
     of_metrics: dict[str, Items] = {}
     for column, k in enumerate(k_values):
@@ -48,7 +48,7 @@ def score(
             of_metrics[metric] = items.values(values, metric=metric, unit="query")
         for name in WITH_NAUC:
             for guess, trust in confidence._asdict().items():
-                scores[f"nauc_{name}_at_{k}_{guess}"] = metrics.nauc(trust, at_k[name])
+                scores[f"nauc_{name}_at_{k}_{guess}"] = abstention.nauc(trust, at_k[name])
     scores["accuracy"] = scores.get("recall_at_1")
     return Scored(scores, of_metrics)
 
@@ -71,8 +71,13 @@ def _without(hits: Hits, documents: Int64) -> Hits:
     return Hits(indices=indices, scores=scores)
 
 
-def _judged(gold: Ranked, hits: Hits, positions: Mapping[str, int]) -> tuple[Int64, metrics.Judgments]:
-    """The relevance of each hit, (n_queries, k); and all that is relevant."""
+class _Judged(NamedTuple):
+    relevance: Int64
+    judgments: metrics.Judgments
+
+
+def _judged(gold: Ranked, hits: Hits, positions: Mapping[str, int]) -> _Judged:
+    """The relevance of each hit, (n_queries, k), and every relevant document of every query."""
     relevance = np.zeros(hits.indices.shape, dtype=np.int64)
     by_position = np.zeros(len(gold.document_ids) + 1, dtype=np.int64)  # the last entry is for the -1 of no hit
     rows: list[int] = []
@@ -86,10 +91,10 @@ def _judged(gold: Ranked, hits: Hits, positions: Mapping[str, int]) -> tuple[Int
         by_position[places] = list(in_corpus.values())
         relevance[row] = by_position[hits.indices[row]]
         by_position[places] = 0
-    return relevance, metrics.Judgments(np.array(rows, dtype=np.int64), np.array(gains, dtype=np.int64))
+    return _Judged(relevance, metrics.Judgments(np.array(rows, dtype=np.int64), np.array(gains, dtype=np.int64)))
 
 
 def _mean(values: Float64, *, rounded: bool) -> float:
-    # Python's sum, because a sum in another order may be rounded to another fifth digit.
+    # Python's sum, as in mteb: a sum in another order may round to another fifth digit.
     mean = sum(values.tolist()) / len(values)
     return round(mean, 5) if rounded else mean

@@ -1,6 +1,6 @@
-"""Items: what a part's main score is made of, item by item, so that intervals and tests need no second run.
+"""Items: the score of each item behind a part's main score, so that intervals and tests need no second run.
 
-What an item's columns are depends on the kind of the items:
+The kind of the items decides their columns:
 
     kind         columns                                                      metric        the score of a part
     correlation  similarity (n,) float32, gold (n,) float32                   spearman, pearson
@@ -9,8 +9,8 @@ What an item's columns are depends on the kind of the items:
     mined        gold (n,) int64, predicted (n,) int64                        f1, accuracy  f1 weighted by support
     values       value (n,) float32                                           any           their mean
 
-`position` (n,) int64 says which item each is in the order of the data: row of the pairs, test text, query, left text;
-`unit` says which of these, or `experiment`, where what varies are the experiments (clustering).
+`position` (n,) int64 is each item's place in the data. `unit` says what an item is: a pair, a text, a query, or an
+experiment, where the scores of experiments vary (clustering).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Items:
         return len(self.position)
 
     def is_sound(self) -> bool:
-        """Whether there are items, and the columns and the metric are those of the kind."""
+        """Whether there are items, with the columns and a metric of their kind."""
         n = len(self)
         return (
             n > 0
@@ -106,14 +106,14 @@ class Items:
         return float(self.score(np.ones((1, len(self))))[0])
 
     def is_mean(self) -> bool:
-        """Whether the score is the mean of what the items merit, so that the faster formulas hold."""
+        """Whether the score is the mean of `merit`, so that faster formulas hold."""
         return self.kind == "values" or (self.kind in ("labels", "mined") and self.metric == "accuracy")
 
     def merit(self) -> Float64:
-        """How well each item was done, larger is better: (n,) float64.
+        """How well the model did on each item, larger is better: (n,) float64.
 
-        A value itself; the share of experiments that got a label right; right or not. For correlations and matching,
-        minus the distance of the item's place by similarity from its place by gold, both in 0-1.
+        By kind: the value itself; the share of experiments with the right label; 1 for the right text, else 0.
+        For correlation and matching, minus the difference of its ranks by similarity and by gold, both in 0-1.
         """
         columns = self.columns
         if self.kind == "values":
@@ -156,7 +156,7 @@ def labels(gold: ArrayLike, predicted: ArrayLike, *, metric: Literal["accuracy",
 
 
 def mined(gold: ArrayLike, predicted: ArrayLike, *, metric: Literal["f1", "accuracy"]) -> Items:
-    """Items of bitext mining: the right text (n,) that translates each left one, and the one found."""
+    """Items of bitext mining: for each left text (n,) the right text that translates it, and the nearest one."""
     columns = {"gold": np.asarray(gold, np.int64), "predicted": np.asarray(predicted, np.int64)}
     return _in_order("mined", metric, "text", columns)
 

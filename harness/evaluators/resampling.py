@@ -1,7 +1,8 @@
-"""Scores of resampled items (pure numpy): each takes counts, how often every item was drawn, and gives the scores.
+"""Scores of b resamples of n items at once (pure numpy).
 
-Every function takes `counts` (b, n) float64 and returns (b,) float64; with counts of one it is the score of the data.
-The definitions are those of `metrics`, with item i standing there counts[i] times; nothing is sorted per resample.
+Every function takes `counts` (b, n) float64, how often each resample holds each item, and returns the scores (b,)
+float64; counts of one give the score of the data. The definitions are those of `metrics`. Nothing is sorted anew for a
+resample, except for the ranks of `spearman`.
 A resample on which a score is undefined (a correlation without variance, no positive pair) gives NaN.
 """
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def mean(counts: Float64, values: Real) -> Float64:
-    """Of values (n,)."""
+    """The mean of values (n,)."""
     return np.asarray(counts @ values.astype(np.float64) / counts.sum(axis=1))
 
 
@@ -39,70 +40,59 @@ def pearson(counts: Float64, left: Real, right: Real) -> Float64:
 
 
 def spearman(counts: Float64, left: Real, right: Real) -> Float64:
-    """The rank correlation: equal values share the mean of their ranks, in each resample anew."""
+    """The rank correlation: equal values share the mean of their ranks in each resample."""
     return _correlation(counts, mean_ranks(left, counts=counts), mean_ranks(right, counts=counts))
 
 
 def average_precision(counts: Float64, similarity: Real, positive: NDArray[np.bool_]) -> Float64:
-    """Of pairs in order of similarity, highest first; equal ones are taken together."""
+    """The average precision of pairs (n,) by falling similarity; pairs of equal similarity count as one step."""
     order, groups = sorted_groups(-similarity)
     drawn = counts[:, order]
-    taken = _last(np.cumsum(drawn, axis=1), groups)
-    positives = _last(np.cumsum(drawn * positive[order], axis=1), groups)
-    gained = np.diff(positives, axis=1, prepend=0)
-    total = positives[:, -1]
+    taken = np.cumsum(drawn, axis=1)[:, groups]
+    hits = np.cumsum(drawn * positive[order], axis=1)[:, groups]
+    gained = np.diff(hits, axis=1, prepend=0)
+    total = hits[:, -1]
     with np.errstate(invalid="ignore", divide="ignore"):
-        precision = np.where(taken > 0, positives / taken, 0.0)
+        precision = np.where(taken > 0, hits / taken, 0.0)
         return np.asarray((gained * precision).sum(axis=1) / np.where(total > 0, total, np.nan))
 
 
 def accuracy(counts: Float64, true: Whole, predicted: Whole) -> Float64:
-    """The mean over experiments: true (n,), predicted (experiments, n)."""
+    """The accuracy, a mean over experiments: true (n,), predicted (experiments, n)."""
     return mean(counts, (predicted == true).mean(axis=0))
 
 
 def f1_macro(counts: Float64, true: Whole, predicted: Whole) -> Float64:
-    """The mean over experiments of the mean over classes, those that are true or predicted somewhere: as `accuracy`."""
-    f1_sum = np.zeros(len(counts))
+    """The F1, a mean over experiments of the mean over classes that occur: true (n,), predicted (experiments, n)."""
+    total = np.zeros(len(counts))
     for row in predicted:
-        f1, present = _f1_by_class(counts, true, row)
-        f1_sum += np.where(present, f1, 0.0).sum(axis=1) / present.sum(axis=1)
-    return f1_sum / len(predicted)
+        f1, _, present = _by_class(counts, true, row)
+        total += f1.sum(axis=1) / present.sum(axis=1)
+    return total / len(predicted)
 
 
 def f1_weighted(counts: Float64, true: Whole, predicted: Whole) -> Float64:
-    """The mean over classes by how often each is true: true (n,), predicted (n,)."""
-    classes = _Classes.of(true, predicted)
-    support, guessed = _sums(counts, classes.true, classes.n), _sums(counts, classes.predicted, classes.n)
-    hits = _sums(counts * (true == predicted), classes.true, classes.n)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        f1 = np.where(support + guessed > 0, 2 * hits / (support + guessed), 0.0)
+    """The F1, a mean over classes weighted by how often each is true: true (n,), predicted (n,)."""
+    f1, support, _ = _by_class(counts, true, predicted)
     return np.asarray((f1 * support).sum(axis=1) / support.sum(axis=1))
 
 
-class _Classes(NamedTuple):
-    true: Whole
-    predicted: Whole
-    n: int
+class _ByClass(NamedTuple):
+    """Each (b, classes): the F1, how often the class is true, and whether it occurs in the resample at all."""
 
-    @classmethod
-    def of(cls, true: Whole, predicted: Whole) -> _Classes:
-        names, which = np.unique(np.concatenate([true, predicted]), return_inverse=True)
-        return cls(which[: len(true)], which[len(true) :], len(names))
-
-
-class _F1(NamedTuple):
     f1: Float64
+    support: Float64
     present: NDArray[np.bool_]
 
 
-def _f1_by_class(counts: Float64, true: Whole, predicted: Whole) -> _F1:
-    classes = _Classes.of(true, predicted)
-    support, guessed = _sums(counts, classes.true, classes.n), _sums(counts, classes.predicted, classes.n)
-    hits = _sums(counts * (true == predicted), classes.true, classes.n)
+def _by_class(counts: Float64, true: Whole, predicted: Whole) -> _ByClass:
+    names, classes = np.unique(np.concatenate([true, predicted]), return_inverse=True)
+    true_class, predicted_class = classes[: len(true)], classes[len(true) :]
+    support, guessed = _sums(counts, true_class, len(names)), _sums(counts, predicted_class, len(names))
+    hits = _sums(counts * (true == predicted), true_class, len(names))
     either = support + guessed
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _F1(np.where(either > 0, 2 * hits / either, 0.0), either > 0)
+        return _ByClass(np.where(either > 0, 2 * hits / either, 0.0), support, either > 0)
 
 
 def _sums(weights: Float64, group: Whole, count: int) -> Float64:
@@ -119,9 +109,5 @@ def _correlation(counts: Float64, left: Float64, right: Float64) -> Float64:
     x = left - (counts * left).sum(axis=1, keepdims=True) / total
     y = right - (counts * right).sum(axis=1, keepdims=True) / total
     weighted = counts * x
-    together, apart = (weighted * y).sum(axis=1), (weighted * x).sum(axis=1) * (counts * y * y).sum(axis=1)
-    return np.asarray(np.where(apart > 0, together / np.sqrt(np.where(apart > 0, apart, 1.0)), np.nan))
-
-
-def _last(cumulated: Float64, ends: NDArray[np.int64]) -> Float64:
-    return cumulated[:, ends]
+    covariance, variances = (weighted * y).sum(axis=1), (weighted * x).sum(axis=1) * (counts * y * y).sum(axis=1)
+    return np.asarray(np.where(variances > 0, covariance / np.sqrt(np.where(variances > 0, variances, 1.0)), np.nan))

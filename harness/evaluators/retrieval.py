@@ -1,7 +1,7 @@
 """Retrieval and reranking: are the documents that answer a query found, and ranked first?
 
 nDCG, MAP, recall, precision, hit rate and MRR at each k, means over queries; `accuracy`, which is recall at 1; and
-`nauc_{metric}_at_{k}_{max,std,diff1}`: how well a confidence guess tells good rankings from bad (see `metrics.nauc`).
+`nauc_{metric}_at_{k}_{max,std,diff1}`: how well a confidence guess predicts good rankings (see `abstention.nauc`).
 Reference: mteb 2.26.24 (`AbsTaskRetrieval`) over pytrec_eval-terrier 0.5.11, that is trec_eval 9. As there, means are
 rounded to 5 digits, but for MRR and nAUC. A query without relevant documents scores 0 and counts. Reranking is the same
 among each query's own candidates.

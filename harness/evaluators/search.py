@@ -1,10 +1,10 @@
 """Exact top-k search over a stream of document blocks: bounded memory, ties by document id.
 
 The running result of a query is `k` unsigned 64-bit keys. The upper 32 bits are the float32 score, mapped so that
-integer order is score order; the lower 32 bits are the rank of the document's id. One integer comparison is then the
-whole ranking rule - higher score first, among equal scores the greater id (as trec_eval and mteb 2.26 break ties) - and
-score and document come back out of the key, so nothing else has to be carried along. Whatever the block size or the
-order of the blocks, the result is the same to the bit as sorting everything at once.
+integer order is score order; the lower 32 bits are the rank of the document's id. One comparison of integers is
+then the whole ranking rule: the higher score first, among equal scores the greater id (as trec_eval and mteb 2.26 break
+ties). Score and document are read back from the key, so nothing else is stored. Whatever the size and the order of the
+blocks, the result is the same to the bit as sorting everything at once.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from harness.types import Float32, Int64
 
 _SCORES_AT_ONCE = 1 << 21
-"""Queries are taken in groups of this many scores over the block size, one group a core: bounds memory. How they are
-grouped decides the last bits of a score, so it does not depend on the number of cores."""
+"""The most scores of one group of queries, which one core computes; this bounds memory. The grouping decides the last
+bits of a score, so it does not depend on the number of cores."""
 
 
 class TopK:
@@ -47,10 +47,13 @@ class TopK:
         self._keys = np.zeros((n_queries, min(k, len(document_ids))), dtype=np.uint64)
 
     def fold(self, scores: Float32, *, start: int = 0, at: Int64 | None = None, first_query: int = 0) -> None:
-        """Take in scores (n, m) float32, no NaN.
+        """Add scores (n, m) float32, without NaN. A document must not be added twice for a query.
 
-        They are of the queries from `first_query` on, and of the documents from `start` on, or of those `at` (m,) the
-        given positions. A document must not come twice for a query.
+        Args:
+            scores: of n queries with m documents.
+            start: the position of the first document, where they are consecutive.
+            at: (m,) the positions of the documents, where they are not.
+            first_query: the row of the first query.
         """
         rows = slice(first_query, first_query + len(scores))
         ranks = self._rank[start : start + scores.shape[1]] if at is None else self._rank[at]
@@ -97,7 +100,7 @@ def search(
 
     Args:
         queries: (n_queries, dim) float32.
-        blocks: the corpus embeddings in order, in pieces (m, dim) float32 of any size.
+        blocks: the vectors of the corpus in order, in pieces (m, dim) float32 of any size.
         document_ids: ids of all documents, in the order of the blocks.
         k: depth of the ranking.
         similarity: one of `similarity.NAMES`.

@@ -1,4 +1,4 @@
-"""How near two vectors are, in float32 numpy: the similarities that models declare, and those of scored pairs.
+"""Similarities of vectors in float32 numpy: those that models declare, and those that pair tasks report.
 
 Names and signs are those of sentence-transformers 6.2 (`SimilarityFunction`): distances are negated, so higher is
 nearer.
@@ -61,8 +61,8 @@ class PairScores(NamedTuple):
 def pair_scores(left: Float32, right: Float32) -> PairScores:
     """Cosine, Manhattan and Euclidean of each pair of rows: (n, dim), (n, dim) -> (n,) each.
 
-    The operations of scikit-learn 1.9 (`paired_cosine_distances` and its kin), to the bit, so that near ties fall as
-    they do in mteb; its import would take longer than most tasks of pairs.
+    The operations of scikit-learn 1.9 (`paired_cosine_distances` and the like), to the bit, so that near ties are
+    ordered as in mteb. Importing it would take longer than most pair tasks.
     """
     apart, turned = left - right, unit_rows(left, too_short="keep") - unit_rows(right, too_short="keep")
     return PairScores(

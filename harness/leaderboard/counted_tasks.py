@@ -66,7 +66,7 @@ def of_suite(registry: Registry, name: str) -> tuple[ScopedTask, ...]:
         UnknownName, SpecError: no such suite, or a broken file.
     """
     suite = registry.suite(name)
-    declared = [_declared(registry.get(task), suite.parts.get(task)) for task in suite.tasks]
+    declared = [scoped(registry.get(task), suite.parts.get(task)) for task in suite.tasks]
     others = [
         ScopedTask(task.name, task.type, task.parts, spoken=task.subsets, recorded_only=True)
         for task in suite.recorded_only
@@ -88,7 +88,7 @@ def of_names(registry: Registry, names: Iterable[str], *, recorded: Mapping[str,
     tasks = []
     for name in dict.fromkeys(names):
         if name in registry.task_files:
-            tasks.append(_declared(registry.get(name), None))
+            tasks.append(scoped(registry.get(name), None))
         elif name in recorded:
             type_ = recorded[name] or mteb_metadata.type_of(name) or UNKNOWN_TYPE
             tasks.append(ScopedTask(name, type_, None, main_metric=mteb_metadata.main_metric(name)))
@@ -128,7 +128,8 @@ def _check(kind: str, given: Collection[str] | None, expected: Collection[str]) 
             raise UnknownName.of(kind, name, sorted(expected))
 
 
-def _declared(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:
+def scoped(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:
+    """A task as it counts on a leaderboard, with `parts` of it or all."""
     return ScopedTask(
         task.name,
         task.type,

@@ -1,4 +1,4 @@
-"""The cells of a night through an engine: what was recorded, what failed, and what is left for the next night."""
+"""Gives the cells of a night to an engine, records what it returns, and counts what failed or is left."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHARDS = "shards"
 
 
 class News(NamedTuple):
-    """What just happened, for whoever shows progress: a sentence, and the outcome that it is about."""
+    """One line of progress, and the engine's outcome that it reports, if it reports one."""
 
     text: str
     outcome: Outcome | None = None
@@ -34,11 +34,14 @@ OnNews = Callable[[News], None]
 
 
 @dataclasses.dataclass(slots=True)
-class Ran:
-    """How the cells went.
+class CellsRun:
+    """What became of the cells of a night.
 
     Attributes:
-        left: cells that were not started, or not finished, before the budget ended.
+        computed: how many cells were computed and recorded.
+        left: how many cells were not started or not finished when the night stopped.
+        failures: cell -> error message.
+        problems: errors that concern no single cell.
     """
 
     computed: int = 0
@@ -49,15 +52,15 @@ class Ran:
 
 def compute(
     schedule: Schedule, engine: Engine, order: Ordered, journal: Journal, deadline: float | None, on_news: OnNews
-) -> Ran:
-    """Give the cells to the engine: whole ones and shards first, then the cells whose shards are complete.
+) -> CellsRun:
+    """Compute cells with the engine: whole cells and shards first, then the cells whose shards are all searched.
 
-    What comes back is put on disk here, so that workers need not see it. Once the disk is full nothing more is put, and
-    what is still under way is left for the next night.
+    Results are written here, so that workers need no access to the results folder. Once the disk is full, nothing more
+    is written, and cells still being computed are left for the next night.
     """
-    ran, cut = Ran(), _Cut(schedule, order.cells)
+    ran, sharded = CellsRun(), _ShardedCells(schedule, order.cells)
     timeout, is_full = schedule.engine.timeout, False
-    work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in order.cells for shard in cut.missing(cell)]
+    work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in order.cells for shard in sharded.missing(cell)]
 
     def stop() -> bool:
         return is_full or (deadline is not None and time.monotonic() >= deadline)
@@ -65,16 +68,16 @@ def compute(
     def outcomes() -> Iterator[Outcome]:
         if work:
             yield from engine.run(work, stop=stop)
-        joins = [Work(cell=cell, timeout=timeout, shards=shards) for cell, shards in cut.complete()]
+        joins = [Work(cell=cell, timeout=timeout, shards=shards) for cell, shards in sharded.complete()]
         if joins:
             yield from engine.run(joins, stop=stop)
 
     finished: set[str] = set()
-    left = _Left(order)
+    time_left = _TimeLeft(order)
     for outcome in outcomes():
         if is_full and outcome.kind == "done":
             continue
-        outcome = _put(outcome, schedule, cut)
+        outcome = _put(outcome, schedule, sharded)
         journal.take(outcome)
         cell, failure = outcome.work.cell, outcome.answer.failure
         name = str(cell.key)
@@ -86,16 +89,16 @@ def compute(
         elif outcome.kind == "done" and outcome.work.shard is None:
             finished.add(name)
             ran.computed += 1
-            cut.forget(cell)
+            sharded.forget(cell)
         if outcome.kind == "done":
-            journal.status.seconds_left = left.without(cell, deadline)
+            journal.status.seconds_left = time_left.without(cell, deadline)
         on_news(News(_sentence(outcome), outcome, len(finished) + len(ran.failures), len(order.cells)))
     ran.left = len(order.cells) - len(finished | set(ran.failures))
     return ran
 
 
-class _Cut:
-    """The cells whose corpora are searched in shards, and the shards that are done."""
+class _ShardedCells:
+    """The cells whose corpora are searched in shards, and the shards that are searched already."""
 
     def __init__(self, schedule: Schedule, cells: Sequence[Cell]) -> None:
         self._folder = schedule.history / SHARDS
@@ -109,21 +112,21 @@ class _Cut:
                     self._done[key, shard] = searched
 
     def missing(self, cell: Cell) -> Sequence[Shard | None]:
-        """The shards of a cell to search; `[None]` for one that stays whole."""
-        own = self._shards[cell.key]
-        return [shard for shard in own if (cell.key, shard) not in self._done] if own else [None]
+        """The shards of a cell that are still to search; `[None]` for a cell that is not sharded."""
+        shards = self._shards[cell.key]
+        return [shard for shard in shards if (cell.key, shard) not in self._done] if shards else [None]
 
     def add(self, cell: Cell, shard: Shard, searched: SearchedShard) -> None:
-        """Keep a shard, on disk too.
+        """Keep the hits of a shard, in memory and on disk.
 
         Raises:
-            OSError: the disk refuses.
+            OSError: the file cannot be written.
         """
         self._done[cell.key, shard] = searched
         corpus_shards.save(corpus_shards.path(self._folder, cell, shard), searched)
 
     def complete(self) -> list[tuple[Cell, tuple[SearchedShard, ...]]]:
-        """The cells all of whose shards are searched."""
+        """The cells whose shards are all searched, each with its shards."""
         return [
             (cell, tuple(self._done[key, shard] for shard in self._shards[key]))
             for key, cell in self._cells.items()
@@ -131,33 +134,33 @@ class _Cut:
         ]
 
     def forget(self, cell: Cell) -> None:
-        """The cell is recorded."""
+        """Delete the shards of a cell that is recorded."""
         corpus_shards.forget(self._folder, cell, self._shards[cell.key])
 
 
-def _put(outcome: Outcome, schedule: Schedule, cut: _Cut) -> Outcome:
-    """Put what was computed where it belongs; what cannot be put is a failure of the cell."""
+def _put(outcome: Outcome, schedule: Schedule, sharded: _ShardedCells) -> Outcome:
+    """Write a measured part to its record, or a shard's hits to the history; an error becomes the cell's failure."""
     work, answer = outcome.work, outcome.answer
     try:
         if isinstance(answer.result, MeasuredPart):
             recording.put(schedule.results, work.cell, answer.result)
         elif isinstance(answer.result, SearchedShard):
-            assert work.shard is not None, "only a shard comes to hits"
-            cut.add(work.cell, work.shard, answer.result)
-    except Exception as err:  # the boundary: a cell's error is the cell's
+            assert work.shard is not None, "only shards return hits"
+            sharded.add(work.cell, work.shard, answer.result)
+    except Exception as err:  # an error fails this cell only
         return outcome._replace(answer=Answer(failure_of(err, cell=str(work)), answer.seconds))
     return outcome
 
 
-class _Left:
-    """How long the rest may take, as far as that is known."""
+class _TimeLeft:
+    """How long the remaining cells may take, where that can be estimated."""
 
     def __init__(self, order: Ordered) -> None:
         self._seconds = dict(order.seconds)
         self._unknown = {cell.key for cell in order.cells} - self._seconds.keys()
 
     def without(self, cell: Cell, deadline: float | None) -> float | None:
-        """Seconds, once this cell is done; None where some cell was never timed."""
+        """Seconds for the cells other than this one, which is done; None where some cell was never timed."""
         self._seconds.pop(cell.key, None)
         self._unknown.discard(cell.key)
         if self._unknown:

@@ -1,4 +1,4 @@
-"""The straight line of a night: cells -> engine -> snapshot -> alerts, pages, branch, hub, hooks."""
+"""One night from start to end: cells -> engine -> snapshot -> alerts, pages, branch, hub, hooks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from harness import results
 from harness.errors import HANDLING, kind_of
 from harness.nightly import night_state
-from harness.nightly.cell_work import News, OnNews, Ran, compute
+from harness.nightly.cell_work import CellsRun, News, OnNews, compute
 from harness.nightly.engines.protocol import Engine
 from harness.nightly.history import new_snapshot, snapshot_files
 from harness.nightly.history import report as reports
@@ -25,15 +25,17 @@ from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.runner.selection import ChosenTask
 
 _GRACE = 5.0
-"""Seconds by which a clock may be behind the last night before that is worth a word."""
+"""A clock that is behind the end of the last night by more than this many seconds is noted in the snapshot."""
 
 
 class PlannedNight(NamedTuple):
-    """A night before it begins.
+    """What a night is about to do.
 
     Attributes:
-        models: looked up once for the whole night: a model that changes while it runs is measured the next night.
-        before: the last night.
+        tasks: the tasks of the schedule, each with its parts.
+        models: looked up once for the whole night; a commit made during the night is measured the next night.
+        plan: the cells to compute and the recorded cells.
+        before: the snapshot of the last night; None where there is none.
     """
 
     tasks: list[ChosenTask]
@@ -43,7 +45,7 @@ class PlannedNight(NamedTuple):
 
 
 def planned(schedule: Schedule) -> PlannedNight:
-    """What the night would do. Opens no model and writes nothing.
+    """Plan the next night. Opens no model and writes nothing.
 
     Raises:
         HarnessError: a task, a suite or the last snapshot cannot be read.
@@ -60,17 +62,17 @@ def run(
     engine: Callable[[Schedule], Engine] | None = None,
     on_news: OnNews = lambda news: None,
 ) -> Report:
-    """One night.
+    """Run one night.
 
     Args:
         schedule: what to do.
-        until: seconds from now after which nothing more is started; the schedule's budget holds besides.
-        engine: makes the engine; the schedule's own by default.
+        until: seconds from now after which no cell is started; the schedule's budget applies too.
+        engine: makes the engine; by default the one that the schedule names.
         on_news: called on every step.
 
     Raises:
-        AlreadyRunning: another night holds the results or the history.
-        HarnessError: the schedule cannot be carried out at all; nothing was computed.
+        AlreadyRunning: another night uses the results or the history.
+        HarnessError: the schedule cannot be run at all; nothing was computed.
     """
     started, clock = time.time(), time.monotonic()
     limits = [limit for limit in (schedule.budget, until) if limit is not None]
@@ -100,7 +102,7 @@ def engine_of(schedule: Schedule) -> Engine:
     """The engine that the schedule names.
 
     Raises:
-        HarnessError: Ray is not installed, or there is no cluster.
+        HarnessError: Ray is not installed, or there is no cluster at the address.
     """
     logs = schedule.history / night_state.LOGS
     if schedule.engine.kind == "ray":
@@ -121,7 +123,7 @@ def _night(
     on_news: OnNews,
 ) -> Report:
     before, plan, problems = tonight.before, tonight.plan, []
-    ran = Ran()
+    ran = CellsRun()
     if plan.todo:
         results.check_writable(schedule.results)
         order = ordered(plan)
@@ -147,7 +149,7 @@ def _night(
 
 
 def _snapshot(
-    schedule: Schedule, plan: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: Ran
+    schedule: Schedule, plan: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: CellsRun
 ) -> snapshot_files.Night:
     started = journal.status.started
     notes = []
@@ -156,7 +158,7 @@ def _snapshot(
             f"the clock is {before.finished - time.time():,.0f} s behind the end of night {before.number}; "
             "nights are in the order of their numbers"
         )
-    done = new_snapshot.Done(
+    night_run = new_snapshot.NightRun(
         number=before.number + 1 if before else 1,
         started=started,
         finished=time.time(),
@@ -166,6 +168,6 @@ def _snapshot(
         left=ran.left,
         notes=tuple(notes),
     )
-    night = new_snapshot.build(plan, before, done, history=schedule.history)
+    night = new_snapshot.build(plan, before, night_run, history=schedule.history)
     snapshot_files.write(schedule.history, night)
     return night

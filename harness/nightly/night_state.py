@@ -1,4 +1,4 @@
-"""A night while it runs: the lock that keeps a second one out, the log of every step, the status for whoever asks."""
+"""The state of a running night: the lock against a second night, the log of every step, the status file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _EVERY = 0.5
 
 
 class AlreadyRunning(HarnessError):
-    """Another night holds the results or the history."""
+    """Another night uses the results or the history."""
 
     default_kind = "transient"
 
@@ -37,9 +37,12 @@ class Status(msgspec.Struct, kw_only=True):
 
     Attributes:
         phase: `planning`, `cells`, `closing`, `finished`.
-        running: worker -> what it does, and since when.
-        failures: cell -> why, so far.
-        message: how it ended, in a sentence.
+        total, done: how many cells are planned, and how many are finished.
+        seconds_left: an estimate; None where some cell was never timed.
+        running: worker -> the cell that it computes, and when it started.
+        failures: cell -> error message, so far.
+        exit: the exit status of a night that has ended.
+        message: the result of a night that has ended, in one sentence.
     """
 
     schedule: str = msgspec.field(name="plan")
@@ -58,24 +61,24 @@ class Status(msgspec.Struct, kw_only=True):
 
 @contextlib.contextmanager
 def only_one(schedule: Schedule) -> Iterator[None]:
-    """Hold the results folder and the history, both made if absent, against other nights; never waits.
+    """Lock the results folder and the history against other nights. Both are made if absent. Never waits.
 
     Raises:
         AlreadyRunning: another night runs.
         RecordError: a folder cannot be made or locked.
     """
-    with contextlib.ExitStack() as held:
+    with contextlib.ExitStack() as locks:
         for folder in sorted({schedule.results, schedule.history}):
             try:
                 with on_disk(folder / LOCK, "written"):
-                    held.enter_context(locked(folder, name=LOCK, seconds=0))
+                    locks.enter_context(locked(folder, name=LOCK, seconds=0))
             except LockHeld:
-                raise AlreadyRunning(_who_runs(schedule, folder)) from None
+                raise AlreadyRunning(_running_message(schedule, folder)) from None
         yield
 
 
 def is_running(history: Path) -> bool:
-    """Whether a night holds this history now."""
+    """Whether a night uses this history now."""
     try:
         with locked(history, name=LOCK, seconds=0):
             return False
@@ -86,14 +89,14 @@ def is_running(history: Path) -> bool:
 
 
 def read_status(history: Path) -> Status | None:
-    """What the night that runs, or the last one, says of itself; None where there is nothing to read."""
+    """The status of the running night, else of the last one; None where the file is missing or broken."""
     try:
         return msgspec.json.decode((history / STATUS).read_bytes(), type=Status)
     except (OSError, msgspec.DecodeError):
         return None
 
 
-def _who_runs(schedule: Schedule, folder: Path) -> str:
+def _running_message(schedule: Schedule, folder: Path) -> str:
     status = read_status(schedule.history)
     who = ""
     if status is not None and status.finished is None:
@@ -105,11 +108,11 @@ def _who_runs(schedule: Schedule, folder: Path) -> str:
 
 
 class Journal:
-    """Status and log of one night, kept up to date.
+    """Keeps the status file and the log of one night up to date.
 
     Args:
-        schedule: whose history they go to.
-        number: of the night that will come of it; a run that follows a killed one adds to the same log.
+        schedule: its history takes both files.
+        number: of the night's snapshot; a run that follows a killed one adds to the same log.
         started: seconds since 1970.
     """
 
@@ -124,22 +127,26 @@ class Journal:
         self.note("run", pid=os.getpid())
 
     def note(self, event: str, **content: Any) -> None:
-        """Add a line to the log; a full disk costs the line."""
+        """Add a line to the log; where the disk is full, the line is lost."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **content}, ensure_ascii=False)
         with contextlib.suppress(OSError):
             self._log.write(line + "\n")
             self._log.flush()
 
     def show(self, *, at_once: bool = True) -> None:
-        """Write the status, unless that was done a moment ago; a full disk costs the status."""
+        """Write the status file.
+
+        Args:
+            at_once: also where it was written less than half a second ago.
+        """
         if not at_once and time.monotonic() - self._written < _EVERY:
             return
         self._written = time.monotonic()
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # a full disk costs the status only
             atomic.write(self._file, msgspec.json.encode(self.status))
 
     def take(self, outcome: Outcome) -> None:
-        """Log and show what an engine tells."""
+        """Log an engine's outcome and update the status."""
         what, status, answer = str(outcome.work), self.status, outcome.answer
         if outcome.kind == "started":
             status.running[outcome.worker] = (what, time.time())
@@ -156,7 +163,7 @@ class Journal:
         self.show(at_once=False)
 
     def finish(self, *, exit: int, message: str) -> None:
-        """The last word."""
+        """Record that the night has ended, and close the log."""
         self.status.phase, self.status.finished, self.status.running = "finished", time.time(), {}
         self.status.exit, self.status.message = exit, message
         self.note("finished", exit=exit, message=message)

@@ -90,7 +90,7 @@ def test_a_night_and_the_next(command: Callable[..., Said], home: Path) -> None:
     assert (home / "history" / "reports" / "00001.md").read_text().startswith("# Night 1\n")
     again = command("nightly", str(schedule))
     assert (again.status, again.err) == (0, "")
-    assert again.out.startswith("nothing to do: all 6 cells are as in night 1")
+    assert again.out.startswith("nothing to do: 6 cells, unchanged since night 1")
     assert list(snapshot_files.nights(home / "history")) == [1]
     status = command("nightly", "status", str(schedule))
     assert "no night is running; the last one ended" in status.out

@@ -12,7 +12,7 @@ import sklearn.metrics
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from harness.evaluators import metrics
+from harness.evaluators import abstention, metrics
 from harness.evaluators.metrics import Judgments
 
 thoroughly = settings(max_examples=60, deadline=None)
@@ -171,9 +171,9 @@ def test_nauc_is_at_most_one_and_reached_by_the_oracle(pairs: list[tuple[int, fl
     """No confidence beats knowing the values."""
     confidence, by_query = (np.array(column, dtype=np.float64) for column in zip(*pairs))
     assume(np.ptp(by_query) > 0)
-    best = metrics.nauc(by_query, by_query)
+    best = abstention.nauc(by_query, by_query)
     assume(best is not None)
-    found = metrics.nauc(confidence, by_query)
+    found = abstention.nauc(confidence, by_query)
     assert best == 1
     assert found is not None
     assert found <= 1 + 1e-9
@@ -187,6 +187,6 @@ def test_nauc_depends_on_the_order_of_confidence_only(pairs: list[tuple[int, flo
     assume(np.ptp(by_query) > 0)
     order = list(range(len(pairs)))
     random.shuffle(order)  # type: ignore[attr-defined]
-    found = metrics.nauc(confidence, by_query)
-    other = metrics.nauc(np.exp(confidence)[order], by_query[order])
+    found = abstention.nauc(confidence, by_query)
+    other = abstention.nauc(np.exp(confidence)[order], by_query[order])
     assert other == (None if found is None else pytest.approx(found, abs=1e-9))

@@ -1,4 +1,4 @@
-"""What a worker does with its work, with the model that it keeps open. Runs in worker processes only."""
+"""Computes cells in a worker process, which keeps the model of the last cell open."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from harness.types import Encoder, Searcher
 
 
 class CellComputer:
-    """Cells, shards and joined shards, one at a time; see `protocol.Computer`."""
+    """Computes cells, searches shards and joins shards, one at a time; see `protocol.Computer`."""
 
     def __init__(self) -> None:
         self._model = OpenModel()
 
     def compute(self, work: Work) -> MeasuredPart | SearchedShard:
-        """Do it. Nothing is written.
+        """Do the work. Nothing is written.
 
         Raises:
-            HarnessError: the cell cannot be computed, and why.
+            HarnessError: the cell cannot be computed; the message says why.
         """
         cell, shard = work.cell, work.shard
         if work.shards:
@@ -41,7 +41,7 @@ class CellComputer:
         )
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:
-        """The cell's model, opened now or still. One that cannot be opened is tried again only where that may pass."""
+        """The cell's model, opened if another one is open. A failed opening is repeated only if the error may pass."""
         if not self._model.holds(cell.group):
             self._model.open(cell.group, functools.partial(_open, cell))
             cache_upkeep.evict()
@@ -54,11 +54,11 @@ class CellComputer:
 
 
 def _open(cell: Cell) -> Encoder | Searcher:
-    """The cell's model, in the precision that was planned."""
+    """Open the cell's model in the planned precision."""
     used = used_precision(cell.model, cell.options)
     if used != cell.precision:
         raise EncodeError(
-            f"{cell.label}: planned in {cell.precision}, and this worker would use {used}; "
+            f"{cell.label}: planned in {cell.precision}, but this worker would use {used}; "
             "name the precision in the schedule (precisions: [fp32])"
         )
     return models.open_model(cell.model, cell.options)

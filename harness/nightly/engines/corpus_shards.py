@@ -1,7 +1,8 @@
-"""Large corpora in pieces: which cells are cut, and the pieces that are done, kept on disk until all of them are.
+"""Shards of large corpora: which cells are cut into shards, and the files that keep the hits of searched shards.
 
-Every shard is searched by itself, on whichever worker is free, and its best documents are kept. Put together they are
-exactly the best of the whole corpus: scores are compared as numbers and ties broken by document id, as without shards.
+Any free worker searches a shard, and its best documents are kept on disk until all shards of the cell are searched.
+Joined, they are exactly the best documents of the whole corpus: scores are compared as numbers and ties broken by
+document id, as without shards.
 """
 
 from __future__ import annotations
@@ -33,9 +34,9 @@ FORMAT = 1
 
 
 def cut(cell: Cell, documents: int) -> tuple[Shard, ...]:
-    """The shards of a cell whose corpus has more than `documents` texts; none where it stays in one piece.
+    """The shards of a cell whose corpus has more than `documents` texts; none for a smaller corpus.
 
-    Only a search through a whole corpus by vectors can be cut: BM25 weighs words by all documents.
+    Only a search by vectors can be cut: BM25 weighs words by all documents.
     """
     if not documents or not KINDS[cell.task.type].shards or models.abilities(cell.model).ranks:
         return ()
@@ -48,16 +49,16 @@ def cut(cell: Cell, documents: int) -> tuple[Shard, ...]:
 
 
 def path(folder: Path, cell: Cell, shard: Shard) -> Path:
-    """Where the hits of a shard are kept."""
+    """The file of a shard's hits."""
     part = hashlib.sha256(repr(tuple(cell.part)).encode()).hexdigest()[:12]
     return folder / f"{cell.fingerprint}-{part}-{shard.number}-of-{shard.of}.npz"
 
 
 def save(file: Path, shard: SearchedShard) -> None:
-    """Keep a shard's hits.
+    """Write a shard's hits.
 
     Raises:
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     header = {
         "format": FORMAT,
@@ -75,7 +76,7 @@ def save(file: Path, shard: SearchedShard) -> None:
 
 
 def load(file: Path) -> SearchedShard | None:
-    """The hits that were kept; None where there are none that can be used."""
+    """The hits in a file; None where it is missing, broken or of another format."""
     try:
         with np.load(file, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
@@ -94,7 +95,7 @@ def load(file: Path) -> SearchedShard | None:
 
 
 def forget(folder: Path, cell: Cell, shards: Sequence[Shard]) -> None:
-    """Remove the hits of a cell that is recorded."""
+    """Delete the shard files of a cell that is recorded."""
     for shard in shards:
         with contextlib.suppress(OSError):
             path(folder, cell, shard).unlink()

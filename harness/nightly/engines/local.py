@@ -1,7 +1,7 @@
 """The local engine: worker processes on this machine, one per GPU or one on the CPU.
 
-Each process keeps its model loaded as long as there are cells for it; one that has none left takes over from the group
-with the most.
+Each process keeps its model loaded while there are cells for it. A process whose group of cells is finished takes cells
+from the group with the most left.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_contents import EngineOptions
 
 _TICK = 0.2
-"""Seconds between two looks at whether to stop, while nothing happens."""
+"""Seconds between two checks whether to stop, while waiting."""
 _DEVICES = Path("/dev")
 
 
 class LocalEngine:
-    """Processes of this machine.
+    """Computes cells in worker processes on this machine.
 
     Args:
-        options: how many workers, on which device; retries.
-        logs: folder for what the workers print.
+        options: how many workers, on which device, with how many retries.
+        logs: folder for the output of the workers.
         computer: see `worker`.
     """
 
@@ -80,7 +80,7 @@ class LocalEngine:
         tell: Callable[[Outcome | None], None],
         go_on: Callable[[], bool],
     ) -> None:
-        """Give one worker its next work, until there is none or it is time to stop; then tell None."""
+        """Give one worker its next work until none is left or the engine is stopped; then report None."""
         name, held = f"worker {number}", None
         work: Work | None = None
         try:
@@ -95,7 +95,7 @@ class LocalEngine:
                         break
                     tell(Outcome("again", work, name, answer))
                     _sleep(self._options.backoff * 2**attempt, go_on)
-        except Exception as err:  # a defect of this engine: whoever waits for the work must be told
+        except Exception as err:  # a defect of this engine, which must not leave the night waiting for an outcome
             if work is not None:
                 tell(Outcome("done", work, name, Answer(failure_of(err, cell=str(work)))))
         finally:
@@ -103,7 +103,7 @@ class LocalEngine:
 
 
 class _Waiting:
-    """Work that no worker has taken yet."""
+    """The work that no worker has taken yet."""
 
     def __init__(self, work: Sequence[Work]) -> None:
         self._lock = threading.Lock()
@@ -113,9 +113,9 @@ class _Waiting:
         self._at_work: Counter[tuple[str, str, str]] = Counter()
 
     def take(self, held: tuple[str, str, str] | None) -> Work | None:
-        """The next work for a worker whose loaded model is that of the group `held`.
+        """The next work for a worker that has the model of the group `held` loaded.
 
-        Its own group first, then the first group that no other worker has, then the one with the most left.
+        The work comes from this group, else from the first group without a worker, else from the group with most left.
         """
         with self._lock:
             if held is None or not self._groups.get(held):
@@ -131,10 +131,8 @@ class _Waiting:
 
 
 def placements(options: EngineOptions) -> list[Mapping[str, str]]:
-    """The environment of each worker: one GPU each, where there are any and the CPU was not asked for."""
-    if options.device != "auto":
-        return [{}] * max(1, options.workers)
-    gpus = visible_gpus()
+    """The environment variables of each worker: one GPU each where the device is `auto` and there are GPUs."""
+    gpus = visible_gpus() if options.device == "auto" else []
     if not gpus:
         return [{}] * max(1, options.workers)
     count = options.workers or len(gpus)
@@ -142,12 +140,12 @@ def placements(options: EngineOptions) -> list[Mapping[str, str]]:
 
 
 def visible_gpus() -> list[str]:
-    """The NVIDIA GPUs that this process may use, found without a library that takes seconds to import."""
+    """The NVIDIA GPUs that this process may use, listed without a library that takes seconds to import."""
     chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
     if chosen is not None:
         return [name.strip() for name in chosen.split(",") if name.strip() not in ("", "-1")]
-    found = [match[1] for path in _DEVICES.glob("nvidia*") if (match := re.fullmatch(r"nvidia(\d+)", path.name))]
-    return sorted(found, key=int)
+    numbers = [match[1] for path in _DEVICES.glob("nvidia*") if (match := re.fullmatch(r"nvidia(\d+)", path.name))]
+    return sorted(numbers, key=int)
 
 
 def _sleep(seconds: float, go_on: Callable[[], bool]) -> None:

@@ -1,7 +1,7 @@
-"""Between a night and what computes its cells: one small Protocol, and what goes back and forth.
+"""The Protocol between a night and an engine, which computes its cells, and the values that they exchange.
 
-A night hands an engine a list of `Work` and takes what it yields. Everything in here can be pickled: work and answers
-travel between processes, and between machines.
+A night gives an engine a list of `Work` and reads the outcomes that it yields. All values here can be pickled, because
+work and answers travel between processes and machines.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Shard(NamedTuple):
-    """A piece of a corpus, `number` from 0 of `of`; see `corpus_search.search_shard`."""
+    """One of the `of` pieces of a corpus, `number` from 0; see `corpus_search.search_shard`."""
 
     number: int
     of: int
@@ -27,12 +27,12 @@ class Shard(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Work:
-    """What a worker is given: a cell, a shard of one, or the shards of one to put together.
+    """What a worker is given: a whole cell, one shard of a cell, or all shards of a cell to join.
 
     Attributes:
         timeout: seconds.
         shard: the shard to search.
-        shards: all shards of the cell's corpus, searched, to put together.
+        shards: all shards of the cell's corpus, searched, to join.
     """
 
     cell: Cell
@@ -46,15 +46,15 @@ class Work:
 
 
 Result: TypeAlias = "MeasuredPart | SearchedShard | Failure"
-"""What work comes to: of a whole cell its measured part, of a shard its hits, or why it could not be done."""
+"""The result of work: the measured part of a cell, the hits of a shard, or a failure."""
 
 
 class Answer(NamedTuple):
-    """What became of some work.
+    """A worker's answer.
 
     Attributes:
         result: None where there is no answer yet.
-        seconds: that the work took, in its worker.
+        seconds: how long the work took in its worker.
     """
 
     result: Result | None = None
@@ -62,21 +62,21 @@ class Answer(NamedTuple):
 
     @property
     def failure(self) -> Failure | None:
-        """Why the work could not be done; None where it was."""
+        """Why the work failed; None where it succeeded."""
         return self.result if isinstance(self.result, Failure) else None
 
     @property
     def may_pass(self) -> bool:
-        """Whether the work failed in a way that is worth another attempt."""
+        """Whether the work failed with an error that another attempt may not meet."""
         return self.failure is not None and HANDLING[self.failure.kind].retried
 
 
 class Outcome(NamedTuple):
-    """News of an engine. Of every work one `done` comes, or none where the engine was told to stop before it.
+    """What an engine reports. Each work gets one `done`, or none where the engine was stopped before it started.
 
     Attributes:
-        kind: `started` (perhaps again), `again` (it will be tried once more), `done`.
-        worker: where.
+        kind: `started` (for every attempt), `again` (failed, and will be tried once more), `done`.
+        worker: the name of the worker.
     """
 
     kind: Literal["started", "again", "done"]
@@ -86,25 +86,25 @@ class Outcome(NamedTuple):
 
 
 class Engine(Protocol):
-    """Computes cells, on this machine or elsewhere. It writes no results: these are in its answers."""
+    """Computes cells, on this machine or others. It writes no records: results are in its answers."""
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
-        """Do the work, in about this order, and tell what happens.
+        """Do the work, in about this order, and yield every outcome.
 
-        Once `stop()` is true nothing more is started; what is under way is finished and told.
+        Once `stop()` is true, nothing more is started; work already started is finished and its outcome yielded.
         """
         ...
 
     def close(self) -> None:
-        """End all processes and give everything back."""
+        """End all processes and free all resources."""
         ...
 
 
 class Computer(Protocol):
-    """What a worker process does with its work; `cell_computer.CellComputer`, or a stand-in of a test."""
+    """Does the work inside a worker process; `cell_computer.CellComputer`, or a test's own class."""
 
     def compute(self, work: Work) -> Result:
-        """Do it. Exceptions are the caller's to report."""
+        """Do the work. The caller catches and reports exceptions."""
         ...
 
 

@@ -1,12 +1,12 @@
-"""The Ray engine: the cells of a night on a Ray cluster. Owns `ray`.
+"""The Ray engine, which computes the cells of a night on a Ray cluster. Owns `ray`.
 
-Each model gets an actor, or several where there are more places than models; an actor claims its GPU, keeps its model
-loaded, and is given all of its cells at once. Where it runs, when it starts, and what happens when its node dies is
-Ray's business: a dead actor is started again elsewhere, with the calls that it had not answered. There is no queue and
-no scheduler of ours beside it.
+Each model gets one actor, or several where the cluster has room for more workers than there are models. An actor claims
+its GPU, keeps its model loaded, and is given all of its cells at once. Ray decides where and when an actor runs, and
+restarts one whose node died together with the calls that it had not answered. This module adds no queue and no
+scheduler.
 
-The nodes need this package and the data and models of the schedule, by hub or by a common path. Results need no common
-disk: measured parts come back as values, and the night puts them into its records.
+The nodes need this package, and the data and models of the schedule, from the hub or under a common path. They need no
+shared disk for results: measured parts are returned as values, and the night writes them to its records.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_contents import EngineOptions
 
 _CONTROL = "control"
-"""The concurrency group of calls that must not wait for the cell at work."""
+"""The concurrency group of calls that must not wait for the cell being computed."""
 _REACH_SECONDS = 10.0
 _TICK = 0.5
-"""Seconds between two looks at whether to stop, while nothing happens."""
+"""Seconds between two checks whether to stop, while waiting."""
 
 
-class PassingTrouble(Exception):
-    """A trouble that may pass; Ray calls again."""
+class TransientFailure(Exception):
+    """A failure that may pass; it is raised so that Ray repeats the call."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer)
@@ -42,38 +42,39 @@ class PassingTrouble(Exception):
 class Actor:
     """A supervised worker process on a node of the cluster."""
 
-    def __init__(self, computer: str, backoff: float, tries: int) -> None:
+    def __init__(self, computer: str, backoff: float, most_attempts: int) -> None:
         log = Path(tempfile.gettempdir()) / "harness-nightly" / f"worker-{os.getpid()}.log"
         self._supervisor = Supervisor(log, computer=computer)
-        self._backoff, self._tries = backoff, tries
-        self._tried: dict[str, int] = {}
+        self._backoff, self._most_attempts = backoff, most_attempts
+        self._attempts: dict[str, int] = {}
         self._stopped = False
 
     def stop(self) -> None:
-        """Begin nothing more: Ray does not cancel a call that waits before a busy actor, so the actor lets it pass."""
+        """Start no more work. Ray does not cancel calls queued at a busy actor, so `compute` returns None for them."""
         self._stopped = True
 
     def compute(self, work: Work) -> Answer | None:
-        """The worker's answer; a trouble that may pass is raised, after a while, so that Ray calls again.
+        """The worker's answer; None once the actor was told to stop.
 
-        None once it was told to stop.
+        Raises:
+            TransientFailure: the work failed and may succeed another time; raised after a pause.
         """
         if self._stopped:
             return None
         answer = self._supervisor.compute(work)
         if answer.may_pass:
-            tried = self._tried[str(work)] = self._tried.get(str(work), 0) + 1
-            if tried < self._tries:
-                time.sleep(self._backoff * 2 ** (tried - 1))
-            raise PassingTrouble(answer)
+            attempts = self._attempts[str(work)] = self._attempts.get(str(work), 0) + 1
+            if attempts < self._most_attempts:
+                time.sleep(self._backoff * 2 ** (attempts - 1))
+            raise TransientFailure(answer)
         return answer
 
 
 class RayEngine:
-    """A Ray cluster.
+    """Computes cells on a Ray cluster.
 
     Args:
-        options: address, and what each worker claims.
+        options: the address of the cluster, and what each worker claims.
         computer: see `worker`.
 
     Raises:
@@ -86,8 +87,8 @@ class RayEngine:
         except ImportError as err:
             raise HarnessError("engine ray: Ray is not installed; run: pip install 'embedding-harness[ray]'") from err
         self._ray, self._options, self._computer = ray, options, computer
-        self._ours = not ray.is_initialized()
-        if self._ours:
+        self._started_ray = not ray.is_initialized()
+        if self._started_ray:
             self._check_reachable()
             quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
             try:
@@ -99,16 +100,16 @@ class RayEngine:
                 raise _no_cluster(options.address, first_line(err)) from err
         self._actors: list[Any] = []
         retrying = ray.method(retry_exceptions=True, max_task_retries=options.retries)
-        retrying(Actor.compute)  # notes it on the function
+        retrying(Actor.compute)  # sets attributes of the function
         ray.method(concurrency_group=_CONTROL)(Actor.stop)
-        decorate: Any = ray.remote  # its types do not know concurrency groups
+        decorate: Any = ray.remote  # its type stubs lack concurrency groups
         self._remote = decorate(concurrency_groups={_CONTROL: 1})(Actor)
 
     def _check_reachable(self) -> None:
-        """Ray itself tries for minutes to reach a cluster that is gone."""
+        """Refuse an address that does not answer; Ray itself would try for minutes."""
         address = self._options.address
         if address == "auto":
-            address = os.environ.get("RAY_ADDRESS") or _started_here()
+            address = os.environ.get("RAY_ADDRESS") or _local_address()
         host, _, port = address.rpartition(":")
         if host and port.isdecimal() and "/" not in host:
             try:
@@ -124,29 +125,29 @@ class RayEngine:
             actor = self._actor()
             left[actor] = len(share)
             self._actors.append(actor)
-            pending |= {actor.compute.remote(one): (one, actor) for one in share}
+            pending |= {actor.compute.remote(piece): (piece, actor) for piece in share}
         cancelled = False
         while pending:
             if not cancelled and stop():
                 cancelled = True
-                for actor in self._actors:  # what has begun is finished
+                for actor in self._actors:  # work that has started is finished
                     actor.stop.remote()
                 for call in pending:
                     self._ray.cancel(call)
             ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=_TICK)
             for call in ready:
-                one, actor = pending.pop(call)
-                answer = self._answer(call, one)
+                piece, actor = pending.pop(call)
+                answer = self._answer(call, piece)
                 left[actor] -= 1
-                if not left[actor]:  # its place is for the next one, which Ray has waiting
+                if not left[actor]:  # frees its resources for the next actor, which waits in Ray
                     self._release([actor])
                 if answer is not None:
-                    yield Outcome("done", one, "ray", answer)
+                    yield Outcome("done", piece, "ray", answer)
 
     def close(self) -> None:
         """See `protocol.Engine`."""
         self._release(list(self._actors))
-        if self._ours and self._ray.is_initialized():
+        if self._started_ray and self._ray.is_initialized():
             self._ray.shutdown()
 
     def _release(self, actors: Sequence[Any]) -> None:
@@ -155,7 +156,7 @@ class RayEngine:
             self._ray.kill(actor)
 
     def _places(self) -> int:
-        """How many workers the cluster has room for now, unless the schedule says how many."""
+        """How many workers to start: as the schedule says, else as many as the cluster has room for now."""
         if self._options.workers:
             return self._options.workers
         resources: Mapping[str, float] = self._ray.cluster_resources()
@@ -175,17 +176,17 @@ class RayEngine:
         return remote.remote(self._computer, self._options.backoff, self._options.retries + 1)
 
     def _answer(self, call: Any, work: Work) -> Answer | None:
-        """What a call came to; None for one that was not begun."""
+        """The answer to a call; None for one that was not started."""
         errors = self._ray.exceptions
         try:
             answer: Answer | None = self._ray.get(call)
         except errors.TaskCancelledError:
             return None
-        except PassingTrouble as err:
+        except TransientFailure as err:
             return err.answer
         except errors.RayActorError as err:
             return _failed(work, f"the node that computed it was lost ({first_line(err)})", kind="transient")
-        except Exception as err:  # Ray's own troubles are many; none may end the night
+        except Exception as err:  # Ray has many errors of its own; none may end the night
             return _failed(work, first_line(err), kind="resource")
         return answer
 
@@ -198,15 +199,15 @@ _RESOURCES = (("GPU", "num_gpus"), ("CPU", "num_cpus"))
 
 
 def shares(work: Sequence[Work], *, places: int) -> list[list[Work]]:
-    """The work of each actor: that of one model, or a part of it where there are more places than models.
+    """The work of each actor: all work of one model, or a share of it where there are more workers than models.
 
     Args:
         work: in the order to do it, which is kept within a share.
-        places: workers that there is room for.
+        places: how many workers there is room for.
     """
     groups: dict[tuple[str, str, str], list[Work]] = {}
-    for one in work:
-        groups.setdefault(one.cell.group, []).append(one)
+    for piece in work:
+        groups.setdefault(piece.cell.group, []).append(piece)
     count = dict.fromkeys(groups, 1)
     for _ in range(places - len(groups)):
         most = max(groups, key=lambda group: len(groups[group]) / count[group])
@@ -216,13 +217,13 @@ def shares(work: Sequence[Work], *, places: int) -> list[list[Work]]:
     return [groups[group][number :: count[group]] for group in groups for number in range(count[group])]
 
 
-def _started_here() -> str:
-    """The address that `ray start` has left on this machine; empty where there is none."""
+def _local_address() -> str:
+    """The address of the cluster that `ray start` started on this machine; empty where there is none."""
     try:
         from ray._private.services import find_bootstrap_address
 
         return str(find_bootstrap_address(None) or "")
-    except Exception:  # not part of Ray's public face: then Ray finds out by itself, more slowly
+    except Exception:  # not part of Ray's public API; without it Ray looks for the address itself, which takes longer
         return ""
 
 

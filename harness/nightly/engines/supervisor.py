@@ -1,7 +1,7 @@
-"""One worker process, watched: whatever happens to it, the answer says so, and the next work gets a new process.
+"""Supervises one worker process: a crash or a hang becomes a failed answer, and the next work gets a new process.
 
-Both engines give their cells to such a process, so that a crash, an out-of-memory kill or a hang costs the cell that
-caused it, and nothing else.
+Both engines compute their cells in such processes, so that a crash, an out-of-memory kill or a hang fails only the cell
+that caused it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from harness.nightly.engines.protocol import COMPUTER, Answer, Work
 from harness.nightly.engines.worker import READY
 
 START_SECONDS = 120.0
-"""A process that has not said that it is ready by then never will."""
+"""A process that is not ready after this time counts as hung."""
 _TAIL = 2000
 
 
 class Supervisor:
-    """A worker process that is started when first needed, and again after it died.
+    """A worker process that is started when first needed, and again after it has died.
 
     Args:
-        log: file that takes what the process prints.
-        environment: variables to set for it, besides our own.
+        log: file that takes the output of the process.
+        environment: variables to set for it, besides those of this process.
         computer: see `worker`.
     """
 
@@ -45,11 +45,11 @@ class Supervisor:
 
     @property
     def pid(self) -> int | None:
-        """Of the process that runs, if one does."""
+        """The id of the running process; None where none runs."""
         return self._process.pid if self._process is not None else None
 
     def compute(self, work: Work) -> Answer:
-        """The worker's answer; a crash or a hang becomes one too."""
+        """The worker's answer; a crash or a hang is answered as a failure."""
         started = time.perf_counter()
         process = self._process
         answer: Any = READY
@@ -79,7 +79,7 @@ class Supervisor:
         return _failed(work, _death(process.returncode), kind="resource", log=log, seconds=seconds)
 
     def close(self) -> None:
-        """End the process, at once."""
+        """Kill the process."""
         process, self._process = self._process, None
         if process is None:
             return
@@ -107,7 +107,7 @@ class Supervisor:
         return process
 
     def _get(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
-        """What the process sends next; None where it dies or lets the time pass."""
+        """What the process sends next; None where it dies or the time is over."""
         try:
             answer = self._answers.get(timeout=seconds)
         except queue.Empty:
@@ -117,7 +117,7 @@ class Supervisor:
         return answer
 
     def _tail(self, pid: int) -> str:
-        """The end of what was printed."""
+        """The last lines of the log."""
         try:
             with self._log.open("rb") as log:
                 log.seek(max(0, self._log.stat().st_size - _TAIL))
@@ -127,11 +127,11 @@ class Supervisor:
 
 
 def _listen(answers: IO[bytes], queue_: queue.SimpleQueue[Any]) -> None:
-    """Hand on what comes, and None at the end."""
+    """Put every answer on the queue, and None at the end."""
     try:
         while True:
             queue_.put(pickle.load(answers))
-    except Exception:  # the end, cut off wherever it was
+    except Exception:  # the stream has ended, perhaps in the middle of an answer
         queue_.put(None)
 
 

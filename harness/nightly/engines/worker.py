@@ -1,7 +1,7 @@
-"""A worker process: takes work from its standard input, gives answers on its standard output, one at a time.
+"""A worker process: reads work from its standard input and writes answers to its standard output, one at a time.
 
-It is started with the name of its computer (`module:Class`) and ends as soon as its input does, whatever it is doing:
-then whoever started it is dead, and the next night will compute the cell. What libraries print goes to standard error.
+It is started with the name of its computer (`module:Class`) and exits at once when its input ends: the process that
+started it is then dead, and the next night computes the cell. Output of libraries goes to standard error.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ READY = "ready"
 
 
 def main(computer: str) -> None:
-    """Work until the input ends."""
+    """Answer work until the input ends."""
     requests = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the night, which then ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is handled by the night, which ends its workers
     module, _, name = computer.partition(":")
     chosen: Computer = getattr(importlib.import_module(module), name)()
     inbox: queue.SimpleQueue[Work] = queue.SimpleQueue()
@@ -40,10 +40,10 @@ def main(computer: str) -> None:
 
 
 def attempt(computer: Computer, work: Work) -> Result:
-    """The computer's result, or what went wrong."""
+    """The computer's result, or the failure."""
     try:
         return computer.compute(work)
-    except Exception as err:  # the boundary: a cell's error is the cell's
+    except Exception as err:  # an error fails this cell only
         return failure_of(err, cell=str(work))
 
 

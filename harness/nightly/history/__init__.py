@@ -1,1 +1,1 @@
-"""What nights left: snapshots, what changed between two of them, alerts, reports."""
+"""The history of nights: snapshots, the changes between two of them, alerts, reports."""

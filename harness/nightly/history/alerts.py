@@ -1,9 +1,8 @@
-"""What got worse, by the rules of the schedule.
+"""Alerts about scores that fell or changed without a reason, by the rules of the schedule.
 
-A regression is a drop beyond chance: the items of both nights are compared pair by pair, the 95% interval of the
-difference lies below zero, and p stays below 0.05 when Holm's correction has counted every task tested that night.
-There is no threshold to set. Where model, data and settings are the same, nothing may change at all: any difference is
-an alert, with whatever else changed.
+A regression is a drop that chance does not explain: the items of both nights are compared in pairs, the 95% interval of
+the difference lies below zero, and p is below 0.05 after Holm's correction for all tasks tested that night. There is no
+threshold to set. Where model, data and settings are the same, the score must be the same: any difference is an alert.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from harness.errors import RecordError
 from harness.nightly.history.changes import Cause, causes, same_settings
-from harness.nightly.history.snapshot_files import Night, NightCell, World, items_place
+from harness.nightly.history.snapshot_files import Night, NightCell, RunEnvironment, items_place
 from harness.nightly.schedule.schedule_contents import AlertRules
 from harness.types import Part, model_label
 
@@ -30,15 +29,15 @@ ALPHA = 0.05
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One task of one model that is not what it was.
+    """One task of one model whose score fell or changed without a reason.
 
     Attributes:
-        parts: those concerned, as text.
+        parts: the parts concerned, as text.
         before, after: the task's score, a mean over the parts.
-        low, high: of the difference, where items were compared.
-        p: corrected.
-        n: items.
-        causes: what differs.
+        low, high: the 95% interval of the difference, where items were compared.
+        p: corrected by Holm's method.
+        n: how many items were compared.
+        causes: every recorded value that differs.
     """
 
     kind: Literal["regression", "unexplained"]
@@ -57,7 +56,7 @@ class Alert:
 
     @property
     def model(self) -> str:
-        """As reports name it."""
+        """The model as reports name it."""
         return model_label(self.label, self.variant)
 
     @property
@@ -67,7 +66,7 @@ class Alert:
 
 
 class Untested(NamedTuple):
-    """A task whose score fell, and nobody can say whether by chance."""
+    """A task whose score fell, but whose items cannot be compared; `why` says what is missing."""
 
     model: str
     task: str
@@ -76,7 +75,7 @@ class Untested(NamedTuple):
 
 
 class Alerts(NamedTuple):
-    """What a night has to say: alerts, the largest drop first, and drops that could not be tested."""
+    """The alerts of a night, the largest drop first, and the drops that could not be tested."""
 
     alerts: tuple[Alert, ...]
     untested: tuple[Untested, ...]
@@ -85,14 +84,14 @@ class Alerts(NamedTuple):
 NO_ALERTS = Alerts((), ())
 
 
-def found(before: Night | None, after: Night, *, rules: AlertRules, history: Path) -> Alerts:
+def alerts_of(before: Night | None, after: Night, *, rules: AlertRules, history: Path) -> Alerts:
     """The alerts of a night against the one before it.
 
     Args:
-        before: None where there is none: then nothing can have got worse.
-        after: the night. Cells that it only carries on, because they failed, are not looked at.
+        before: the night before; None where there is none, which gives no alerts.
+        after: the night. Its stale cells are left out.
         rules: which alerts are wanted.
-        history: the folder with the nights' items.
+        history: the folder with the nights' items files.
     """
     unexplained: list[Alert] = []
     tested: list[tuple[Alert, float]] = []
@@ -126,19 +125,19 @@ def found(before: Night | None, after: Night, *, rules: AlertRules, history: Pat
         ]
     return Alerts(
         tuple(sorted([*unexplained, *regressions], key=lambda alert: (alert.difference, alert.model, alert.task))),
-        tuple(sorted(untested, key=lambda one: (one.difference, one.model, one.task))),
+        tuple(sorted(untested, key=lambda drop: (drop.difference, drop.model, drop.task))),
     )
 
 
 class _Pair(NamedTuple):
     before: NightCell
-    was: World
+    was: RunEnvironment
     after: NightCell
-    now: World
+    now: RunEnvironment
 
 
 def _moved(before: Night | None, after: Night) -> list[list[_Pair]]:
-    """The tasks with a part whose score has changed: all parts that both nights have."""
+    """All parts that both nights have of every task with a part whose score changed."""
     if before is None:
         return []
     old = before.by_key()
@@ -146,7 +145,7 @@ def _moved(before: Night | None, after: Night) -> list[list[_Pair]]:
     for cell in after.cells:
         was = old.get(cell.key)
         if was is not None and not cell.stale:
-            pair = _Pair(was, before.worlds[was.world], cell, after.worlds[cell.world])
+            pair = _Pair(was, before.environment_of(was), cell, after.environment_of(cell))
             tasks.setdefault((cell.label, cell.variant, cell.task), []).append(pair)
     return [pairs for pairs in tasks.values() if any(pair.before.score != pair.after.score for pair in pairs)]
 
@@ -178,7 +177,7 @@ def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
     from harness.leaderboard.comparison import PartItems, same_items, tested
 
     if any(pair.before.data != pair.after.data for pair in pairs):
-        return "the data changed: the items are not the same"
+        return "the data changed, so the items are not the same"
     try:
         old = _items([pair.before for pair in pairs], history)
         new = _items([pair.after for pair in pairs], history)
@@ -190,7 +189,7 @@ def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
         if part not in old or part not in new:
             return f"no per-item scores of {part} for both nights"
         if not same_items(new[part], old[part]):
-            return f"the items of {part} are not the same: another setting"
+            return f"the settings changed, so the items of {part} are not the same"
         parts.append(PartItems(pair.after.task, part, new[part], old[part]))
     return _Test(tested(parts), sum(len(part.a) for part in parts))
 
@@ -207,10 +206,10 @@ def _items(cells: Sequence[NightCell], history: Path) -> Mapping[Part, Items]:
 
 
 def _p(test: Tested, difference: float) -> float:
-    """The test's p; past what its draws can resolve, the normal tail with their standard error.
+    """The test's p; where all draws show a drop, the tail of a normal distribution with their standard error.
 
-    A bootstrap of 4,000 draws cannot say less than 1 in 2,000, which Holm's correction for many tasks makes nothing of,
-    however clear the drop is.
+    The least p of a bootstrap of 4,000 draws is 1 in 2,000. Holm's correction for many tasks would raise that above
+    0.05 however clear the drop is.
     """
     draws = test.replicates
     if len(draws) < 2 or (draws >= 0).any() or not draws.std() > 0:

@@ -1,4 +1,4 @@
-"""Two nights -> what changed: in scores, and in the world that they were measured in (pure)."""
+"""What changed between two nights: scores, and the run environment that they were measured in (pure)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from harness.nightly.history.snapshot_files import Night, NightCell, World
+from harness.nightly.history.snapshot_files import Night, NightCell, RunEnvironment
 from harness.runner.cells import CellKey
 
 NOTHING = "-"
 
 
 class Cause(NamedTuple):
-    """Something that is not as it was: `what` (`model commit`, `data`, `torch`, `device` ...), before and after."""
+    """A value that differs between two nights: `what` it is (`model commit`, `data`, `torch`, `device` ...)."""
 
     what: str
     before: str
@@ -26,11 +26,11 @@ class Cause(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoreChange:
-    """A cell whose score is not what it was.
+    """A cell whose score changed.
 
     Attributes:
-        same_settings: whether model, data and settings are the same, so that only the world can be the reason.
-        causes: what is known to differ.
+        same_settings: whether model, data and settings are the same, so that only the run environment can differ.
+        causes: every recorded value that differs.
     """
 
     key: CellKey
@@ -49,33 +49,33 @@ class ScoreChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Diff:
-    """What is different in the later of two nights.
+    """What changed between two nights.
 
     Attributes:
         scores: the largest loss first.
-        world: what changed, for how many cells; also where no score moved.
-        appeared, vanished: cells that only one of them has.
+        causes: each recorded value that differs, with the number of cells, including cells whose score is the same.
+        appeared, vanished: cells that only one of the nights has.
     """
 
     before: Night
     after: Night
     scores: tuple[ScoreChange, ...]
-    world: tuple[tuple[Cause, int], ...]
+    causes: tuple[tuple[Cause, int], ...]
     appeared: tuple[CellKey, ...]
     vanished: tuple[CellKey, ...]
 
 
 def diff(before: Night, after: Night) -> Diff:
-    """What changed from one night to the other. Scores that were only carried on count as they stand."""
+    """What changed from one night to the other. Stale cells count with the score that they keep."""
     old, new = before.by_key(), after.by_key()
     scores: list[ScoreChange] = []
-    world: Counter[Cause] = Counter()
+    counts: Counter[Cause] = Counter()
     for key, cell in new.items():
         was = old.get(key)
-        if was is None or (was == cell and before.worlds[was.world] == after.worlds[cell.world]):
+        if was is None or (was == cell and before.environment_of(was) == after.environment_of(cell)):
             continue
-        found = causes(was, before.worlds[was.world], cell, after.worlds[cell.world])
-        world.update(found)
+        differing = causes(was, before.environment_of(was), cell, after.environment_of(cell))
+        counts.update(differing)
         if was.score != cell.score:
             scores.append(
                 ScoreChange(
@@ -85,14 +85,14 @@ def diff(before: Night, after: Night) -> Diff:
                     before=was.score,
                     after=cell.score,
                     same_settings=same_settings(was, cell),
-                    causes=found,
+                    causes=differing,
                 )
             )
     return Diff(
         before=before,
         after=after,
         scores=tuple(sorted(scores, key=lambda change: (change.difference, change.key))),
-        world=tuple(sorted(world.items(), key=lambda item: (-item[1], item[0]))),
+        causes=tuple(sorted(counts.items(), key=lambda item: (-item[1], item[0]))),
         appeared=tuple(sorted(new.keys() - old.keys())),
         vanished=tuple(sorted(old.keys() - new.keys())),
     )
@@ -103,21 +103,21 @@ def same_settings(before: NightCell, after: NightCell) -> bool:
     return (before.revision, before.fingerprint, before.data) == (after.revision, after.fingerprint, after.data)
 
 
-def causes(before: NightCell, was: World, after: NightCell, now: World) -> tuple[Cause, ...]:
-    """Whatever is recorded of a cell and differs, the likeliest reasons first."""
-    found = [
+def causes(before: NightCell, was: RunEnvironment, after: NightCell, now: RunEnvironment) -> tuple[Cause, ...]:
+    """Every recorded value of a cell that differs, the likeliest reason for another score first."""
+    differing = [
         *_changed("model commit", _short(before.revision), _short(after.revision)),
         *_changed("data", _short(before.data), _short(after.data)),
         *_changed("data revision", _short(before.dataset_revision), _short(after.dataset_revision)),
         *_changed("metric", before.metric, after.metric),
     ]
-    found += _each(was.encoder, now.encoder)
-    found += _each(was.versions, now.versions)
-    found += _changed("platform", was.platform, now.platform)
-    found += _changed("machine", was.machine, now.machine)
-    if before.fingerprint != after.fingerprint and not found:
-        found.append(Cause("settings of the task", _short(before.fingerprint), _short(after.fingerprint)))
-    return tuple(found)
+    differing += _each(was.encoder, now.encoder)
+    differing += _each(was.versions, now.versions)
+    differing += _changed("platform", was.platform, now.platform)
+    differing += _changed("machine", was.machine, now.machine)
+    if before.fingerprint != after.fingerprint and not differing:
+        differing.append(Cause("settings of the task", _short(before.fingerprint), _short(after.fingerprint)))
+    return tuple(differing)
 
 
 def _each(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cause]:

@@ -1,4 +1,4 @@
-"""A night's snapshot from the records: what stands now, and of what failed the last score known."""
+"""Builds a night's snapshot from the records; a cell that failed keeps the score of the last night."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.errors import RecordError
 from harness.files import run_environment
-from harness.nightly.history.snapshot_files import Night, NightCell, World, keep_items, worlds_of
+from harness.nightly.history.snapshot_files import MeasuredCell, Night, NightCell, RunEnvironment, keep_items, numbered
 from harness.nightly.schedule.night_plan import NightPlan, RecordedCell
 from harness.results.items import items_path
 from harness.runner.cells import Cell, CellKey
@@ -18,12 +18,15 @@ from harness.types import Part, Record
 _ENCODER = ("backend", "device", "device_name", "precision", "attention", "max_length", "similarity", "batching")
 
 
-class Done(NamedTuple):
-    """How a night went.
+class NightRun(NamedTuple):
+    """What a snapshot says of the run that made it. Times are seconds since 1970.
 
     Attributes:
-        failures: cell -> why.
-        left: cells that the budget left.
+        schedule: the name of the schedule's file.
+        computed: how many cells were computed.
+        failures: cell -> error message.
+        left: how many cells were left for the next night.
+        notes: remarks for the report.
     """
 
     number: int
@@ -37,70 +40,72 @@ class Done(NamedTuple):
 
 
 def is_the_same(night_plan: NightPlan, before: Night | None) -> bool:
-    """Whether the records are exactly those that the last night saw, and nothing is to do."""
+    """Whether nothing is to be computed and the records are exactly those of the last night."""
     if before is None or night_plan.todo or night_plan.problems or before.failures or before.left:
         return False
-    known = {cell.key: cell for cell in before.cells if not cell.stale}
-    return len(known) == len(before.cells) == len(night_plan.recorded) and all(
-        _stands(one, known.get(one.cell.key)) for one in night_plan.recorded
+    old = before.by_key()
+    return len(old) == len(night_plan.recorded) and all(
+        _is_unchanged(recorded, old.get(recorded.cell.key)) for recorded in night_plan.recorded
     )
 
 
-def build(night_plan: NightPlan, before: Night | None, done: Done, *, history: Path) -> Night:
+def build(night_plan: NightPlan, before: Night | None, night_run: NightRun, *, history: Path) -> Night:
     """The snapshot of a night.
 
     Args:
-        night_plan: as planned anew when all was computed.
+        night_plan: the plan made after the cells were computed.
         before: the last night.
-        done: how it went.
-        history: the folder that keeps the items.
+        night_run: what became of the cells.
+        history: the folder that keeps the items files.
 
     Raises:
-        RecordError: a record that was there is gone or broken, or the disk refuses to keep its items.
+        RecordError: a planned record is gone or broken, or its items file cannot be kept.
     """
-    known = before.by_key() if before else {}
-    worlds = before.worlds if before else ()
-    found: dict[CellKey, tuple[NightCell, World]] = {}
-    read: dict[Path, _Read] = {}
-    for one in night_plan.recorded:
-        key, old = one.cell.key, known.get(one.cell.key)
-        if old is not None and _stands(one, old):
-            found[key] = (old, worlds[old.world])
+    old = {cell.key: MeasuredCell(cell, before.environment_of(cell)) for cell in before.cells} if before else {}
+    new: dict[CellKey, MeasuredCell] = {}
+    records: dict[Path, _RecordRead] = {}
+    for recorded in night_plan.recorded:
+        key, path = recorded.cell.key, recorded.path
+        if key in old and _is_unchanged(recorded, old[key].cell):
+            new[key] = old[key]
             continue
-        if one.path not in read:
-            read[one.path] = _read(one.path, history)
-        found[key] = _cell(one.cell, read[one.path])
+        if path not in records:
+            records[path] = _read(path, history)
+        new[key] = _measured(recorded.cell, records[path])
     failed = {problem.label: problem.problem for problem in night_plan.problems}
-    last_known = [(cell.key, done.failures.get(str(cell.key), cell.why)) for cell in night_plan.todo]
-    last_known += [(key, failed[key.label]) for key in known if key.label in failed]
-    for key, why in last_known:
-        if (old := known.get(key)) is not None:
-            found[key] = (_with(old, stale=why), worlds[old.world])
-    cells, kept = worlds_of(dict(sorted(found.items())))
+    stale = [(cell.key, night_run.failures.get(str(cell.key), cell.why)) for cell in night_plan.todo]
+    stale += [(key, failed[key.label]) for key in old if key.label in failed]
+    for key, why in stale:
+        if key in old:
+            new[key] = old[key]._replace(cell=_with(old[key].cell, stale=why))
+    cells, environments = numbered(new[key] for key in sorted(new))
     return Night(
-        number=done.number,
-        started=done.started,
-        finished=done.finished,
-        schedule=done.schedule,
-        computed=done.computed,
+        number=night_run.number,
+        started=night_run.started,
+        finished=night_run.finished,
+        schedule=night_run.schedule,
+        computed=night_run.computed,
         environment=here(),
-        worlds=kept,
+        environments=environments,
         cells=cells,
-        failures={**failed, **done.failures},
-        left=done.left,
-        notes=done.notes,
+        failures={**failed, **night_run.failures},
+        left=night_run.left,
+        notes=night_run.notes,
     )
 
 
-def here() -> World:
-    """The environment of this process."""
-    return World(
+def here() -> RunEnvironment:
+    """The run environment of this process."""
+    return RunEnvironment(
         versions=run_environment.versions(), platform=run_environment.platform_name(), machine=run_environment.machine()
     )
 
 
-def _stands(one: RecordedCell, old: NightCell | None) -> bool:
-    return old is not None and not old.stale and (old.fingerprint, old.date) == (one.cell.fingerprint, one.date)
+def _is_unchanged(recorded: RecordedCell, old: NightCell | None) -> bool:
+    """Whether the last night holds the same record of a cell."""
+    if old is None or old.stale:
+        return False
+    return (old.fingerprint, old.date) == (recorded.cell.fingerprint, recorded.date)
 
 
 def _with(cell: NightCell, **changes: Any) -> NightCell:
@@ -109,33 +114,35 @@ def _with(cell: NightCell, **changes: Any) -> NightCell:
     return structs.replace(cell, **changes)
 
 
-class _Read(NamedTuple):
+class _RecordRead(NamedTuple):
+    """A record and what cells take from it; `items` is the sha256 of its items file."""
+
     record: Record
     parts: Mapping[Part, Mapping[str, Any]]
-    world: World
+    environment: RunEnvironment
     items: str | None
 
 
-def _read(path: Path, history: Path) -> _Read:
+def _read(path: Path, history: Path) -> _RecordRead:
     try:
         record = results.from_json(path.read_text(encoding="utf-8"), path=path)
     except OSError as err:
         raise RecordError(f"{path}: cannot be read: {err.strerror or err}; run the night again") from err
-    told = record.harness
-    encoder = told.get("encoder") or {}
-    world = World(
-        versions=dict(told.get("versions") or {}),
-        platform=told.get("platform"),
-        machine=told.get("machine"),
+    details = record.harness
+    encoder = details.get("encoder") or {}
+    environment = RunEnvironment(
+        versions=dict(details.get("versions") or {}),
+        platform=details.get("platform"),
+        machine=details.get("machine"),
         encoder={name: encoder[name] for name in _ENCODER if encoder.get(name) is not None},
     )
-    return _Read(record, record.parts, world, keep_items(history, items_path(path)))
+    return _RecordRead(record, record.parts, environment, keep_items(history, items_path(path)))
 
 
-def _cell(cell: Cell, read: _Read) -> tuple[NightCell, World]:
+def _measured(cell: Cell, read: _RecordRead) -> MeasuredCell:
     record, entry = read.record, read.parts[cell.part]
     details = (record.harness.get("parts") or {}).get(str(cell.part), {})
-    made = NightCell(
+    night_cell = NightCell(
         label=cell.label,
         task=cell.task.name,
         type=cell.task.type,
@@ -147,7 +154,7 @@ def _cell(cell: Cell, read: _Read) -> tuple[NightCell, World]:
         revision=record.revision,
         variant=record.variant,
         fingerprint=record.fingerprint or "",
-        world=-1,
+        environment=-1,
         data=details.get("sha256"),
         dataset_revision=record.dataset_revision,
         date=record.date,
@@ -155,4 +162,4 @@ def _cell(cell: Cell, read: _Read) -> tuple[NightCell, World]:
         items=read.items,
         seconds=sum(details.get("seconds", {}).values()) or None,
     )
-    return made, read.world
+    return MeasuredCell(night_cell, read.environment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
@@ -39,7 +39,6 @@ class Report:
     problems: tuple[str, ...] = ()
     published: tuple[str, ...] = ()
     seconds: float = 0.0
-    site: str | None = field(default=None)
 
     @property
     def status(self) -> int:
@@ -54,7 +53,7 @@ def sentence(report: Report) -> str:
     """Summarise the night in one line."""
     night = report.night
     if report.nothing_to_do and night is not None:
-        return f"nothing to do: all {counted(len(night.cells), 'cell')} are as in night {night.name}"
+        return f"nothing to do: {counted(len(night.cells), 'cell')}, unchanged since night {night.name}"
     if night is None:
         return "nothing was recorded"
     pieces = [f"night {night.name}: {night.computed} computed, {counted(len(night.cells), 'cell')}"]
@@ -146,7 +145,7 @@ def diff_json(diff: Diff) -> dict[str, Any]:
             }
             for change in diff.scores
         ],
-        "world": [{**cause._asdict(), "cells": count} for cause, count in diff.world],
+        "causes": [{**cause._asdict(), "cells": count} for cause, count in diff.causes],
         "appeared": [_key_json(key) for key in diff.appeared],
         "vanished": [_key_json(key) for key in diff.vanished],
     }
@@ -229,9 +228,10 @@ def _diff(diff: Diff) -> list[str]:
         ]
         table = _table(["Cell", "Before", "After", "Change", "What changed with it"], rows)
         lines += [f"## Scores that changed since {since}", "", table]
-    if diff.world:
+    if diff.causes:
         rows = [
-            [cause.what, escape_markdown(cause.before), escape_markdown(cause.after), str(n)] for cause, n in diff.world
+            [cause.what, escape_markdown(cause.before), escape_markdown(cause.after), str(count)]
+            for cause, count in diff.causes
         ]
         lines += [
             f"## Models, data, software and devices since {since}",

@@ -1,11 +1,11 @@
-"""Snapshots of nights on disk: what every cell scored, and in what world.
+"""Snapshots of nights on disk: the score of every cell and the run environment that it was measured in.
 
     <history>/00012-2026-01-31.night        one night: JSON, compressed; written once, never changed
-    <history>/items/<sha256>.items.npz      the per-item scores that nights refer to, each kept once
-    <history>/reports/00012.{json,md}       what the night had to say
+    <history>/items/<sha256>.items.npz      the items files that nights refer to, each kept once
+    <history>/reports/00012.{json,md}       the reports of the night
 
-Nights are ordered by their number; a clock that was set back changes no order. A night that found nothing new adds no
-snapshot: it is the same night still.
+Nights are ordered by their number, so that a clock that was set back does not matter. A night with nothing to do adds
+no snapshot.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -28,6 +28,7 @@ from harness.files import atomic
 from harness.files.disk_errors import on_disk
 from harness.runner.cells import CellKey
 from harness.types import Part
+from harness.types.counted import counted
 
 SUFFIX = ".night"
 ITEMS = "items"
@@ -36,8 +37,8 @@ FORMAT = 1
 _NAME = re.compile(r"(\d{5,})-(\d{4}-\d\d-\d\d)\.night")
 
 
-class World(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a score was measured with, besides model, data and settings; many cells share one."""
+class RunEnvironment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a score was measured with, besides model, data and settings. Many cells share one."""
 
     versions: dict[str, str] = {}
     platform: str | None = None
@@ -49,11 +50,13 @@ class NightCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One cell of a night.
 
     Attributes:
-        world: which of the night's worlds.
-        data: sha256 of what the scorer saw.
-        date: when it was computed, as its record says.
-        items: sha256 of its record's per-item scores; None where there are none.
-        stale: why its record no longer stood that night; the score is the last one known. Empty for one that stands.
+        environment: the index of its run environment in the night's `environments`.
+        data: sha256 of the gold.
+        date: when it was computed, as its record says; seconds since 1970.
+        items: sha256 of its record's items file; None where there is none.
+        seconds: how long it took to compute.
+        stale: why its record was not valid that night, so that the score is that of an earlier night; empty for a valid
+            record.
     """
 
     label: str
@@ -66,7 +69,7 @@ class NightCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str
     revision: str
     fingerprint: str
-    world: int
+    environment: int = msgspec.field(name="world")
     variant: str = ""
     data: str | None = None
     dataset_revision: str | None = None
@@ -78,7 +81,7 @@ class NightCell(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def key(self) -> CellKey:
-        """The cell from night to night."""
+        """The cell by names, the same from night to night."""
         return CellKey(self.label, self.variant, self.task, self.part)
 
     @property
@@ -91,10 +94,12 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     """One night; times are seconds since 1970.
 
     Attributes:
-        computed: cells that were computed for it.
-        failures: cell or model -> why it could not be computed.
-        left: cells that the budget left for another night.
-        environment: of the machine that ran it.
+        computed: how many cells were computed that night.
+        environment: of the process that ran the night.
+        environments: the run environments that its cells refer to.
+        failures: cell or model -> error message.
+        left: how many cells were left for the next night.
+        notes: remarks for the report.
     """
 
     number: int
@@ -102,8 +107,8 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
     finished: float
     schedule: str = msgspec.field(name="plan")
     computed: int
-    environment: World
-    worlds: tuple[World, ...]
+    environment: RunEnvironment
+    environments: tuple[RunEnvironment, ...] = msgspec.field(name="worlds")
     cells: tuple[NightCell, ...]
     failures: dict[str, str] = {}
     left: int = 0
@@ -112,90 +117,96 @@ class Night(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def name(self) -> str:
-        """For people: number and date."""
+        """Number and date, for messages."""
         return f"{self.number} ({day(self.started)})"
 
     def by_key(self) -> dict[CellKey, NightCell]:
-        """The cells."""
+        """The cells by their keys."""
         return {cell.key: cell for cell in self.cells}
+
+    def environment_of(self, cell: NightCell) -> RunEnvironment:
+        """The run environment that a cell of this night was measured in."""
+        return self.environments[cell.environment]
 
 
 def day(seconds: float) -> str:
-    """The date of a moment, UTC."""
+    """The UTC date of a time in seconds since 1970."""
     return time.strftime("%Y-%m-%d", time.gmtime(seconds))
 
 
 def nights(folder: Path) -> dict[int, Path]:
     """Number -> file of every snapshot, oldest first."""
-    found = {}
+    files = {}
     with contextlib.suppress(OSError):
         for path in folder.iterdir():
             if match := _NAME.fullmatch(path.name):
-                found[int(match[1])] = path
-    return dict(sorted(found.items()))
+                files[int(match[1])] = path
+    return dict(sorted(files.items()))
 
 
 def read(path: Path) -> Night:
-    """A snapshot.
+    """Read a snapshot.
 
     Raises:
-        RecordError: it cannot be read, or is broken or of a later version.
+        RecordError: the file cannot be read, is broken, or has a later format.
     """
     try:
         with on_disk(path, "read"):
             content = path.read_bytes()
         night = msgspec.json.decode(gzip.decompress(content), type=Night)
     except (gzip.BadGzipFile, zlib.error, EOFError, msgspec.DecodeError) as err:
-        raise RecordError(f"{path}: not a snapshot of a night ({err}); move it away") from err
+        raise RecordError(f"{path}: not a snapshot of a night ({err}); move it out of the folder") from err
     if night.format > FORMAT:
         raise RecordError(f"{path}: format {night.format}, expected {FORMAT}; update embedding-harness")
     return night
 
 
 def last(folder: Path) -> Night | None:
-    """The newest night, None where there is none.
+    """The newest night; None where there is none.
 
     Raises:
-        RecordError: it cannot be read.
+        RecordError: its snapshot cannot be read.
     """
-    found = nights(folder)
-    return read(found[max(found)]) if found else None
+    files = nights(folder)
+    return read(files[max(files)]) if files else None
 
 
 def find(folder: Path, name: str) -> Night:
-    """A night by number (`12`), from the end (`-1`, `latest`, `previous`), or by date (`2026-01-31`: its last).
+    """A night by number (`12`), from the end (`-1`, `latest`, `previous`), or by date (the last of `2026-01-31`).
 
     Raises:
         UnknownName: there is no such night.
-        RecordError: it cannot be read.
+        RecordError: its snapshot cannot be read.
     """
-    found = nights(folder)
-    if not found:
+    files = nights(folder)
+    if not files:
         raise UnknownName(f"no night in {folder}; run `harness nightly` first, or name the folder with --history")
-    numbers = list(found)
+    numbers = list(files)
     position = {"latest": -1, "previous": -2}.get(name)
     if re.fullmatch(r"-\d+", name):
         position = int(name)
     if position is not None and -len(numbers) <= position < 0:
-        return read(found[numbers[position]])
-    if name.isdecimal() and int(name) in found:
-        return read(found[int(name)])
-    dated = [number for number, path in found.items() if path.name.partition("-")[2] == f"{name}{SUFFIX}"]
+        return read(files[numbers[position]])
+    if name.isdecimal() and int(name) in files:
+        return read(files[int(name)])
+    dated = [number for number, path in files.items() if path.name.partition("-")[2] == f"{name}{SUFFIX}"]
     if dated:
-        return read(found[dated[-1]])
-    first, newest = found[numbers[0]].stem, found[numbers[-1]].stem
-    raise UnknownName(f"no night {name!r} in {folder}; there are {len(numbers)}, from {first} to {newest}")
+        return read(files[dated[-1]])
+    first, newest = files[numbers[0]].stem, files[numbers[-1]].stem
+    raise UnknownName(
+        f"no night {name!r} in {folder}; it has {counted(len(numbers), 'night')}, from {first} to {newest}"
+    )
 
 
 def write(folder: Path, night: Night) -> Path:
-    """Write a snapshot, whole or not at all. It is read-only from then on.
+    """Write a snapshot, whole or not at all, as a read-only file.
 
     Raises:
-        RecordError: there is one of this number, or the disk refuses.
+        RecordError: a snapshot of this number exists, or the file cannot be written.
     """
     path = folder / f"{night.number:05}-{day(night.started)}{SUFFIX}"
     if night.number in nights(folder):
-        raise RecordError(f"{path}: night {night.number} is written already; a snapshot is never changed")
+        raise RecordError(f"{path}: night {night.number} already has a snapshot; snapshots are never changed")
     with on_disk(path, "written"):
         folder.mkdir(parents=True, exist_ok=True)
         atomic.write(path, gzip.compress(msgspec.json.encode(night), compresslevel=6, mtime=0))
@@ -204,12 +215,12 @@ def write(folder: Path, night: Night) -> Path:
 
 
 def keep_items(folder: Path, file: Path) -> str | None:
-    """Keep a file of items under its sha256, which is returned; None where there is no such file.
+    """Keep a copy of an items file under its sha256, which is returned; None where there is no such file.
 
-    A hard link where the disk allows it: records are replaced, never changed in place.
+    The copy is a hard link where the disk allows it, since records are replaced and never changed in place.
 
     Raises:
-        RecordError: the disk refuses.
+        RecordError: the file cannot be read or the copy not written.
     """
     with on_disk(file, "read"):
         if not file.is_file():
@@ -228,22 +239,26 @@ def keep_items(folder: Path, file: Path) -> str | None:
 
 
 def items_place(folder: Path, digest: str) -> Path:
-    """Where items of this sha256 lie."""
+    """The path of the items file with this sha256."""
     return folder / ITEMS / f"{digest}.items.npz"
 
 
 def prune(folder: Path, *, keep: int) -> list[Path]:
-    """Remove all but the newest `keep` nights, and the items that no night refers to any more; what went.
+    """Delete all but the newest `keep` nights, and the items files that no remaining night refers to.
+
+    Returns:
+        The deleted files.
 
     Raises:
-        RecordError: a night that stays cannot be read: then nothing is removed.
+        RecordError: a remaining night cannot be read, in which case nothing is deleted, or a file cannot be deleted.
     """
-    found = nights(folder)
-    old = list(found)[:-keep]
+    files = nights(folder)
+    old = list(files)[:-keep]
     if not keep or not old:
         return []
-    wanted = _referred(read(path) for number, path in found.items() if number not in old)
-    gone = [found[number] for number in old]
+    remaining = [read(path) for number, path in files.items() if number not in old]
+    wanted = {cell.items for night in remaining for cell in night.cells}
+    gone = [files[number] for number in old]
     gone += [file for file in (folder / ITEMS).glob("*.items.npz") if file.name.partition(".")[0] not in wanted]
     for path in gone:
         with on_disk(path, "removed"):
@@ -251,23 +266,26 @@ def prune(folder: Path, *, keep: int) -> list[Path]:
     return gone
 
 
-def _referred(kept: Iterable[Night]) -> set[str]:
-    return {cell.items for night in kept for cell in night.cells if cell.items}
+class MeasuredCell(NamedTuple):
+    """A cell and the run environment that it was measured in."""
+
+    cell: NightCell
+    environment: RunEnvironment
 
 
-def worlds_of(cells: Mapping[CellKey, tuple[NightCell, World]]) -> tuple[tuple[NightCell, ...], tuple[World, ...]]:
-    """Cells and their worlds, each world once."""
-    numbers: dict[bytes, int] = {}
-    worlds: list[World] = []
-    placed = []
-    known: dict[int, int] = {}  # most worlds are one object shared by many cells
-    for cell, world in cells.values():
-        number = known.get(id(world))
+def numbered(measured: Iterable[MeasuredCell]) -> tuple[tuple[NightCell, ...], tuple[RunEnvironment, ...]]:
+    """Cells that refer to their run environments by index, and these environments, each once."""
+    by_content: dict[bytes, int] = {}
+    environments: list[RunEnvironment] = []
+    cells = []
+    by_object: dict[int, int] = {}  # spares encoding: many cells share one object
+    for cell, environment in measured:
+        number = by_object.get(id(environment))
         if number is None:
-            content = msgspec.json.encode(world, order="deterministic")
-            if content not in numbers:
-                numbers[content] = len(worlds)
-                worlds.append(world)
-            number = known[id(world)] = numbers[content]
-        placed.append(cell if cell.world == number else msgspec.structs.replace(cell, world=number))
-    return tuple(placed), tuple(worlds)
+            content = msgspec.json.encode(environment, order="deterministic")
+            if content not in by_content:
+                by_content[content] = len(environments)
+                environments.append(environment)
+            number = by_object[id(environment)] = by_content[content]
+        cells.append(cell if cell.environment == number else msgspec.structs.replace(cell, environment=number))
+    return tuple(cells), tuple(environments)

@@ -61,8 +61,8 @@ def steps(schedule: Schedule) -> list[str]:
 def is_complete(schedule: Schedule, night: Night) -> bool:
     """Whether all steps of the night are done."""
     completed = _read(schedule.history)
-    site_lost = schedule.site is not None and not (schedule.site / "site.json").is_file()
-    return completed.night == night.number and set(steps(schedule)) <= set(completed.done) and not site_lost
+    is_done = completed.night == night.number and set(steps(schedule)) <= set(completed.done)
+    return is_done and not _lacks_site(schedule)
 
 
 def close(
@@ -85,7 +85,7 @@ def close(
     before = _before(schedule.history, night.number)
     report = Report(
         night=night,
-        alerts=alerts.found(before, night, rules=schedule.alerts, history=schedule.history),
+        alerts=alerts.alerts_of(before, night, rules=schedule.alerts, history=schedule.history),
         diff=diff(before, night) if before is not None else None,
         problems=tuple(problems),
         seconds=night.finished - night.started,
@@ -93,9 +93,9 @@ def close(
     completed = _read(schedule.history)
     if completed.night != night.number:
         completed = CompletedSteps(night=night.number)
-    redo_site = schedule.site is not None and not (schedule.site / "site.json").is_file()
+    done = [name for name in completed.done if name != "site" or not _lacks_site(schedule)]
     for name in steps(schedule):
-        if name in completed.done and not (name == "site" and redo_site):
+        if name in done:
             continue
         on_step(name)
         files = write(schedule, report)
@@ -163,6 +163,11 @@ def _read(folder: Path) -> CompletedSteps:
         return msgspec.json.decode((folder / FILE).read_bytes(), type=CompletedSteps)
     except (OSError, msgspec.DecodeError):
         return CompletedSteps()
+
+
+def _lacks_site(schedule: Schedule) -> bool:
+    """Whether the schedule has a site whose pages are missing."""
+    return schedule.site is not None and not (schedule.site / "site.json").is_file()
 
 
 def _save(folder: Path, completed: CompletedSteps) -> None:

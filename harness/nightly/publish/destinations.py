@@ -28,25 +28,12 @@ def site(schedule: Schedule, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]])
     """
     from harness.leaderboard import board
     from harness.leaderboard import file_index as index
-    from harness.leaderboard.counted_tasks import ScopedTask
+    from harness.leaderboard.counted_tasks import scoped
     from harness.leaderboard.uncertainty import with_uncertainty
     from harness.outputs import site as pages
 
     assert schedule.site is not None
-    scope = [
-        ScopedTask(
-            task.name,
-            task.type,
-            parts,
-            spoken=task.subsets,
-            description=task.description,
-            reference=task.reference,
-            main_metric=task.main_metric,
-            dataset=None if task.source.kind == "local" else task.source.path,
-            revision=task.source.revision,
-        )
-        for task, parts in tasks
-    ]
+    scope = [scoped(task, parts) for task, parts in tasks]
     title = ", ".join([*schedule.suites, *schedule.tasks][:3])
     built = board.build([index.read(schedule.results)], scope, title=title, variants=len(schedule.precisions) > 1)
     written = pages.write(with_uncertainty(built), schedule.site)

@@ -21,7 +21,7 @@ from harness.runner.selection import ChosenTask, Selection, chosen
 from harness.types import EncodeOptions, ModelSpec, Precision
 
 RECHECK_AFTER = 12 * 3600.0
-"""A recorded cell younger than this is not computed again to see whether the world has changed."""
+"""A recorded cell younger than this is not computed again to see whether the run environment has changed."""
 
 
 class RecordedCell(NamedTuple):

@@ -60,7 +60,7 @@ class AlertRules:
         regressions: a drop beyond the paired 95% interval.
         unexplained: any change of a score though model, data and settings are the same.
         recheck: so many recorded cells of the baselines are computed again every night, the oldest first, which is how
-            a change of the world is noticed.
+            a change of the run environment is noticed.
     """
 
     regressions: bool = True

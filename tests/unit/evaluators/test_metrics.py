@@ -8,7 +8,7 @@ from math import log2
 import numpy as np
 import pytest
 
-from harness.evaluators import metrics
+from harness.evaluators import abstention, metrics
 from harness.evaluators.metrics import BestF1, Judgments
 
 
@@ -148,7 +148,7 @@ def test_negative_relevance_is_not_relevant() -> None:
 def test_confidence_by_hand() -> None:
     """Scores past the count do not exist; what needs more of them than there are is 0."""
     scores = np.array([[4, 1, 99], [3, 99, 99], [99, 99, 99], [5, 4, 3]], dtype=np.float32)
-    found = metrics.confidence(scores, np.array([2, 1, 0, 3]))
+    found = abstention.confidence(scores, np.array([2, 1, 0, 3]))
     assert found.max.tolist() == [4, 3, 0, 5]
     assert found.std == pytest.approx([3 / 2, 0, 0, (2 / 3) ** 0.5])
     assert found.diff1.tolist() == [3, 0, 0, 1]
@@ -157,7 +157,7 @@ def test_confidence_by_hand() -> None:
 @pytest.mark.parametrize(("confidence", "expected"), [([0.1, 0.9], 1), ([0.9, 0.1], -1), ([0.5, 0.5], 0)])
 def test_nauc_by_hand(confidence: list[float], expected: float) -> None:
     """One bad and one good query: knowing which is which is worth 1, the opposite -1, and no idea 0."""
-    assert metrics.nauc(np.array(confidence), np.array([0.0, 1.0])) == pytest.approx(expected)
+    assert abstention.nauc(np.array(confidence), np.array([0.0, 1.0])) == pytest.approx(expected)
 
 
 def test_nauc_area_by_hand() -> None:
@@ -173,9 +173,9 @@ def test_nauc_area_by_hand() -> None:
     shared = [1 / 4, 1 / 4, 1 / 3, 1 / 3, 1 / 2, 1 / 2, 1 / 2]
     flat = 9 / 10 * 1 / 4
     expected = (area([*shared, 0, 0, 0]) - flat) / (area([*shared, 1, 1, 1]) - flat)
-    assert metrics.nauc(np.array([1.0, 2.0, 4.0, 3.0]), np.array([0.0, 0.0, 0.0, 1.0])) == pytest.approx(expected)
+    assert abstention.nauc(np.array([1.0, 2.0, 4.0, 3.0]), np.array([0.0, 0.0, 0.0, 1.0])) == pytest.approx(expected)
 
 
 def test_nauc_is_undefined_without_anything_to_avoid() -> None:
     """When all queries have the value 0, leaving some out cannot help."""
-    assert metrics.nauc(np.array([1.0, 2.0, 3.0]), np.zeros(3)) is None
+    assert abstention.nauc(np.array([1.0, 2.0, 3.0]), np.zeros(3)) is None

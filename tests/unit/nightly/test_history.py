@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from harness.errors import RecordError, UnknownName
 from harness.nightly.history import alerts, changes, report, snapshot_files
-from harness.nightly.history.alerts import found
+from harness.nightly.history.alerts import alerts_of
 from harness.nightly.history.changes import Cause, diff
 from harness.nightly.history.report import Report
-from harness.nightly.history.snapshot_files import Night, World, items_place, keep_items
+from harness.nightly.history.snapshot_files import Night, RunEnvironment, items_place, keep_items
 from harness.nightly.schedule.schedule_contents import AlertRules
 from tests import nights
 from tests.nights import night, queries
@@ -29,11 +29,11 @@ RULES = AlertRules()
 
 def test_a_snapshot_comes_back_as_it_was(tmp_path: Path) -> None:
     """Written once, read-only, equal when read; a second of the same number is refused."""
-    made = night(1, {("org/a", "T1"): 0.5}, world=World(versions={"torch": "2"}))
+    made = night(1, {("org/a", "T1"): 0.5}, environment=RunEnvironment(versions={"torch": "2"}))
     path = snapshot_files.write(tmp_path, made)
     assert snapshot_files.read(path) == made
     assert path.stat().st_mode & 0o222 == 0
-    with pytest.raises(RecordError, match="night 1 is written already; a snapshot is never changed"):
+    with pytest.raises(RecordError, match="night 1 already has a snapshot; snapshots are never changed"):
         snapshot_files.write(tmp_path, made)
 
 
@@ -45,7 +45,7 @@ def test_nights_by_name(tmp_path: Path) -> None:
     names = {"1": 1, "latest": 3, "previous": 2, "-3": 1, date: 2}
     assert {name: snapshot_files.find(tmp_path, name).number for name in names} == names
     for name in ("4", "-4", "2020-01-01", "soon"):
-        with pytest.raises(UnknownName, match="there are 3, from 00001-"):
+        with pytest.raises(UnknownName, match="it has 3 nights, from 00001-"):
             snapshot_files.find(tmp_path, name)
     with pytest.raises(UnknownName, match="no night in"):
         snapshot_files.find(tmp_path / "none", "latest")
@@ -67,7 +67,7 @@ def test_a_broken_snapshot(tmp_path: Path, content: bytes) -> None:
     """It says so, and what to do."""
     path = tmp_path / "00001-2026-01-01.night"
     path.write_bytes(content)
-    with pytest.raises(RecordError, match=r"not a snapshot of a night .*; move it away"):
+    with pytest.raises(RecordError, match=r"not a snapshot of a night .*; move it out of the folder"):
         snapshot_files.read(path)
 
 
@@ -100,12 +100,12 @@ def test_retention(tmp_path: Path) -> None:
 
 
 def test_what_changed() -> None:
-    """Scores with their causes, the world, cells that came and went: computed by hand."""
-    before = night(1, {("org/a", "T1"): 0.5, ("org/a", "T2"): 0.4, ("org/b", "T1"): 0.3}, world=World())
+    """Scores with their causes, the run environment, cells that came and went: computed by hand."""
+    before = night(1, {("org/a", "T1"): 0.5, ("org/a", "T2"): 0.4, ("org/b", "T1"): 0.3}, environment=RunEnvironment())
     after = night(
         2,
         {("org/a", "T1"): 0.45, ("org/a", "T2"): 0.4, ("org/c", "T1"): 0.9},
-        world=World(versions={"torch": "2.1"}),
+        environment=RunEnvironment(versions={"torch": "2.1"}),
         revision="r2",
     )
     made = diff(before, after)
@@ -113,15 +113,15 @@ def test_what_changed() -> None:
     assert [(str(change.key), change.difference, change.causes) for change in made.scores] == [
         ("org/a T1 test", pytest.approx(-0.05), (commit, torch))
     ]
-    assert made.world == ((commit, 2), (torch, 2))
+    assert made.causes == ((commit, 2), (torch, 2))
     assert [key.label for key in made.appeared] == ["org/c"]
     assert [key.label for key in made.vanished] == ["org/b"]
 
 
 def test_nothing_changed() -> None:
-    """The same cells, recorded anew with the same score in the same world, are no change."""
+    """The same cells, recorded anew with the same score in the same run environment, are no change."""
     made = diff(night(1, {("org/a", "T1"): 0.5}), night(2, {("org/a", "T1"): 0.5}))
-    assert (made.scores, made.world, made.appeared, made.vanished) == ((), (), (), ())
+    assert (made.scores, made.causes, made.appeared, made.vanished) == ((), (), (), ())
     assert "No difference." in report.render_diff(made)
 
 
@@ -151,7 +151,7 @@ def test_a_worse_model(tmp_path: Path) -> None:
     before = with_items(tmp_path, 1, levels, seed=1, revision="r1")
     worse = {key: (0.45 if key == ("org/b", "T2") else level) for key, level in levels.items()}
     after = with_items(tmp_path, 2, worse, seed=2, revision="r2")
-    said = found(before, after, rules=RULES, history=tmp_path)
+    said = alerts_of(before, after, rules=RULES, history=tmp_path)
     [alert] = said.alerts
     assert (alert.kind, alert.model, alert.task, alert.n) == ("regression", "org/b", "T2", 100)
     assert alert.difference == pytest.approx(-0.05, abs=0.02)
@@ -171,7 +171,7 @@ def test_many_models_do_not_hide_a_clear_drop(tmp_path: Path) -> None:
     before = with_items(tmp_path, 1, levels, seed=1, revision="r1")
     worse = {key: (0.40 if key[1] == "T7" else level - 0.0005) for key, level in levels.items()}
     after = with_items(tmp_path, 2, worse, seed=2, revision="r2")
-    assert [alert.task for alert in found(before, after, rules=RULES, history=tmp_path).alerts] == ["T7"]
+    assert [alert.task for alert in alerts_of(before, after, rules=RULES, history=tmp_path).alerts] == ["T7"]
 
 
 @pytest.mark.slow
@@ -190,7 +190,7 @@ def false_alarms(folder: Path, *, tasks: int) -> int:
     before, alarms = with_items(folder, 1, levels, seed=1, revision="r1"), 0
     for number in range(2, 102):
         after = with_items(folder, number, levels, seed=number, revision=f"r{number}")
-        alarms += bool(found(before, after, rules=RULES, history=folder).alerts)
+        alarms += bool(alerts_of(before, after, rules=RULES, history=folder).alerts)
         before = after
     return alarms
 
@@ -203,37 +203,37 @@ def test_unchanged_models_never_raise_one(tmp_path: Path) -> None:
 
     for number in range(2, 102):
         after = structs.replace(first, number=number)
-        assert found(first, after, rules=RULES, history=tmp_path) == alerts.NO_ALERTS
+        assert alerts_of(first, after, rules=RULES, history=tmp_path) == alerts.NO_ALERTS
 
 
 @given(change=st.sampled_from([-1e-12, 1e-12, -0.3, 0.3]), what=st.sampled_from(["torch", "numpy", ""]))
 @settings(max_examples=12, deadline=None)
 def test_any_change_in_the_same_settings(change: float, what: str) -> None:
     """Same model, data and settings: the smallest change, up or down, is an alert, and says what else changed."""
-    before = night(1, {("org/a", "T1"): 0.5}, world=World(versions={what: "1"} if what else {}))
-    after = night(2, {("org/a", "T1"): 0.5 + change}, world=World(versions={what: "2"} if what else {}))
-    [alert] = found(before, after, rules=RULES, history=Path("none")).alerts
+    before = night(1, {("org/a", "T1"): 0.5}, environment=RunEnvironment(versions={what: "1"} if what else {}))
+    after = night(2, {("org/a", "T1"): 0.5 + change}, environment=RunEnvironment(versions={what: "2"} if what else {}))
+    [alert] = alerts_of(before, after, rules=RULES, history=Path("none")).alerts
     assert alert.kind == "unexplained"
     assert alert.causes == ((Cause(what, "1", "2"),) if what else ())
     assert (f"{what}: 1 -> 2" if what else "nothing else in the record has changed") in report.alert_line(alert)
     off = dataclasses.replace(RULES, unexplained=False)
-    assert found(before, after, rules=off, history=Path("none")) == alerts.NO_ALERTS
+    assert alerts_of(before, after, rules=off, history=Path("none")) == alerts.NO_ALERTS
 
 
 def test_other_data_is_not_compared(tmp_path: Path) -> None:
     """A lower score on other data is told, and is no alert."""
     before = night(1, {("org/a", "T1"): 0.5})
     after = night(2, {("org/a", "T1"): 0.1}, data="e", fingerprint="g")
-    said = found(before, after, rules=RULES, history=tmp_path)
+    said = alerts_of(before, after, rules=RULES, history=tmp_path)
     assert said.alerts == ()
-    assert [one.why for one in said.untested] == ["the data changed: the items are not the same"]
+    assert [one.why for one in said.untested] == ["the data changed, so the items are not the same"]
 
 
 def test_without_items_nothing_is_claimed(tmp_path: Path) -> None:
     """A lower score of another commit whose items nobody kept is told, and is no alert; a higher one is no news."""
     before = night(1, {("org/a", "T1"): 0.5, ("org/a", "T2"): 0.5})
     after = night(2, {("org/a", "T1"): 0.1, ("org/a", "T2"): 0.9}, revision="r2", fingerprint="g")
-    said = found(before, after, rules=RULES, history=tmp_path)
+    said = alerts_of(before, after, rules=RULES, history=tmp_path)
     assert (said.alerts, [one.task for one in said.untested]) == ((), ["T1"])
 
 
@@ -241,7 +241,7 @@ def test_a_cell_that_failed_is_no_regression() -> None:
     """What is only carried on from an older night is not looked at."""
     before = night(1, {("org/a", "T1"): 0.5})
     after = night(2, {("org/a", "T1"): 0.4}, stale="it crashed")
-    assert found(before, after, rules=RULES, history=Path("none")) == alerts.NO_ALERTS
+    assert alerts_of(before, after, rules=RULES, history=Path("none")) == alerts.NO_ALERTS
 
 
 # --- reports ---------------------------------------------------------------------------------------------------------
@@ -253,7 +253,9 @@ def test_what_a_night_says() -> None:
 
     before = night(1, {("org/a", "T1"): 0.5})
     after = structs.replace(night(2, {("org/a", "T1"): 0.4}), failures={"org/a T2 test": "it | crashed"})
-    said = Report(night=after, alerts=found(before, after, rules=RULES, history=Path("none")), diff=diff(before, after))
+    said = Report(
+        night=after, alerts=alerts_of(before, after, rules=RULES, history=Path("none")), diff=diff(before, after)
+    )
     assert said.status == report.ALERT
     assert report.sentence(said).startswith("night 2 (2001-09-11): 1 computed, 1 cell, 1 failed, 1 alert")
     text = report.render(said)
@@ -270,7 +272,9 @@ def test_hostile_names_are_shown_as_text() -> None:
     """Whatever a model is called, Markdown shows it and does nothing with it."""
     evil = "<img src=x onerror=alert(1)>|[a](javascript:b)"
     before, after = night(1, {(evil, "T1"): 0.5}), night(2, {(evil, "T1"): 0.4})
-    said = Report(night=after, alerts=found(before, after, rules=RULES, history=Path("none")), diff=diff(before, after))
+    said = Report(
+        night=after, alerts=alerts_of(before, after, rules=RULES, history=Path("none")), diff=diff(before, after)
+    )
     assert "<img" not in report.render(said)
     assert "[a](java" not in report.render(said)
 
@@ -278,9 +282,11 @@ def test_hostile_names_are_shown_as_text() -> None:
 def test_causes_are_complete() -> None:
     """Another fingerprint with everything else equal is a change of settings; encoder facts are told by name."""
     old, new = night(1, {("a", "t"): 0.1}), night(2, {("a", "t"): 0.1}, fingerprint="other")
-    assert changes.causes(old.cells[0], World(), new.cells[0], World())[0].what == "settings of the task"
-    on_gpu = World(encoder={"device_name": "H100", "precision": "bf16"})
-    told = changes.causes(old.cells[0], World(encoder={"precision": "fp32"}), old.cells[0], on_gpu)
+    assert (
+        changes.causes(old.cells[0], RunEnvironment(), new.cells[0], RunEnvironment())[0].what == "settings of the task"
+    )
+    on_gpu = RunEnvironment(encoder={"device_name": "H100", "precision": "bf16"})
+    told = changes.causes(old.cells[0], RunEnvironment(encoder={"precision": "fp32"}), old.cells[0], on_gpu)
     assert told == (Cause("precision", "fp32", "bf16"), Cause("device name", "-", "H100"))
 
 
