@@ -13,7 +13,7 @@ import csv
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from harness.errors import DataError, first_line
@@ -39,12 +39,14 @@ def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
     """The file of `table`.
 
     Raises:
-        DataError: there is none, or more than one, or one file cannot be the data of such a task.
+        DataError: there is none, or more than one, it lies outside the task's source, or one file cannot be the data
+            of such a task.
     """
     root = Path(task.file).parent / task.source.path
     if root.is_file():
         _check_one_file_will_do(task, root)
         return root
+    _check_inside(task, table, subset, split)
     folder = root if subset == "default" else root / subset
     files = tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
     if not files:
@@ -53,6 +55,16 @@ def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
     if len(files) > 1:
         raise DataError(f"{task.name}: both {files[0]} and {files[1].name} exist; keep one")
     return files[0]
+
+
+def _check_inside(task: TaskSpec, *names: str) -> None:
+    """Refuse names of subsets, splits or tables that lead out of the source: its digest would not cover the file."""
+    for name in names:
+        if PurePath(name).is_absolute() or ".." in PurePath(name).parts:
+            raise DataError(
+                f"{task.name}: the name {name!r} leads out of the source {task.source.path}; name a folder or a file "
+                f"inside it in {task.file}"
+            )
 
 
 def tables_called(stem: Path) -> list[Path]:

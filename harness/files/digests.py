@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path, PurePosixPath
 
 from harness.errors import DataError
+from harness.files.file_trees import files_below
 from harness.types import TaskSpec
 
 LOCAL_SUFFIXES = (".jsonl", ".csv", ".tsv", ".parquet")
@@ -18,7 +19,7 @@ def digests(task: TaskSpec) -> dict[str, str]:
         DataError: the source does not exist, or cannot be read.
     """
     root = Path(task.file).parent / task.source.path
-    files = [root] if root.is_file() else sorted(path for path in root.rglob("*") if path.suffix in LOCAL_SUFFIXES)
+    files = [root] if root.is_file() else _tables_below(root)
     if not files:
         raise DataError(f"{task.name}: no data at {root}; source of {task.file}")
     # Named by the spec's own path and not by where it lies, so that a record holds from every working directory.
@@ -37,6 +38,15 @@ def sha256(path: Path) -> str:
         while block := stream.read(1 << 20):
             sha.update(block)
     return sha.hexdigest()
+
+
+def _tables_below(root: Path) -> list[Path]:
+    try:
+        return [path for path in files_below(root) if path.suffix in LOCAL_SUFFIXES]
+    except FileNotFoundError:
+        return []
+    except OSError as err:
+        raise DataError(f"{err.filename}: cannot be listed ({err.strerror})") from err
 
 
 def _of_data(path: Path) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.files.file_trees import files_below
 from harness.hub import downloads
 from harness.models import repository as repositories
 from harness.models import weight_files
@@ -95,5 +96,5 @@ def repository_in_folder(name: str, folder: Path) -> Repository:
     Raises:
         ModelError: its settings cannot be read, or contradict each other.
     """
-    files = frozenset(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    files = frozenset(path.relative_to(folder).as_posix() for path in files_below(folder))
     return repositories.read(name, folder, files)

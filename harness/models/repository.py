@@ -21,6 +21,7 @@ _TRANSFORMER_SETTINGS = tuple(
     for name in ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 )
 """Where sentence-transformers keeps the settings of a transformer; the first one that exists counts."""
+_INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 _DECLARED_TYPES = ("SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder")
 
 
@@ -51,6 +52,7 @@ class Repository:
         files: the paths of all its files, relative and with slashes.
         settings: path -> content of the settings files.
         modules: those of `modules.json` and of routers inside them; empty where there is no such file.
+        shards: the files of weights that indexes name.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Repository:
     files: frozenset[str]
     settings: Mapping[str, Any]
     modules: tuple[Module, ...]
+    shards: frozenset[str]
 
     def mapping(self, file: str, *, folder: str = "") -> Mapping[str, Any]:
         """The content of a settings file that holds an object; empty where it is absent."""
@@ -99,6 +102,11 @@ class Repository:
         declared = "MultiVectorEncoder" if declared == "ColBERT" else declared
         return declared if declared in _DECLARED_TYPES else None
 
+    @property
+    def named_paths(self) -> frozenset[str]:
+        """The folders of modules and the files of weights that the settings name."""
+        return frozenset(module.path for module in self.modules) | self.shards
+
     def names_in(self, folder: str) -> frozenset[str]:
         """The names of the files that lie directly in a folder."""
         return frozenset(path.name for path in map(PurePosixPath, self.files) if str(path.parent) == (folder or "."))
@@ -119,7 +127,8 @@ def read(name: str, folder: Path, files: frozenset[str]) -> Repository:
     for module in modules:
         for file in settings_files(files, folders=(module.path,)):
             settings.setdefault(file, _read(name, folder / file))
-    return Repository(name=name, folder=folder, files=files, settings=settings, modules=tuple(modules))
+    shards = frozenset(_shards(name, settings))
+    return Repository(name=name, folder=folder, files=files, settings=settings, modules=tuple(modules), shards=shards)
 
 
 def settings_files(files: frozenset[str], *, folders: tuple[str, ...]) -> list[str]:
@@ -164,6 +173,13 @@ def _routed(name: str, module: Module, settings: Mapping[str, Any]) -> Iterator[
     types = content.get("types") if isinstance(content, dict) else None
     for path, type_ in (types if isinstance(types, dict) else {}).items():
         yield Module(str(type_), joined(module.path, inside(name, path, file="router_config.json")))
+
+
+def _shards(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
+    for file, content in settings.items():
+        named = content.get("weight_map") if file.endswith(_INDEXES) and isinstance(content, dict) else None
+        for shard in set(map(str, named.values())) if isinstance(named, dict) else ():
+            yield joined(file.rpartition("/")[0], inside(name, shard, file=file))
 
 
 def inside(name: str, path: str, *, file: str) -> str:

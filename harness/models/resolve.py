@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from harness.errors import ModelError, UnknownName
 from harness.files.digests import sha256
 from harness.hub.offline import is_offline
 from harness.hub.repositories import find_model
-from harness.models import kinds
+from harness.models import folder_digest, kinds
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
@@ -123,15 +122,11 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
     name = f"local/{_as_name(folder.resolve().name) or 'model'}"
     repository = repository_in_folder(name, folder)
     kind = _kind(repository)
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and not _hidden(path.relative_to(folder)))
-    _require_safetensors(str(folder), [path.name for path in files], allow_pickle=allow_pickle)
-    digest = hashlib.sha256()
-    for path in files:
-        if path.suffix != ".md":  # a rewritten card is not another model
-            digest.update(f"{path.relative_to(folder).as_posix()}\0{sha256(path)}\n".encode())
+    names = [file.rpartition("/")[2] for file in sorted(repository.files)]
+    _require_safetensors(str(folder), names, allow_pickle=allow_pickle)
     return ModelSpec(
         name=name,
-        revision=digest.hexdigest()[:40],
+        revision=folder_digest.revision(repository, trust_remote_code=trust_remote_code),
         location=str(folder.resolve()),
         origin="folder",
         trust_remote_code=trust_remote_code,
@@ -187,7 +182,3 @@ def _require_safetensors(name: str, files: list[str], *, allow_pickle: bool) -> 
             f"model {name}: its weights are pickles ({pickles[0]}), which can run code when they are loaded; "
             "use a revision with safetensors, or --allow-pickle if you trust it"
         )
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

@@ -22,6 +22,7 @@ import msgspec
 from harness import models
 from harness.errors import HarnessError, ModelError
 from harness.files.atomic import write_cache
+from harness.files.file_trees import files_below
 from harness.files.folders import cache_folder
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
 from harness.types import ModelSpec
@@ -193,8 +194,7 @@ def _files(folder: Path) -> list[tuple[str, int, int, int]]:
     """Name, size, time and inode of every file that a folder's digest can depend on."""
     files = []
     with contextlib.suppress(OSError):
-        for path in sorted(folder.rglob("*")):
-            if path.is_file():
-                stat = path.stat()
-                files.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns, stat.st_ino))
+        for path in files_below(folder):
+            stat = path.stat()
+            files.append((str(path.relative_to(folder)), stat.st_size, stat.st_mtime_ns, stat.st_ino))
     return files
