@@ -1,1 +1,1 @@
-"""Request -> plan -> cells -> measured parts -> records: the straight line that joins the rooms."""
+"""A run from request to records: request -> plan -> cells -> measured parts -> records."""

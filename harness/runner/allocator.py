@@ -1,7 +1,7 @@
-"""The process's memory allocator, told to keep what it frees (Linux with glibc; elsewhere nothing happens).
+"""Makes the process's memory allocator keep freed memory (Linux with glibc only; does nothing elsewhere).
 
-A forward pass on a CPU allocates and frees arrays of some megabytes hundreds of times a second. By default glibc gives
-each of them back to the system and gets it again page by page, which can take longer than the arithmetic in between.
+A forward pass on a CPU allocates and frees arrays of some megabytes hundreds of times a second. By default glibc
+returns each to the system and gets it back page by page, which can take longer than the arithmetic in between.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _LARGEST = 1 << 25
-"""Above 32 MiB, the most that every glibc accepts, arrays are still mapped and given back one by one."""
+"""32 MiB, the largest value that every glibc accepts. Larger arrays are still mapped and returned one by one."""
 _KEPT = 1 << 30
 
 
 @functools.cache
 def keep_freed() -> bool:
-    """Reuse freed memory up to 1 GiB instead of giving it back at once; whether the allocator could be told."""
+    """Keep up to 1 GiB of freed memory for reuse; returns whether the allocator has this setting."""
     if not sys.platform.startswith("linux"):
         return False
     try:

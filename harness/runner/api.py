@@ -47,7 +47,7 @@ def run(
     allow_pickle: bool = False,
     on_event: Callable[[Event], None] = lambda event: None,
 ) -> list[Record]:
-    """Benchmark models on tasks; one record per model and task, computed or found.
+    """Benchmark models on tasks; one record per model and task, computed or kept from before.
 
     Args:
         models: names (see `harness.models`) or callables `list[str] -> (n, dim) array`.
@@ -62,14 +62,14 @@ def run(
         precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
             `checkpoint` insists on it.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
-        batching: `mteb` makes mteb's batches for every task, not only where a score hangs on the last bits.
-        batch_tokens: tokens a batch, for every task; default: what suits the device.
+        batching: `mteb` makes mteb's batches for every task, not only where scores depend on the last bits of vectors.
+        batch_tokens: tokens per batch, for every task; by default as many as suit the device.
         max_length: cut texts at this many tokens instead of the model's own limit.
-        dims: score the first so many dimensions of the same vectors too; records are variants.
-        quantize: score the same vectors as `int8` or `binary` too, in all dimensions and in each of `dims`.
-        store: how vectors are kept on disk for the next run; float16 is a variant, for it changes numbers.
+        dims: for each of these numbers, also score that many first dimensions of the vectors; records are variants.
+        quantize: also score the same vectors as `int8` or `binary`, in all dimensions and in each of `dims`.
+        store: format of the vector cache; float16 changes scores, so its records are variants.
         results: folder for the records; `$HARNESS_RESULTS`, else `results`.
-        overwrite: compute again what is recorded.
+        overwrite: compute recorded cells again.
         tasks_dirs: folders with more specs.
         prompts: name -> prompt, in place of the models' own; records are variants. The first of these names is taken:
             `<task>-<role>`, `<task>`, `<type>-<role>`, `<type>`, `<role>`, `default`.

@@ -1,8 +1,8 @@
-"""What is measured: a cell, the cells whose outcomes one record holds, and a plan of such cells."""
+"""Cells, the cells of one task whose outcomes one record holds, and the plan of a run."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import NamedTuple
 
 from harness import models
@@ -28,28 +28,39 @@ class CellKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """One part of one task for one model under one set of settings: what one measurement is about.
+class RecordSettings:
+    """The model, task and settings of one record, which all of its cells share.
 
     Attributes:
-        label: the model as reports name it: its name, unless a night has two models of one name.
-        transform: what is made of the model's vectors.
+        options: how the model is opened and asked to encode.
+        transform: of the model's vectors.
         max_texts: quick mode: at most this many texts of each side of the part.
         precision: of the forward pass, as this machine will use it.
         variant: what sets the record apart from the model's plain one; see `models.variant`.
-        why: why it is to be computed; empty where its record stands.
+        fingerprint: see `fingerprint.fingerprint`.
     """
 
-    label: str
     model: ModelSpec
     task: TaskSpec
-    part: Part
     options: EncodeOptions
     transform: VectorTransform = PLAIN
     max_texts: int | None = None
     precision: str
     variant: str
     fingerprint: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell(RecordSettings):
+    """One part of one task for one model under one set of settings: what one measurement is about.
+
+    Attributes:
+        label: the model as reports name it: its name, unless a night has two models of one name.
+        why: the reason to compute it; empty where it is recorded.
+    """
+
+    label: str
+    part: Part
     why: str = ""
 
     @property
@@ -64,24 +75,16 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskCells:
+class TaskCells(RecordSettings):
     """The cells of one task for one model in one variant: those whose outcomes one record holds.
 
     Attributes:
-        todo: parts to compute, in order.
-        done: parts that are recorded under the same fingerprint.
-        why: why `todo` is not empty.
-        recorded: what is recorded under the same fingerprint, if anything is.
+        todo: the parts to compute, in order.
+        done: the parts that are recorded under the same fingerprint.
+        why: the reason to compute `todo`.
+        recorded: what is recorded under the same fingerprint; None where nothing is.
     """
 
-    model: ModelSpec
-    task: TaskSpec
-    options: EncodeOptions
-    transform: VectorTransform = PLAIN
-    max_texts: int | None = None
-    precision: str
-    variant: str
-    fingerprint: str
     todo: tuple[Part, ...]
     done: tuple[Part, ...]
     why: str
@@ -89,7 +92,7 @@ class TaskCells:
 
     @property
     def model_label(self) -> str:
-        """The model as people are told of it, with what sets its record apart."""
+        """The model as reports name it, with its variant."""
         return model_label(self.model.name, self.variant)
 
     @property
@@ -100,39 +103,23 @@ class TaskCells:
 
     @property
     def limits(self) -> str:
-        """Why the model cannot do some tasks, this one perhaps."""
+        """Why the model cannot do every task, as a sentence for messages."""
         return models.abilities(self.model).limits
 
     @property
     def record(self) -> Record | None:
-        """The record of `done`, where the look-up has read it."""
+        """The record of `done`; None where there is none, or the look-up did not read it."""
         return self.recorded.record if self.recorded else None
 
-    def cell(self, part: Part, *, label: str = "", why: str = "") -> Cell:
-        """The cell of one part.
-
-        Args:
-            part: of the task.
-            label: the model as reports name it; its own name by default.
-            why: why the cell is to be computed; by default as planned.
-        """
-        return Cell(
-            label=label or self.model.name,
-            model=self.model,
-            task=self.task,
-            part=part,
-            options=self.options,
-            transform=self.transform,
-            max_texts=self.max_texts,
-            precision=self.precision,
-            variant=self.variant,
-            fingerprint=self.fingerprint,
-            why=why or (self.why if part in self.todo else ""),
-        )
+    def cell(self, part: Part, *, label: str = "") -> Cell:
+        """The cell of one part of the task; `label` is the model as reports name it, its name by default."""
+        shared = {field.name: getattr(self, field.name) for field in fields(RecordSettings)}
+        why = self.why if part in self.todo else ""
+        return Cell(label=label or self.model.name, part=part, why=why, **shared)
 
 
 class Plan(NamedTuple):
-    """What a request comes to, in the order of models, then tasks."""
+    """The cells of a request, in the order of models, then tasks."""
 
     task_cells: tuple[TaskCells, ...]
 

@@ -1,6 +1,6 @@
-"""A search problem through an encoder: queries and corpus, block by block into the search, whole or in shards.
+"""Searches a corpus with an encoder: encodes the queries, then the corpus block by block, whole or in shards.
 
-What distinguishes retrieval from the other types: its corpus is never held as vectors.
+The vectors of a corpus are never all in memory.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from harness.types import (
     TaskSpec,
     Texts,
 )
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -40,14 +41,14 @@ _CORPUS_BLOCK = 50_000
 
 
 class Search(NamedTuple):
-    """The hits of a search, and what it took."""
+    """The hits of a search, and the counts of what was encoded."""
 
     hits: Hits
     counts: Counts
 
 
 def search_corpus(fields: Fields, gold: Gold) -> Hits:
-    """Encode the queries and stream the corpus through the search block by block."""
+    """Encode the queries, then encode and search the corpus block by block."""
     kind, settings = KINDS[fields.task.type], fields.task.settings
     problem, texts = _problem(fields.task, gold), kind.texts(gold, settings)
     queries = fields.encode("queries", texts["queries"])
@@ -55,7 +56,7 @@ def search_corpus(fields: Fields, gold: Gold) -> Hits:
 
 
 def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
-    """A model that ranks by itself."""
+    """The hits of a model that ranks documents itself."""
     problem, texts = _problem(task, loaded.gold), KINDS[task.type].texts(loaded.gold, task.settings)
     rules = encoder.facts.prompts
     prompts = SidePrompts(
@@ -81,9 +82,10 @@ def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loade
 
 
 class SearchedShard(NamedTuple):
-    """What a search found among the documents from `start` up to `stop`; indices count from `start`.
+    """The hits among the documents from `start` up to `stop`; indices count from `start`.
 
     Attributes:
+        counts: what was encoded.
         facts: of the encoder.
         seconds: wall time of encoding and searching.
     """
@@ -101,8 +103,8 @@ def search_shard(
 ) -> SearchedShard:
     """Search one of `of` shards of the corpus, `number` from 0.
 
-    Shards end where blocks of the whole corpus would, if they are as large as these: then every document is encoded
-    among the same others as in one piece, and gets the same vector to the bit.
+    A shard that is at least as large as a block of the corpus ends where a block of the whole corpus would end, so that
+    every document is encoded together with the same others and gets the same vector to the bit.
 
     Raises:
         EncodeError, DataError: as `measurement.encode`.
@@ -113,7 +115,7 @@ def search_shard(
     start, stop = _bound(n, number, of), _bound(n, number + 1, of)
     fields = Fields(task, part, encoder, options=options, transform=PLAIN)
     queries = fields.encode("queries", texts["queries"])
-    if number:  # encoded for every shard, they belong to the part once
+    if number:  # each shard encodes the queries, but the part counts them once
         counts = fields.counts
         counts.texts = 0
         counts.tokens = None if counts.tokens is None else 0
@@ -123,7 +125,7 @@ def search_shard(
 
 
 def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> Search:
-    """The hits of the whole corpus from those of its shards, exactly: scores, ties and all.
+    """The hits of the whole corpus from those of its shards, with exactly the same scores and ties.
 
     Raises:
         DataError: the shards are not those of this corpus.
@@ -134,7 +136,10 @@ def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> S
     shards = sorted(shards, key=lambda shard: shard.start)
     bounds = [0, *(shard.stop for shard in shards)]
     if [shard.start for shard in shards] != bounds[:-1] or bounds[-1] != len(document_ids):
-        raise DataError(f"{task.name}: the shards end at {bounds[1:]}, and the corpus has {len(document_ids)}")
+        raise DataError(
+            f"{task.name}: the shards end at documents {bounds[1:]}, but the corpus has "
+            f"{counted(len(document_ids), 'document')}"
+        )
     n_queries = len(shards[0].hits.indices)
     top = search.TopK(n_queries, k=depth, document_ids=document_ids)
     counts = Counts(batching=shards[0].counts.batching)

@@ -1,4 +1,4 @@
-"""What a run tells while it runs. Light, so that a run with nothing to do imports nothing heavy to say so."""
+"""The events of a run, for progress and reports. Imports nothing heavy, so that a run with nothing to do stays fast."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """What just happened, for whoever shows progress."""
+    """One step of a run: `part` of `cells` is loaded, encoded, recorded and so on."""
 
     kind: Literal["kept", "inapplicable", "open", "load", "encode", "recorded", "failed"]
     cells: TaskCells
@@ -23,7 +23,7 @@ class Event(NamedTuple):
 
 
 def left_as_they_are(cells: TaskCells) -> Iterator[Event]:
-    """What there is to tell of cells that are not computed: those up to date, and those that the model cannot do."""
+    """The events of cells that are not computed: those that are recorded, and those that the model cannot do."""
     if cells.done:
         yield Event("kept", cells, record=cells.record)
     if cells.todo and not cells.applies:
@@ -31,6 +31,6 @@ def left_as_they_are(cells: TaskCells) -> Iterator[Event]:
 
 
 def in_order(events: Sequence[Event], plan: Plan) -> list[Event]:
-    """`events` in the order of the plan: a cell is recorded when others have long begun, and how many is chance."""
+    """`events` in the order of the plan; stages overlap, so that events of several cells come mixed, in any order."""
     places = {id(cells): place for place, cells in enumerate(plan.task_cells)}
     return sorted(events, key=lambda event: places[id(event.cells)])

@@ -1,7 +1,7 @@
-"""The straight line: cells -> load | encode | score, put -> records.
+"""Carries out a plan: cells -> load | encode | score and put -> records, in three overlapping stages.
 
-Whatever is recorded under the same fingerprint is gone from the plan before a model is opened. An error of a cell, in
-any of its stages, is told as that cell's and does not touch the others.
+Cells that are recorded under the same fingerprint are not computed. An error in any stage of a cell fails this cell
+only.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from harness.types import Loaded, Record
 
 
 def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda event: None) -> list[Record]:
-    """Do what is asked; one record per model and task, computed or kept.
+    """Run a request; one record per model and task, computed or kept from before.
 
     Returns:
         Records in the order of models, then tasks.
@@ -52,13 +52,13 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
 
 
 def execute(planned: Plan, folder: Path) -> Iterator[Event]:
-    """Compute the cells of a plan in order, one model at a time, record them in `folder`, and tell what happens.
+    """Compute the cells of a plan in order, one model at a time, record them in `folder`, and yield every event.
 
-    Three stages overlap: while a part is encoded, the next one is loaded and the last one is scored and recorded. No
-    number depends on that. A cell that fails is reported and the next one starts; whatever was finished is on disk.
+    While a part is encoded, the next one is loaded and the last one is scored and recorded; no score depends on that.
+    After a cell that fails the next one starts. Every finished cell is on disk at once.
 
     Raises:
-        RecordError: the results folder cannot be written, found out before anything is computed.
+        RecordError: the results folder cannot be written, which is checked before anything is computed.
     """
     todo = planned.todo
     if todo:
@@ -73,8 +73,8 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                 yield Event("load", cells, cell.part)
                 loaded = loads.take()
                 if not model.holds(cell.model):
-                    # Not side by side: `datasets` trips over a `transformers` that is just being imported. And what is
-                    # recorded first gives its memory back.
+                    # Not at the same time: importing `datasets` fails while another thread imports `transformers`. And
+                    # recording the last cell frees its memory.
                     wait([loaded])
                     yield from _finished(under_way, left=0)
                     yield Event("open", cells)
@@ -88,14 +88,14 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
 
 
 class _Loads:
-    """The data of cells, in their order, loaded one cell ahead of where they are needed."""
+    """Loads the data of the cells in order, one cell before it is needed."""
 
     def __init__(self, cells: Sequence[Cell], stage: Stage) -> None:
         self._cells, self._stage = iter(cells), stage
         self._begun: Future[Loaded] | None = None
 
     def begin(self) -> None:
-        """Begin to load the next cell's data, if there is one more."""
+        """Start loading the data of the next cell, if there is one."""
         cell = next(self._cells, None)
         if cell is not None:
             self._begun = self._stage.submit(load, cell)
@@ -110,12 +110,12 @@ class _Loads:
 
 
 def _encoded(cell: Cell, model: OpenModel, loaded: Future[Loaded], scoring: Stage, folder: Path) -> Future[Record]:
-    """Encode a part here; score and put it in the scoring thread. Errors are the cell's."""
+    """Encode a part in this thread; score and record it in the scoring thread. Errors are in the future."""
     try:
         encoded = encode(
             cell.task, cell.part, model.encoder(), loaded.result(), options=cell.options, transform=cell.transform
         )
-    except Exception as err:  # the boundary: a cell's error is the cell's
+    except Exception as err:  # an error fails this cell only
         broken: Future[Record] = Future()
         broken.set_exception(err)
         return broken
@@ -123,12 +123,12 @@ def _encoded(cell: Cell, model: OpenModel, loaded: Future[Loaded], scoring: Stag
 
 
 def _finished(under_way: deque[tuple[Event, Future[Record]]], *, left: int) -> Iterator[Event]:
-    """What has been recorded, in order, until at most `left` cells are under way."""
+    """Yield the events of finished cells, in order, and wait until at most `left` cells are unfinished."""
     while under_way and (len(under_way) > left or under_way[0][1].done()):
         event, record = under_way.popleft()
         try:
             yield event._replace(record=record.result())
-        except Exception as err:  # the other side of the boundary
+        except Exception as err:  # an error fails this cell only
             assert event.part is not None
             cell = event.cells.cell(event.part)
             yield event._replace(kind="failed", failure=failure_of(err, cell=str(cell.key)))

@@ -1,4 +1,4 @@
-"""The fingerprint of a cell: whatever decides its score, so that a record is computed again when that has changed."""
+"""The fingerprint of a cell: a digest of all that decides its score, so that a changed cell is computed again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from harness.tasks import registry
 from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
 
 PROTOCOL = 1
-"""Part of every fingerprint; raised when a scorer's numbers change on purpose."""
+"""Part of every fingerprint; increased when a scorer's numbers change on purpose."""
 HALF_PRECISION = 2
 """Part of the fingerprints of half precision; raised when the numbers of that change on purpose."""
 
 
 def task_content(task: TaskSpec) -> dict[str, Any]:
-    """What of a task goes into fingerprints: its settings and, of a local one, digests of its files."""
+    """The part of a fingerprint that comes from the task: its spec and, for local data, digests of its files."""
     content = {"task": registry.fingerprint_of(task)}
     if task.source.kind == "local":
         content["files"] = digests.digests(task)

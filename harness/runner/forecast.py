@@ -1,4 +1,4 @@
-"""How long a run may take and how much memory it may need, from what earlier runs on this machine took (pure)."""
+"""Forecasts the time and memory of a run from earlier runs on this machine (pure)."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from harness.types import Record
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """What a model has taken so far.
+    """The speed and memory of a model in earlier runs.
 
     Attributes:
-        seconds_per_token: wall time of all phases over the tokens of all texts.
-        peak_memory_mib: the most that a run of it has held.
-        parts: recorded parts that this rests on.
+        seconds_per_token: wall time of all phases, divided by the tokens of all texts.
+        peak_memory_mib: the peak memory of its runs; None where no record tells it.
+        parts: how many recorded parts this is computed from.
     """
 
     seconds_per_token: float
@@ -25,7 +25,7 @@ class Pace:
 
 
 def paces(records: Iterable[Record], *, machine: str) -> dict[str, Pace]:
-    """Model -> its pace, over the parts recorded on `machine` that say what they took, kept vectors aside."""
+    """Model -> its pace, from the parts recorded on `machine` with a count of tokens and without cached vectors."""
     by_model: dict[str, list[dict[str, Any]]] = {}
     for record in records:
         if record.harness.get("machine") != machine:

@@ -1,7 +1,7 @@
-"""The steps of a cell: load -> encode -> score -> measured part, each from value to value.
+"""The steps of a cell: load -> encode -> score -> measured part. Each is a function from values to a value.
 
-They are steps of their own so that they overlap: while a part is encoded, the next one is loaded and the last one is
-scored. Where a corpus is searched in shards, `corpus_search.search_shard` and `join` stand in for `encode`.
+Separate steps can overlap: while a part is encoded, the next one is loaded and the last one is scored. For a corpus
+that is searched in shards, `corpus_search.search_shard` and `join` replace `encode`.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 
 
 class EncodedPart(NamedTuple):
-    """A part whose texts are encoded (or searched): `score` does the rest, and needs no model.
+    """A part whose texts are encoded, or searched; `score` needs no model.
 
     Attributes:
-        given: what the scorer of the task's type takes; see `harness.evaluators`.
+        given: the input of the scorer of the task's type; see `harness.evaluators`.
         counts: what was encoded.
         facts: of the encoder.
         seconds: wall time of encoding.
@@ -62,12 +62,12 @@ class MeasuredPart:
 
     Attributes:
         scores: metric -> value.
-        items: those whose score is the main score; None where the main metric is not made of single items.
+        items: the items of the main metric; None where the main metric is not made of single items.
         rows, digest, notes: of the data; see `Loaded`.
         facts: of the encoder.
         counts: what was encoded.
         seconds: phase -> wall time.
-        environment: versions, platform and machine that it was measured with.
+        environment: the run environment: versions, platform and machine.
         peak_memory_mib: of the process that measured it; None where the system does not tell.
     """
 
@@ -83,24 +83,11 @@ class MeasuredPart:
     peak_memory_mib: int | None
 
 
-def measure(
-    task: TaskSpec,
-    part: Part,
-    encoder: Encoder | Searcher,
-    loaded: Loaded,
-    *,
-    options: EncodeOptions | None = None,
-    transform: VectorTransform = PLAIN,
-) -> MeasuredPart:
-    """Encode what `part` needs and score it; see `encode` and `score`."""
-    return score(encode(task, part, encoder, loaded, options=options, transform=transform))
-
-
 def load(cell: Cell) -> Loaded:
-    """The data of a cell, or in quick mode a sample of them, with the time that it took.
+    """Load the data of a cell, or in quick mode a sample of it, and take the time.
 
     Raises:
-        DataError: they cannot be loaded.
+        DataError: the data cannot be loaded.
     """
     from harness import data
 
@@ -120,12 +107,12 @@ def encode(
     options: EncodeOptions | None = None,
     transform: VectorTransform = PLAIN,
 ) -> EncodedPart:
-    """Encode what `part` needs, and search where it is about searching.
+    """Encode the texts of a part, and search where the scorer takes hits.
 
-    Without `options` nothing is kept in the vector cache.
+    Without `options` the vector cache is off.
 
     Raises:
-        EncodeError: the model's answer cannot be scored.
+        EncodeError: the model returned something that cannot be scored.
         DataError: the data cannot be scored.
     """
     started = time.perf_counter()
@@ -140,7 +127,7 @@ def encode(
 
 
 def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedShard]) -> EncodedPart:
-    """The part whose corpus was searched in shards, exactly as if it had been searched whole.
+    """Join the shards of a part's corpus; the result is exactly that of searching the whole corpus.
 
     Raises:
         DataError: the shards are not those of this corpus.
@@ -150,7 +137,7 @@ def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedSh
 
 
 def score(encoded: EncodedPart) -> MeasuredPart:
-    """The scores and items of a part that is encoded.
+    """Score an encoded part.
 
     Raises:
         DataError: the data cannot be scored, or the main metric is undefined on them.
@@ -179,7 +166,7 @@ def score(encoded: EncodedPart) -> MeasuredPart:
 
 
 def _given(fields: Fields, gold: Gold) -> Any:
-    """What the scorer takes: vectors of every field of the gold, or the hits of a search."""
+    """The input of the scorer: the vectors of every field of the gold, or the hits of a search."""
     task, encoder = fields.task, fields.encoder
     kind = KINDS[task.type]
     if kind.takes == "hits":

@@ -1,7 +1,7 @@
-"""Does a model give the same vectors however it is fed, and do its scores survive half precision? For `harness doctor`.
+"""Checks of a model for `harness doctor`: equal vectors in every batch, and equal scores in half precision.
 
-A vector should depend on its text alone: not on the texts that share its batch, nor on their order. What moves beyond
-rounding points to padding that leaks into the result, or to a model whose own code is at fault.
+A vector should depend on its text alone, not on the other texts of its batch or their order. A difference beyond
+rounding means that padding changes the result, or that the model's code has an error.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from harness import data, encoding, models
 from harness.errors import ModelError
 from harness.evaluators import KINDS
 from harness.evaluators.similarity import unit_rows
-from harness.runner.measurement import measure
+from harness.runner.measurement import encode, score
 from harness.tasks import registry
 from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, TaskSpec, Texts
 
@@ -27,23 +27,23 @@ if TYPE_CHECKING:
 PROBE_TASKS = {"MiniSTSEnglish": "left", "MiniSTSGerman": "left", "MiniAnswersEnglish": "documents"}
 """Task -> the field whose texts are encoded."""
 PROBE_TEXTS = 40
-"""Of each probe task: short sentences and passages, so that batches are padded."""
+"""How many texts of each probe task: short sentences and passages, so that batches are padded."""
 ROUNDING: Mapping[str, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-3}
-"""How far a number of a unit vector may move by rounding, by precision: some hundred units in the last place."""
+"""Precision -> how much rounding may change a number of a unit vector: some hundred units in the last place."""
 POINTS = 0.01
-"""A change of a score, of 100, that is worth telling."""
+"""The least change of a score, of 100, that is reported."""
 
 
 class Difference(NamedTuple):
-    """Two ways of encoding the same texts.
+    """The difference between two ways of encoding the same texts: the plain one and another.
 
     Attributes:
-        what: which ways.
-        largest: the largest absolute difference of two numbers, of rows scaled to unit length.
-        cosine: the least cosine of two rows of the same text.
-        fine: whether that is rounding.
-        precision: of the second way.
-        suite_seconds: how long the suite `mini` would take that way, going by the time that the texts took.
+        what: the other way.
+        largest: the largest absolute difference of two numbers, in rows scaled to unit length.
+        cosine: the least cosine of the two rows of a text.
+        fine: whether rounding explains the difference.
+        precision: of the other way.
+        suite_seconds: the estimated time of the suite `mini` in the other way.
     """
 
     what: str
@@ -75,7 +75,7 @@ class Change(NamedTuple):
 
 
 def differences(spec: ModelSpec, options: EncodeOptions) -> Iterator[Difference]:
-    """Two batch shapes, two orders, two half precisions, against fp32 in batches by tokens.
+    """Compare other batches, another order and half precisions with fp32 in batches by tokens.
 
     Raises:
         ModelError: the model cannot be opened, or has no vectors.
@@ -133,12 +133,12 @@ def _suite_texts() -> list[str]:
 
 
 def _texts(task: TaskSpec) -> Mapping[str, Texts]:
-    """What the first part of a task has encoded, by field."""
+    """The texts of the first part of a task, by field."""
     return KINDS[task.type].texts(data.load(task, task.parts[0]).gold, task.settings)
 
 
 class _opened:
-    """An encoder for the time of a block; refuses models without vectors."""
+    """Opens a model for a `with` block; refuses a model without vectors."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         encoder = models.open_model(spec, options)
@@ -154,7 +154,7 @@ class _opened:
 
 
 def _halves(spec: ModelSpec) -> tuple[Precision, ...]:
-    """Precisions below fp32; built-in baselines and Python callables know none."""
+    """Precisions below fp32; built-in baselines and Python callables have none."""
     return ("bf16", "fp16") if spec.origin in ("hub", "folder", "bundled") else ()
 
 
@@ -173,4 +173,4 @@ def _vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Floa
 
 def _score(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> float:
     part = task.parts[0]
-    return float(measure(task, part, encoder, data.load(task, part), options=options).scores[task.main_metric])
+    return float(score(encode(task, part, encoder, data.load(task, part), options=options)).scores[task.main_metric])

@@ -1,4 +1,4 @@
-"""The model that is open: one at a time, with the error of one that could not be opened."""
+"""Keeps at most one model open, or the error of a model that could not be opened."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from harness.types import Encoder, Searcher
 
 
 class OpenModel:
-    """At most one model, known by a key; one that cannot be opened fails its own cells only.
+    """At most one open model, identified by a key. Leaving its `with` block closes the model.
 
-    Leaving its `with` block closes the model.
+    A model that cannot be opened fails only its own cells.
     """
 
     def __init__(self) -> None:
@@ -25,23 +25,23 @@ class OpenModel:
         self.close()
 
     def holds(self, key: Hashable) -> bool:
-        """Whether the last model that was opened, or tried, is the one of this key."""
+        """Whether `open` was last called with this key, successfully or not."""
         return self._key == key
 
     def open(self, key: Hashable, opener: Callable[[], Encoder | Searcher]) -> None:
-        """Close the model and open another; an error is kept for `encoder`."""
+        """Close the model and open another; an error is kept and raised by `encoder`."""
         self.close()
         self._key = key
         try:
             self._encoder = opener()
-        except Exception as err:  # of this model only; the next one may open
+        except Exception as err:  # the next model may open
             self._error = err
 
     def encoder(self) -> Encoder | Searcher:
         """The model.
 
         Raises:
-            Exception: what opening it came to.
+            Exception: the error of opening it.
         """
         if self._encoder is None:
             raise self._error or AssertionError("no model is open")

@@ -1,7 +1,7 @@
-"""The one planner: what a request comes to, minus what is recorded. Opens no model and loads no data.
+"""Plans a request: the cells to compute and those that are recorded. Opens no model and loads no data.
 
-A run and a night plan with it. They differ in where they look up what is recorded: a run reads the records that it is
-about, a night asks the leaderboard's index.
+Runs and nights use the same planner, with another look-up of records: a run reads the records of its models and tasks,
+a night reads the leaderboard's index.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def plan(
 
     Args:
         request: what is asked.
-        recorded: answers what is recorded; by default the records in the request's results folder.
+        recorded: the look-up of records; by default it reads the request's results folder.
         contents: task -> its `task_content`, for callers that plan the same tasks more than once.
 
     Raises:
@@ -96,9 +96,9 @@ def _task_cells(
 
 
 def _why(recorded: RecordedParts, current: str, precision: str) -> str:
-    """Why parts of a task are to be computed although there is a record of it."""
+    """The reason to compute parts of a task that has a record."""
     if recorded.fingerprint is None:
-        return "the record is another program's"
+        return "the record was written by another program"
     if recorded.fingerprint == current:
         return "some parts are not recorded yet"
     if recorded.precision is not None and recorded.precision != precision:

@@ -1,4 +1,4 @@
-"""What is recorded already, as the planner asks for it: the look-up, and the one that reads the records of a folder."""
+"""The planner's look-up of records: its Protocol, and the look-up that reads a results folder."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class RecordedParts(NamedTuple):
     """What is recorded of one task for one model in one variant.
 
     Attributes:
-        parts: those that have a main score.
+        parts: the parts that have a main score.
         fingerprint: None where another program made the record.
         precision: of the forward pass; None where the record does not say.
         path: of the record.
         date: when it was written, seconds since 1970; NaN where the record does not say.
-        record: where the look-up has read it.
+        record: the record itself; None where the look-up did not read it.
     """
 
     parts: Collection[Part]
@@ -32,7 +32,7 @@ class RecordedParts(NamedTuple):
 
 
 class LookUp(Protocol):
-    """Answers what is recorded."""
+    """Tells what is recorded."""
 
     def __call__(self, model: ModelSpec, *, variant: str, task: str) -> RecordedParts | str:
         """What is recorded of the task named `task`, or why there is nothing that can be used."""
@@ -40,7 +40,7 @@ class LookUp(Protocol):
 
 
 def in_folder(folder: Path) -> LookUp:
-    """The look-up of a results folder; it reads each record that it is asked for."""
+    """The look-up that reads each record from a results folder."""
 
     def look_up(model: ModelSpec, *, variant: str, task: str) -> RecordedParts | str:
         try:

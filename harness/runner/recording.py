@@ -1,4 +1,4 @@
-"""A measured part put on disk: merged into the record of its model and task, with all that a reader of it may ask."""
+"""Writes a measured part to the record of its model and task."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.types import EncoderFacts, Record
 
 
 def put(folder: Path, cell: Cell, measured: MeasuredPart) -> Record:
-    """Merge a measured part into the record of its model and task; the record as it lies on disk.
+    """Merge a measured part into the record of its model and task; returns the merged record.
 
     Raises:
         RecordError: as `results.put`.
@@ -29,7 +29,7 @@ def put(folder: Path, cell: Cell, measured: MeasuredPart) -> Record:
 
 
 def record_of(cell: Cell, measured: MeasuredPart) -> Record:
-    """The record of one part alone."""
+    """A record of this part alone."""
     task, part, counts, versions = cell.task, cell.part, measured.counts, measured.environment["versions"]
     entry = {
         **measured.scores,
@@ -77,7 +77,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
 
 
 def _used(facts: EncoderFacts) -> dict[str, Any]:
-    """What the encoder used; of its prompts only their source, since each part holds those that it was given."""
+    """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
     used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
     return {**used, "prompts_from": facts.prompts.source}
 

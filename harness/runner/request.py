@@ -21,13 +21,13 @@ class Request:
     """Everything that a caller asks of a run.
 
     Attributes:
-        models: each is measured on every task; one that is named twice counts once.
+        models: each is measured on every task; a model that is named twice counts once.
         selection: the tasks and parts.
         options: how models are opened and asked to encode.
-        transforms: what is made of the vectors; each transform but the plain one is a variant with records of its own.
+        transforms: of the vectors; each transform but the plain one is a variant with its own records.
         max_texts: quick mode: at most this many texts of each side of a part; its records are variants.
         results: folder of the records.
-        overwrite: compute again what is recorded.
+        overwrite: compute recorded cells again.
         prompts: name -> prompt, in place of the models' own; records are variants.
         like: a model of mteb's registry whose prompts and settings the models take over.
         trust_remote_code: let models run code from their repository.
@@ -67,7 +67,7 @@ class Request:
 
 
 def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:
-    """Every pair of a `dims` (or all dimensions) and a `quantize` (or floats); the first leaves vectors as they are."""
+    """The plain transform, then every pair of one of `dims` (or all dimensions) and one of `quantize` (or floats)."""
     return tuple(
         VectorTransform(dimensions, number_format)
         for dimensions in (None, *dict.fromkeys(dims))

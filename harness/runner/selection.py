@@ -1,4 +1,4 @@
-"""Which tasks and parts a request is about: names, suites and filters -> specs. Loads no data."""
+"""The tasks and parts of a request: names, suites and filters -> specs. Loads no data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.types import Part, Source, TaskSpec
 
 
 class ChosenTask(NamedTuple):
-    """A task and the parts of it that count."""
+    """A task and the parts of it to measure."""
 
     task: TaskSpec
     parts: tuple[Part, ...]
@@ -26,7 +26,7 @@ class Selection:
     """The tasks that a request names, and filters that narrow them; a filter that is None keeps everything.
 
     Attributes:
-        tasks: names, specs, or specs with some of their parts; the suite `mini` where neither tasks nor suites stand.
+        tasks: names, specs, or specs with some of their parts; by default, without suites too, the suite `mini`.
         suites: names of suites, whose tasks are added.
         task_folders: folders with more task and suite files.
         languages: `de`, `deu`, `deu-Latn`, or names of subsets.
@@ -46,12 +46,12 @@ class Selection:
 def chosen(selection: Selection) -> list[ChosenTask]:
     """The tasks that a request names, each with its parts after filtering; a task that is named twice counts once.
 
-    A task without a spec of ours is mteb's task of that name.
+    A name without a task file is looked up among mteb's tasks.
 
     Raises:
         UnknownName: a task, suite or filter that does not exist, or filters that leave nothing.
         SpecError: one of the tasks' files is broken.
-        DataError: mteb's task of that name is not one that can be scored here.
+        DataError: mteb's task of that name cannot be scored here.
     """
     known_tasks = registry.get_tasks(selection.task_folders)
     named: list[tuple[TaskSpec, tuple[Part, ...] | None]] = []
@@ -78,10 +78,10 @@ def chosen(selection: Selection) -> list[ChosenTask]:
 
 
 def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
-    """The task `name`: a spec of ours, else mteb's task.
+    """The task `name`, from its task file, else from mteb.
 
     Raises:
-        UnknownName: neither has it.
+        UnknownName: there is no such task.
         DataError: mteb's task cannot be scored here; the message says why.
     """
     if name in known_tasks.task_files:
@@ -106,7 +106,7 @@ def mirrored(task: TaskSpec) -> TaskSpec:
 
 
 def _check_filters(tasks: Sequence[TaskSpec], selection: Selection) -> None:
-    """Every name in a filter must mean something to at least one of the tasks."""
+    """Refuse a filter with a name that none of the tasks has."""
     for kind in selection.types or ():
         if kind not in KINDS:
             raise UnknownName.of("task type", kind, KINDS)

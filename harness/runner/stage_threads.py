@@ -1,4 +1,4 @@
-"""A stage of a run: one thread that does one thing after another while the others do theirs."""
+"""A stage of a run: a thread that calls functions in order, while other stages run."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any, TypeVar
 _Result = TypeVar("_Result")
 
 PATIENCE_SECONDS = 2.0
-"""How long work under way may go on after an error or Ctrl-C: enough to write a record."""
+"""How long a running function may continue after an error or Ctrl-C: enough to write a record."""
 
 
 class Stage:
-    """Does what is submitted, in order, for the time of a `with` block.
+    """Calls submitted functions in order, during a `with` block.
 
-    A block that ends well waits for all of it. One that ends with an error, or with Ctrl-C, drops what has not begun
-    and does not wait long for the rest: a download may take minutes, and an executor of the standard library would wait
-    for it even when the interpreter exits.
+    At its normal end the block waits for all of them. After an error or Ctrl-C it drops the functions that have not
+    started and waits only briefly for the running one: a download may take minutes, and an executor of the standard
+    library would wait for it even when the interpreter exits.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,13 +37,13 @@ class Stage:
         self._thread.join(None if kind is None else PATIENCE_SECONDS)
 
     def submit(self, function: Callable[..., _Result], *arguments: Any) -> Future[_Result]:
-        """Call `function` once everything before it is done."""
+        """Call `function` after everything submitted before it."""
         future: Future[_Result] = Future()
 
         def call() -> None:
             try:
                 future.set_result(function(*arguments))
-            except BaseException as err:  # whoever waits for the result gets it
+            except BaseException as err:  # raised where the result is read
                 future.set_exception(err)
 
         self._queue.put(call)

@@ -1,4 +1,4 @@
-"""The fields of a part through one encoder: which batches, which prompt, and a count of what it took."""
+"""Encodes the fields of a part with one encoder: chooses batches and prompts, and counts texts and tokens."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ NUMBERS = (
 
 @dataclass(slots=True, kw_only=True)
 class Counts:
-    """What the texts of a part came to; a number is None once one field's is not known.
+    """Counts of the texts and tokens of a part; a count is None where that of some field is unknown.
 
     Attributes:
-        texts: texts that the part needs, repeated ones too.
-        texts_encoded: texts that went through the model; the others were repeated, or in the vector cache.
-        texts_cached: distinct texts that the vector cache had.
+        texts: texts of the part, repeated ones included.
+        texts_encoded: texts that the model encoded; the others were repeated, or in the vector cache.
+        texts_cached: distinct texts that were in the vector cache.
         texts_truncated: texts cut at the maximum length.
         tokens: tokens of all texts.
-        tokens_encoded: tokens that went through the model.
-        tokens_padded: the same with padding.
+        tokens_encoded: tokens of the texts that the model encoded.
+        tokens_padded: the same, with padding.
         batching: how batches were made; None where nothing was encoded in batches.
         prompts: field -> the prompt put before its texts.
     """
@@ -47,7 +47,7 @@ class Counts:
     prompts: dict[str, str | None] = field(default_factory=dict)
 
     def add(self, **more: int | None) -> None:
-        """Add to the numbers so named; what is not known makes the sum unknown too."""
+        """Add numbers to the counts of these names; None makes the sum None."""
         for name, number in more.items():
             setattr(self, name, sum_or_none((getattr(self, name), number)))
 
@@ -55,8 +55,8 @@ class Counts:
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:
     """How the texts of `task` are put into batches.
 
-    In float32 a task whose scores hang on the last bits of vectors is fed in mteb's batches, so that its scores are
-    mteb's: these bits depend on what shares a batch.
+    The last bits of a float32 vector depend on the other texts of its batch. A task whose scores depend on these bits
+    is therefore encoded in mteb's batches, so that its scores are mteb's.
     """
     if encoder.facts.prompts.by_model:
         return "model"
@@ -67,7 +67,7 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
 
 
 class Fields:
-    """The fields of a part through one encoder."""
+    """Encodes the fields of a part with one encoder, and counts what it encodes."""
 
     def __init__(
         self, task: TaskSpec, part: Part, encoder: Encoder, *, options: EncodeOptions, transform: VectorTransform

@@ -65,7 +65,9 @@ def test_the_same_as_one_after_the_other(five: dict[str, Any], tmp_path: Path) -
     """Every score of every task equals that of measuring the tasks one by one, and runs repeat themselves."""
     known = registry.get_tasks([Path(five["tasks_dirs"][0])])
     alone = {
-        name: measurement.measure(known.get(name), PART, Hashing(), data.load(known.get(name), PART)).scores
+        name: measurement.score(
+            measurement.encode(known.get(name), PART, Hashing(), data.load(known.get(name), PART))
+        ).scores
         for name in five["tasks"]
     }
     found, _, _ = run(tmp_path / "one", **five)

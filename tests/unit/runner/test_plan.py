@@ -257,7 +257,7 @@ def test_overwrite(tmp_path: Path) -> None:
     ("changes", "why"),
     [
         ({"harness": {"fingerprint": "other"}}, "the recorded settings differ"),
-        ({"harness": {}}, "the record is another program's"),
+        ({"harness": {}}, "the record was written by another program"),
     ],
 )
 def test_a_record_of_other_settings(tmp_path: Path, changes: dict[str, Any], why: str) -> None:
