@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.types.counted import counted
+
 if TYPE_CHECKING:
     from harness.runner.events import Event
 
@@ -69,7 +71,7 @@ def _line(event: Event) -> str:
         remarks = _remarks(event)
         return f"opening {cells.model.name}" + (f" ({remarks})" if remarks else "")
     if event.kind == "kept":
-        share = f" ({len(cells.done)} of {len(cells.done) + len(cells.todo)} parts)" if cells.todo else ""
+        share = f" ({len(cells.done)} of {counted(len(cells.done) + len(cells.todo), 'part')})" if cells.todo else ""
         return f"kept {what}{share}: recorded with the same fingerprint"
     if event.kind == "recorded" and event.record is not None and event.part is not None:
         return f"{what} {event.part}: {cells.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"

@@ -12,6 +12,7 @@ from harness.nightly.publish import destinations
 from harness.nightly.schedule.night_plan import plan_night, tasks_of
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
+from harness.types.counted import counted
 
 
 def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str]:
@@ -35,7 +36,8 @@ def summary(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> str:
     tasks = tasks_of(schedule)
     whole = plan_night(schedule, resolved, tasks, now=0.0)
     count = len(whole.todo) + len(whole.recorded)
-    return f"{len(resolved)} models, {len(tasks)} tasks, {count} cells, {len(whole.recorded)} of them recorded"
+    counts = (counted(len(resolved), "model"), counted(len(tasks), "task"), counted(count, "cell"))
+    return f"{', '.join(counts)}, {len(whole.recorded)} of them recorded"
 
 
 def _tasks(schedule: Schedule) -> list[str]:
