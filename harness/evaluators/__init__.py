@@ -1,25 +1,25 @@
 """Task types: gold and arrays in, scores and items out. No model, no network, no state.
 
-One file a type, which holds everything particular to it as one row, a `TaskKind`: its data, settings, texts, scorer,
-and what is said of it. `KINDS` maps the types' names to these rows, and everything else asks `KINDS[task.type]`. A type
-of your own is one more file like these and one more row in `KINDS`, put there before its tasks are read.
+Each task type has one file, with everything particular to the type in one `TaskKind`: its data, settings, texts,
+scorer and descriptions. `KINDS` maps the names of the types to them, and all other code asks `KINDS[task.type]`. To add
+a type, write one more such file and add its `TaskKind` to `KINDS` before its tasks are read.
 
-The parts of a row that meet in a run:
+The fields of a `TaskKind` that a run uses:
 
-- `texts(gold, settings)` names what must be encoded: field -> `Texts`. Only retrieval gives its texts a role.
-- `score(gold, given, settings=...)` returns `Scored`. What it must be `given` is the row's `takes`:
+- `texts(gold, settings)` returns the texts to encode: field -> `Texts`. Only retrieval gives its texts a role.
+- `score(gold, given, settings=...)` returns `Scored`. The field `takes` says what it must be `given`:
     - `vectors`: `{field: (n, dim) float32}`, row i for text i of that field;
     - `pairs`: the same with the fields `left` and `right`, and `similarity` (n,), the model's own similarity of row i
-      of one with row i of the other, without which cosine stands in, as in mteb;
+      of both; without it the cosine is used, as in mteb;
     - `sides`: `Sides`, the vectors of both sides and the name of the model's similarity;
-    - `hits`: `Hits` of the `SearchProblem` that the row's `search` makes of the gold, best first, equal scores by
-      document id descending.
+    - `hits`: the `Hits` of the `SearchProblem` that `search` makes of the gold, best first, equal scores by document
+      id descending.
 
-`texts` and `score` draw the same samples: both make their generator from the seed in the settings, so that the numbers
-of a part depend on its data, its vectors and its settings, and on nothing that ran before.
+`texts` and `score` draw the same samples, because both make their generator from the seed in the settings. So the
+scores of a part depend only on its data, its vectors and its settings.
 
-Names, scale and values of the metrics are those of mteb 2.26.24, which the tests in `tests/oracle` hold to. Values
-are plain Python: float, None where a metric does not apply, or lists and dicts of these. `main_score` is the caller's.
+Names, scales and values of the metrics are those of mteb 2.26.24, as the tests in `tests/oracle` check. Values are
+plain Python: float, None where a metric does not apply, or lists and dicts of these. The caller adds `main_score`.
 
 Importing this package imports nothing heavy: a type's file imports numpy and scikit-learn inside functions.
 """
@@ -38,4 +38,4 @@ KINDS: dict[str, TaskKind] = {
     "Reranking": retrieval.RERANKING,
     "BitextMining": bitext_mining.KIND,
 }
-"""Name of a task type -> everything particular to it."""
+"""Name of a task type -> its `TaskKind`."""

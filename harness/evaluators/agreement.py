@@ -1,6 +1,6 @@
-"""How far two labellings of the same items agree, from one table of how often their labels meet (pure).
+"""The agreement of two labellings of the same items, from one contingency table (pure).
 
-scikit-learn 1.8 computes the same numbers, which tests compare, but counts the pairs anew for each of them.
+scikit-learn 1.8 computes the same numbers, as tests check, but makes a new table for each of them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def agreement(labels: Int64, clusters: Int64) -> tuple[float, float]:
 
 
 def _entropy(counts: Int64) -> float:
-    """In nats."""
+    """The entropy in nats."""
     if len(counts) == 1:
         return 0.0
     rows: Float64 = counts.astype(np.float64)
@@ -52,5 +52,5 @@ def _entropy(counts: Int64) -> float:
 
 
 def _not_zero(value: float) -> float:
-    """`value`, kept from zero with its sign, so that a perfect match is 1 and not 0 / 0."""
+    """`value` with its sign, but at least the machine epsilon in size, so that a perfect match is 1 and not 0 / 0."""
     return min(value, -_EPSILON) if value < 0 else max(value, _EPSILON)

@@ -1,8 +1,8 @@
 """Bitext mining: is the nearest text on the other side the translation?
 
-For every left text the right text of highest similarity is taken; accuracy, and precision, recall and F1 over right
-texts as classes, weighted by how often each is the true one. Reference: mteb 2.26.24 (`AbsTaskBitextMining`), with the
-model's own similarity. Of equally near texts the one that stands first is taken.
+The right text of highest similarity is chosen for every left text. The metrics are accuracy, and precision, recall and
+F1 with right texts as classes, weighted by how often each is the true one. Reference: mteb 2.26.24
+(`AbsTaskBitextMining`), with the model's own similarity. Of equally similar texts the first is chosen.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Mined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BitextMiningSettings:
-    """Nothing to set: each text's nearest neighbour on the other side is its translation, or not."""
+    """Bitext mining has no settings."""
 
 
 def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
@@ -111,7 +111,7 @@ def _nearest(given: Sides) -> Int64:
 def read_mined(table: Table, columns: Mapping[str, str], *, where: str) -> Mined:
     """Aligned texts in two languages: the translation of a left text is the right text of the same row.
 
-    A column `gold` of (left, right) positions from 0, where there is one, says otherwise (as BUCC has it in mteb).
+    A column `gold` of (left, right) positions from 0, if there is one, gives the translations instead (BUCC in mteb).
 
     Raises:
         DataError: a column is missing or of another kind, or a position is that of no text.

@@ -1,9 +1,9 @@
-"""Classification: how well does logistic regression on a few vectors of each label predict the labels of the test set?
+"""Classification: how well does logistic regression on a few vectors per label predict the labels of the test set?
 
 `n_experiments` times, `samples_per_label` training texts of every label are drawn, a regression is fitted and its
 predictions are scored; metrics are means over the experiments. Reference: mteb 2.26.24 (`AbsTaskClassification`),
-including its draw: each experiment goes on shuffling the order that the last one left, with a fresh generator of the
-same seed, which comes to the same permutation applied again and again.
+including its draw: each experiment shuffles the order of the last one with a new generator of the same seed, that is,
+applies the same permutation again.
 
 Deliberate differences: `ap` and `ap_weighted` are None, not NaN, unless the test set has two labels; where these two
 labels do not include 1 (mteb raises an error), the later one in sorted order counts as positive.
@@ -99,7 +99,7 @@ def score(gold: Labelled, given: Mapping[str, Float32], *, settings: Classificat
     Args:
         gold: training and test texts with labels.
         given: the vectors of `train` and `test`, (n, dim) float32, in the order of `texts`.
-        settings: draw, number of experiments, iterations of the solver, seed.
+        settings: texts per label, number of experiments, iterations of the solver, seed.
 
     Raises:
         DataError: the training texts have fewer than two labels.
@@ -116,7 +116,7 @@ def score(gold: Labelled, given: Mapping[str, Float32], *, settings: Classificat
         seed=settings.seed,
     )
     scores = [logistic_regression.scores(gold.test_labels, labels, positive) for labels in predicted]
-    means = {name: logistic_regression.mean([of_one[name] for of_one in scores]) for name in scores[0]}
+    means = {name: logistic_regression.mean([of_experiment[name] for of_experiment in scores]) for name in scores[0]}
     return Scored(
         {**means, "scores_per_experiment": scores},
         {

@@ -1,4 +1,4 @@
-"""`Clustered` and `ClusteredSets`, the gold of clustering, and the tables they are read from."""
+"""`Clustered` and `ClusteredSets`, the gold of clustering, and how they are read from tables."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ class Clustered:
             yield from (text, json.dumps(levels))
 
     def sample(self, n: int, *, settings: Any = None) -> Clustered:
-        """At most `n` texts; or, where the settings have only a fraction clustered, so many that `n` are left of it."""
+        """At most `n` texts; where the settings cluster only a fraction, so many that the fraction is `n`."""
         fraction = settings.max_fraction_of_documents_to_embed if settings else None
         rows = sampling.rows(len(self.texts), n if fraction is None else math.ceil(n / fraction))
         return Clustered(texts=sampling.picked(self.texts, rows), labels=sampling.picked(self.labels, rows))
 
     @property
     def has_two_labels(self) -> bool:
-        """Whether there is anything to tell apart."""
+        """Whether the texts have more than one label."""
         return len(set(self.labels)) > 1
 
     def item_text(self, position: int) -> ItemText:
@@ -62,20 +62,20 @@ class ClusteredSets:
             yield from inner.contents()
 
     def sample(self, n: int, *, settings: Any = None) -> ClusteredSets:
-        """The first sets, while they have at most `n` texts together; the first one cut if it must be."""
+        """The first sets with at most `n` texts together; if the first set is larger, a sample of it."""
         ends = list(itertools.accumulate(len(inner.texts) for inner in self.sets))
         fitting = max(1, sum(end <= n for end in ends))
         return ClusteredSets(sets=[inner.sample(n) for inner in self.sets[:fitting]])
 
     def item_text(self, position: int) -> ItemText:
-        """A set, by its number of texts."""
+        """A set, described by its number of texts."""
         return ItemText((f"{len(self.sets[position].texts)} texts",))
 
 
 def read_clustered(table: Table, columns: Mapping[str, str], *, where: str) -> Clustered:
     """Texts with a label, or a list of labels from the broadest level to the narrowest.
 
-    The newer clustering tasks read the older ones' sets too, one after the other.
+    The sets of the legacy layout are read as one table, one set after the other.
 
     Raises:
         DataError: a column is missing or of another kind, or all texts have the same label.
@@ -121,7 +121,7 @@ def read_sets(table: Table, columns: Mapping[str, str], *, where: str) -> Cluste
 def joined(table: Table, columns: Mapping[str, str], *, where: str) -> Table:
     """The rows of legacy clustering, each a list of texts beside a list of labels, one set after the other.
 
-    A flat table stays as it is.
+    A flat table is returned unchanged.
 
     Raises:
         DataError: in some row the two lists are not of the same length.

@@ -1,4 +1,4 @@
-"""Clustering: does mini-batch k-means on the vectors find the labels?
+"""Clustering: do the clusters of mini-batch k-means on the vectors agree with the labels?
 
 V-measure (Rosenberg & Hirschberg, 2007) and adjusted mutual information (`ami`; Vinh, Epps & Bailey, 2010) of the
 clusters with the labels. Two protocols, both as in mteb 2.26.24:
@@ -9,13 +9,13 @@ clusters with the labels. Two protocols, both as in mteb 2.26.24:
 - `legacy` (`AbsTaskClusteringLegacy`): each given set is clustered once, whole; V-measure only. A set with one label
   scores 1 and is not encoded.
 
-Deliberate differences: the generator starts afresh for each part, where mteb's runs on from subset to subset, so
-numbers equal those of mteb on a task with one subset and one split. `max_document_to_embed` overrules
-`max_fraction_of_documents_to_embed` where mteb refuses to have both. Data without two labels is an error.
+Deliberate differences: each part has a new generator, while mteb uses one generator for all subsets; scores equal those
+of mteb on a task with one subset and one split. `max_document_to_embed` takes precedence over
+`max_fraction_of_documents_to_embed`, while mteb refuses both together. Data without two labels is an error.
 
 As in mteb, a path that ends above a level is left out of that level where labels are integers (as is a label -1), and
-makes up a class of its own ("-1") where they are strings. K-means runs on one thread: scikit-learn adds up the inertia
-that ends the iterations in as many parts as it has threads, so that only then is a score the same on every machine.
+makes up a class of its own ("-1") where they are strings. K-means runs on one thread: scikit-learn sums the inertia
+that ends the iterations in one part per thread, so scores are the same on every machine only with one thread.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def score(gold: Clustered | ClusteredSets, given: Mapping[str, Float32], *, sett
 
 
 def _by_set(gold: ClusteredSets, vectors: Float32, settings: ClusteringSettings) -> list[float]:
-    """The V-measure of every set: 1 where there is nothing to tell apart."""
+    """The V-measure of every set; 1 for a set with one label."""
     from harness.evaluators import kmeans
 
     labels = [[path[0] for path in inner.labels] for inner in sets_to_encode(gold)]
@@ -144,7 +144,7 @@ def _summary(name: str, values: Sequence[float]) -> Scores:
 
 
 def drawn_rows(gold: Clustered, settings: ClusteringSettings, rng: random.Random) -> Sequence[int]:
-    """Positions of the texts to encode, in the order drawn; all, and nothing drawn, when no limit is set.
+    """Positions of the texts to encode, in the order drawn; without a limit all, in order.
 
     Raises:
         DataError: fewer than two texts or labels are left to cluster.
@@ -194,7 +194,7 @@ def _setting_problems(settings: ClusteringSettings, given: Collection[str]) -> I
             yield SettingProblem(name, f"has no effect with method {settings.method}; remove it")
     fraction = settings.max_fraction_of_documents_to_embed
     if settings.max_document_to_embed is not None and fraction is not None:
-        message = f"max_fraction_of_documents_to_embed is {fraction:g}; set it to null, for only one limit can hold"
+        message = f"max_fraction_of_documents_to_embed is {fraction:g}; set it to null: only one limit is allowed"
         yield SettingProblem("max_document_to_embed", message)
 
 

@@ -33,10 +33,10 @@ def bootstrapped(
     Args:
         paths: the labels of n texts through the levels of a hierarchy.
         vectors: (n, dim).
-        rng: draws the texts, all levels in one go.
+        rng: draws the texts of all levels, one level after the other.
         max_depth: how many levels at most; None for all.
-        draws: how many draws a level.
-        draw_size: how many texts a draw, with replacement.
+        draws: how many draws per level.
+        draw_size: how many texts per draw, with replacement.
         batch_size: of the mini-batches.
         seed: of k-means.
     """
@@ -58,7 +58,7 @@ def _level(
     batch_size: int,
     seed: int,
 ) -> list[tuple[float, float]]:
-    """Both measures of each draw from the texts that have a label on this level."""
+    """V-measure and adjusted mutual information of each draw from the texts that have a label on this level."""
     from sklearn.cluster import MiniBatchKMeans
 
     present = np.ones(len(labels), dtype=bool) if labels.dtype.kind == "U" else labels != -1
@@ -79,9 +79,9 @@ def _level(
 
 
 def _choices(rng: random.Random, n: int, k: int, times: int) -> Int64:
-    """(times, k) int64: what `rng.choices(range(n), k=k)` gives that many times.
+    """(times, k) int64: the results of `rng.choices(range(n), k=k)`, called `times` times.
 
-    NumPy's RandomState is the same Mersenne twister, and makes the same floats of its bits.
+    NumPy's RandomState is the same Mersenne twister and makes the same floats from its bits.
     """
     version, (*key, position), gauss = rng.getstate()
     same = np.random.RandomState()
@@ -94,7 +94,7 @@ def _choices(rng: random.Random, n: int, k: int, times: int) -> Int64:
 
 
 def _labels_of_level(paths: Sequence[Sequence[str | int]], level: int) -> NDArray[Any]:
-    """One label per path; -1 stands for a path that ends above, and turns into "-1" beside strings."""
+    """One label per path; -1 for a path that ends above the level, which becomes "-1" where labels are strings."""
     return np.array([path[level] if len(path) > level else -1 for path in paths])
 
 

@@ -1,4 +1,4 @@
-"""Logistic regressions on a few vectors of each label: the draws, what they predict, and metrics of that."""
+"""Logistic regressions on a few vectors of each label: draws, predictions and their metrics."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ def predicted(
         return of_test
 
     with warnings.catch_warnings():
-        # Stopping early is part of the protocol. Filters are the process's, not a thread's.
+        # The solver may stop early, as in mteb. Warning filters belong to the process, not to a thread.
         warnings.simplefilter("ignore")
         return np.stack(parallel.each(experiment, experiments))
 
 
 def scores(true: Int64, predicted: Int64, positive: int | None) -> dict[str, float | None]:
-    """The metrics of one experiment; average precision where there is a label that counts as yes."""
+    """The metrics of one experiment; average precision is None without a positive label."""
     values: dict[str, float | None] = {**metrics.classification(true, predicted), "ap": None, "ap_weighted": None}
     if positive is not None:
-        # The predictions, not probabilities, are the scores; with two labels the weighted mean is the plain one.
+        # As in mteb, predictions are the scores, not probabilities; for two labels the weighted mean equals the mean.
         values["ap"] = values["ap_weighted"] = metrics.average_precision(predicted, true == positive)
     return values
 
 
 def mean(values: Sequence[float | None]) -> float | None:
-    """Of those that are defined."""
+    """The mean of the values that are not None; None without any."""
     present = [value for value in values if value is not None]
     return float(np.mean(present)) if present else None
 

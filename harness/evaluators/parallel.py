@@ -18,7 +18,7 @@ _Result = TypeVar("_Result")
 
 
 def cores() -> int:
-    """Processors that this process may use."""
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -1,4 +1,4 @@
-"""`Ranked`, the gold of retrieval and reranking, and the tables it is read from: BEIR's, candidates, DPR's passages."""
+"""`Ranked`, the gold of retrieval and reranking, and how it is read from tables in the layouts of BEIR and DPR."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ class Ranked:
     def sample(self, n: int, *, settings: Any = None) -> Ranked:
         """At most `n` queries.
 
-        The corpus keeps all their judged documents and candidates, filled up with others to ten times `n`, so that a
-        quick nDCG is higher than the full one.
+        The corpus keeps all their judged documents and candidates, and other documents up to ten times `n`. With fewer
+        documents nDCG is higher than in a full run.
         """
         rows = sampling.rows(len(self.queries), n)
         names = sampling.picked(self.query_ids, rows)
@@ -78,7 +78,7 @@ class Ranked:
 
 
 class Judged(NamedTuple):
-    """A search problem and what was left out or left over on the way to it."""
+    """A search problem, and notes about ids that are missing or left out."""
 
     gold: Ranked
     notes: tuple[str, ...]
@@ -102,9 +102,8 @@ def read_ranked(
         qrels: the judgements.
         where: for messages.
         strict: refuse judgements of unknown ids and queries without a relevant document. Published data sets have
-            both, and their scores count on it: then they are kept as mteb keeps them, and noted.
-        shared_queries: the queries are those of several splits, so that a strict reading only notes the queries
-            without judgements here.
+            both, and published scores include them: without `strict` they are kept, as in mteb, and noted.
+        shared_queries: several splits share the queries, so that queries without judgements are only noted.
     """
     document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
     documents = _documents(corpus, where=f"{where}, corpus")
@@ -170,15 +169,15 @@ def dpr(rows: Table, *, where: str) -> dict[str, Table]:
     """Dense passage retrieval (DPR): each row a question with its passages, which together are the corpus.
 
     Columns `question`, `positive_ctxs` and `hard_negative_ctxs`; the passages of a row are a struct of lists, or a
-    list of structs, with `title` and `text`. As mteb 1 read them (its task GermanDPR): a passage loses its section
-    headings and line breaks; passages with the same text are one document, with the title that came last; every
-    positive passage is relevant with score 1.
+    list of structs, with `title` and `text`. As mteb 1 read them (its task GermanDPR): section headings and line
+    breaks are removed from a passage; passages with the same text are one document, with the title of the last one;
+    every positive passage is relevant with score 1.
 
     Returns:
         `corpus`, `queries` and `qrels` in BEIR's columns.
 
     Raises:
-        DataError: a column is missing or a passage is not as described above.
+        DataError: a column is missing, or a passage has another form.
     """
     for name in ("question", POSITIVES, NEGATIVES):
         if name not in rows:
@@ -210,7 +209,7 @@ def dpr(rows: Table, *, where: str) -> dict[str, Table]:
 
 
 def _first_place(table: Table, name: str, value: str) -> str:
-    """Where a value stands first, for a table that knows."""
+    """The first line with a value, for a table that was read from a file; else empty."""
     return f" ({table.place(tables.row_of(table, name, value))})" if isinstance(table, Filed) else ""
 
 

@@ -6,8 +6,8 @@ Reference: mteb 2.26.24 (`AbsTaskRetrieval`) over pytrec_eval-terrier 0.5.11, th
 rounded to 5 digits, but for MRR and nAUC. A query without relevant documents scores 0 and counts. Reranking is the same
 among each query's own candidates.
 
-`ignore_identical_ids` removes the hit with the id of the query, after the search: no other hit moves up from below
-the depth. `skip_first_result` then removes the first hit.
+`ignore_identical_ids` removes the hit with the id of the query after the search, so that the query has one hit less.
+`skip_first_result` then removes the first hit.
 
 Deliberate differences: None where mteb has NaN; with `skip_first_result` and equal scores at the top, the first hit is
 the one of higher document id, where in mteb it depends on the order of the corpus.
@@ -61,7 +61,7 @@ def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
 
 
 def search(gold: Ranked, settings: RetrievalSettings) -> SearchProblem:
-    """The best of the corpus, or of each query's candidates, as deep as the largest of `k_values`."""
+    """The search in the corpus, or among each query's candidates; its depth is the largest of `k_values`."""
     depth = max(settings.k_values)
     if gold.candidates is None:
         return SearchProblem(gold.document_ids, depth, None)

@@ -1,4 +1,4 @@
-"""The rows that a quick run keeps, drawn with a fixed seed: its scores are estimates, and are recorded apart."""
+"""Draws the rows of a quick run with a fixed seed. Its scores are estimates, recorded as variants."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _Value = TypeVar("_Value")
 
 
 def rows(count: int, n: int) -> list[int]:
-    """At most `n` of `count` rows; a class or a score is as likely to be drawn as it is frequent."""
+    """At most `n` of `count` rows, ascending; every row is equally likely."""
     return sorted(random.Random(SEED).sample(range(count), min(count, n)))
 
 
 def picked(values: Sequence[_Value], kept: Sequence[int]) -> list[_Value]:
-    """The values of the rows that are kept."""
+    """The values of the kept rows."""
     return [values[row] for row in kept]

@@ -76,7 +76,7 @@ def texts(gold: Pairs, settings: Any) -> dict[str, Texts]:
 
 
 def score(gold: Pairs, given: Mapping[str, Float32], *, settings: STSSettings) -> Scored:
-    """Two correlations for each similarity: the model's own, and the four that reports quote. The items are the pairs.
+    """Both correlations of the model's own similarity and of four others. The items are the pairs.
 
     Args:
         gold: n pairs.

@@ -1,7 +1,7 @@
 """A table and its columns, read strictly (pure).
 
-A table is a mapping of column name to list, all of one length. Whatever is wrong with a column ends as one `DataError`
-that names the task's part, the column and the row, and for a table that was read from a file the file and the line.
+A table is a mapping of column name to list, all of one length. A defect of a column is raised as a `DataError`
+that names the part, the column and the row, and for a table from a file the file and the line.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Table: TypeAlias = Mapping[str, Sequence[Any]]
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-"""How a number is written in a text file: ids such as 007, and words such as nan, are none."""
+"""A number in a text file. Ids such as 007 and words such as nan are not numbers."""
 
 
 class Filed(dict[str, list[Any]]):
@@ -30,8 +30,8 @@ class Filed(dict[str, list[Any]]):
     Attributes:
         file: the file, for messages.
         lines: where each row begins, counted from 1; None for a format without lines.
-        written: for columns that were taken for numbers, the fields as they are written: where a text or an id is
-            wanted, `1.0` and `1` must not become the same.
+        written: column -> its fields as text, for columns that were converted to numbers: as texts or ids, `1.0` and
+            `1` must stay different.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ def at(table: Table, row: int | None = None, *, where: str) -> str:
 
 
 def column(table: Table, name: str, *, where: str, fixed: bool = False) -> Sequence[Any]:
-    """The values of a column; `fixed` is one that no spec can rename."""
+    """The values of a column; `fixed` if a spec cannot rename it."""
     if not any(len(values) for values in table.values()):
         raise DataError(f"{at(table, where=where)}: holds no rows; expected at least one")
     if name in table:
@@ -85,7 +85,7 @@ def numbers(table: Table, name: str, *, where: str, fixed: bool = False) -> Floa
     values = column(table, name, where=where, fixed=fixed)
     bad = [row for row, value in enumerate(values) if not _is_finite(value)]
     if bad:
-        # In a text file one field that is no number leaves the whole column as text: that field is to blame.
+        # In a text file, one field that is no number leaves the whole column as text; the message names this field.
         odd = (row for row in bad if not NUMBER.fullmatch(str(values[row])))
         row = next(odd, bad[0]) if isinstance(table, Filed) and len(bad) == len(values) else bad[0]
         wrong(table, name, row, values[row], expected="a number", where=where)
@@ -124,7 +124,7 @@ def ids(table: Table, name: str, *, where: str) -> list[str]:
 
 
 def distinct_ids(table: Table, *, where: str) -> list[str]:
-    """The ids of texts, `_id` or `id`, each of which must stand once."""
+    """The ids of texts, from the column `_id` or `id`; each must occur once."""
     name = id_column(table)
     names = ids(table, name, where=where)
     if len(set(names)) != len(names):
@@ -142,7 +142,7 @@ def id_column(table: Table) -> str:
 
 
 def as_written(table: Table, name: str) -> Sequence[Any]:
-    """A column for texts or ids, which must not be changed by a guess that it holds numbers."""
+    """A column of texts or ids, before any conversion to numbers."""
     return table.written.get(name, table[name]) if isinstance(table, Filed) else table[name]
 
 
@@ -152,7 +152,7 @@ def row_of(table: Table, name: str, value: str) -> int:
 
 
 def wrong(table: Table, name: str, row: int, value: Any, *, expected: str, where: str) -> NoReturn:
-    """Refuse a value."""
+    """Raise a DataError about one value."""
     place = at(table, row, where=where)
     raise DataError(f"{place}: column {name!r}, row {row}: found {shown(value)}; expected {expected}")
 
@@ -171,7 +171,7 @@ def shown(value: Any) -> str:
 
 
 def length(table: Table) -> int:
-    """Its rows."""
+    """The number of rows of a table."""
     return max((len(values) for values in table.values()), default=0)
 
 
@@ -181,7 +181,7 @@ def merged(tables: Sequence[Table]) -> Table:
 
 
 def counted(ids: Sequence[str], what: str) -> str:
-    """How many there are, and the first of them."""
+    """How many ids there are, and the first three."""
     first = ", ".join(repr(name) for name in ids[:3]) + (", ..." if len(ids) > 3 else "")
     return f"{len(ids)} {what}: {first}"
 

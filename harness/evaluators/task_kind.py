@@ -1,4 +1,4 @@
-"""`TaskKind`: all that is particular to a task type, as one row of data; and what its functions give and are given."""
+"""`TaskKind`: everything particular to a task type, as one value; and the arguments and results of its functions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ ReadTable: TypeAlias = "Callable[[str], Table]"
 
 
 class ReadPart(NamedTuple):
-    """What the tables of a part hold.
+    """The gold of a part, as read from its tables.
 
     Attributes:
-        rows: table -> its rows, as loaded.
-        notes: what a reader of the scores should know.
+        rows: table -> the number of its rows.
+        notes: remarks for readers of the scores.
     """
 
     gold: Gold
@@ -31,7 +31,7 @@ class ReadPart(NamedTuple):
 
 
 class Sides(NamedTuple):
-    """The vectors of two sides, and how the model compares them.
+    """The vectors of two sides, and the similarity that compares them.
 
     Attributes:
         left: (n, dim).
@@ -45,12 +45,12 @@ class Sides(NamedTuple):
 
 
 class SearchProblem(NamedTuple):
-    """What is searched for the texts `queries` among the texts `documents`.
+    """A search for the documents of each query.
 
     Attributes:
-        document_ids: in the order of the documents; equal scores are ranked by them.
-        depth: how many documents of each query are wanted.
-        candidates: for every query, the positions of the documents to rank; None when all are.
+        document_ids: in the order of the documents; documents with equal scores are ranked by id.
+        depth: how many documents to find for each query.
+        candidates: for every query, the positions of the documents to rank; None to rank all.
     """
 
     document_ids: Sequence[str]
@@ -63,7 +63,7 @@ class Scored(NamedTuple):
 
     Attributes:
         scores: metric -> value.
-        items: metric -> the items whose score it is, for every metric that is made of single items.
+        items: metric -> its items, for every metric that is made of single items.
     """
 
     scores: Scores
@@ -79,11 +79,11 @@ class Scorer(Protocol):
 
 
 class Training(NamedTuple):
-    """A further split, of which a sample is encoded.
+    """A training split, of which a sample is encoded.
 
     Attributes:
         split: its name in the data.
-        texts_per_label: how many texts are drawn of each label, at most.
+        texts_per_label: the most texts that are drawn of each label.
     """
 
     split: str
@@ -91,10 +91,10 @@ class Training(NamedTuple):
 
 
 class SettingProblem(NamedTuple):
-    """Settings that do not go together.
+    """A contradiction between settings.
 
     Attributes:
-        setting: the one to blame; empty for none in particular.
+        setting: the setting to correct; empty for none in particular.
     """
 
     setting: str
@@ -102,13 +102,13 @@ class SettingProblem(NamedTuple):
 
 
 class Fit(NamedTuple):
-    """What suits private data.
+    """The settings and main metric that fit private data.
 
     Attributes:
         settings: the settings.
-        why: why they are not the defaults; empty where they are.
-        main_metric: empty for the type's usual one.
-        why_metric: why it is not the usual one.
+        why: the reason for other settings than the defaults; empty for the defaults.
+        main_metric: empty for the type's default.
+        why_metric: the reason for another main metric.
     """
 
     settings: Any
@@ -118,7 +118,7 @@ class Fit(NamedTuple):
 
 
 class FromMteb(NamedTuple):
-    """What a task object of mteb says in terms of this type.
+    """A task object of mteb in the terms of this type.
 
     Attributes:
         columns: field of the gold -> column.
@@ -143,33 +143,33 @@ def settings_from_mteb(settings: type[Any], task: Any) -> Any:
 class TaskKind:
     """Everything that is particular to a task type.
 
-    Settings and gold are the kind's own classes, which nothing else looks into.
+    Settings and gold are classes of the kind, whose fields no other code uses.
 
     Attributes:
         settings: frozen dataclass with mteb's defaults. Types and `metadata` of its fields say how a task file is
             read: `least` and `most` of a whole number, `above` and `most` of a number, `called` for messages.
-        setting_problems: (settings, names that the file gives) -> what does not go together.
-        main_metric: the usual one.
+        setting_problems: (settings, names of the settings in the file) -> contradictions.
+        main_metric: the default main metric.
         metrics: settings -> the metrics that a task may name as its main one: mteb's names, and only those where
             higher is better.
-        columns: field of the gold -> the column it is read from, unless the task says otherwise. mteb's names.
+        columns: field of the gold -> its column, unless the task names another; mteb's names.
         tables: tables that every split has, for a type that reads several; empty where a split is one table.
         layouts: other layouts of the data that are read; see `types.Source`.
-        training: settings -> the split that is learnt from; None where nothing is learnt.
+        training: settings -> the training split; None for a type without training.
         read: (task, part, read one table) -> gold. Raises DataError.
-        texts: (gold, settings) -> what must be encoded, by field.
-        takes: what the scorer is given; see `harness.evaluators`.
-        search: (gold, settings) -> what to search; of a type that takes hits.
+        texts: (gold, settings) -> the texts to encode, by field.
+        takes: the input of the scorer; see `harness.evaluators`.
+        search: (gold, settings) -> the search problem, for a type that takes hits.
         score: the scorer.
-        exact_batches: whether scores hang on the last bits of vectors, so that fp32 models are fed in mteb's batches.
+        exact_batches: whether scores depend on the last bits of vectors, so that fp32 models use mteb's batches.
         ranks: what a model that ranks by itself is asked to rank; None for a type that only vectors can do.
         shards: whether its corpus can be searched in shards.
-        similarity_report: whether its scores are those of the report of similarity that trainers print.
-        description: what the data is, in a few words.
-        instruction: what instruction-tuned models are told of tasks that define no instruction: mteb's words.
-        recognizes: (field -> values, whether there is training data) -> why private data is of this type; empty
-            where it is not, or could as well be another.
-        fit: (field -> values, rows of the largest split) -> what suits private data; the defaults where absent.
+        similarity_report: whether its scores appear in the similarity report of sentence-transformers' evaluator.
+        description: the data in a few words.
+        instruction: for instruction-tuned models, on tasks without an instruction; mteb's words.
+        recognizes: (field -> values, whether there is training data) -> why private data has this type; empty
+            where it has not, or may have another.
+        fit: (field -> values, rows of the largest split) -> settings that fit private data; None for the defaults.
         from_mteb: a task object of mteb -> columns and settings; None where mteb has no such type.
         former_metrics: name in mteb 1 -> name in mteb 2, where they differ; one to one.
     """

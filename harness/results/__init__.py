@@ -1,9 +1,9 @@
-"""Records on disk: put, get and scan a results folder. The only module that writes there.
+"""Reads and writes records: put, get and scan a results folder. No other module writes records.
 
 A record is one JSON file in mteb's schema and layout (see `json_format` and `paths`), with the model's
-`model_meta.json` and the items of the record beside it. Writing is atomic and locked, so that a killed run leaves the
-old file or the new one and two runs can fill one record. Files written by others are read too, and whatever cannot be
-read is reported, never skipped.
+`model_meta.json` and the record's items beside it. Writes are atomic and locked: a killed run leaves the old file or
+the new one, and two runs can fill one record. Files written by other programs are read too. A file that cannot be read
+is reported, never skipped.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _Metas: TypeAlias = "dict[Path, Mapping[str, Any] | None]"
 
 
 def main_score(record: Record, parts: Iterable[Part] | None = None) -> float | None:
-    """The mean of the main scores over `parts` (all, unless given); None if one is missing or None, or none are asked.
+    """The mean of the main scores over `parts`, by default all; None if a score is missing or None, or there are none.
 
-    This is mteb's task score: every (split, subset) counts the same.
+    This is mteb's task score: every (split, subset) has the same weight.
     """
     entries = record.parts
     values = [entries.get(part, {}).get("main_score") for part in (entries if parts is None else parts)]
@@ -49,23 +49,23 @@ def main_score(record: Record, parts: Iterable[Part] | None = None) -> float | N
 
 
 def from_json(text: str, *, path: str | Path) -> Record:
-    """The record in a file's text. Model and revision come from the path, unless a `model_meta.json` beside it says.
+    """The record in a file's text. Model and revision come from the `model_meta.json` beside it, else from the path.
 
-    Reads everything in mteb's public results repository, whatever its age; see `json_format` for what is made uniform.
+    Reads every file of mteb's public results repository, old formats included; see `json_format`.
 
     Raises:
-        RecordError: Not a result file; the message holds the path, what was found and what was expected.
+        RecordError: The file is not a result file; the message says why.
     """
     with on_disk(Path(path), "read"):
         return _parse(text, Path(path), {})
 
 
 def get(folder: Path | str, *, model: str, revision: str, task: str, variant: str = "") -> Record | None:
-    """The record of one task of one model; None when there is none.
+    """The record of one task of one model; None where there is none.
 
     Raises:
         RecordError: The file is broken or cannot be read, a name cannot be part of a path, or the file or its
-            `model_meta.json` says that it belongs to another model, revision, variant or task.
+            `model_meta.json` names another model, revision, variant or task.
     """
     root, wanted = Path(folder), _identity(model, revision, variant)
     path = record_path(root, wanted, task)
@@ -81,10 +81,10 @@ def get(folder: Path | str, *, model: str, revision: str, task: str, variant: st
 def scan(folder: Path | str) -> Iterator[Record | Refused]:
     """Every `*.json` under the results folder, sorted by path: a record, or a refusal with its reason.
 
-    Only `model_meta.json` and files that are not `*.json` are left out without a word. One bad file ends no scan.
+    `model_meta.json` and files that are not `*.json` are skipped. A bad file does not end the scan.
 
     Raises:
-        RecordError: There is no such folder.
+        RecordError: The folder does not exist.
     """
     root = Path(folder)
     files: list[tuple[Path, Refused | None]] = []
@@ -128,7 +128,7 @@ def _identity(model: str, revision: str, variant: str) -> Identity:
 
 
 def _check_owner(meta: Mapping[str, Any] | None, path: Path, wanted: Identity) -> None:
-    """Two names can share one folder (`a b` and `a_b`); the first one keeps it."""
+    """Refuse the folder of another model: two names can lead to one folder (`a b`, `a_b`); the first one keeps it."""
     named = {key: value for key, value in (meta or {}).items() if value is not None}
     owner = identity_of(path, {"name": wanted.model, "revision": wanted.revision, **named}) if meta else wanted
     if owner != wanted:
@@ -145,33 +145,33 @@ def put(
     model_meta: Mapping[str, Any],
     items: Mapping[Part, Items] | None = None,
 ) -> Record:
-    """Write a record, its items and its `model_meta.json`; each file is at every moment the old one or the new one.
+    """Write a record, its items and its `model_meta.json`. Each file is replaced as a whole.
 
-    The items are written first, so that whoever finds a part in a record finds its items too.
+    The items are written first, so that every part in a record has its items.
 
-    A record of the same fingerprint that is already there is merged: its parts stay unless the new record has them too,
-    `evaluation_time` (unless `harness.parts` tells it) and `kg_co2_emissions` add up; in `harness` those values that
-    are mappings keyed by part (`{"test": ..., "test/de": ...}`) are merged by part; every other value is the new
-    record's. Anything else that is there (another fingerprint, somebody else's file, a broken file) is replaced.
+    An existing record of the same fingerprint is merged with the new one: its parts stay unless the new record has them
+    too; `kg_co2_emissions` add up, and so does `evaluation_time` unless `harness.parts` tells it; in `harness`, values
+    that are mappings keyed by part (`{"test": ..., "test/de": ...}`) are merged by part; every other value is the new
+    record's. Any other existing file (of another fingerprint or program, or broken) is replaced.
 
     Args:
         folder: The results folder; made if absent.
         record: What to write. `path` is ignored.
         model_meta: mteb's ModelMeta as a mapping (`ModelMeta.to_dict()`), or any part of it; name, revision and variant
-            are the record's.
-        items: Of the record's parts; a record with items has a fingerprint.
+            are taken from the record.
+        items: The items of the record's parts; a record with items needs a fingerprint.
 
     Returns:
-        The record as it lies on disk, merged.
+        The merged record.
 
     Raises:
         RecordError: The record cannot be written as JSON, a name cannot be part of a path, the folder belongs to
-            another model, or the disk refuses. Then the record that was there before is still there.
+            another model, or a file cannot be written. An existing record is then unchanged.
     """
     root, owner = Path(folder), _identity(record.model, record.revision, record.variant)
     path = record_path(root, owner, record.task)
     meta = meta_json(model_meta, owner)
-    to_json(record)  # refuses a bad record before anything is made
+    to_json(record)  # refuses a bad record before anything is written
     with on_disk(path, "written"), locked(root):
         check_inside(path, root)
         _check_owner(_unless_broken(_meta_beside, path), path, owner)
@@ -189,10 +189,10 @@ def put(
 
 
 def check_writable(folder: Path | str) -> None:
-    """Make the results folder if absent and try to write there, before hours of work depend on it.
+    """Make the results folder if absent and try to write there, before cells are computed for hours.
 
     Raises:
-        RecordError: It cannot be made or written; the message says what to do.
+        RecordError: The folder cannot be made or written; the message says what to do.
     """
     root = Path(folder)
     with on_disk(root, "written"), locked(root):
@@ -217,7 +217,7 @@ def _merged(old: Record, new: Record) -> Record:
 
 
 def _seconds(harness: Mapping[str, Any]) -> float | None:
-    """The time of all parts where `harness.parts` tells it, so that a part computed twice counts once."""
+    """The time of all parts if `harness.parts` tells it, so that a part computed twice counts once; else None."""
     try:
         return float(sum(sum(part["seconds"].values()) for part in harness["parts"].values()))
     except (KeyError, TypeError, AttributeError):
@@ -236,7 +236,7 @@ def _total(old: float | None, new: float | None) -> float | None:
 
 
 def _unless_broken(read: Callable[[Path], _T | None], path: Path) -> _T | None:
-    """What is there, or None where its content is broken and may be replaced. A disk that fails is another matter."""
+    """What `read` returns; None for a broken file, which may be replaced. Errors of the disk are raised."""
     try:
         return read(path)
     except RecordError:

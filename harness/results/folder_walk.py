@@ -1,4 +1,4 @@
-"""A results folder walked: every file that may be a record, and why any other `*.json` is not one."""
+"""Walks a results folder: finds every file that may be a record, and says why any other `*.json` is not one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from harness.results.paths import EXPERIMENTS, META
 from harness.types import Refused
 
 FileStamp: TypeAlias = tuple[int, int, int]
-"""Size, time (ns) and inode of a file, as the disk tells them: another stamp means another content."""
+"""Size, modification time (ns) and inode of a file; a changed file has another stamp."""
 
 NO_STAMP: FileStamp = (-1, 0, 0)
-"""The stamp of no file."""
+"""A stamp that no file has."""
 
 
 class Listing(NamedTuple):
@@ -33,7 +33,7 @@ class Listing(NamedTuple):
 
 
 def results_root(folder: Path) -> Path:
-    """`folder`, or its `results` where it is a clone of the public repository, which keeps the records there."""
+    """`folder`, or its subfolder `results` if it is a clone of the public repository, which keeps its records there."""
     inside = folder / "results"
     is_clone = inside.is_dir() and not any("__" in child.name for child in folder.iterdir())
     return inside if is_clone else folder
@@ -42,10 +42,10 @@ def results_root(folder: Path) -> Path:
 def walk(root: Path) -> Iterator[Listing | Refused]:
     """Every folder with result files, and every `*.json` that cannot be a record.
 
-    `model_meta.json` and files that are not `*.json` are left out without a word.
+    `model_meta.json` and files that are not `*.json` are skipped.
 
     Raises:
-        RecordError: there is no such folder.
+        RecordError: the folder does not exist.
     """
     if not root.is_dir():
         raise RecordError(f"{root}: no such folder; expected a results folder")
@@ -86,9 +86,9 @@ def _link_problem(link: Path, root: Path, *, is_json: bool) -> str:
         target = link.resolve(strict=True)
         is_folder = target.is_dir()
     except (OSError, RuntimeError):
-        return "a symbolic link that leads nowhere"
+        return "a symbolic link to a file that does not exist"
     if (is_json or is_folder) and not target.is_relative_to(root):
-        return "a symbolic link that leaves the results folder; copy what it points to"
+        return "a symbolic link to a place outside the results folder; copy the file or folder instead"
     return "a symbolic link to a folder that is scanned under its own name" if is_folder else ""
 
 
@@ -104,7 +104,7 @@ def _file_problem(file: os.DirEntry[str], *, right_place: bool) -> str:
 def _stamp(entry: os.DirEntry[str]) -> FileStamp:
     try:
         state = entry.stat()
-    except OSError:  # gone since; reading it will say so
+    except OSError:  # deleted meanwhile; reading it will fail
         return NO_STAMP
     return state.st_size, state.st_mtime_ns, state.st_ino
 
@@ -116,5 +116,5 @@ def refused(path: Path, reason: str) -> Refused:
 
 
 def printable(text: str) -> str:
-    """`text` as it can be printed and written: a file name may hold bytes that are not text."""
+    """`text` with escapes for bytes that are not text, which a file name may hold."""
     return text.encode(errors="backslashreplace").decode()

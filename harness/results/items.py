@@ -1,4 +1,4 @@
-"""Items on disk, beside the record that they belong to.
+"""Reads and writes the items of a record, in a file beside it.
 
 Beside `<Task>.json` lies `<Task>.items.npz`, a NumPy archive without pickles (compressed, deterministic, readable with
 `numpy.load`). Its array `header` holds JSON as UTF-8 bytes:
@@ -8,8 +8,8 @@ Beside `<Task>.json` lies `<Task>.items.npz`, a NumPy archive without pickles (c
 
 and the arrays of part i are named `i.<column>`; `evaluators.items` says which columns each kind has.
 
-The fingerprint is the record's. Items of another fingerprint, or whose score is not the recorded one to 1e-5, are not
-this record's and are not used.
+The fingerprint is the record's. Items with another fingerprint, or whose score differs from the recorded one by more
+than 1e-5, do not belong to the record and are not used.
 """
 
 from __future__ import annotations
@@ -33,31 +33,31 @@ from harness.types import Part, Record
 FORMAT = 1
 SUFFIX = ".items.npz"
 MAX_BYTES = 512 * 2**20
-"""Of all arrays of a file, unpacked."""
+"""The most bytes of all arrays of a file, unpacked."""
 TOLERANCE = 1e-5
 
 
 def items_path(record: Path | str) -> Path:
-    """Where the items of a record's file lie."""
+    """The file of the items of a record's file."""
     return Path(record).with_name(Path(record).name.removesuffix(".json") + SUFFIX)
 
 
 def write(record_path: Path, record: Record, items: Mapping[Part, Items]) -> Path:
-    """Write the items beside the place of the record's file; atomically, and merged by part as `results.put` does it.
+    """Write items beside the record's file, atomically; they are merged with existing items as in `results.put`.
 
-    Under the lock of the results folder, and before the record: then whoever finds a record finds its items.
+    The caller holds the lock of the results folder, and writes the record afterwards.
 
     Args:
-        record_path: where the record lies, or will.
-        record: with its fingerprint.
-        items: of the parts that were computed.
+        record_path: the record's file, which need not exist yet.
+        record: has a fingerprint.
+        items: the items of the parts that were computed.
 
     Returns:
-        The file.
+        The file of the items.
 
     Raises:
         RecordError: the record has no fingerprint.
-        OSError: the disk refuses.
+        OSError: the file cannot be written.
     """
     if record.fingerprint is None:
         raise RecordError(f"{record.task} of {record.model}: items belong to a record with a fingerprint")
@@ -71,12 +71,12 @@ def write(record_path: Path, record: Record, items: Mapping[Part, Items]) -> Pat
 
 
 def get_items(record: Record) -> dict[Part, Items] | None:
-    """The items of a record; None where there are none, or where they are not of this record but of an older one.
+    """The items of a record; None where there are none, or only those of an older record.
 
     Parts whose score is not the recorded one are left out.
 
     Raises:
-        RecordError: A file that is broken, or of a later format.
+        RecordError: The file is broken or has a later format.
     """
     if not record.path or record.fingerprint is None:
         return None
@@ -85,12 +85,12 @@ def get_items(record: Record) -> dict[Part, Items] | None:
 
 
 def read(path: Path, *, fingerprint: str, main_scores: Mapping[Part, float | None]) -> dict[Part, Items] | None:
-    """The items of a file, by part; None where there is no file, or its items were made under another fingerprint.
+    """The items of a file, by part; None where there is no file, or it has another fingerprint.
 
-    Parts are left out whose score is not the one in `main_scores`, to `TOLERANCE`.
+    Parts whose score differs from that in `main_scores` by more than `TOLERANCE` are left out.
 
     Raises:
-        RecordError: A file that is broken, or of a later format.
+        RecordError: The file is broken or has a later format.
     """
     with on_disk(path, "read"):
         by_part = _unpacked(path, fingerprint) if path.is_file() else None
@@ -115,12 +115,12 @@ def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
 
 
 def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
-    """All items of a file; None where they were made under another fingerprint."""
+    """All items of a file; None where it has another fingerprint."""
     try:
         with zipfile.ZipFile(path) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > MAX_BYTES:
-            raise RecordError(f"{path}: {size} bytes when unpacked, more than {MAX_BYTES}: not a file of items")
+            raise RecordError(f"{path}: {size} bytes when unpacked, more than {MAX_BYTES}: not an items file")
         with np.load(path, allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             if header["format"] > FORMAT:
@@ -133,7 +133,7 @@ def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
                 columns = {name.removeprefix(start): archive[name] for name in archive.files if name.startswith(start)}
                 by_part[Part(about["split"], about["subset"])] = _checked(about, columns, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError) as err:
-        raise RecordError(f"{path}: not a file of items: {err}; delete it, and run the task again to make it") from err
+        raise RecordError(f"{path}: not an items file: {err}; delete it, and run the task again to make it") from err
     return by_part
 
 

@@ -1,12 +1,14 @@
 """Record <-> JSON text (pure).
 
-The layout is mteb's TaskResult (mteb 2.26), so that mteb and its tools read it, plus one key `harness`. What is written
-is strict JSON at full precision and depends on nothing but the record: splits, subsets and metrics are sorted. What is
-read may be any file of the public results repository; the oracle tests compare with `TaskResult.from_disk`.
+The layout is that of mteb's TaskResult (mteb 2.26), so that mteb and its tools can read it, plus the key `harness`. The
+writer makes strict JSON at full precision, with splits, subsets and metrics sorted, so that equal records make equal
+files. The reader reads every file of the public results repository; the oracle tests compare it with
+`TaskResult.from_disk`.
 
-Read and made uniform: bare NaN and Infinity (None), `"pearson": [r, p]` (r), metrics nested by similarity (flat), the
-schema from before mteb 1.11, older versions of the key `harness`. Refused where mteb is silent: two entries for one
-subset (mteb averages them), a file with no scores, an object with a key twice. Dropped: mteb's `evaluation_phases`.
+The reader converts bare NaN and Infinity (to None), `"pearson": [r, p]` (to r), metrics nested by similarity (to flat
+ones), the schema from before mteb 1.11, and older versions of the key `harness`. It refuses, unlike mteb, two entries
+for one subset (mteb averages them), a file without scores, and an object with a key twice. It drops mteb's
+`evaluation_phases`.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ def to_json(record: Record) -> str:
     """The file's text: mteb's keys in mteb's order, two spaces of indentation, a newline at the end.
 
     Raises:
-        RecordError: NaN or infinity (the message names task, split, subset and metric), a value that is not JSON, or
-            scores that `from_json` would refuse.
+        RecordError: a value is NaN or infinite (the message names task, split, subset and metric) or cannot be JSON, or
+            the scores are such that `from_json` would refuse them.
     """
     where = f"{record.task} of {record.model}"
     content = {
@@ -56,8 +58,8 @@ def to_json(record: Record) -> str:
         _check_scores(document["scores"], where)
         text = _text_of(document)
         if "harness" in document:
-            told = {**document["harness"], content_digest.KEY: content_digest.digest_of(text)}
-            text = _text_of({**document, "harness": dict(sorted(told.items()))})
+            with_digest = {**document["harness"], content_digest.KEY: content_digest.digest_of(text)}
+            text = _text_of({**document, "harness": dict(sorted(with_digest.items()))})
         text.encode()
     except (ValueError, TypeError, RecursionError) as err:
         raise RecordError(f"{where}: the record cannot be written as JSON: {err}") from err
@@ -65,10 +67,10 @@ def to_json(record: Record) -> str:
 
 
 def parse(text: str, *, path: str, identity: Identity) -> Record:
-    """The record in a file's text. `identity` says whose it is; the file itself does not.
+    """The record in a file's text. `identity` names its model, revision and variant, which the file does not hold.
 
     Raises:
-        RecordError: Not JSON, or not a result file; the message says where and what was expected.
+        RecordError: The text is not JSON or not a result; the message says where, and what was expected.
     """
     data = load_object(text, path=path)
     if "scores" not in data and "mteb_dataset_name" in data:
@@ -101,10 +103,10 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
 
 
 def load_object(text: str, *, path: str) -> dict[str, Any]:
-    """A JSON object as Python writes it: NaN, Infinity and numbers beyond float64 become None.
+    """Read a JSON object as Python writes it: NaN, Infinity and numbers beyond float64 become None.
 
     Raises:
-        RecordError: Not a JSON object, one key twice in an object, or text that cannot be written again.
+        RecordError: The text is no JSON object, an object has a key twice, or a text cannot be written again.
     """
     try:
         data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=_unique)
@@ -119,7 +121,7 @@ def load_object(text: str, *, path: str) -> dict[str, Any]:
     return _object(data, f"{path}: the file")
 
 
-# --- what is common ------------------------------------------------------------------------------------------------
+# --- reading and writing ----------------------------------------------------------------------------------------------
 
 
 def _check_scores(scores: Mapping[str, Sequence[Mapping[str, Any]]], where: str) -> None:
@@ -163,7 +165,7 @@ def _brief(value: Any) -> str:
 
 
 def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str, Any]:
-    """The value of the key `harness` without the digest, which fits the file."""
+    """The value of the key `harness` without its digest; a digest that does not fit the file is refused."""
     harness = dict(_object(data.get("harness", {}), f"{path}: `harness`"))
     digest = harness.pop(content_digest.KEY, None)
     if digest is not None and not content_digest.is_as_written(text.encode(errors="surrogatepass")):
@@ -171,7 +173,7 @@ def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str,
         if content_digest.digest_of(as_written) != digest:
             raise RecordError(
                 f"{path}: changed after it was written: its content does not fit `harness.digest`; run the task again, "
-                "or delete that key if the change is meant"
+                "or delete that key if the change is intended"
             )
     return harness
 
@@ -180,7 +182,7 @@ def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str,
 
 
 def _laid_out(content: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The values of a file, in the types that JSON knows and in the order in which they are written."""
+    """The content of a file, in the types of JSON and in the order of the file."""
     scores = {
         _key(split, where): sorted(
             (_ordered(entry, f"{where}: {split}") for entry in entries), key=lambda entry: str(entry.get("hf_subset"))
@@ -202,7 +204,7 @@ def _ordered(entry: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _plain(value: Any, where: str) -> Any:
-    """`value` in the types that JSON knows, keys sorted; numpy scalars become Python numbers."""
+    """`value` in the types of JSON, keys sorted; numpy scalars become Python numbers."""
     if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, Integral):
@@ -247,7 +249,7 @@ def _entry(item: Any, where: str) -> dict[str, Any]:
 
 
 def _coefficient(value: Any) -> Any:
-    """mteb 1.12 to 1.18 wrote scipy's (coefficient, p-value) as it came."""
+    """The coefficient, where mteb 1.12 to 1.18 wrote scipy's pair of coefficient and p-value."""
     return value[0] if isinstance(value, list) and len(value) == 2 else value
 
 

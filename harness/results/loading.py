@@ -1,4 +1,4 @@
-"""`harness.load_results`: the records of a results folder as one value, and as a table."""
+"""`harness.load_results`: reads the records of a results folder as one value, or as a table."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _IDENTITY = ("model", "revision", "variant", "task", "split", "subset")
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Records that were read from a results folder; iterating gives them sorted by path.
+    """Records read from a results folder; iteration yields them sorted by path.
 
     Attributes:
-        records: the records that were asked for.
+        records: the requested records.
         refused: every JSON file in the folder that is not a record, with the reason.
     """
 
@@ -42,7 +42,7 @@ class Results:
         Returns:
             The columns `model`, `revision`, `variant` (empty for plain records), `task`, `split`, `subset`,
             `main_score`, and then every metric with a single value, in alphabetical order; NaN where a part does not
-            have the metric. Lists, such as the scores of single experiments, stay in the records.
+            have the metric. Lists, such as the scores of single experiments, are left out.
         """
         import pandas
 

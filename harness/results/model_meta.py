@@ -1,4 +1,4 @@
-"""The text of `model_meta.json`, which lies beside the records of a model, as mteb writes it (pure)."""
+"""The text of `model_meta.json`, the file about the model beside its records, in mteb's format (pure)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _META_KEYS = (
 
 
 def meta_json(model_meta: Mapping[str, Any], owner: Identity) -> str:
-    """The text of `model_meta.json`: mteb's ModelMeta with every key that it requires, null where nothing is known.
+    """The text of `model_meta.json`: mteb's ModelMeta with every key that it requires, null for unknown values.
 
-    Unlike mteb's own it is strict JSON (`max_tokens` may be infinite there) and the same for equal metadata: sets are
-    sorted and memory addresses of functions left out.
+    Unlike mteb's, it is strict JSON (mteb writes an infinite `max_tokens`), and equal for equal metadata: sets are
+    sorted and memory addresses of functions are left out.
     """
     meta = {**dict.fromkeys(_META_KEYS), "framework": [], **model_meta}
     meta.update(name=owner.model, revision=owner.revision, experiment_kwargs=variant_kwargs(owner.variant) or None)

@@ -1,11 +1,11 @@
-"""Result files from before mteb 1.11, turned into today's layout (pure).
+"""Converts result files from before mteb 1.11 to the current layout (pure).
 
 They look like `{"mteb_dataset_name": ..., "test": {"cos_sim": {"spearman": 0.8}, "evaluation_time": 3.1}}`, with one
 more level where a task has subsets. The reference is `TaskResult.from_disk` of mteb 2.26; deliberate differences:
 
-- a task that mteb no longer has is read too: its main score is found from the shape of the metrics, and where that
-  does not tell it is None, never a guess; `languages` is empty;
-- what the file does not say is None, not a sentence such as "mteb version not available".
+- a task that mteb no longer has is read too: its main score is the one unambiguous metric, else None; `languages` is
+  empty;
+- a value that the file lacks is None, not a sentence such as "mteb version not available".
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FAMILIES: Mapping[str, str] = {
     "max": "max",
     "similarity": "similarity",
 }
-"""Groups of metrics by similarity, as they were nested -> the prefix of today's flat metrics."""
+"""Name of a nested group of metrics by similarity -> prefix of the current flat metrics."""
 
 _USUAL_METRICS = ("p-MRR", "cosine_spearman", "max_ap", "v_measure", "ndcg_at_10")
 _NOT_SPLITS = ("mteb_dataset_name", "mteb_version", "dataset_revision", "evaluation_phases")
@@ -34,10 +34,10 @@ _FRENCH_ONLY_VERSIONS = ("1.1.2.dev0", "1.1.3.dev0")
 
 
 def modernise(data: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """A file from before mteb 1.11 in the layout of today's; `path` is for messages.
+    """A file from before mteb 1.11 in the current layout; `path` is for messages.
 
     Raises:
-        RecordError: A split or subset that is not an object, or an `evaluation_time` that is not a number.
+        RecordError: A split or subset is not an object, or an `evaluation_time` is not a number.
     """
     given = data["mteb_dataset_name"]
     if not isinstance(given, str):
@@ -66,7 +66,7 @@ def modernise(data: Mapping[str, Any], path: str) -> dict[str, Any]:
         "scores": {
             split: [
                 _entry(
-                    metrics, subset=_subset_today(task, subset, version), task=task, where=f"{path}: {split}/{subset}"
+                    metrics, subset=_current_subset(task, subset, version), task=task, where=f"{path}: {split}/{subset}"
                 )
                 for subset, metrics in value.items()
             ]
@@ -104,13 +104,13 @@ def _main_score(metrics: Mapping[str, Any], task: str) -> Any:
     main_metric = mteb_metadata.main_metric(task)
     if main_metric is not None:
         return metrics.get(main_metric)
-    # Accuracy or F1 is the main metric of a classification task; where a file holds both, it does not tell which.
+    # Accuracy or F1 is the main metric of a classification task; a file with both does not tell which.
     unambiguous = [name for name in ("accuracy", "f1") if name in metrics]
     candidates = [*_USUAL_METRICS, *(unambiguous if len(unambiguous) == 1 else [])]
     return next((metrics[name] for name in candidates if name in metrics), None)
 
 
-def _subset_today(task: str, subset: str, version: Any) -> str:
+def _current_subset(task: str, subset: str, version: Any) -> str:
     if task == "XPQARetrieval" and subset == "fr":
         return "fra-fra"
     if task in _FRENCH_ONLY_TASKS and version in _FRENCH_ONLY_VERSIONS and subset == "default":

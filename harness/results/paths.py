@@ -1,10 +1,10 @@
-"""Names to paths and back: where a record lies, and whose record a file is (pure: nothing here touches the disk).
+"""Names to paths and back: the path of a record, and the model of a file (pure, without access to the disk).
 
     <results>/<org>__<model>/<revision>/<Task>.json
     <results>/<org>__<model>/<revision>/experiments/<variant>/<Task>.json
 
-This is the layout of mteb's result cache (mteb 2.26, `cache/result_cache.py`), so that mteb finds what is written here
-and the other way round. A name is checked before it becomes part of a path: no name leads out of the folder.
+This is the layout of mteb's result cache (mteb 2.26, `cache/result_cache.py`), so that mteb finds records written here
+and the other way round. Every name is checked before it becomes part of a path, so that no path leaves the folder.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from harness.errors import RecordError
 EXPERIMENTS = "experiments"
 META = "model_meta.json"
 MAX_NAME = 200
-"""Bytes of one folder or file name; file systems allow 255, and the temporary file needs a few more."""
+"""The most bytes of a folder or file name. File systems allow 255; the name of a temporary file is a little longer."""
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NOT_IN_FILE_NAMES = re.compile(r'[<>:"|?*\\/\0]')
 
 
 class Identity(NamedTuple):
-    """Whose record it is. `variant` is empty for the plain record, else `key=value` pairs joined by `, `."""
+    """The model, revision and variant of a record; `variant` is empty, or `key=value` pairs joined by `, `."""
 
     model: str
     revision: str
@@ -37,18 +37,18 @@ class Identity(NamedTuple):
 
 
 def record_path(folder: Path, identity: Identity, task: str) -> Path:
-    """Where the record of `task` lies under the results folder.
+    """The path of the record of `task` under the results folder.
 
     Raises:
-        RecordError: A name that cannot be a folder or file name (separators, `..`, a leading dot, characters that do
-            not print, more than 200 bytes) or that means something else in this layout.
+        RecordError: A name cannot be a folder or file name (separators, `..`, a leading dot, unprintable characters,
+            more than 200 bytes), or it has another meaning in this layout.
     """
     model = _checked("model", identity.model.replace("/", "__").replace(" ", "_"), identity.model)
     revision = _checked("revision", identity.revision, identity.revision)
     below = folder / model / revision
     kwargs = variant_kwargs(identity.variant)
     if kwargs:
-        # Serialised as mteb does it, so that it finds the folder from the same keyword arguments.
+        # mteb's format, so that mteb finds the folder from the same keyword arguments.
         name = "__".join(f"{key}_{value}" for key, value in sorted(kwargs.items()))
         below = below / EXPERIMENTS / _checked("variant", name, identity.variant)
     if f"{task}.json" == META:
@@ -78,16 +78,16 @@ def variant_kwargs(variant: str) -> dict[str, str]:
 
 
 def variant_text(kwargs: Mapping[str, Any]) -> str:
-    """The variant that stands for mteb's `experiment_kwargs`: the inverse of `variant_kwargs` for plain values."""
+    """The variant for mteb's `experiment_kwargs`; the inverse of `variant_kwargs` for plain values."""
     return ", ".join(f"{key}={_shown(value)}" for key, value in sorted(kwargs.items()))
 
 
 def identity_of(path: Path, meta: Mapping[str, Any] | None) -> Identity:
-    """Whose record `path` is: as the `model_meta.json` beside it says, else as the folders are named.
+    """The model, revision and variant of the record at `path`, from the `model_meta.json` beside it, else from folders.
 
     Raises:
-        RecordError: The path is too short, or an experiment's folder does not say which experiment it is (mteb does
-            not read such a folder either: a name like `a_b__c` can be taken apart in several ways).
+        RecordError: The path is too short, or no `model_meta.json` names the variant of an experiment (mteb does not
+            read such a folder either, because a name like `a_b__c` can be split in several ways).
     """
     folders = path.parts[:-1]
     is_experiment = len(folders) >= 2 and folders[-2] == EXPERIMENTS

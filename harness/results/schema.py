@@ -1,4 +1,4 @@
-"""The version of the key `harness` in records, and older versions rewritten as today's (pure)."""
+"""The version of the key `harness` in records, and the conversion of older versions (pure)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 SCHEMA = 2
-"""The version that is written. Readers refuse or ignore a later one, which may mean something else by the same keys."""
+"""The version that is written. Readers refuse or ignore a later one, whose keys may have another meaning."""
 
 _COUNTS_OF_SCHEMA_1: Mapping[str, str] = {
     "encoded": "texts_encoded",
@@ -15,14 +15,14 @@ _COUNTS_OF_SCHEMA_1: Mapping[str, str] = {
     "fed": "tokens_encoded",
     "computed": "tokens_padded",
 }
-"""Counts of a part: their name in schema 1 -> their name since schema 2."""
+"""Name of a count of a part in schema 1 -> its name since schema 2."""
 
 
 def upgraded(harness: Mapping[str, Any]) -> dict[str, Any]:
-    """The value of a record's key `harness` in today's schema.
+    """The value of a record's key `harness` in the current schema.
 
-    Schema 1 becomes schema 2: the counts of each part get the names that say what is counted. Anything else is returned
-    as it is: today's schema, a later one, or a key `harness` that another program wrote.
+    Schema 1 is converted to schema 2, where the counts of each part have other names. Any other value is returned
+    unchanged: the current schema, a later one, or a key `harness` that another program wrote.
     """
     if harness.get("schema") != 1:
         return dict(harness)

@@ -219,7 +219,7 @@ ONE_DEFECT = {
     "two limits on clustering": (
         CLUSTERING + "settings: {max_document_to_embed: 1000}\n",
         ":10: settings.max_document_to_embed: "
-        "max_fraction_of_documents_to_embed is 0.04; set it to null, for only one limit can hold",
+        "max_fraction_of_documents_to_embed is 0.04; set it to null: only one limit is allowed",
     ),
     "score range upside down": (
         STS + "settings: {min_score: 5, max_score: 1}\n",

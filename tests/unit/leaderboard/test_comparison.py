@@ -138,7 +138,7 @@ def test_broken_items_are_named(tmp_path: Path) -> None:
     board = with_uncertainty(boards.build(tmp_path, tasks=boards.scoped("T1", "T2", "T3")))
     assert board.rows[0].score_intervals.keys() == {"T1", "T3"}
     assert [file.path for file in board.refused] == [str(broken)]
-    assert "not a file of items" in board.refused[0].reason
+    assert "not an items file" in board.refused[0].reason
 
 
 @pytest.mark.parametrize(

@@ -146,13 +146,13 @@ class TestFile:
     @pytest.mark.parametrize(
         ("damage", "reason"),
         [
-            ("cut", "not a file of items"),
-            ("text", "not a file of items"),
-            ("no header", "not a file of items"),
+            ("cut", "not an items file"),
+            ("text", "not an items file"),
+            ("no header", "not an items file"),
             ("newer", "update embedding-harness"),
             ("short column", "does not fit"),
             ("missing column", "does not fit"),
-            ("pickle", "not a file of items"),
+            ("pickle", "not an items file"),
             ("bomb", "when unpacked"),
         ],
     )

@@ -449,11 +449,11 @@ def test_links_that_leave_the_folder_are_refused(tmp_path: Path):
         Path(item.path).relative_to(inside).as_posix(): item.reason if isinstance(item, Refused) else "read"
         for item in results.scan(inside)
     }
-    leaves = "a symbolic link that leaves the results folder; copy what it points to"
+    leaves = "a symbolic link to a place outside the results folder; copy the file or folder instead"
     assert shown == {
         "alias": "a symbolic link to a folder that is scanned under its own name",
-        "loop": "a symbolic link that leads nowhere",
-        "nowhere": "a symbolic link that leads nowhere",
+        "loop": "a symbolic link to a file that does not exist",
+        "nowhere": "a symbolic link to a file that does not exist",
         "org__kept/abc123/Linked.json": leaves,
         "org__kept/abc123/MiniSTS.json": "read",
         "org__kept/abc123/Own.json": "read",
