@@ -5,7 +5,7 @@ and best F1 over all thresholds, precision and recall at that F1; and `max_*`, t
 2.26.24 (`AbsTaskPairClassification`): a threshold never splits equal scores and always leaves the lowest score out.
 No deliberate difference. Near ties make average precision depend on the last bit of a float32, so similarities are
 computed with the same operations as there; and pairs that are the same to the tokenizer are told apart by the last bits
-of their vectors, which depend on what shares a batch with them, so texts are fed in mteb's batches.
+of their vectors, which depend on the other texts of a batch, so texts are encoded in mteb's batches.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def score(gold: Pairs, given: Mapping[str, Float32], *, settings: PairClassifica
     Args:
         gold: n pairs; gold is 1 for a match and 0 otherwise.
         given: the vectors of `left` and `right`, each (n, dim) float32, and `similarity` (n,), the model's own of each
-            pair, without which the cosine stands in.
+            pair; without it the cosine is used.
         settings: nothing.
     """
     import numpy as np

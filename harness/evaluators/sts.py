@@ -81,7 +81,7 @@ def score(gold: Pairs, given: Mapping[str, Float32], *, settings: STSSettings) -
     Args:
         gold: n pairs.
         given: the vectors of `left` and `right`, each (n, dim) float32, and `similarity` (n,), the model's own of each
-            pair, without which the cosine stands in.
+            pair; without it the cosine is used.
         settings: the range of the gold scores.
     """
     import numpy as np

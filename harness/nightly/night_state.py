@@ -102,7 +102,7 @@ def _running_message(schedule: Schedule, folder: Path) -> str:
     if status is not None and status.finished is None:
         who = f" (process {status.pid}, since {time.strftime('%Y-%m-%d %H:%M', time.localtime(status.started))})"
     return (
-        f"another night is at work in {folder}{who}; this one leaves it alone. "
+        f"another night is running in {folder}{who}, so this one stops. "
         f"See: harness nightly status {schedule.file.name}"
     )
 

@@ -246,7 +246,7 @@ def _load_suite(path: Path, registry: Registry) -> Suite:
 
 
 def _recorded(item: Value, members: Mapping[str, tuple[Part, ...]]) -> RecordedTask:
-    """A task that only counts; its type, splits and subsets stand in the suite's file, since it has no spec."""
+    """A task that counts where it is recorded. The suite's file gives its type, splits and subsets."""
     value = item.fields(("task", "type", "splits", "subsets"))
     name, type_ = value["task"].label(), value["type"].label()
     if name in members:

@@ -296,8 +296,8 @@ def test_two_nights_at_once(command: Callable[..., Said], home: Path) -> None:
         other = command("nightly", str(schedule))
         status = command("nightly", "status", str(schedule))
     assert other.status == 2
-    assert "another night is at work in" in other.err
-    assert "this one leaves it alone" in other.err
+    assert "another night is running in" in other.err
+    assert "so this one stops" in other.err
     assert status.status == 0
     assert command("nightly", str(schedule)).status == 0
 

@@ -1,8 +1,8 @@
-"""What to run first: under a budget, whatever tells most for its time.
+"""The order of a night's cells: the cheapest first, so that a limited budget computes as many cells as possible.
 
-All cells of a loaded model run together. Models whose cells are cheap come first, and of a model the cheap cells, so
-that a night that is cut short has scored the most cells that it could. What nobody has timed yet is estimated from the
-size of the data and the pace of the other models.
+All cells of a model run together, so that it is loaded once. Models with cheap cells come first, and within a model the
+cheap cells. The time of a cell without earlier records is estimated from the size of its data and the pace of the other
+models.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Ordered(NamedTuple):
 
 
 def ordered(plan: NightPlan) -> Ordered:
-    """The cells to do, cheapest information first."""
+    """The cells to compute, the cheapest first."""
     guesses: dict[CellKey, float] = {}
     measured: dict[CellKey, float] = {}
     usual = statistics.median(plan.pace.values()) if plan.pace else _PACE
@@ -66,6 +66,6 @@ def _tokens(cell: Cell, plan: NightPlan) -> float | None:
         return plan.tokens[cell.task.name]
     try:
         size = estimate(cell.task, cell.part)
-    except (HarnessError, OSError):  # running the cell will say what is wrong with its data
+    except (HarnessError, OSError):  # the cell fails with this error when it runs
         return None
     return float(size.tokens) if size else None

@@ -1,4 +1,4 @@
-"""What `harness nightly init` writes: a commented schedule, and three ways to run it every night."""
+"""Writes the files of `harness nightly init`: a commented schedule, and three ways to run it every night."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.files.atomic import write_output
 
 
 def write(schedule: Path, *, force: bool) -> list[Path]:
-    """Write the schedule, a GitHub workflow, a line for cron and units for systemd; the files.
+    """Write the schedule, a GitHub workflow, a line for cron and units for systemd; returns their paths.
 
     Args:
         schedule: the file; the others go beside it.
@@ -47,6 +47,6 @@ def write(schedule: Path, *, force: bool) -> list[Path]:
 
 
 def _command() -> str:
-    """The command by its full path: cron and systemd know no PATH of ours."""
+    """The command with its full path, since cron and systemd do not use the user's PATH."""
     command = shutil.which("harness")
     return shlex.quote(command) if command else f"{shlex.quote(sys.executable)} -m harness"

@@ -1,4 +1,4 @@
-"""The plan of a night: every cell of the schedule, to compute or recorded, as the planner of runs decides it."""
+"""The plan of a night: every cell of the schedule, to compute or recorded, by the same planner as for runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECHECK_AFTER = 12 * 3600.0
 
 
 class RecordedCell(NamedTuple):
-    """A cell whose record stands.
+    """A cell with a valid record.
 
     Attributes:
         date: when it was recorded, seconds since 1970; NaN where the record does not say.
@@ -38,7 +38,7 @@ class RecordedCell(NamedTuple):
 
 
 class NightPlan(NamedTuple):
-    """What there is to do, and what is done.
+    """The cells to compute and the recorded cells of a night.
 
     Attributes:
         problems: models that could not be resolved, or cannot run on this machine, with the reason.
@@ -54,7 +54,7 @@ class NightPlan(NamedTuple):
 
 
 def tasks_of(schedule: Schedule) -> list[ChosenTask]:
-    """The tasks of the schedule, each with the parts that count.
+    """The tasks of the schedule, each with the parts to measure.
 
     Raises:
         HarnessError: a suite or task that does not exist, or whose file is broken.
@@ -63,7 +63,7 @@ def tasks_of(schedule: Schedule) -> list[ChosenTask]:
 
 
 def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
-    """What a schedule asks of a run: one request for each of its precisions."""
+    """The requests of a schedule: one for each of its precisions."""
     return [
         Request(
             models=tuple(specs),
@@ -124,7 +124,7 @@ def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
 def _cells_of(
     schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask], index: recorded_index.RecordedIndex
 ) -> dict[ModelSpec | None, list[TaskCells]]:
-    """Model -> its cells. Of two precisions that come to the same record the first counts."""
+    """Model -> its cells. Of two precisions with the same record only the first counts."""
     contents = {task.name: task_content(task) for task, _ in tasks}
     by_record: dict[tuple[ModelSpec, str, str], TaskCells] = {}
     for request in requests_of(schedule, specs, tasks):

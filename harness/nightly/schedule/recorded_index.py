@@ -1,4 +1,4 @@
-"""What the results folder holds, from the leaderboard's index: no record is read.
+"""The look-up of a night, which takes what is recorded from the leaderboard's index and reads no records.
 
 Reading 20,000 records would take longer than a night with nothing to do may.
 """

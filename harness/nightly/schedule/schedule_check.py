@@ -1,4 +1,4 @@
-"""Whether a schedule can be carried out, found out before the night: `harness nightly --check`."""
+"""Checks before the night whether a schedule can run: `harness nightly --check`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.types.counted import counted
 
 
 def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str]:
-    """Everything that would go wrong: names, models, folders, tools. Opens no model and computes nothing.
+    """Every problem that a night would meet: names, models, folders, tools. Opens no model and computes nothing.
 
     Args:
         schedule: the schedule.
@@ -32,7 +32,7 @@ def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str
 
 
 def summary(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> str:
-    """What the schedule comes to, in one line."""
+    """The size of the schedule in one line: models, tasks, cells."""
     tasks = tasks_of(schedule)
     whole = plan_night(schedule, resolved, tasks, now=0.0)
     count = len(whole.todo) + len(whole.recorded)

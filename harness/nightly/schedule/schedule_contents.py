@@ -20,7 +20,7 @@ class ModelEntry:
 
     @property
     def asked(self) -> str:
-        """As it stands in the schedule."""
+        """The name, glob or collection in the schedule."""
         return self.name or self.glob or self.collection
 
 
@@ -31,13 +31,13 @@ class EngineOptions:
     Attributes:
         kind: `local`: processes of this machine; `ray`: a Ray cluster.
         workers: how many at once; 0 for one per GPU, or one on the CPU.
-        device: as `harness run --device`.
+        device: as for `harness run --device`.
         address: of the Ray cluster; `auto` joins the one that runs here, `local` starts one.
         gpus, cpus: what each Ray worker claims; None for one GPU where the cluster has any, and one CPU.
         timeout: seconds that a cell may take.
-        retries: how often a cell that crashed, hung or lost its hub is tried again in the same night.
+        retries: how often a cell that crashed, hung or lost its hub is tried again that night.
         backoff: seconds before the first retry; doubles with each.
-        shard_documents: corpora above this many documents are searched in shards of so many; 0 for never.
+        shard_documents: corpora with more documents are searched in shards of this size; 0 for no shards.
     """
 
     kind: Literal["local", "ray"] = "local"
@@ -54,13 +54,13 @@ class EngineOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRules:
-    """What is worth an alert.
+    """Which changes raise an alert.
 
     Attributes:
         regressions: a drop beyond the paired 95% interval.
         unexplained: any change of a score though model, data and settings are the same.
-        recheck: so many recorded cells of the baselines are computed again every night, the oldest first, which is how
-            a change of the run environment is noticed.
+        recheck: how many recorded cells of the baselines are computed again every night, the oldest first, to detect
+            changes of the run environment.
     """
 
     regressions: bool = True
@@ -70,7 +70,7 @@ class AlertRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hook:
-    """Whom to tell: a shell command or the address of a webhook, in which `$NAME` stands for the environment's."""
+    """A hook: a shell command or the address of a webhook. `$NAME` is replaced by the environment variable NAME."""
 
     command: str = ""
     webhook: str = ""
@@ -80,11 +80,11 @@ class Hook:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publishing:
-    """Where results and site go besides their folders: a branch, a data set and a Space of the hub; empty for nowhere.
+    """Where results and site are published: a branch, a data set and a Space of the hub; empty for none.
 
     Attributes:
         push: the git remote that the branch is pushed to.
-        private: make the repositories private where they are made.
+        private: whether new repositories are made private.
     """
 
     branch: str = ""
@@ -96,13 +96,13 @@ class Publishing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """What is measured every night; all paths are absolute.
+    """What runs every night. All paths are absolute.
 
     Attributes:
-        file: that it was read from.
+        file: the file that it was read from.
         models: baselines last.
-        budget: seconds, None for as long as it takes.
-        keep: how many snapshots stay, 0 for all.
+        budget: seconds; None for no limit.
+        keep: how many snapshots to keep; 0 for all.
     """
 
     file: Path

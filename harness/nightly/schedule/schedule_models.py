@@ -50,7 +50,7 @@ class ScheduledModel:
 
 
 def resolve(schedule: Schedule) -> tuple[ScheduledModel, ...]:
-    """Every model of the schedule, baselines last; what cannot be resolved says why and stops nobody else."""
+    """Every model of the schedule, baselines last. One that cannot be resolved has a `problem`."""
     folders = _Folders()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         named = pool.map(lambda entry: _named(entry, schedule), schedule.models)
@@ -82,7 +82,7 @@ def _natural(path: Path) -> list[tuple[int, int | str]]:
 
 
 def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
-    """The model of an entry, or each model that a glob or collection stands for."""
+    """The model of an entry, or every model of its glob or collection."""
     folder = schedule.file.parent
     try:
         if entry.glob:
@@ -105,7 +105,7 @@ def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
 
 
 def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
-    """The first of each name: a baseline that is a model too is one model."""
+    """The first entry of each name: a baseline that is also listed as a model counts once."""
     by_name: dict[str, ScheduledModel] = {}
     for model in named:
         by_name.setdefault(model.label, model)
@@ -165,14 +165,14 @@ class _Folders:
             self._kept = _Kept()
 
     def get(self, name: str, entry: ModelEntry) -> ModelSpec | None:
-        """The model in the folder `name`, where none of its files has changed."""
+        """The model in the folder `name`; None where one of its files has changed."""
         digested = self._kept.folders.get(self._key(name, entry))
         if digested is None or digested.files != _files(Path(name)):
             return None
         return ModelSpec(**digested.model)
 
     def keep(self, name: str, entry: ModelEntry, model: ModelSpec) -> None:
-        """Note what the folder `name` holds."""
+        """Keep the model in the folder `name`, with the state of its files."""
         if model.origin != "folder":
             return
         files = _files(Path(name))
@@ -181,7 +181,7 @@ class _Folders:
             self._changed = True
 
     def save(self) -> None:
-        """Keep it for the next night."""
+        """Write the digests for the next night."""
         if self._changed:
             write_cache(self._file, msgspec.json.encode(self._kept))
 
