@@ -44,7 +44,7 @@ def do(args: argparse.Namespace) -> int:
     from harness.errors import HarnessError
     from harness.files import run_environment
     from harness.files.folders import cache_folder, results_folder
-    from harness.hub import repositories
+    from harness.hub import model_lookup
     from harness.tasks import registry
 
     problems = []
@@ -61,7 +61,7 @@ def do(args: argparse.Namespace) -> int:
     except HarnessError as err:
         bundled = str(err)
         problems.append(f"bundled model: {err}")
-    endpoint, reachable = repositories.reachable()
+    endpoint, reachable = model_lookup.reachable()
     folder = results_folder(args.results)
     try:
         results.check_writable(folder)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import CardError
+from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
-from harness.hub.repositories import find_model
 from harness.hub.retries import kind_of_failure, retried_requests
 from harness.hub.uploads import why_refused
 

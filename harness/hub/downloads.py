@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
-from harness.hub.repositories import find_model
 from harness.hub.retries import kind_of_failure, retried_requests
 
 _AT_ONCE = 8

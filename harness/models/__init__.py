@@ -13,8 +13,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.hub.model_lookup import remember_ref
 from harness.hub.offline import is_offline
-from harness.hub.repositories import remember_ref
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, open_as_its_kind
 from harness.models.record_facts import meta, variant

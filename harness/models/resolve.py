@@ -9,8 +9,8 @@ from typing import Any
 
 from harness.errors import ModelError, UnknownName
 from harness.files.digests import sha256
+from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
-from harness.hub.repositories import find_model
 from harness.models import folder_digest, kinds
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.model_kind import ModelKind

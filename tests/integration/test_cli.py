@@ -494,7 +494,7 @@ def test_doctor(command: Command, bundled: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_doctor_finds_problems(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A results folder that cannot be made is a problem: it is named, and the exit status is 1."""
-    monkeypatch.setattr("harness.hub.repositories.reachable", lambda: ("http://hub", "yes"))
+    monkeypatch.setattr("harness.hub.model_lookup.reachable", lambda: ("http://hub", "yes"))
     (tmp_path / "taken").write_text("")
     said = command("doctor", "--results", str(tmp_path / "taken"))
     assert said.status == 1

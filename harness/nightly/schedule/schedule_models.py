@@ -90,7 +90,7 @@ def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
             if not names:
                 raise ModelError(f"models: no saved model fits the glob {entry.glob!r} in {folder}")
         elif entry.collection:
-            from harness.hub.repositories import collection_models
+            from harness.hub.model_lookup import collection_models
 
             names = list(collection_models(entry.collection))
             if not names:
