@@ -105,6 +105,13 @@ def cached_file(name: str, file: str, *, commit: str) -> Path | None:
 
 
 def _not_fetched(name: str, what: str, err: Exception) -> ModelError:
+    from huggingface_hub import errors
+
+    if isinstance(err, errors.GatedRepoError):
+        return ModelError(
+            f"model {name}: access is gated; accept its terms on the hub and set HF_TOKEN to a token with access",
+            kind="request",
+        )
     if is_offline():
         return ModelError(f"model {name}: {what} is not in the local cache, and --offline forbids asking the hub")
     return ModelError(

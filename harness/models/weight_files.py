@@ -1,4 +1,4 @@
-"""Which files of weights would be loaded, module by module, and in which precision."""
+"""Which files of weights would be loaded, module by module: whether they are pickles, and in which precision."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.errors import ModelError
 from harness.models.repository import Repository, joined
 from harness.types import Precision
 
@@ -23,6 +24,82 @@ _PRECISIONS: Mapping[str, Precision] = {
 """Names of `config.json` and of safetensors."""
 _LONGEST_HEADER = 100_000_000
 """Bytes; safetensors itself reads no longer one."""
+
+_PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_CHOICES = ("use_safetensors", "variant", "weights_only", "gguf_file", "from_tf", "from_flax")
+"""Arguments of `from_pretrained` by which settings beside the weights choose another file."""
+_IN_ORDER = (
+    *("model.safetensors", "model.safetensors.index.json"),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
+)
+"""The names under which transformers and sentence-transformers look for weights; the first that exists is loaded."""
+_OF_TRAINING = ("training_args", "optimizer", "scheduler", "rng_state", "scaler")
+"""What a trainer leaves beside the weights, and nobody loads."""
+_OTHER_FORMATS = {".gguf": "GGUF", ".onnx": "ONNX", ".h5": "TensorFlow", ".msgpack": "Flax", ".xml": "OpenVINO"}
+
+
+def require_safetensors(repository: Repository) -> None:
+    """Refuse a model of which any file of weights that would be loaded is a pickle.
+
+    Raises:
+        ModelError: one is.
+    """
+    for folder in dict.fromkeys((repository.transformer, *(module.path for module in repository.modules))):
+        for file in loaded_weights(repository, folder):
+            if file.endswith(_PICKLES):
+                raise ModelError(
+                    f"model {repository.name}: its weights are pickles ({file}), which can run code when they are "
+                    "loaded; use a revision with safetensors, or --allow-pickle if you trust it"
+                )
+
+
+def require_weights(repository: Repository) -> None:
+    """Refuse a model whose transformer has no weights that can be loaded.
+
+    Raises:
+        ModelError: it has none; the message says what it has.
+    """
+    if repository.modules and not repository.has_transformer:
+        return
+    if loaded_weights(repository, repository.transformer):
+        return
+    others = [
+        (name, file)
+        for suffix, name in _OTHER_FORMATS.items()
+        for file in sorted(repository.files)
+        if file.endswith(suffix)
+    ]
+    expected = joined(repository.transformer, "model.safetensors")
+    if others:
+        format_name, file = others[0]
+        raise ModelError(
+            f"model {repository.name}: has weights as {format_name} only ({file}), which cannot be run yet; expected "
+            f"{expected}; name the repository that it was converted from"
+        )
+    raise ModelError(f"model {repository.name}: has no weights; expected {expected}; fetch or save the model again")
+
+
+def loaded_weights(repository: Repository, folder: str) -> list[str]:
+    """The files of weights in a module's folder that would be loaded, or might be where its settings choose."""
+    names = repository.names_in(folder)
+    adapter = [name for name in ("adapter_model.safetensors", "adapter_model.bin") if name in names][:1]
+    beside = repository.transformer_settings if folder == repository.transformer else {}
+    arguments = [beside.get(key) for key in ("model_kwargs", "model_args")]
+    chosen = any(isinstance(settings, dict) and set(settings) & set(_CHOICES) for settings in arguments)
+    usual = [name for name in _IN_ORDER if name in names]
+    if chosen:
+        usual = sorted({*usual, *(name for name in names if name.endswith(_PICKLES))})
+    elif not usual and not adapter:  # names that only the code of a module knows
+        usual = sorted(
+            name for name in names if name.endswith((".safetensors", *_PICKLES)) and not name.startswith(_OF_TRAINING)
+        )
+    else:
+        usual = usual[:1]
+    files = [joined(folder, name) for name in (*adapter, *usual)]
+    for index in [file for file in files if file.endswith(".index.json")]:
+        files.remove(index)
+        files += sorted(repository.shards_of(index))
+    return files
 
 
 def stated_precision(repository: Repository) -> Precision | None:
@@ -43,9 +120,8 @@ def stated_precision(repository: Repository) -> Precision | None:
 def first_weights(repository: Repository) -> str | None:
     """The safetensors file whose first tensor gives the precision where no settings do; None where there is none."""
     folder = repository.transformer
-    index = repository.mapping("model.safetensors.index.json", folder=folder).get("weight_map")
-    names = sorted(set(map(str, index.values()))) if isinstance(index, dict) else []
-    files = [joined(folder, name) for name in ("model.safetensors", *names)]
+    shards = sorted(repository.shards_of(joined(folder, "model.safetensors.index.json")))
+    files = [joined(folder, "model.safetensors"), *shards]
     return next((file for file in files if file in repository.files), None)
 
 

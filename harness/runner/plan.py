@@ -11,6 +11,7 @@ from typing import Any
 
 from harness import models
 from harness.models.forward_precision import used_precision
+from harness.models.preflight import require_room
 from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint, task_content
 from harness.runner.recorded import LookUp, RecordedParts, in_folder
@@ -30,7 +31,8 @@ def plan(
         contents: task -> its `task_content`, for callers that plan the same tasks more than once.
 
     Raises:
-        HarnessError: a model, a task or a filter does not exist, or the files of a local task cannot be read.
+        HarnessError: a model, a task or a filter does not exist, a model has no room for the maximum length, or the
+            files of a local task cannot be read.
     """
     tasks = chosen(request.selection)
     specs = request.resolved()
@@ -40,6 +42,7 @@ def plan(
     planned: list[TaskCells] = []
     for model in specs:
         precision = used_precision(model, request.options)
+        require_room(model, request.options)
         transforms = (PLAIN,) if models.abilities(model).ranks else request.transforms
         planned += [
             _task_cells(model, task, request, transform, precision=precision, look_up=look_up, contents=contents)

@@ -36,6 +36,8 @@ class ModelSpec:
         like: a model of mteb's registry whose prompts and settings this one takes over.
         checkpoint_precision: in which its weights are stored, or meant to be loaded.
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
+        max_positions: the most tokens that it has positions for, where it has a table of them.
+        max_length: the maximum length in tokens that its settings state.
     """
 
     name: str
@@ -51,6 +53,8 @@ class ModelSpec:
     like: str | None = None
     checkpoint_precision: Precision = field(default="fp32", compare=False)
     truncate_dim: int | None = field(default=None, compare=False)
+    max_positions: int | None = field(default=None, compare=False)
+    max_length: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

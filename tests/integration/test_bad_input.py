@@ -114,6 +114,7 @@ def test_pickled_weights_are_refused(command: Command, tmp_path: Path) -> None:
     """A model whose only weights are pickles is not opened unless the user says so."""
     (tmp_path / "old").mkdir()
     (tmp_path / "old" / "config.json").write_text("{}")
+    (tmp_path / "old" / "tokenizer.json").write_text("{}")
     (tmp_path / "old" / "pytorch_model.bin").write_bytes(b"")
     said = command("run", str(tmp_path / "old"), "-t", "MiniSTSGerman", "--plan")
     assert said.status == 2
@@ -563,7 +564,9 @@ def small_hub(localhub: Any, tmp_path: Path) -> Iterator[Any]:
     (root / "datasets" / "me" / "secret" / ".private").write_text(TOKEN)
     model = root / "models" / "me" / "secret-model"
     model.mkdir(parents=True)
-    (model / "config.json").write_text('{"model_type": "bert", "architectures": ["BertModel"]}')
+    (model / "config.json").write_text('{"model_type": "bert", "architectures": ["BertModel"], "dtype": "float32"}')
+    (model / "tokenizer.json").write_text("{}")
+    (model / "model.safetensors").write_bytes(b"")
     (model / ".private").write_text(TOKEN)
     (model / ".revisions").write_text(f"main {KNOWN}\n")
     with localhub.LocalHub(str(root)) as hub:

@@ -460,6 +460,7 @@ def test_a_model_that_cannot_be_opened(command: Command, tasks: Tasks, results: 
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(b"")
     said = command("run", str(folder), "baseline/hashing", "-t", "Mine", "--tasks-dir", tasks.path)
     assert said.status == 1

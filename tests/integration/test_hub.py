@@ -153,6 +153,36 @@ def test_a_private_model_without_a_token(tiny_hub: Any, harness: Harness) -> Non
         refused(done, f"model {name}: not on the hub, or private", "HF_TOKEN")
 
 
+def test_names_that_the_hub_does_not_know(tiny_hub: Any, harness: Harness) -> None:
+    """A misspelt name gets the nearest names of the cache and of mteb's registry, an API's name what it is; each is
+    said once, before any cell.
+    """
+    env = {"HF_ENDPOINT": tiny_hub.endpoint}
+    assert harness("run", "acme/tiny", *MINI, "--plan", env=env).returncode == 0
+    for name, advice in {
+        "acme/tinny": "did you mean acme/tiny",
+        "intfloat/multilingual-e5-smal": "did you mean intfloat/multilingual-e5-small",
+        "openai/text-embedding-3-small": "mteb knows openai/text-embedding-3-small as a model behind an API",
+    }.items():
+        done = harness("run", name, "-t", "MiniSTSGerman,MiniSTSEnglish", env=env)
+        refused(done, f"model {name}: not on the hub", advice)
+        assert done.stderr.count(name + ":") == 1
+    refused(harness("run", "acme/tinny", *MINI, "--offline"), "not in the local cache", "did you mean acme/tiny")
+
+
+def test_a_kind_that_cannot_be_run(localhub: ModuleType, harness: Harness, tmp_path: Path) -> None:
+    """What a hub model is stands in its small files: a decoder without pooling is refused without its weights."""
+    folder = tmp_path / "root" / "models" / "acme" / "decoder"
+    folder.mkdir(parents=True)
+    config = {"architectures": ["Qwen3ForCausalLM"], "model_type": "qwen3"}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "model.safetensors").write_bytes(b"w" * 100)
+    with localhub.LocalHub(str(tmp_path / "root")) as server:
+        done = harness("run", "acme/decoder", *MINI, env={"HF_ENDPOINT": server.endpoint})
+        refused(done, 'model acme/decoder: kind "decoder without pooling" cannot be run yet as vectors')
+        assert not any("safetensors" in entry["path"] for entry in server.requests)
+
+
 def test_revisions(tiny_hub: Any, harness: Harness) -> None:
     """A branch or tag is resolved to its commit before anything runs; one that does not exist is an error."""
     env = {"HF_ENDPOINT": tiny_hub.endpoint}

@@ -22,6 +22,7 @@ def written(folder: Path, **files: Any) -> Path:
     """A folder with settings files, and weights that nobody reads; `__` in a name stands for a dot."""
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"")
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")
     for name, content in files.items():
         (folder / name.replace("__", ".")).write_text(json.dumps(content), encoding="utf-8")
     return folder

@@ -23,7 +23,7 @@ from tests.encoders import one_block
 def saved(folder: Path, **files: str) -> Path:
     """A folder that looks like a saved model."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in {"config.json": "{}", "model.safetensors": "w", **files}.items():
+    for name, content in {"config.json": "{}", "tokenizer.json": "{}", "model.safetensors": "w", **files}.items():
         (folder / name).write_text(content)
     return folder
 

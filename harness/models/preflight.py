@@ -1,0 +1,171 @@
+"""What can be said of a model before anything is loaded: each defect is one sentence with what to do about it."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from harness.errors import ModelError
+from harness.models import own_code, weight_files
+from harness.models.model_kind import ModelKind
+from harness.models.model_prompts import opening
+from harness.models.repository import Repository, joined
+from harness.models.saved_modules import read_json
+from harness.types import EncodeOptions, ModelSpec
+
+_TOKENIZER_FILES = (
+    *("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
+    *("sentencepiece.bpe.model", "spm.model", "tekken.json", "bpe.codes"),
+)
+_SENTENCEPIECE = (".model",)
+_QUANTIZERS: Mapping[str, Mapping[str, str]] = {
+    "bitsandbytes": {"bitsandbytes": "bitsandbytes", "accelerate": "accelerate"},
+    "gptq": {"gptqmodel": "gptqmodel", "optimum": "optimum"},
+    "awq": {"gptqmodel": "gptqmodel"},
+    "compressed-tensors": {"compressed_tensors": "compressed-tensors"},
+    "torchao": {"torchao": "torchao"},
+    "quanto": {"optimum": "optimum-quanto"},
+    "hqq": {"hqq": "hqq"},
+    "aqlm": {"aqlm": "aqlm"},
+    "eetq": {"eetq": "eetq"},
+}
+"""`quant_method` -> the module that transformers imports for it -> the package to install."""
+_WITHOUT_PADDING = frozenset({"GPT2", "Llama", "CodeLlama", "GPTNeoX", "PreTrained", "Tokenizers"})
+"""Tokenizers that have no padding token unless their settings name one."""
+_FROM_ZERO = ("bert", "distilbert", "electra", "ernie", "albert", "nezha", "bart")
+_FROM_TWO = (
+    *("roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "longformer"),
+    *("roberta-prelayernorm", "data2vec-text"),
+)
+_ABSOLUTE = dict.fromkeys(_FROM_ZERO, 0) | dict.fromkeys(_FROM_TWO, 2)
+"""Architectures with a table of positions -> how many of them stand for no token."""
+
+
+def check(
+    repository: Repository,
+    kind: ModelKind,
+    *,
+    trust_remote_code: bool,
+    allow_pickle: bool,
+    fetch: Callable[[str], Path],
+) -> None:
+    """Refuse a model that could not be loaded, or not as what it is.
+
+    Args:
+        repository: what its small files say.
+        kind: its kind.
+        trust_remote_code: whether its own code may run.
+        allow_pickle: whether its weights may be pickles.
+        fetch: gives the place of one of its other files.
+
+    Raises:
+        ModelError: with the first reason.
+    """
+    if not trust_remote_code:
+        own_code.require_trust(repository)
+        weight_files.require_weights(repository)
+    if not allow_pickle:
+        weight_files.require_safetensors(repository)
+    needed = {**packages_of(repository), **kind.packages(repository)}
+    if trust_remote_code:
+        needed |= own_code.packages(repository, fetch)
+    _require_packages(repository, needed)
+    if not trust_remote_code:
+        _require_tokenizer(repository, fetch)
+
+
+def packages_of(repository: Repository) -> dict[str, str]:
+    """The modules that transformers imports for a model besides its own dependencies -> the packages to install."""
+    needed: dict[str, str] = {}
+    names = repository.names_in(repository.transformer)
+    if "adapter_config.json" in names:
+        needed["peft"] = "peft"
+    if "tokenizer.json" not in names and any(name.endswith(_SENTENCEPIECE) for name in names):
+        needed["sentencepiece"] = "sentencepiece"
+    quantization = repository.config.get("quantization_config") or repository.mapping(
+        "quantization_config.json", folder=repository.transformer
+    )
+    method = quantization.get("quant_method") if isinstance(quantization, dict) else None
+    return {**needed, **_QUANTIZERS.get(str(method), {})}
+
+
+def most_tokens(repository: Repository) -> int | None:
+    """How many tokens a model with a table of positions has room for; None for any other, and for code of its own."""
+    config = repository.config
+    positions, spare = config.get("max_position_embeddings"), _ABSOLUTE.get(str(config.get("model_type")))
+    if "auto_map" in config or not isinstance(positions, int) or spare is None:
+        return None
+    return positions - spare
+
+
+def stated_length(repository: Repository) -> int | None:
+    """The maximum length that sentence-transformers takes from the settings; None where they have none."""
+    stated = repository.transformer_settings.get("max_seq_length")
+    if isinstance(stated, int):
+        return stated
+    length = repository.mapping("tokenizer_config.json", folder=repository.transformer).get("model_max_length")
+    positions = repository.config.get("max_position_embeddings")
+    bounds = [int(bound) for bound in (length, positions) if isinstance(bound, int | float) and bound > 0]
+    return min(bounds, default=None)
+
+
+def require_room(spec: ModelSpec, options: EncodeOptions) -> None:
+    """Refuse a maximum length beyond a model's table of positions: a longer text would have no position to look up.
+
+    Args:
+        spec: the model.
+        options: of encoding; their maximum length goes before that of mteb's loader, and that before the model's.
+
+    Raises:
+        ModelError: there is no room.
+    """
+    if options.max_length is not None:
+        if spec.max_positions is not None and options.max_length > spec.max_positions:
+            raise ModelError(
+                f"model {spec.name}: --max-length {options.max_length} is more than the {spec.max_positions} tokens "
+                "that it can take"
+            )
+        return
+    length = opening(spec).max_length or spec.max_length
+    if length is not None and spec.max_positions is not None and length > spec.max_positions:
+        raise ModelError(
+            f"model {spec.name}: its maximum length of {length} tokens is more than the {spec.max_positions} that it "
+            f"has positions for; run it with --max-length {spec.max_positions}"
+        )
+
+
+def _require_packages(repository: Repository, needed: Mapping[str, str]) -> None:
+    missing = list(
+        dict.fromkeys(package for module, package in needed.items() if importlib.util.find_spec(module) is None)
+    )
+    if missing:
+        single = len(missing) == 1
+        raise ModelError(
+            f"model {repository.name}: needs the {'package' if single else 'packages'} {', '.join(missing)}, which "
+            f"{'is' if single else 'are'} not installed; run: pip install {' '.join(missing)}"
+        )
+
+
+def _require_tokenizer(repository: Repository, fetch: Callable[[str], Path]) -> None:
+    if repository.modules and not repository.has_transformer:
+        return
+    folder = repository.transformer
+    names = repository.names_in(folder)
+    if not names & set(_TOKENIZER_FILES):
+        raise ModelError(
+            f"model {repository.name}: has no tokenizer files; expected {joined(folder, 'tokenizer.json')}; save the "
+            "tokenizer beside the model"
+        )
+    settings = repository.mapping("tokenizer_config.json", folder=folder)
+    special = repository.mapping("special_tokens_map.json", folder=folder)
+    class_name = str(settings.get("tokenizer_class") or "")
+    family = class_name.removesuffix("Fast").removesuffix("Backend").removesuffix("Tokenizer")
+    if family in _WITHOUT_PADDING and not settings.get("pad_token") and not special.get("pad_token"):
+        content = read_json(fetch(joined(folder, "tokenizer.json"))) if "tokenizer.json" in names else None
+        if isinstance(content, dict) and content.get("padding"):
+            return
+        raise ModelError(
+            f"model {repository.name}: its tokenizer ({class_name}) has no padding token, without which texts cannot "
+            f"share a batch; name one as pad_token in {joined(folder, 'tokenizer_config.json')}"
+        )

@@ -1,0 +1,212 @@
+"""What would go wrong with a model is said before anything is loaded, in one sentence with what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import models
+from harness.errors import ModelError
+from harness.models.preflight import require_room
+from harness.types import EncodeOptions
+
+ST = "sentence_transformers.models"
+BERT = {"model_type": "bert", "architectures": ["BertModel"], "max_position_embeddings": 512}
+
+
+def saved(folder: Path, files: dict[str, Any]) -> str:
+    """A plain BERT as a folder, with further files; None takes one away, and a string is written as it is."""
+    usual = {"config.json": BERT, "tokenizer.json": {}, "model.safetensors": ""}
+    for name, content in {**usual, **files}.items():
+        if content is None:
+            continue
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return str(folder)
+
+
+MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
+    "no weights": ({"model.safetensors": None}, "has no weights; expected model.safetensors"),
+    "GGUF": (
+        {"model.safetensors": None, "m-q4.gguf": "w"},
+        r"has weights as GGUF only \(m-q4\.gguf\), which cannot be run yet; expected model\.safetensors; name the",
+    ),
+    "ONNX": (
+        {"model.safetensors": None, "onnx/model.onnx": "w"},
+        r"has weights as ONNX only \(onnx/model\.onnx\)",
+    ),
+    "no tokenizer": ({"tokenizer.json": None}, r"has no tokenizer files; expected tokenizer\.json"),
+    "no padding token": (
+        {"tokenizer_config.json": {"tokenizer_class": "GPT2TokenizerFast"}},
+        r"its tokenizer \(GPT2TokenizerFast\) has no padding token",
+    ),
+    "sentencepiece": (
+        {"tokenizer.json": None, "sentencepiece.bpe.model": "m"},
+        "needs the package sentencepiece, which is not installed; run: pip install sentencepiece",
+    ),
+    "an adapter": (
+        {"adapter_config.json": {"base_model_name_or_path": "acme/base"}, "adapter_model.safetensors": "w"},
+        "needs the package peft, which is not installed; run: pip install peft",
+    ),
+    "quantization": (
+        {"config.json": {**BERT, "quantization_config": {"quant_method": "bitsandbytes"}}},
+        "needs the packages bitsandbytes, accelerate, which are not installed",
+    ),
+    "a module of its own": (
+        {"modules.json": [{"path": "", "type": "canary.Pooling"}]},
+        r"its modules\.json names code of its own, type: canary\.Pooling\); it runs only with --trust-remote-code",
+    ),
+    "a module in a router": (
+        {
+            "modules.json": [{"path": "", "type": f"{ST}.Router"}],
+            "router_config.json": {"types": {"query_0": "canary.Query"}, "structure": {}},
+        },
+        r"code of its own, type: canary\.Query",
+    ),
+    "an activation of its own": (
+        {
+            "modules.json": [{"path": "", "type": f"{ST}.Transformer"}, {"path": "1", "type": f"{ST}.Dense"}],
+            "1/config.json": {"activation_function": "canary.Activation"},
+        },
+        r"its 1/config\.json names code of its own, activation_function: canary\.Activation",
+    ),
+    "a tokenizer of words": (
+        {
+            "modules.json": [{"path": "0", "type": f"{ST}.WordEmbeddings"}],
+            "0/wordembedding_config.json": {"tokenizer_class": "canary.Tokenizer"},
+        },
+        r"tokenizer_class: canary\.Tokenizer",
+    ),
+    "another architecture": (
+        {"config.json": {**BERT, "auto_map": {"AutoModel": "canary.Model"}}},
+        r"AutoModel: canary\.Model, without which transformers' own bert would be computed\); it runs only with",
+    ),
+    "another tokenizer": (
+        {"tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["canary.Tokenizer", None]}}},
+        r"its tokenizer_config\.json names code of its own, AutoTokenizer: canary\.Tokenizer",
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "message"), MESSAGES.values(), ids=MESSAGES.keys())
+def test_messages(files: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each defect is told of by name; the code that lies in the folder has not run, not even where it can be found."""
+    find_spec = models.resolve.__globals__["importlib"].util.find_spec
+    absent = {"peft", "sentencepiece", "bitsandbytes", "accelerate"}
+    monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in absent else find_spec(name))
+    mark = tmp_path / "ran"
+    folder = saved(tmp_path / "m", {**files, "canary.py": f"open({str(mark)!r}, 'w')"})
+    monkeypatch.syspath_prepend(folder)
+    with pytest.raises(ModelError, match=f"^model local/m: .*{message}"):
+        models.resolve(folder)
+    assert not mark.exists()
+    assert "canary" not in sys.modules
+
+
+DENSE = [{"path": "", "type": f"{ST}.Transformer"}, {"path": "1", "type": f"{ST}.Dense"}]
+
+
+@pytest.mark.parametrize(
+    ("files", "pickle"),
+    [
+        ({"model.safetensors": None, "pytorch_model.bin": "p"}, "pytorch_model.bin"),
+        ({"model.safetensors": None, "pytorch_model.bin": "p", "onnx/m.safetensors": "w"}, "pytorch_model.bin"),
+        ({"modules.json": DENSE, "1/config.json": {}, "1/pytorch_model.bin": "p"}, "1/pytorch_model.bin"),
+        (
+            {
+                "model.safetensors": None,
+                "model.safetensors.index.json": {"weight_map": {"a": "a.safetensors", "b": "b.bin"}},
+                "a.safetensors": "w",
+                "b.bin": "p",
+            },
+            "b.bin",
+        ),
+        (
+            {
+                "modules.json": DENSE[:1],
+                "sentence_bert_config.json": {"model_kwargs": {"use_safetensors": False}},
+                "pytorch_model.bin": "p",
+            },
+            "pytorch_model.bin",
+        ),
+        ({"model.safetensors": None, "pytorch_model.bin.index.json": {"weight_map": {"a": "x.bin"}}}, "x.bin"),
+    ],
+)
+def test_a_pickle_that_would_be_loaded(files: dict[str, Any], pickle: str, tmp_path: Path) -> None:
+    """Safetensors elsewhere open no door: each file of weights that would be loaded is looked at."""
+    folder = saved(tmp_path / "m", files)
+    with pytest.raises(ModelError, match=rf"its weights are pickles \({pickle}\).*--allow-pickle"):
+        models.resolve(folder)
+    assert models.resolve(folder, allow_pickle=True).origin == "folder"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"pytorch_model.bin": "p", "training_args.bin": "p"},
+        {"modules.json": DENSE, "1/config.json": {}, "1/model.safetensors": "w", "1/pytorch_model.bin": "p"},
+        {"other/pytorch_model.bin": "p", "optimizer.pt": "p"},
+        {"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "pad_token": "[PAD]"}},
+        {
+            "tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast"},
+            "tokenizer.json": {"padding": {"pad_token": "[PAD]"}},
+        },
+        {"config.json": {**BERT, "auto_map": {"AutoModelForCausalLM": "canary.Model"}}},
+    ],
+)
+def test_models_that_are_fine(files: dict[str, Any], tmp_path: Path) -> None:
+    """What nobody loads, and a padding token that stands in any of its places, is no reason to refuse."""
+    assert models.resolve(saved(tmp_path / "m", files)).kind
+
+
+def test_packages_of_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trusted code that imports what is not installed is told before it runs, also where one of its files imports it;
+    an import inside `try` is optional.
+    """
+    files = {
+        "config.json": {**BERT, "auto_map": {"AutoModel": "modeling_own.Model"}},
+        "modeling_own.py": "from .parts import Part\ntry:\n    import no_such_extra\nexcept ImportError: 0\n",
+        "parts.py": "from no_such_package.layers import Layer\nimport os\n",
+    }
+    folder = saved(tmp_path / "m", files)
+    with pytest.raises(ModelError, match="needs the package no_such_package, which is not installed; run: pip install"):
+        models.resolve(folder, trust_remote_code=True)
+    assert models.resolve(folder, trust_remote_code=True, runnable=False).trust_remote_code
+
+
+@pytest.mark.parametrize(
+    ("config", "stated", "room"),
+    [
+        ({"model_type": "bert", "max_position_embeddings": 512}, 513, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514}, 514, 512),
+        ({"model_type": "mpnet", "max_position_embeddings": 514}, 513, 512),
+        ({"model_type": "xlm-roberta", "max_position_embeddings": 514}, None, 512),
+        ({"model_type": "roberta", "max_position_embeddings": 514}, 512, None),
+        ({"model_type": "modernbert", "max_position_embeddings": 512}, 900, None),
+        ({"model_type": "bert", "max_position_embeddings": 512, "auto_map": {}}, 900, None),
+    ],
+)
+def test_room_for_the_maximum_length(
+    config: dict[str, Any], stated: int | None, room: int | None, tmp_path: Path
+) -> None:
+    """A maximum length beyond the table of positions is refused, the positions that stand for no token counted; a
+    shorter one that the user names is fine, and a longer one is not.
+    """
+    beside = {} if stated is None else {"sentence_bert_config.json": {"max_seq_length": stated}}
+    files = {"config.json": config, "modules.json": DENSE[:1], "tokenizer_config.json": {"model_max_length": 10**30}}
+    spec = models.resolve(saved(tmp_path / "m", {**files, **beside}))
+    if room is None:
+        require_room(spec, EncodeOptions())
+        return
+    with pytest.raises(
+        ModelError, match=f"more than the {room} that it has positions for; run it with --max-length {room}"
+    ):
+        require_room(spec, EncodeOptions())
+    require_room(spec, EncodeOptions(max_length=room))
+    with pytest.raises(ModelError, match=f"--max-length {room + 1} is more than the {room} tokens"):
+        require_room(spec, EncodeOptions(max_length=room + 1))
