@@ -17,6 +17,7 @@ from harness.hub.model_lookup import remember_ref
 from harness.hub.offline import is_offline
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, open_as_its_kind
+from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
@@ -55,7 +56,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         encoder.facts,
         kind=spec.kind,
         precision_asked=options.precision,
-        precision_of_checkpoint=spec.checkpoint_precision,
+        precision_of_checkpoint=None if is_run_by_mteb(spec) else spec.checkpoint_precision,
     )
     if spec.ref is not None and not is_offline():
         remember_ref(spec.location, ref=spec.ref, commit=spec.revision)

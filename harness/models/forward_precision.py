@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.models.mteb_kind import is_run_by_mteb
 from harness.types import EncodeOptions, ModelSpec, Precision
 
 _GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
@@ -23,12 +24,14 @@ _UNITS: dict[Precision, frozenset[str]] = {
 
 
 def used_precision(spec: ModelSpec, options: EncodeOptions) -> str:
-    """The precision that the record of a model will hold: `fp32` for baselines, `unknown` for a Python callable.
+    """The precision that the record of a model will hold: `fp32` for baselines.
+
+    It is `unknown` for a Python callable, and for a model that mteb's loader opens.
 
     Raises:
         ModelError: as `forward_precision`.
     """
-    if spec.origin == "python":
+    if spec.origin == "python" or is_run_by_mteb(spec):
         return "unknown"
     return "fp32" if spec.origin == "baseline" else forward_precision(spec, options)
 
@@ -64,7 +67,7 @@ def cpu_computes_in(precision: Precision) -> bool:
 
 def remark(spec: ModelSpec, options: EncodeOptions) -> str:
     """One line about the precision for the screen, where there is something to say about it; else empty."""
-    if options.precision != "auto" or spec.origin in ("baseline", "python"):
+    if options.precision != "auto" or spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
         return ""
     stored, used = spec.checkpoint_precision, forward_precision(spec, options)
     if stored != used:

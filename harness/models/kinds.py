@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from harness.errors import ModelError
 from harness.models import (
     bert_kind,
     cross_encoder,
     dense_kinds,
+    mteb_kind,
     multi_vector,
     sparse_encoder,
     static_kind,
@@ -25,6 +28,7 @@ KINDS: tuple[ModelKind, ...] = (
     static_kind.KIND,
     dense_kinds.SENTENCE_TRANSFORMERS,
     dense_kinds.TRANSFORMERS,
+    *mteb_kind.KINDS,
 )
 
 
@@ -63,4 +67,9 @@ def open_as_its_kind(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searc
     """
     kind = next((kind for kind in KINDS if kind.name == spec.kind), dense_kinds.SENTENCE_TRANSFORMERS)
     assert kind.open is not None
+    for option in fields(options):
+        value = getattr(options, option.name)
+        if option.name not in kind.settings and value != option.default:
+            flag = option.name.replace("_", "-")
+            raise ModelError(f'model {spec.name}: kind "{kind.name}" takes no --{flag} ({value}); leave it out')
     return kind.open(spec, options)

@@ -12,6 +12,7 @@ from harness.evaluators import KINDS
 from harness.models import catalog, mteb_loaders
 from harness.models.catalog import CatalogEntry
 from harness.models.model_files import settings_of
+from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.mteb_loaders import Opening
 from harness.types import ModelSpec, Prompt, PromptRules, Role, TaskSpec
 
@@ -23,6 +24,8 @@ def prompt_rules(spec: ModelSpec, of_model: PromptRules) -> PromptRules:
         spec: the model.
         of_model: the prompts of the model's own files.
     """
+    if is_run_by_mteb(spec):
+        return PromptRules(by_model=True, source="catalog")
     if spec.prompts is not None:
         return PromptRules(prompts=dict(spec.prompts), default="default", source="user")
     entry = catalog_entry(spec)
@@ -59,7 +62,7 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     """
     if prompts is None and like is None:
         return spec
-    if spec.origin in ("baseline", "python"):
+    if spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
         raise ModelError(f"model {spec.name}: takes no prompts; leave out --prompts and --like")
     if like is not None and ((entry := catalog.entry(like)) is None or not mteb_loaders.is_mirrored(entry)):
         raise UnknownName.of("model to be like", like, catalog.names())
@@ -69,10 +72,14 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
 def planned_prompts(spec: ModelSpec, task: TaskSpec) -> dict[str, Prompt]:
     """Role (empty for none) -> the prompt that texts of `task` will get, without loading the model.
 
+    Empty where code of mteb's decides.
+
     Raises:
         ModelError: the model's settings cannot be read.
     """
     of_model = PromptRules()
+    if is_run_by_mteb(spec):
+        return {}
     if spec.origin not in ("baseline", "python"):
         settings = settings_of(spec)
         of_model = PromptRules(

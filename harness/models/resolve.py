@@ -12,7 +12,7 @@ from harness.files.digests import sha256
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
-from harness.models import catalog, folder_digest, kinds, preflight
+from harness.models import catalog, folder_digest, kinds, mteb_kind, preflight
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.repository import Repository
 from harness.types import ModelSpec
@@ -152,6 +152,10 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
 
 
 def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
+    if (entry := mteb_kind.entry_run_by_mteb(name)) is not None:
+        return mteb_kind.found(
+            entry, revision, trust_remote_code=allowed.trust_remote_code, allow_pickle=allowed.allow_pickle
+        )
     try:
         on_hub = find_model(name, revision=revision)
     except ModelError as err:

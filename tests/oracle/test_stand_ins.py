@@ -70,7 +70,7 @@ for name in names:
             show_progress_bar=False,
         )
         asked = Texts(items=texts, role=role)
-        prompt = encoding.prompt_for(encoder, spec, asked)
+        prompt = encoding.prompt_for(encoder.facts.prompts, spec, asked, part=spec.parts[0])
         ours = encoding.encode(encoder, asked, prompt=prompt, batching="mteb").vectors
         theirs = np.asarray(theirs, dtype=np.float32)
         difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())

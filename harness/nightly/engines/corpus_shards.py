@@ -28,7 +28,7 @@ from harness.nightly.engines.protocol import Shard
 from harness.runner.cells import Cell
 from harness.runner.corpus_search import SearchedShard
 from harness.runner.text_fields import Counts
-from harness.types import EncoderFacts, Hits
+from harness.types import EncoderFacts, Hits, PromptRules
 
 FORMAT = 1
 
@@ -66,7 +66,7 @@ def save(file: Path, shard: SearchedShard) -> None:
         "stop": shard.stop,
         "seconds": shard.seconds,
         "counts": asdict(shard.counts),
-        "facts": asdict(shard.facts),
+        "facts": {**asdict(shard.facts), "prompts": shard.facts.prompts.source},
     }
     out = io.BytesIO()
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
@@ -87,7 +87,7 @@ def load(file: Path) -> SearchedShard | None:
                 header["stop"],
                 Hits(indices=archive["indices"], scores=archive["scores"]),
                 Counts(**header["counts"]),
-                EncoderFacts(**header["facts"]),
+                EncoderFacts(**{**header["facts"], "prompts": PromptRules(source=header["facts"]["prompts"])}),
                 header["seconds"],
             )
     except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
