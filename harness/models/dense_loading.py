@@ -36,7 +36,7 @@ def load(spec: ModelSpec, opening: Opening, device: torch.device, precision: Pre
     Raises:
         ModelError: it cannot be loaded, lacks weights, or its own code loads it in another precision.
     """
-    with hidden_bars(), _quiet(), retried_requests(), _loading_reports() as reports:
+    with hidden_bars(), quiet(), retried_requests(), _loading_reports() as reports:
         try:
             model = _constructed(spec, opening, device, precision)
         except Exception as err:
@@ -156,7 +156,7 @@ def _uses_pooler(model: Any) -> bool:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep progress bars and advice of the libraries off the terminal while a model loads."""
     from transformers.utils import logging as transformers_logging
 

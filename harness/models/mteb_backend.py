@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from harness.files import run_environment
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
 from harness.models import catalog
+from harness.models.dense_loading import quiet
 from harness.models.mteb_tasks import metadata_of
 from harness.types import (
     Batching,
@@ -57,8 +57,7 @@ def open_through_mteb(spec: ModelSpec, options: EncodeOptions, *, vectors: bool)
 
     try:
         meta = MODEL_REGISTRY[spec.name].model_copy(update={"revision": spec.revision})
-        with warnings.catch_warnings(), hidden_bars(), retried_requests():
-            warnings.simplefilter("ignore")
+        with hidden_bars(), quiet(), retried_requests():
             # Without a device, each loader takes the one that it takes in mteb.
             model = meta.load_model(device=None if options.device == "auto" else options.device)
     except Exception as err:
@@ -99,15 +98,18 @@ class MtebEncoder:
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "model"
     ) -> Iterator[Encoded]:
         """The (n, dim) float32 vectors of each block; whether they came in half precision is a fact afterwards."""
+        import datasets
+
         assert prompt.purpose is not None, "mteb's loaders are told what texts are for"
         for texts in blocks:
-            answer = self._model.encode(
-                _batches(texts, purpose=prompt.purpose, role=role),
-                **_asked_for(prompt.purpose),
-                prompt_type=_prompt_type(role),
-                batch_size=BATCH,
-                show_progress_bar=False,
-            )
+            with hidden_bars(datasets.utils):
+                answer = self._model.encode(
+                    _batches(texts, purpose=prompt.purpose, role=role),
+                    **_asked_for(prompt.purpose),
+                    prompt_type=_prompt_type(role),
+                    batch_size=BATCH,
+                    show_progress_bar=False,
+                )
             rows, dtype = _as_rows(answer)
             self.facts = replace(self.facts, precision=_PRECISIONS.get(dtype, dtype), dimensions=rows.shape[-1])
             yield Encoded(rows, None, None)
@@ -148,7 +150,7 @@ class MtebSearcher:
         prompts: SidePrompts,
     ) -> Hits:
         """The best `k` documents of every query, as mteb's search returns them; equal scores by document id."""
-        from datasets import Dataset
+        import datasets
 
         assert prompts.query.purpose is not None, "mteb's loaders are told what texts are for"
         asked_for = _asked_for(prompts.query.purpose)
@@ -157,19 +159,20 @@ class MtebSearcher:
         chosen = None
         if candidates is not None:
             chosen = {
-                name: [document_ids[place] for place in np.unique(places)]
+                name: [document_ids[place] for place in dict.fromkeys(places.tolist())]
                 for name, places in zip(names, candidates, strict=True)
             }
-        corpus = Dataset.from_dict({"id": list(document_ids), "text": list(documents)})
-        self._model.index(corpus, **asked_for, encode_kwargs=encode_kwargs, num_proc=None)
-        results = self._model.search(
-            Dataset.from_dict({"id": names, "text": list(queries)}),
-            **asked_for,
-            top_k=k,
-            encode_kwargs=encode_kwargs,
-            top_ranked=chosen,
-            num_proc=None,
-        )
+        corpus = datasets.Dataset.from_dict({"id": list(document_ids), "text": list(documents)})
+        with hidden_bars(datasets.utils):
+            self._model.index(corpus, **asked_for, encode_kwargs=encode_kwargs, num_proc=None)
+            results = self._model.search(
+                datasets.Dataset.from_dict({"id": names, "text": list(queries)}),
+                **asked_for,
+                top_k=k,
+                encode_kwargs=encode_kwargs,
+                top_ranked=chosen,
+                num_proc=None,
+            )
         top = search.TopK(len(queries), k=k, document_ids=document_ids)
         place_of = {name: place for place, name in enumerate(document_ids)}
         for row, name in enumerate(names):

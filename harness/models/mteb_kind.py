@@ -28,6 +28,7 @@ CODE_LOADERS = frozenset(
     }
 )
 """Loaders that run code of the model's repository, whatever their arguments say."""
+_READS_TITLES = "StructuralSeparatorEncoder"
 _WITHOUT_REPOSITORY = "mteb/baseline-"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LISTED_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;.*extra == ['"]([a-z0-9_-]+)['"]""")
@@ -125,6 +126,8 @@ def refusal(entry: CatalogEntry, revision: str | None = None, *, trust_remote_co
         return "closed weights, which only its provider's API runs; name a model with open weights"
     if entry.loader is None:
         return "mteb lists it without a loader, so nothing says how its vectors are made; name another model"
+    if entry.loader == _READS_TITLES:
+        return "its loader reads titles and bodies of documents apart, which are one text here; name another model"
     if revision is not None and revision != entry.revision:
         return f"mteb's loader runs it at revision {entry.revision}; leave out @{revision}"
     if not trust_remote_code and (entry.arguments.get("trust_remote_code") or entry.loader in CODE_LOADERS):

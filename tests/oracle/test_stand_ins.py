@@ -79,16 +79,19 @@ for name in names:
 """
 
 
-def save_decoder(folder: Path, kind: str) -> Path:
-    """A small decoder that pools its last token, with the byte-level tokenizer of such models."""
+def save_decoder(folder: Path, kind: str, *, plain: bool = False) -> Path:
+    """A small decoder with the byte-level tokenizer of such models.
+
+    It pools its last token; or is `plain`, as a language model that can say `yes` and `no`.
+    """
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.models import Normalize, Pooling, Transformer
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import AutoConfig, AutoModel, PreTrainedTokenizerFast
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, PreTrainedTokenizerFast
 
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    vocabulary = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet])}
+    vocabulary = {token: index for index, token in enumerate(["<pad>", "<s>", "</s>", *alphabet, "yes", "no"])}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -109,10 +112,14 @@ def save_decoder(folder: Path, kind: str) -> Path:
         pad_token_id=0,
         initializer_range=0.2,
     )
-    plain = folder.with_name(f"{folder.name}-plain")
-    AutoModel.from_config(config).eval().save_pretrained(plain)
-    fast.save_pretrained(plain)
-    decoder = Transformer(str(plain), max_seq_length=256)
+    if plain:
+        AutoModelForCausalLM.from_config(config).eval().save_pretrained(folder)
+        fast.save_pretrained(folder)
+        return folder
+    bare = folder.with_name(f"{folder.name}-plain")
+    AutoModel.from_config(config).eval().save_pretrained(bare)
+    fast.save_pretrained(bare)
+    decoder = Transformer(str(bare), max_seq_length=256)
     modules = [decoder, Pooling(decoder.get_embedding_dimension(), pooling_mode="lasttoken"), Normalize()]
     SentenceTransformer(modules=modules, device="cpu").save(str(folder), create_model_card=False)
     return folder

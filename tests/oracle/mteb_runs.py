@@ -1,0 +1,101 @@
+"""The scores that mteb gives a model on the data of a task of ours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset, DatasetDict
+
+from harness import data
+from harness.models.mteb_tasks import metadata_of
+from harness.tasks import registry, task_file
+from harness.types import TaskSpec
+from tests.conftest import ROOT
+from tests.oracle.mteb_tasks import plain, search_data
+
+RERANKING = "MyReranking"
+CASES = ("MiniSTSGerman", "MiniIntentsGerman", "MiniAnswersGerman", RERANKING)
+"""STS, classification, retrieval and reranking."""
+
+
+def write_reranking(folder: Path) -> Path:
+    """A reranking task over the answers of the suite `mini`: candidates are the right ones and six others."""
+    source, target = ROOT / "tasks" / "mini" / "data" / "MiniAnswersGerman", folder / "data"
+    target.mkdir(parents=True)
+    for name in ("corpus", "queries", "qrels"):
+        (target / f"{name}.jsonl").write_text((source / f"{name}.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
+    documents = [json.loads(line)["_id"] for line in (source / "corpus.jsonl").read_text().splitlines()]
+    right: dict[str, list[str]] = {}
+    for line in (source / "qrels.jsonl").read_text().splitlines():
+        row = json.loads(line)
+        right.setdefault(row["query-id"], []).append(row["corpus-id"])
+    rows = [
+        {"query-id": query, "corpus-ids": [*dict.fromkeys([*names, *documents[7 * place : 7 * place + 6]])]}
+        for place, (query, names) in enumerate(right.items())
+    ]
+    (target / "candidates.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    file = folder / f"{RERANKING}.yaml"
+    lines = [
+        f"name: {RERANKING}",
+        "type: Reranking",
+        "description: Answers, ranked again",
+        "license: Apache-2.0",
+        "source: {kind: local, path: data}",
+        "splits: [test]",
+        "main_metric: map_at_1000",
+        "subsets: {default: [deu-Latn]}",
+    ]
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
+def task_of(name: str, folder: Path) -> TaskSpec:
+    """One of `CASES`; the reranking task lies in `folder`."""
+    if name != RERANKING:
+        return registry.get_tasks().get(name)
+    return task_file.load_file(folder / f"{RERANKING}.yaml")
+
+
+def mteb_scores_of(model: Any, task: TaskSpec) -> Mapping[str, Any]:
+    """What mteb's task class makes of the first part of `task` with a model of its own."""
+    import mteb.abstasks as abstasks
+
+    part = task.parts[0]
+    gold: Any = data.load(task, part).gold
+    if task.type == "STS":
+        base: Any = abstasks.AbsTaskSTS
+        table = {"sentence1": list(gold.left), "sentence2": list(gold.right), "score": gold.gold.tolist()}
+        content: Any = {"default": DatasetDict({part.split: Dataset.from_dict(table)})}
+    elif task.type == "Classification":
+        base = abstasks.AbsTaskClassification
+        tables = {
+            "train": {"text": list(gold.train), "label": gold.train_labels.tolist()},
+            part.split: {"text": list(gold.test), "label": gold.test_labels.tolist()},
+        }
+        content = {"default": DatasetDict({name: Dataset.from_dict(table) for name, table in tables.items()})}
+    else:
+        base, content = abstasks.AbsTaskRetrieval, search_data(gold)
+        if gold.candidates is not None:
+            split = content["default"]["test"]
+            split["top_ranked"] = {query: list(names) for query, names in gold.candidates.items()}
+    metadata = metadata_of(task).model_copy(
+        update={"main_score": "accuracy" if task.type == "Classification" else task.main_metric}
+    )
+    instance = type(task.name, (base,), {"metadata": metadata, **_settings(task)})()
+    instance.dataset, instance.data_loaded = content, True
+    scores = instance.evaluate(
+        model,
+        split=part.split,
+        subsets_to_run=["default"],
+        encode_kwargs={"batch_size": 32, "show_progress_bar": False},
+    )
+    return plain({name: value for name, value in scores["default"].items() if isinstance(value, (int, float))})
+
+
+def _settings(task: TaskSpec) -> dict[str, Any]:
+    settings = task.settings
+    names = ("min_score", "max_score", "samples_per_label", "n_experiments", "k_values")
+    return {name: getattr(settings, name) for name in names if hasattr(settings, name)}

@@ -1,0 +1,95 @@
+"""Each kind of model gets the scores that mteb's own wrapper gets from the same weights on the same data.
+
+Tiny models with random weights; STS, classification, retrieval and reranking, as far as a kind can do them.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harness.errors import ModelError
+from harness.models import resolve
+from tests.conftest import environment
+from tests.oracle.mteb_runs import CASES, RERANKING, write_reranking
+from tests.oracle.test_stand_ins import save_decoder
+
+pytest.importorskip("mteb", reason="the oracle is mteb")
+
+# --- models that mteb's own loaders run ------------------------------------------------------------------------------
+
+BY_MTEB = {
+    "geevec-ai/geevec-embeddings-1.0-lite": CASES,
+    "Qwen/Qwen3-Reranker-0.6B": (RERANKING,),
+}
+RUN_BOTH = """
+import json, logging, sys, warnings
+from pathlib import Path
+warnings.simplefilter("ignore"); logging.disable(50)
+from mteb.models.model_implementations import MODEL_REGISTRY
+import harness
+from tests.oracle.mteb_runs import mteb_scores_of, task_of
+
+cases, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
+for name, tasks in cases.items():
+    loaded = MODEL_REGISTRY[name].load_model(device="cpu")
+    for task in (task_of(task, folder) for task in tasks):
+        [record] = harness.run(name, [task], device="cpu", trust_remote_code=True, results=folder / "results")
+        print(json.dumps([name, task.name, record.parts[task.parts[0]], mteb_scores_of(loaded, task), record.harness]))
+"""
+
+
+def compared(found: dict[str, float | None], expected: dict[str, float | None]) -> int:
+    """How many metrics both have; fails where one differs by more than 1e-5."""
+    shared = [name for name in expected if name in found and name != "main_score"]
+    assert {name: found[name] for name in shared} == pytest.approx({name: expected[name] for name in shared}, abs=1e-5)
+    return len(shared)
+
+
+def test_models_of_mtebs_own_loaders(localhub: ModuleType, tmp_path: Path) -> None:
+    """Scores of models with an encoder of mteb's own, and of one with a reranker, equal those of mteb itself."""
+    for name in BY_MTEB:
+        folder = tmp_path / "hub" / "models" / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        save_decoder(folder, "qwen3", plain=not name.startswith("geevec"))
+    write_reranking(tmp_path)
+    with localhub.LocalHub(str(tmp_path / "hub")) as hub:
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_BOTH, json.dumps(BY_MTEB), str(tmp_path)],
+            capture_output=True,
+            text=True,
+            env=environment(tmp_path, HF_ENDPOINT=hub.endpoint),
+            cwd=tmp_path,
+            timeout=300,
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert [(name, task) for name, task, *_ in rows] == [(name, task) for name in BY_MTEB for task in BY_MTEB[name]]
+    for _, _, found, expected, facts in rows:
+        assert compared(found, expected) >= 4
+        assert facts["encoder"]["backend"] == "mteb"
+        assert facts["encoder"]["precision"] in ("fp32", "unknown")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("openai/text-embedding-3-small", "closed weights, which only its provider's API runs"),
+        ("facebook/SONAR", "mteb lists it without a loader"),
+        ("jxm/cde-small-v2", "allow that with --trust-remote-code"),
+        ("NeuML/pubmedbert-base-embeddings-100K", r"not installed \(model2vec\); run: pip install 'mteb\[model2vec\]'"),
+        ("BMRetriever/BMRetriever-410M@main", "mteb's loader runs it at revision e3569bfbcfe3a1bc48c142e11a7b0f38e86"),
+        ("thu-nmrc/bge-small-structural-separator", "titles and bodies of documents apart"),
+    ],
+)
+def test_what_mtebs_loaders_cannot_run(name: str, reason: str) -> None:
+    """A closed API, a model without a loader, code without trust, missing packages and other revisions are refused by
+    name before the hub is asked.
+    """
+    with pytest.raises(ModelError, match=f"^model {name.partition('@')[0]}: .*{reason}"):
+        resolve(name)
