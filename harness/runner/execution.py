@@ -16,7 +16,7 @@ from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, failure_of
 from harness.hub.offline import offline_mode
-from harness.runner import allocator, recording
+from harness.runner import recording
 from harness.runner.cells import Cell, Plan
 from harness.runner.events import Event, in_order, left_as_they_are
 from harness.runner.measurement import encode, load, score
@@ -63,7 +63,6 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
     todo = planned.todo
     if todo:
         results.check_writable(folder)
-        allocator.keep_freed()
     with Stage("load") as loading, Stage("score") as scoring, OpenModel() as model:
         loads = _Loads(todo, loading)
         under_way: deque[tuple[Event, Future[Record]]] = deque()

@@ -5,7 +5,7 @@ Usage: python side_by_side.py MODEL_FOLDER TASK[:split[:subset,subset]] ...
 Both have their data in the cache before the clock starts, and their imports behind them; neither has any vectors. Both
 load the model from disk for each task. mteb runs with its defaults. Each task is a fresh one for mteb, and so is each
 subset of a clustering task, whose generator would otherwise make the numbers depend on what ran before. Two processes,
-because what either does to its process (threads, allocator) must not help or hinder the other.
+because what either does to its process (threads, caches) must not help or hinder the other.
 """
 
 from __future__ import annotations
