@@ -7,9 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.leaderboard import board, file_index
-from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.board import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.record_choice import Who
 from harness.types import Part
 
 DEFAULT = Part("test", "default")
@@ -63,3 +66,38 @@ def scoped(*names: str, type: str = "STS") -> tuple[ScopedTask, ...]:
 def build(*folders: Path, tasks: tuple[ScopedTask, ...], **options: Any) -> Leaderboard:
     """The leaderboard of some folders."""
     return board.build([file_index.read(folder) for folder in folders], tasks, title="Test", **options)
+
+
+def synthetic(*, models: int, tasks: int) -> Leaderboard:
+    """A board without files behind it."""
+    generator = np.random.default_rng(0)
+    scores = np.clip(generator.uniform(0.3, 0.7, (models, 1)) + generator.normal(0, 0.1, (models, tasks)), 0, 1)
+    order = np.argsort(-scores.mean(axis=1))
+    columns = tuple(ScopedTask(f"Task{n}", f"Type{n % 7}", None) for n in range(tasks))
+    rows = [
+        Row(
+            who=Who(f"organisation/model-{at}"),
+            label=f"organisation/model-{at}",
+            revisions=("r1",),
+            rank=place + 1,
+            points=0.0,
+            mean_task=float(scores[at].mean()),
+            mean_type=float(scores[at].mean()),
+            by_type={f"Type{n}": float(scores[at][n::7].mean()) for n in range(7)},
+            scores={task.name: float(value) for task, value in zip(columns, scores[at], strict=True)},
+            missing={},
+            files={},
+            interval=Span(float(scores[at].mean()) - 0.05, float(scores[at].mean()) + 0.05),
+            rank_span=(place + 1, place + 1),
+            tie_group=place // 5 + 1,
+        )
+        for place, at in enumerate(order.tolist())
+    ]
+    return Leaderboard(
+        title="Large",
+        tasks=columns,
+        parts=tuple((DEFAULT,) for _ in columns),
+        types=tuple(f"Type{n}" for n in range(7)),
+        rows=tuple(rows),
+        uncertainty="95%",
+    )

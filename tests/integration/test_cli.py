@@ -45,27 +45,6 @@ def vectors(texts: list[str]) -> np.ndarray[Any, Any]:
 # --- starting up -----------------------------------------------------------------------------------------------------
 
 
-def cpu_seconds(*arguments: str, folder: Path) -> float:
-    """Processor time of a process, which a busy machine stretches far less than wall time."""
-    env = environment(folder)
-    env.pop("PYTHONDONTWRITEBYTECODE", None)  # as users have it: compiled once
-    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL, env=env, cwd=folder)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_utime + usage.ru_stime
-
-
-def test_light_commands_start_fast(tmp_path: Path) -> None:
-    """`harness --help` and `harness tasks list` take under 0.5 s and a tenth of what `mteb --help` takes."""
-    mteb = cpu_seconds("-m", "mteb", "--help", folder=tmp_path)
-    for arguments in (["--help"], ["tasks", "list"]):
-        limit, tries = min(0.5, mteb / 10), []
-        while len(tries) < 8 and not any(seconds < limit for seconds in tries):  # others may be at work on the machine
-            tries.append(cpu_seconds("-m", "harness", *arguments, folder=tmp_path))
-        assert min(tries) < limit
-
-
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -6,7 +6,6 @@ import hashlib
 import json
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -371,67 +370,7 @@ class TestFiles:
 
     def test_size(self, tmp_path: Path) -> None:
         """100 models on 50 tasks take less than 2 MB besides the libraries."""
-        site.write(synthetic(models=100, tasks=50), tmp_path)
+        site.write(boards.synthetic(models=100, tasks=50), tmp_path)
         files = [path for path in tmp_path.rglob("*") if path.is_file() and "vendor" not in path.parts]
         assert len(files) > 150
         assert sum(path.stat().st_size for path in files) < 2_000_000
-
-
-def test_a_large_board(browser: Any, tmp_path: Path) -> None:
-    """700 models on 150 tasks: written in under 60 s, sorted in under 200 ms (the best of ten; CPUs are shared)."""
-    board = synthetic(models=700, tasks=150)
-    started = time.perf_counter()
-    site.write(board, tmp_path / "site")
-    assert time.perf_counter() - started < 60
-    page = browser.new_page(viewport={"width": 1400, "height": 1000})
-    go(page, tmp_path / "site")
-    best = min(
-        page.evaluate(
-            """direction => { const table = Tabulator.findTable('#board')[0]; const start = performance.now();
-            table.setSort('mean', direction); table.element.getBoundingClientRect();
-            return performance.now() - start; }""",
-            direction,
-        )
-        for direction in ("asc", "desc") * 5
-    )
-    page.close()
-    print(f"sorted in {best:.0f} ms")
-    assert best < 200
-
-
-def synthetic(*, models: int, tasks: int) -> Leaderboard:
-    """A board without files behind it."""
-    from harness.leaderboard.board import Row, Span
-    from harness.leaderboard.record_choice import Who
-
-    generator = np.random.default_rng(0)
-    scores = np.clip(generator.uniform(0.3, 0.7, (models, 1)) + generator.normal(0, 0.1, (models, tasks)), 0, 1)
-    order = np.argsort(-scores.mean(axis=1))
-    columns = tuple(ScopedTask(f"Task{n}", f"Type{n % 7}", None) for n in range(tasks))
-    rows = [
-        Row(
-            who=Who(f"organisation/model-{at}"),
-            label=f"organisation/model-{at}",
-            revisions=("r1",),
-            rank=place + 1,
-            points=0.0,
-            mean_task=float(scores[at].mean()),
-            mean_type=float(scores[at].mean()),
-            by_type={f"Type{n}": float(scores[at][n::7].mean()) for n in range(7)},
-            scores={task.name: float(value) for task, value in zip(columns, scores[at], strict=True)},
-            missing={},
-            files={},
-            interval=Span(float(scores[at].mean()) - 0.05, float(scores[at].mean()) + 0.05),
-            rank_span=(place + 1, place + 1),
-            tie_group=place // 5 + 1,
-        )
-        for place, at in enumerate(order.tolist())
-    ]
-    return Leaderboard(
-        title="Large",
-        tasks=columns,
-        parts=tuple((boards.DEFAULT,) for _ in columns),
-        types=tuple(f"Type{n}" for n in range(7)),
-        rows=tuple(rows),
-        uncertainty="95%",
-    )
