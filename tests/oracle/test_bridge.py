@@ -15,8 +15,7 @@ from harness import data
 from harness.data import mteb_bridge, mteb_metadata_file
 from harness.errors import DataError, UnknownName
 from harness.models.baselines import Hashing
-from harness.runner import selection
-from harness.runner.measurement import measure
+from harness.runner import measurement, selection
 from harness.tasks import mteb_metadata, registry
 from harness.types import Part, TaskSpec
 from tests.encoders import one_block
@@ -107,7 +106,7 @@ def test_a_task_without_a_spec_scores_as_mteb_scores_it(name: str) -> None:
     assert spec.main_metric
     for part in spec.parts:
         loaded = data.load(spec, part)
-        scores = measure(spec, part, Hashing(), loaded).scores
+        scores = measurement.score(measurement.encode(spec, part, Hashing(), loaded)).scores
         assert spec.main_metric in scores
         assert not differences(scores, expected(spec, part))
 
