@@ -27,17 +27,18 @@ def do(args: argparse.Namespace) -> int:
     """Download and print each step; 1 if some data could not be loaded."""
     from harness import data, models
     from harness.errors import HarnessError
-    from harness.hub.downloads import download_model
     from harness.runner.selection import chosen
 
-    specs = [models.resolve(name, allow_pickle=True) for name in args.models]
+    # Nothing runs here: code and pickles are fetched for a run that may allow them.
+    specs = [models.resolve(name, trust_remote_code=True, allow_pickle=True, runnable=False) for name in args.models]
     has_tasks = args.tasks or args.suite or not args.models
     tasks = chosen(shared_options.selection(args)) if has_tasks else []
     failures = 0
     for spec in specs:
-        if spec.origin == "hub":
-            download_model(spec.name, spec.revision)
+        models.download(spec)
         print(f"model {spec.name} at {spec.revision}", flush=True)
+        for name, commit in spec.dependencies:
+            print(f"  with {name} at {commit}", flush=True)
     for task, parts in tasks:
         for part in parts:
             try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
 
+_SMALL = (".json", ".txt", ".model")
+"""Settings and tokenizers."""
+_OTHER_FORMATS = (".onnx", ".onnx_data", ".h5", ".msgpack", ".ot", ".gguf", ".tflite")
 _AT_ONCE = 8
 """Small files fetched side by side."""
 
@@ -20,7 +23,7 @@ _AT_ONCE = 8
 def download_model(name: str, commit: str) -> None:
     """Bring every file that loading the model `name` at `commit` can need into the client's cache.
 
-    Other formats of the same weights (ONNX, OpenVINO, TensorFlow, and pickles where there are safetensors) stay away.
+    Other formats of the same weights stay away: ONNX, OpenVINO, TensorFlow, and pickles beside safetensors.
 
     Raises:
         ModelError: the hub could not be asked.
@@ -28,13 +31,28 @@ def download_model(name: str, commit: str) -> None:
     from huggingface_hub import snapshot_download
 
     files = find_model(name, revision=commit).files
-    skipped = ["*.onnx", "*.onnx_data", "onnx/*", "openvino/*", "*.h5", "*.msgpack", "*.ot", "*.gguf", "*.tflite"]
-    if any(file.endswith(".safetensors") for file in files):
-        skipped += ["*.bin", "*.pt", "*.pth", "*.ckpt"]
     try:
-        snapshot_download(name, revision=commit, ignore_patterns=skipped)
+        snapshot_download(
+            name, revision=commit, allow_patterns=[_literal(file) for file in files if _is_needed(file, files)]
+        )
     except Exception as err:
         raise _not_fetched(name, "a file", err) from err
+
+
+def _is_needed(file: str, files: Collection[str]) -> bool:
+    """Whether loading a model may read a file of its repository."""
+    folder, _, name = file.rpartition("/")
+    if name.endswith(_SMALL):
+        return True
+    if file.startswith(("onnx/", "openvino/")) or name.endswith(_OTHER_FORMATS):
+        return False
+    beside = any(other.rpartition("/")[0] == folder and other.endswith(".safetensors") for other in files)
+    return not (beside and name.endswith((".bin", ".pt", ".pth", ".ckpt")))
+
+
+def _literal(file: str) -> str:
+    """A pattern that only this file fits."""
+    return "".join(f"[{character}]" if character in "*?[" else character for character in file)
 
 
 @retried_requests()
@@ -46,7 +64,7 @@ def settings_folder(name: str, commit: str) -> Path:
     """
     from huggingface_hub import snapshot_download
 
-    patterns = ["*.json", "*.txt", "*.model"]
+    patterns = [f"*{suffix}" for suffix in _SMALL]
     try:
         with hidden_bars():
             return Path(

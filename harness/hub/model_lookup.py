@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,17 +69,28 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
 
 
 def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
-    from huggingface_hub import errors, snapshot_download
+    """What the client's cache holds of a model, be it the whole or a part."""
+    from huggingface_hub import errors
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     try:
-        folder = Path(snapshot_download(name, revision=revision, local_files_only=True))
+        validate_repo_id(name)
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
-    except (errors.LocalEntryNotFoundError, OSError, ValueError) as err:
-        raise NotOnHub(f"model {shown}: not in the local cache, and --offline forbids asking the hub") from err
-    return ModelRepository(
-        folder.name, tuple(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    )
+    cache, ref = _cache_of(name), revision or "main"
+    with contextlib.suppress(OSError):
+        ref = (cache / "refs" / ref).read_text(encoding="utf-8").strip()
+    folder = cache / "snapshots" / ref
+    if not ref or ".." in Path(ref).parts or not folder.is_dir():
+        raise NotOnHub(f"model {shown}: not in the local cache, and --offline forbids asking the hub")
+    files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    return ModelRepository(folder.name, tuple(files))
+
+
+def _cache_of(name: str) -> Path:
+    from huggingface_hub import constants
+
+    return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")])
 
 
 def cached_models() -> list[str]:
@@ -122,10 +134,7 @@ def remember_ref(name: str, *, ref: str, commit: str) -> None:
     The client does so itself when it loads by branch. Models are loaded by commit here, so that they cannot change
     between resolving and loading; without the note, `--offline` would not find them under the name that worked online.
     """
-    from huggingface_hub import constants
-
-    file = Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "refs" / ref
-    write_cache(file, commit)
+    write_cache(_cache_of(name) / "refs" / ref, commit)
 
 
 def reachable(*, seconds: float = 5.0) -> Reachability:

@@ -13,8 +13,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from harness.hub.downloads import download_model
 from harness.hub.model_lookup import remember_ref
 from harness.hub.offline import is_offline
+from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, open_as_its_kind
 from harness.models.mteb_kind import is_run_by_mteb
@@ -27,6 +29,7 @@ __all__ = [
     "BUNDLED",
     "abilities",
     "bundled_present",
+    "download",
     "is_saved",
     "meta",
     "only_searches",
@@ -51,6 +54,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         from harness.models.python_callable import FunctionEncoder
 
         return FunctionEncoder(spec.function)
+    fetch(spec)
     encoder = open_as_its_kind(spec, options)
     encoder.facts = replace(
         encoder.facts,
@@ -61,3 +65,16 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     if spec.ref is not None and not is_offline():
         remember_ref(spec.location, ref=spec.ref, commit=spec.revision)
     return encoder
+
+
+def download(spec: ModelSpec) -> None:
+    """Bring everything that loading a hub model needs into the client's cache, so that `--offline` finds it by name.
+
+    Raises:
+        ModelError: a file could not be had.
+    """
+    fetch(spec)
+    if spec.origin == "hub" and not is_offline():
+        download_model(spec.location, spec.revision)
+        if spec.ref is not None:
+            remember_ref(spec.location, ref=spec.ref, commit=spec.revision)

@@ -61,7 +61,7 @@ def _constructed(spec: ModelSpec, opening: Opening, device: torch.device, precis
         revision=spec.revision if spec.origin == "hub" else None,
         device=str(device),
         trust_remote_code=spec.trust_remote_code,
-        local_files_only=is_offline() or spec.origin != "hub",
+        local_files_only=is_offline() or spec.origin != "hub" or bool(spec.dependencies),
         **_arguments(opening, precision),
     )
     _set_afterwards(model, opening)

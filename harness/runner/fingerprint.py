@@ -49,6 +49,8 @@ def fingerprint(
     }
     if precision in ("fp16", "bf16"):
         content["half_precision"] = HALF_PRECISION
+    if model.dependencies:
+        content["dependencies"] = sorted(model.dependencies)
     if model.truncate_dim is not None:
         content["truncate_dim"] = model.truncate_dim
     if transform != PLAIN:

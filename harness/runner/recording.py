@@ -55,6 +55,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
             "model": {
                 "origin": cell.model.origin,
                 "trust_remote_code": cell.model.trust_remote_code,
+                **({"dependencies": dict(cell.model.dependencies)} if cell.model.dependencies else {}),
                 **({"note": cell.model.note} if cell.model.note else {}),
                 **({"like": cell.model.like} if cell.model.like else {}),
             },

@@ -32,6 +32,8 @@ class ModelSpec:
         note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
         function: the callable, for a model that is one.
         kind: name of its row in `models.kinds`; empty for a model without a repository.
+        dependencies: (name, commit) of other repositories of the hub that are loaded too: the model under an adapter,
+            and code.
         prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
         like: a model of mteb's registry whose prompts and settings this one takes over.
         checkpoint_precision: in which its weights are stored, or meant to be loaded.
@@ -49,6 +51,7 @@ class ModelSpec:
     note: str = ""
     function: Callable[[list[str]], Any] | None = None
     kind: str = field(default="", compare=False)
+    dependencies: tuple[tuple[str, str], ...] = ()
     prompts: tuple[tuple[str, str], ...] | None = None
     like: str | None = None
     checkpoint_precision: Precision = field(default="fp32", compare=False)

@@ -183,6 +183,96 @@ def test_a_kind_that_cannot_be_run(localhub: ModuleType, harness: Harness, tmp_p
         assert not any("safetensors" in entry["path"] for entry in server.requests)
 
 
+def test_prefetched_then_offline(localhub: ModuleType, harness: Harness, tmp_path: Path) -> None:
+    """What `prefetch` has fetched is found offline under the same name, without the hub; pickles are fetched where
+    they are the only weights of a module, and other formats are not.
+    """
+    folder = save_sentence_transformer(tmp_path / "root" / "models" / "acme" / "later")
+    (folder / ".revisions").write_text(f"main {COMMIT}\nv1 {OLD_COMMIT}\n", encoding="utf-8")
+    for name in ("pytorch_model.bin", "onnx/model.onnx", "2_Dense/pytorch_model.bin"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"w")
+    with localhub.LocalHub(str(tmp_path / "root")) as server:
+        env = {"HF_ENDPOINT": server.endpoint}
+        done = harness("prefetch", "acme/later", "acme/later@v1", env=env)
+        assert done.returncode == 0, done.stderr
+        fetched = {entry["path"].rpartition(f"{COMMIT}/")[2] for entry in server.requests if COMMIT in entry["path"]}
+    assert {"model.safetensors", "2_Dense/pytorch_model.bin"} <= fetched
+    assert not fetched & {"pytorch_model.bin", "onnx/model.onnx"}
+    for name, commit in (("acme/later", COMMIT), ("acme/later@v1", OLD_COMMIT)):
+        done = harness("run", name, *MINI, "--offline", "--max-texts", "8", "--results", commit)
+        assert done.returncode == 0, done.stderr
+        (record,) = records(tmp_path / commit).values()
+        assert record.revision == commit
+
+
+ADAPTER = {"base_model_name_or_path": "acme/below", "peft_type": "LORA"}
+
+
+def test_an_adapter_brings_its_base(localhub: ModuleType, harness: Harness, tmp_path: Path) -> None:
+    """`prefetch` fetches the model under an adapter too and names its commit; a base that is a folder is refused, and
+    offline the one thing that is missing is the package that runs adapters.
+    """
+    root = tmp_path / "root" / "models" / "acme"
+    below = save_sentence_transformer(root / "below")
+    (below / ".revisions").write_text(f"main {OLD_COMMIT}\n", encoding="utf-8")
+    for name, adapter in {"above": ADAPTER, "astray": {**ADAPTER, "base_model_name_or_path": "/home/me/below"}}.items():
+        (root / name).mkdir()
+        (root / name / "adapter_config.json").write_text(json.dumps(adapter), encoding="utf-8")
+        (root / name / "adapter_model.safetensors").write_bytes(b"w")
+        (root / name / "tokenizer.json").write_text("{}", encoding="utf-8")
+    with localhub.LocalHub(str(tmp_path / "root")) as server:
+        env = {"HF_ENDPOINT": server.endpoint}
+        done = harness("prefetch", "acme/above", env=env)
+        assert done.returncode == 0, done.stderr
+        assert f"with acme/below at {OLD_COMMIT}" in done.stdout
+        fetched = {entry["path"] for entry in server.requests}
+        assert f"/acme/below/resolve/{OLD_COMMIT}/model.safetensors" in fetched
+        refused(harness("prefetch", "acme/astray", env=env), "the folder /home/me/below")
+    refused(
+        harness("run", "acme/above", *MINI, "--offline"),
+        "model acme/above: needs the package peft, which is not installed",
+    )
+
+
+OWN_CODE = """
+from transformers import BertConfig, BertModel
+
+
+class Config(BertConfig):
+    model_type = "elsewhere"
+
+
+class Model(BertModel):
+    config_class = Config
+"""
+
+
+def test_code_in_another_repository(localhub: ModuleType, harness: Harness, specs: Path, tmp_path: Path) -> None:
+    """Code that `config.json` takes from another repository is fetched with the model and its commit recorded; offline
+    it runs, with the flag only.
+    """
+    root = tmp_path / "root" / "models" / "acme"
+    folder = save_sentence_transformer(root / "foreign")
+    (folder / ".revisions").write_text(f"main {COMMIT}\n", encoding="utf-8")
+    file = folder / "config.json"
+    mapping = {"AutoConfig": "acme/code--own.Config", "AutoModel": "acme/code--own.Model"}
+    config = {**json.loads(file.read_text(encoding="utf-8")), "model_type": "elsewhere", "auto_map": mapping}
+    file.write_text(json.dumps(config), encoding="utf-8")
+    (root / "code").mkdir()
+    (root / "code" / "own.py").write_text(OWN_CODE, encoding="utf-8")
+    (root / "code" / ".revisions").write_text(f"main {OLD_COMMIT}\n", encoding="utf-8")
+    with localhub.LocalHub(str(tmp_path / "root")) as server:
+        env = {"HF_ENDPOINT": server.endpoint}
+        assert harness("prefetch", "acme/foreign", env=env).returncode == 0
+        refused(harness("run", "acme/foreign", *MINI, env=env), "code of its own", "--trust-remote-code")
+    arguments = ("run", "acme/foreign", *MINI, "--max-texts", "8", "--offline", "--trust-remote-code")
+    done = harness(*arguments, env={"HF_MODULES_CACHE": str(tmp_path / "modules")})
+    assert done.returncode == 0, done.stderr
+    (record,) = records(tmp_path / "results").values()
+    assert record.harness["model"]["dependencies"] == {"acme/code": OLD_COMMIT}
+
+
 def test_revisions(tiny_hub: Any, harness: Harness) -> None:
     """A branch or tag is resolved to its commit before anything runs; one that does not exist is an error."""
     env = {"HF_ENDPOINT": tiny_hub.endpoint}

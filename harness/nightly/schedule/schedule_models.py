@@ -173,11 +173,13 @@ class _Folders:
 
     def keep(self, name: str, entry: ModelEntry, model: ModelSpec) -> None:
         """Keep the model in the folder `name`, with the state of its files."""
-        if model.origin != "folder":
+        if model.origin != "folder" or model.dependencies:  # other repositories change without the folder
             return
         files = _files(Path(name))
         if files and max(file[2] for file in files) < time.time_ns() - _RACY_NS:
-            self._kept.folders[self._key(name, entry)] = _Digested(files, dataclasses.asdict(model))
+            content = dataclasses.asdict(model)
+            del content["dependencies"]
+            self._kept.folders[self._key(name, entry)] = _Digested(files, content)
             self._changed = True
 
     def save(self) -> None:
