@@ -17,7 +17,7 @@ LOWER_BOUNDS = import tomllib; \
 install: $(STAMP)
 
 # torch comes first and alone, from the constraints: a plain `torch` brings gigabytes of CUDA packages. Where pip finds
-# CUDA builds only, set PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu.
+# CUDA builds only, set PIP_EXTRA_INDEX_URL to the index of CPU builds of PyTorch.
 # To measure on an NVIDIA GPU, install the torch build of your CUDA version into .venv afterwards.
 $(STAMP): pyproject.toml constraints.txt
 	@$(NEW_ENOUGH) || { echo "$(TOO_OLD)"; exit 1; }

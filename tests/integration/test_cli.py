@@ -313,7 +313,7 @@ def test_another_program_s_record_is_not_trusted(command: Command, three: list[s
     del content["harness"]
     path.write_text(json.dumps(content))
     [row] = json.loads(command(*three, "-t", "German", "--plan", "--json").out)
-    assert row["status"] == "the record is another program's"
+    assert row["status"] == "the record was written by another program"
     assert statuses(command(*three, "-t", "German", "--json")) == {"German": "recorded"}
 
 
