@@ -185,9 +185,6 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
 
 def _advice(name: str) -> str:
     """What to do about a name that the hub does not know, as the end of a sentence."""
-    entry = catalog.entry(name)
-    if entry is not None and entry.open_weights is False:
-        return f"; mteb knows {name} as a model behind an API, which cannot be run yet"
     near = suggest(name, dict.fromkeys((*cached_models(), *catalog.names())))
     return f"; did you mean {' or '.join(near)}?" if near else ""
 

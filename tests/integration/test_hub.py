@@ -162,11 +162,12 @@ def test_names_that_the_hub_does_not_know(tiny_hub: Any, harness: Harness) -> No
     for name, advice in {
         "acme/tinny": "did you mean acme/tiny",
         "intfloat/multilingual-e5-smal": "did you mean intfloat/multilingual-e5-small",
-        "openai/text-embedding-3-small": "mteb knows openai/text-embedding-3-small as a model behind an API",
     }.items():
         done = harness("run", name, "-t", "MiniSTSGerman,MiniSTSEnglish", env=env)
         refused(done, f"model {name}: not on the hub", advice)
         assert done.stderr.count(name + ":") == 1
+    closed = harness("run", "openai/text-embedding-3-small", *MINI, env=env)
+    refused(closed, "model openai/text-embedding-3-small: closed weights, which only its provider's API runs")
     refused(harness("run", "acme/tinny", *MINI, "--offline"), "not in the local cache", "did you mean acme/tiny")
 
 
