@@ -158,3 +158,42 @@ def add_module(folder: Path, *, code: str, type_: str) -> None:
     (folder / name).mkdir()
     modules.append({"idx": len(modules), "name": name, "path": name, "type": type_})
     file.write_text(json.dumps(modules), encoding="utf-8")
+
+
+def save_cross_encoder(folder: Path, *, labels: int = 1, dtype: str = "float32") -> Path:
+    """A BERT that gives a pair of texts `labels` scores, as `transformers` saves it."""
+    return _save_with_head(folder, "AutoModelForSequenceClassification", dtype=dtype, num_labels=labels)
+
+
+def save_sparse_encoder(folder: Path, *, prompts: Mapping[str, str] | None = None) -> Path:
+    """SPLADE over a masked BERT, as `sentence-transformers` saves it; weights so small that classifiers converge."""
+    from sentence_transformers import SparseEncoder
+
+    masked = _save_with_head(folder.with_name(f"{folder.name}-bert"), "AutoModelForMaskedLM", initializer_range=0.1)
+    SparseEncoder(str(masked), prompts=dict(prompts or {}), device="cpu").save(str(folder), create_model_card=False)
+    return folder
+
+
+def save_multi_vector(folder: Path, *, prompts: Mapping[str, str] | None = None) -> Path:
+    """A vector of 128 numbers for each token of a BERT, as `sentence-transformers` 6 saves it."""
+    import torch
+    from sentence_transformers import MultiVectorEncoder
+
+    bert = save_transformer(folder.with_name(f"{folder.name}-bert"))
+    torch.manual_seed(7)
+    model = MultiVectorEncoder(str(bert), prompts=dict(prompts or {}), device="cpu")
+    model.save(str(folder), create_model_card=False)
+    return folder
+
+
+def _save_with_head(folder: Path, model_class: str, *, dtype: str = "float32", **config: Any) -> Path:
+    import torch
+    import transformers
+
+    bert = save_transformer(folder.with_name(f"{folder.name}-headless"))
+    settings = transformers.AutoConfig.from_pretrained(bert, **config)
+    torch.manual_seed(7)
+    model = getattr(transformers, model_class).from_config(settings).eval()
+    model.to(getattr(torch, dtype)).save_pretrained(folder)
+    transformers.AutoTokenizer.from_pretrained(bert).save_pretrained(folder)
+    return folder

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
+from harness.types import EncodeOptions, ModelSpec, Searcher
 
 
 def recognises(repository: Repository) -> bool:
@@ -22,9 +23,26 @@ def recognises(repository: Repository) -> bool:
     return ranks and any(name.endswith("ForCausalLM") for name in names)
 
 
+def _open(spec: ModelSpec, options: EncodeOptions) -> Searcher:
+    """The model, by sentence-transformers.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from harness.models.cross_encoder_model import CrossEncoderRanker
+
+    return CrossEncoderRanker(spec, options)
+
+
 KIND = ModelKind(
     name="cross-encoder",
     recognises=recognises,
-    advice="it scores pairs of texts and has no vector for a single text; name the embedding model that it was made "
-    "to rerank for",
+    open=_open,
+    abilities=Abilities(
+        vectors=False,
+        ranks=frozenset({"candidates"}),
+        limits="it scores a query with a document, and only reranking tasks name the documents; "
+        "to search a corpus, let an embedding model choose candidates first",
+    ),
+    settings=frozenset({"device", "precision", "batching", "store"}),
 )

@@ -30,15 +30,29 @@ _REPORTING = threading.Lock()
 _SHOWN_NAMES = 3
 
 
-def load(spec: ModelSpec, opening: Opening, device: torch.device, precision: Precision) -> Any:
+def load(
+    spec: ModelSpec,
+    opening: Opening,
+    device: torch.device,
+    precision: Precision,
+    *,
+    class_name: str = "SentenceTransformer",
+) -> Any:
     """The model on a device, ready to encode, opened as mteb's loader opens it.
+
+    Args:
+        spec: the model.
+        opening: how mteb's loader opens it.
+        device: where it will run.
+        precision: of its weights.
+        class_name: the class of sentence-transformers that it is.
 
     Raises:
         ModelError: it cannot be loaded, lacks weights, or its own code loads it in another precision.
     """
     with hidden_bars(), quiet(), retried_requests(), _loading_reports() as reports:
         try:
-            model = _constructed(spec, opening, device, precision)
+            model = _constructed(spec, opening, device, precision, class_name=class_name)
         except Exception as err:
             hint = ""
             if not spec.trust_remote_code and saved_modules.brings_code(settings_folder(spec)):
@@ -48,15 +62,28 @@ def load(spec: ModelSpec, opening: Opening, device: torch.device, precision: Pre
                 kind=kind_of_failure(err, otherwise="model"),
             ) from err
     for report in reports:
-        _refuse_invented_weights(spec, report, with_pooler=_uses_pooler(model))
+        _refuse_invented_weights(spec, report, with_pooler=class_name == "CrossEncoder" or _uses_pooler(model))
     return _in_precision(spec, model, precision).eval()
 
 
-def _constructed(spec: ModelSpec, opening: Opening, device: torch.device, precision: Precision) -> Any:
-    """The constructor call, and what mteb's loader does after it."""
-    from sentence_transformers import SentenceTransformer
+def pairwise_similarity(model: Any, name: str | None) -> Any:
+    """The function that compares row i with row i: the one of this name, or the model's own for None."""
+    from sentence_transformers.util import SimilarityFunction
 
-    model = SentenceTransformer(
+    if name is None:
+        return model.similarity_pairwise
+    return SimilarityFunction.to_similarity_pairwise_fn(SimilarityFunction(name))
+
+
+def _constructed(
+    spec: ModelSpec, opening: Opening, device: torch.device, precision: Precision, *, class_name: str
+) -> Any:
+    """The constructor call, and what mteb's loader does after it."""
+    import sentence_transformers
+
+    if not hasattr(sentence_transformers, class_name):
+        raise ValueError(f"sentence-transformers {sentence_transformers.__version__} has no {class_name}; upgrade it")
+    model = getattr(sentence_transformers, class_name)(
         opening.repository or spec.location,
         revision=spec.revision if spec.origin == "hub" else None,
         device=str(device),

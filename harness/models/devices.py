@@ -68,6 +68,18 @@ def pick_devices(names: str) -> list[torch.device]:
     return devices
 
 
+def pick_single_device(name: str) -> torch.device:
+    """The device of this name, for a kind of model that runs on one.
+
+    Raises:
+        ModelError: it does not exist here, or there are several.
+    """
+    devices = pick_devices(name)
+    if len(devices) > 1:
+        raise ModelError(f"--device {name}: this kind of model runs on one device; name one")
+    return devices[0]
+
+
 def half_precision() -> Precision:
     """The half precision that the CUDA GPUs here compute in: bf16 where the hardware has it, else fp16."""
     import torch

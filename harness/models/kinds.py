@@ -7,9 +7,11 @@ from dataclasses import fields
 from harness.errors import ModelError
 from harness.models import (
     bert_kind,
+    catalog,
     cross_encoder,
     dense_kinds,
     mteb_kind,
+    mteb_loaders,
     multi_vector,
     sparse_encoder,
     static_kind,
@@ -23,6 +25,7 @@ KINDS: tuple[ModelKind, ...] = (
     cross_encoder.KIND,
     sparse_encoder.KIND,
     multi_vector.KIND,
+    multi_vector.WITHOUT_SETTINGS,
     unpooled_decoder.KIND,
     bert_kind.KIND,
     static_kind.KIND,
@@ -32,6 +35,9 @@ KINDS: tuple[ModelKind, ...] = (
 )
 
 
+_BY_LOADER = {"CrossEncoderWrapper": cross_encoder.KIND, "SparseEncoderWrapper": sparse_encoder.KIND}
+"""mteb's loader -> the kind of the models that it opens, where that is not a dense one."""
+_NOT_DENSE = KINDS[: KINDS.index(bert_kind.KIND)]
 _BM25 = Abilities(vectors=False, ranks=frozenset({"corpus"}), limits="BM25 ranks documents; it has no vectors")
 
 
@@ -41,8 +47,13 @@ def kind_of(repository: Repository) -> ModelKind:
     Raises:
         ModelError: no row recognises it; the message says what was found.
     """
+    entry = catalog.entry(repository.name)
+    of_mteb = entry.loader if entry is not None and mteb_loaders.is_mirrored(entry) else None
+    if of_mteb in _BY_LOADER:
+        return _BY_LOADER[of_mteb]
     for kind in KINDS:
-        if kind.recognises(repository):
+        # What mteb opens as a dense model is one, whatever its files look like.
+        if kind.recognises(repository) and (of_mteb is None or kind not in _NOT_DENSE):
             return kind
     listed = sorted(repository.files)
     shown = ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")

@@ -37,6 +37,7 @@ _INSTRUCTED = frozenset(
         "JasperModel",
     }
 )
+_OTHER_KINDS = frozenset({"CrossEncoderWrapper", "SparseEncoderWrapper"})
 _REPOSITORIES = {"mongodb/voyage-4-nano": "voyageai/voyage-4-nano"}
 _JINA_V3_PROMPTS = {
     "retrieval.query": "Represent the query for retrieving evidence documents: ",
@@ -83,7 +84,7 @@ class Opening:
 
 def is_mirrored(entry: CatalogEntry) -> bool:
     """Whether the model is opened and fed here as mteb does it."""
-    return entry.loader in _PROMPTED | _INSTRUCTED
+    return entry.loader in _PROMPTED | _INSTRUCTED | _OTHER_KINDS and "activation_fn" not in entry.arguments
 
 
 def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:

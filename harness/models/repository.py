@@ -38,8 +38,8 @@ class Module(NamedTuple):
 
     @property
     def is_own_code(self) -> bool:
-        """Whether its class belongs to another package than sentence-transformers."""
-        return not self.type.startswith("sentence_transformers.")
+        """Whether its class belongs to another package than sentence-transformers, which has pylate's classes too."""
+        return not self.type.startswith(("sentence_transformers.", "pylate."))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

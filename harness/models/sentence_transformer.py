@@ -101,12 +101,7 @@ class SentenceTransformerEncoder:
         """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
         import torch
 
-        similarity = self._model.similarity_pairwise
-        if self._opening.similarity_pairwise is not None:
-            from sentence_transformers.util import SimilarityFunction
-
-            name = SimilarityFunction(self._opening.similarity_pairwise)
-            similarity = SimilarityFunction.to_similarity_pairwise_fn(name)
+        similarity = dense_loading.pairwise_similarity(self._model, self._opening.similarity_pairwise)
         scores = similarity(torch.from_numpy(left), torch.from_numpy(right))
         return scores.numpy()
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
+from harness.types import EncodeOptions, Encoder, ModelSpec
 
 
 def recognises(repository: Repository) -> bool:
@@ -20,9 +21,21 @@ def recognises(repository: Repository) -> bool:
     return masked and "splade" in repository.name.lower()
 
 
+def _open(spec: ModelSpec, options: EncodeOptions) -> Encoder:
+    """The model, by sentence-transformers.
+
+    Raises:
+        ModelError: it cannot be loaded.
+    """
+    from harness.models.sparse_model import SparseModel
+
+    return SparseModel(spec, options)
+
+
 KIND = ModelKind(
     name="sparse encoder",
     recognises=recognises,
-    advice="its vectors are weights of tokens, and the mean of its hidden states is not what it was trained for; name "
-    "a model with dense vectors",
+    open=_open,
+    abilities=Abilities(ranks=frozenset({"corpus", "candidates"})),
+    settings=frozenset({"device", "precision", "batching", "store"}),
 )

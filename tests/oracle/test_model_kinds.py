@@ -8,16 +8,20 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
+import harness
 from harness.errors import ModelError
-from harness.models import resolve
+from harness.models import abilities, resolve
 from tests.conftest import environment
-from tests.oracle.mteb_runs import CASES, RERANKING, write_reranking
+from tests.oracle.mteb_runs import CASES, RERANKING, mteb_scores_of, task_of, write_reranking
 from tests.oracle.test_stand_ins import save_decoder
+from tests.tiny import save_cross_encoder, save_multi_vector, save_sparse_encoder
 
 pytest.importorskip("mteb", reason="the oracle is mteb")
 
@@ -93,3 +97,88 @@ def test_what_mtebs_loaders_cannot_run(name: str, reason: str) -> None:
     """
     with pytest.raises(ModelError, match=f"^model {name.partition('@')[0]}: .*{reason}"):
         resolve(name)
+
+
+# --- kinds of sentence-transformers ----------------------------------------------------------------------------------
+
+PROMPTS = {"query": "query: ", "document": "text: ", "STS": "sts: "}
+
+
+def wrapped(name: str, folder: Path) -> Any:
+    """The model in mteb's wrapper."""
+    from mteb.models import sentence_transformer_wrapper
+
+    return getattr(sentence_transformer_wrapper, name)(str(folder), device="cpu")
+
+
+def run_one(folder: Path, task: str, tmp_path: Path, **options: Any) -> Any:
+    return harness.run(str(folder), [task_of(task, tmp_path)], device="cpu", results=tmp_path / "results", **options)[0]
+
+
+@pytest.mark.parametrize(
+    ("save", "wrapper", "tasks"),
+    [
+        (save_sparse_encoder, "SparseEncoderWrapper", CASES),
+        (save_multi_vector, "MultiVectorWrapper", ("MiniAnswersGerman", RERANKING)),
+    ],
+)
+@pytest.mark.parametrize("prompts", [{}, PROMPTS])
+def test_sparse_and_multi_vector_models(
+    save: Callable[..., Path], wrapper: str, tasks: tuple[str, ...], prompts: dict[str, str], tmp_path: Path
+) -> None:
+    """SPLADE and MaxSim get mteb's scores, with and without prompts; MaxSim only where documents are ranked."""
+    write_reranking(tmp_path)
+    folder = save(tmp_path / "model", prompts=prompts)
+    for task in tasks:
+        found = run_one(folder, task, tmp_path, batching="mteb")
+        expected = mteb_scores_of(wrapped(wrapper, folder), task_of(task, tmp_path))
+        main = task_of(task, tmp_path).main_metric
+        assert found.parts[task_of(task, tmp_path).parts[0]][main] == pytest.approx(expected[main], abs=1e-5)
+    left_out = [task for task in CASES if task not in tasks]
+    if left_out:
+        events: list[Any] = []
+        harness.run(
+            str(folder),
+            [task_of(task, tmp_path) for task in left_out],
+            results=tmp_path / "results",
+            on_event=events.append,
+        )
+        assert {(event.kind, "a vector for each token" in event.message) for event in events} == {
+            ("inapplicable", True)
+        }
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_cross_encoders(dtype: str, tmp_path: Path) -> None:
+    """A reranker gets mteb's scores, to 1e-5 in every metric in mteb's batches, and is told apart from what searches.
+
+    In half precision the scores themselves are float32, so that close ones do not tie.
+    """
+    write_reranking(tmp_path)
+    folder = save_cross_encoder(tmp_path / "model", dtype=dtype)
+    task = task_of(RERANKING, tmp_path)
+    expected = mteb_scores_of(wrapped("CrossEncoderWrapper", folder), task)
+    exact = run_one(folder, RERANKING, tmp_path, batching="mteb", precision="checkpoint", overwrite=True)
+    assert compared(exact.parts[task.parts[0]], dict(expected)) > 100
+    if dtype == "float32":
+        usual = run_one(folder, RERANKING, tmp_path, overwrite=True)
+        assert usual.parts[task.parts[0]][task.main_metric] == pytest.approx(expected[task.main_metric], abs=1e-5)
+    events: list[Any] = []
+    harness.run(str(folder), "MiniAnswersGerman", results=tmp_path / "results", on_event=events.append)
+    assert ["only reranking tasks" in event.message for event in events] == [True]
+
+
+def test_a_classifier_is_no_reranker(tmp_path: Path) -> None:
+    """Three labels (as of NLI) give no single score to rank by."""
+    write_reranking(tmp_path)
+    folder = save_cross_encoder(tmp_path / "model", labels=3)
+    with pytest.raises(harness.CellsFailed, match="gives 3 scores for a pair of texts"):
+        run_one(folder, RERANKING, tmp_path)
+
+
+def test_kinds_without_vectors_take_no_transform(tmp_path: Path) -> None:
+    """What ranks by itself says so, and options that it cannot honour are refused by name."""
+    folder = save_sparse_encoder(tmp_path / "model")
+    assert abilities(resolve(str(folder))).ranks == {"corpus", "candidates"}
+    with pytest.raises(harness.CellsFailed, match='kind "sparse encoder" takes no --max-length'):
+        harness.run(str(folder), "MiniSTSGerman", device="cpu", max_length=9, results=tmp_path / "results")

@@ -22,6 +22,8 @@ OWNERS = {
         "models/bert_forward.py",
         "models/forward_threads.py",
         "models/mteb_backend.py",
+        "models/scoring_head.py",
+        "models/sparse_model.py",
     ),
     "sentence_transformers": ("models/sentence_transformer.py", "models/dense_loading.py"),
     "transformers": ("models/dense_loading.py", "models/bert_tokenizer.py"),

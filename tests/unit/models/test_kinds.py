@@ -32,7 +32,7 @@ def architecture(name: str, **config: Any) -> dict[str, Any]:
     return {"architectures": [name], "model_type": "bert", **config}
 
 
-REFUSED = {
+RECOGNISED = {
     "cross-encoder": [
         {"config__json": architecture("BertForSequenceClassification")},
         {"config__json": architecture("Qwen3ForCausalLM", num_labels=1)},
@@ -51,7 +51,6 @@ REFUSED = {
         },
     ],
     "multi-vector": [
-        {"config__json": architecture("HF_ColBERT")},
         {"config__json": architecture("BertModel"), "artifact__metadata": {}},
         {"config__json": architecture("BertModel"), "modules__json": [{"path": "1", "type": "pylate.models.Dense"}]},
         {
@@ -60,6 +59,9 @@ REFUSED = {
             "modules__json": DENSE,
         },
     ],
+}
+REFUSED = {
+    "multi-vector": [{"config__json": architecture("HF_ColBERT")}],
     "decoder without pooling": [
         {"config__json": architecture("Qwen3ForCausalLM", model_type="qwen3")},
         {"config__json": architecture("Qwen3Model", model_type="qwen3")},
@@ -69,8 +71,8 @@ REFUSED = {
 
 @pytest.mark.parametrize(("kind", "files"), [(kind, files) for kind, examples in REFUSED.items() for files in examples])
 def test_what_has_no_vectors_is_refused(kind: str, files: dict[str, Any], tmp_path: Path) -> None:
-    """Cross-encoders, sparse and multi-vector models, and decoders without pooling are named as what they are, and no
-    mean pooling is invented for them.
+    """Decoders without pooling, and multi-vector models without settings, are named as what they are, and no mean
+    pooling is invented for them.
     """
     with pytest.raises(ModelError, match=f'^model local/m: kind "{kind}" cannot be run yet as vectors; '):
         models.resolve(str(written(tmp_path / "m", **files)))
@@ -91,6 +93,14 @@ def test_what_has_no_vectors_is_refused(kind: str, files: dict[str, Any], tmp_pa
 )
 def test_what_has_vectors_is_recognised(kind: str, files: dict[str, Any], tmp_path: Path) -> None:
     """Modules make a dense model whatever class the weights were saved from; a plain encoder needs none."""
+    assert models.resolve(str(written(tmp_path / "m", **files))).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "files"), [(kind, files) for kind, examples in RECOGNISED.items() for files in examples]
+)
+def test_what_has_no_dense_vectors_is_recognised(kind: str, files: dict[str, Any], tmp_path: Path) -> None:
+    """Cross-encoders, sparse and multi-vector models are told apart from dense ones by their settings."""
     assert models.resolve(str(written(tmp_path / "m", **files))).kind == kind
 
 
@@ -118,7 +128,7 @@ def test_as_mteb(tmp_path: Path) -> None:
     names = {"cross-encoder": "cross-encoder", "sparse encoder": "sparse", "multi-vector": "late-interaction"}
     told = 0
     for kind, name in names.items():
-        for files in REFUSED[kind]:
+        for files in RECOGNISED[kind]:
             _, found, _ = model_meta.ModelMeta._resolve_loader(
                 "acme/m",
                 files.get("config_sentence_transformers__json"),

@@ -1,0 +1,111 @@
+"""Multi-vector models by sentence-transformers 6: a vector for each token, compared by MaxSim."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.encoding.batches import MTEB_BATCH
+from harness.evaluators import search
+from harness.models import dense_loading, model_prompts
+from harness.models.devices import device_name, pick_single_device
+from harness.models.forward_precision import forward_precision
+from harness.types import EncodeOptions, EncoderFacts, Hits, ModelSpec, Prompt, PromptRules, SidePrompts
+
+if TYPE_CHECKING:
+    from harness.types import Float32, Int64
+
+_DOCUMENTS_AT_ONCE = 1024
+"""Documents that are encoded before they are compared: bounds memory, together with the next two."""
+_COMPARED_QUERIES = 32
+_COMPARED_DOCUMENTS = 128
+
+
+class MultiVectorModel:
+    """A `MultiVectorEncoder`. Source of what is computed: mteb's `MultiVectorWrapper`."""
+
+    def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
+        device = pick_single_device(options.device)
+        precision = forward_precision(spec, options)
+        opening = model_prompts.opening(spec)
+        self._model = dense_loading.load(spec, opening, device, precision, class_name="MultiVectorEncoder")
+        prompts = {name: text for name, text in self._model.prompts.items() if text is not None}
+        self.facts = EncoderFacts(
+            backend="sentence-transformers",
+            device=str(device),
+            device_name=device_name(device),
+            precision=precision,
+            max_length=self._model.max_seq_length,
+            similarity="maxsim",
+            dimensions=self._model.get_embedding_dimension(),
+            parameters=sum(parameter.numel() for parameter in self._model.parameters()),
+            batching=f"{MTEB_BATCH} texts",
+            prompts=model_prompts.prompt_rules(
+                spec, PromptRules(prompts=prompts, default=self._model.default_prompt_name)
+            ),
+        )
+
+    def search(
+        self,
+        queries: Sequence[str],
+        documents: Sequence[str],
+        *,
+        document_ids: Sequence[str],
+        candidates: Sequence[Int64] | None,
+        k: int,
+        languages: Sequence[str],
+        prompts: SidePrompts,
+    ) -> Hits:
+        """The best `k` documents of each query by MaxSim, among all or among its candidates."""
+        top = search.TopK(len(queries), k=k, document_ids=document_ids)
+        rows = self._vectors(queries, prompts.query, query=True)
+        wanted = None if candidates is None else [np.unique(places) for places in candidates]
+        for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
+            chunk = documents[start : start + _DOCUMENTS_AT_ONCE]
+            vectors = self._vectors(chunk, prompts.document, query=False)
+            if wanted is None:
+                for first in range(0, len(rows), _COMPARED_QUERIES):
+                    scores = self._compared(rows[first : first + _COMPARED_QUERIES], vectors)
+                    top.fold(scores, start=start, first_query=first)
+                continue
+            for row, places in enumerate(wanted):
+                here = places[(places >= start) & (places < start + len(chunk))]
+                if len(here):
+                    scores = self._compared(rows[row : row + 1], [vectors[place] for place in here - start])
+                    top.fold(scores, at=here, first_query=row)
+        return top.hits()
+
+    def close(self) -> None:
+        """Free the model's memory."""
+        del self._model
+        gc.collect()
+
+    def _vectors(self, texts: Sequence[str], prompt: Prompt, *, query: bool) -> list[Any]:
+        """For each text a tensor (tokens, dim) on the CPU. Texts of like length share a batch, as in mteb."""
+        encode = self._model.encode_query if query else self._model.encode_document
+        order = sorted(range(len(texts)), key=lambda place: -len(texts[place]))
+        vectors: list[Any] = [None] * len(texts)
+        for start in range(0, len(order), MTEB_BATCH):
+            batch = order[start : start + MTEB_BATCH]
+            answers = encode(
+                [texts[place] for place in batch],
+                prompt=prompt.text,
+                batch_size=MTEB_BATCH,
+                show_progress_bar=False,
+            )
+            for place, answer in zip(batch, answers, strict=True):
+                vectors[place] = answer.cpu()
+        return vectors
+
+    def _compared(self, queries: list[Any], documents: list[Any]) -> Float32:
+        """(queries, documents) float32 similarities."""
+        device = self._model.device
+        there = [vectors.to(device) for vectors in queries]
+        scores = []
+        for start in range(0, len(documents), _COMPARED_DOCUMENTS):
+            block = [vectors.to(device) for vectors in documents[start : start + _COMPARED_DOCUMENTS]]
+            scores.append(self._model.similarity(there, block, device=device).float().cpu().numpy())
+        return np.concatenate(scores, axis=1)
