@@ -55,8 +55,8 @@ def add(commands: Any) -> None:
         "--batching",
         choices=("auto", "mteb"),
         default="auto",
-        help="mteb: mteb's batches of 32 texts for every task; auto (default): only for pair classification in fp32, "
-        "whose average precision depends on the last bits",
+        help="mteb: mteb's batches of 32 texts for every task; auto (default): only where five decimals of a score "
+        "depend on the batches (pair classification; classification without unit lengths; dynamic positions)",
     )
     command.add_argument(
         "--dims",

@@ -224,6 +224,7 @@ KIND = TaskKind(
     texts=texts,
     takes="vectors",
     score=score,
+    uses_lengths=True,
     description="Texts and their labels",
     instruction="Classify user passages.",
     recognizes=lambda values, trainable: "a column of texts and one of labels, with training data" if trainable else "",

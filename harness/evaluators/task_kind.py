@@ -162,6 +162,8 @@ class TaskKind:
         search: (gold, settings) -> the search problem, for a type that takes hits.
         score: the scorer.
         exact_batches: whether scores depend on the last bits of vectors, so that fp32 models use mteb's batches.
+        uses_lengths: whether scores depend on the lengths of vectors; where a model does not normalise them, the last
+            bits do too.
         ranks: what a model that ranks by itself is asked to rank; None for a type that only vectors can do.
         shards: whether its corpus can be searched in shards.
         similarity_report: whether its scores appear in the similarity report of sentence-transformers' evaluator.
@@ -188,6 +190,7 @@ class TaskKind:
     search: Callable[[Any, Any], SearchProblem] | None = None
     score: Scorer
     exact_batches: bool = False
+    uses_lengths: bool = False
     ranks: Ranking | None = None
     shards: bool = False
     similarity_report: bool = False

@@ -50,6 +50,10 @@ class SentenceTransformerEncoder:
             device=",".join(str(device) for device in self._devices),
             device_name=device_name(self._devices[0]),
             precision=precision,
+            architecture=_architecture(self._model),
+            pooling=_pooling(self._model),
+            normalized=_is_normalized(self._model, self._opening.after),
+            depends_on_batch="positions" if _positions_follow_the_batch(self._model) else "last bits",
             attention=_attention(self._model),
             max_length=self._max_length,
             similarity=self._opening.similarity or str(self._model.similarity_fn_name),
@@ -213,3 +217,31 @@ def _position_limit(model: Any, *, otherwise: int) -> int:
 def _attention(model: Any) -> str | None:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     return getattr(config, "_attn_implementation", None)
+
+
+def _architecture(model: Any) -> str | None:
+    transformer = getattr(model[0], "auto_model", None)
+    return None if transformer is None else type(transformer).__name__
+
+
+def _pooling(model: Any) -> str | None:
+    """How the states of tokens become a vector; None where no module of sentence-transformers does it."""
+    for module in model:
+        if hasattr(module, "get_pooling_mode_str"):  # before sentence-transformers 6
+            return str(module.get_pooling_mode_str())
+        mode = getattr(module, "pooling_mode", None)
+        if mode is not None:
+            return mode if isinstance(mode, str) else "+".join(mode)
+    return None
+
+
+def _is_normalized(model: Any, steps: Sequence[str]) -> bool:
+    return type(model[-1]).__name__ == "Normalize" or "normalize" in steps[-1:]
+
+
+def _positions_follow_the_batch(model: Any) -> bool:
+    """Whether the frequencies of rotary positions are chosen by the longest text of a batch: dynamic NTK, LongRoPE."""
+    config = getattr(getattr(model[0], "auto_model", None), "config", None)
+    settings = [getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")]
+    kinds = {str(each.get("rope_type") or each.get("type")) for each in settings if isinstance(each, dict)}
+    return bool(kinds & {"dynamic", "longrope", "su"})

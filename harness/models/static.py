@@ -44,6 +44,8 @@ class StaticEncoder:
             device="cpu",
             device_name="cpu",
             precision="fp32",
+            pooling="mean",
+            normalized=self._normalize,
             similarity=model.similarity,
             dimensions=self._rows.shape[1],
             parameters=self._rows.size,

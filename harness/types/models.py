@@ -122,6 +122,11 @@ class EncoderFacts:
         precision: of the forward pass, as used.
         precision_asked: as the caller asked for it.
         precision_of_checkpoint: in which the weights are stored.
+        architecture: class of the transformer.
+        pooling: how the states of tokens become a vector; None where the model's own code does it.
+        normalized: whether its vectors have unit length; None where that is not known.
+        depends_on_batch: what the other texts of a batch change in a vector: the last bits, or, with positions that
+            follow from the longest text of a batch, all of it; None for nothing.
     """
 
     backend: str
@@ -131,6 +136,10 @@ class EncoderFacts:
     kind: str | None = None
     precision_asked: str = "auto"
     precision_of_checkpoint: str | None = None
+    architecture: str | None = None
+    pooling: str | None = None
+    normalized: bool | None = None
+    depends_on_batch: Literal["last bits", "positions"] | None = None
     attention: str | None = None
     max_length: int | None = None
     similarity: str = "cosine"
