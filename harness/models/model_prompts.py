@@ -62,7 +62,7 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     """
     if prompts is None and like is None:
         return spec
-    if spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
+    if spec.origin in ("baseline", "python") or spec.kind == "cross-encoder" or is_run_by_mteb(spec):
         raise ModelError(f"model {spec.name}: takes no prompts; leave out --prompts and --like")
     if like is not None and ((entry := catalog.entry(like)) is None or not mteb_loaders.is_mirrored(entry)):
         raise UnknownName.of("model to be like", like, catalog.names())

@@ -64,12 +64,13 @@ def test_what_changes_vectors_is_in_the_fingerprint() -> None:
 
 
 def test_what_cannot_be_asked() -> None:
-    """An unknown model to be like is met with near names; a baseline takes no prompts."""
+    """An unknown model to be like is met with near names; baselines and cross-encoders take no prompts."""
     with pytest.raises(UnknownName, match=E5):
         model_prompts.asked_of(spec(), prompts=None, like=E5[:-1])
     baseline = ModelSpec(name="baseline/hashing", revision="1", location="", origin="baseline")
-    with pytest.raises(ModelError, match="takes no prompts"):
-        model_prompts.asked_of(baseline, prompts={}, like=None)
+    for model in (baseline, spec(kind="cross-encoder")):
+        with pytest.raises(ModelError, match="takes no prompts"):
+            model_prompts.asked_of(model, prompts={}, like=None)
 
 
 def test_prompts_are_planned_without_loading(tmp_path: Path) -> None:
