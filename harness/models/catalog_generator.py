@@ -69,7 +69,7 @@ def _entry(name: str, meta: Any, tables: dict[str, int]) -> dict[str, Any]:
         "dimensions": _plain(meta.embed_dim),
         "max_tokens": _plain(meta.max_tokens),
         "similarity": _plain(meta.similarity_fn_name),
-        "adapted_from": _plain(meta.adapted_from),
+        "adapted_from": _named(_plain(meta.adapted_from)),
         "superseded_by": meta.superseded_by,
         "requires": _plain(meta.extra_requirements_groups),
     }
@@ -87,6 +87,11 @@ def _entry(name: str, meta: Any, tables: dict[str, int]) -> dict[str, Any]:
     settings = {key: _plain(value) for key, value in arguments.items() if key not in _SKIPPED_ARGUMENTS}
     entry["arguments"] = {key: value for key, value in settings.items() if value is not None}
     return {key: value for key, value in entry.items() if value not in (None, [], {}, "")}
+
+
+def _named(base: Any) -> Any:
+    """The model that another one was made from; None for a path on its author's machine."""
+    return None if isinstance(base, str) and base.startswith("/") else base
 
 
 def _template_in_the_loader(loader: Any) -> Any:
