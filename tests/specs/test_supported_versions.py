@@ -58,7 +58,7 @@ def test_make_refuses_an_old_python(tmp_path: Path) -> None:
     python.write_text('#!/bin/sh\n[ "$1" = --version ] && echo "Python 3.10.12" || exit 1\n', encoding="utf-8")
     python.chmod(0o755)
     tried = subprocess.run(
-        ["make", "install", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"],
+        ["make", "--no-print-directory", "install", f"PYTHON={python}", f"VENV={tmp_path / 'venv'}"],
         cwd=ROOT,
         capture_output=True,
         text=True,
