@@ -11,21 +11,23 @@ from harness.types.counted import counted
 if TYPE_CHECKING:
     from harness.runner.cells import Plan
     from harness.runner.forecast import Pace
-    from harness.types import ModelSpec
+    from harness.types import ModelSpec, PromptRules
 
 
 def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     """Print the plan; returns the exit status."""
     from harness.data.size_estimate import estimate
-    from harness.models.model_prompts import planned_prompts
+    from harness.models.model_prompts import planned_prompts, planned_rules
 
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)
-    prompts: dict[tuple[ModelSpec, str], dict[str, str]] = {}
+    rules: dict[ModelSpec, PromptRules] = {}
     for cells in planned.task_cells:
-        prompts[cells.model, cells.task.name] = {
+        if cells.model not in rules:
+            rules[cells.model] = planned_rules(cells.model)
+        prompts = {
             role: f"{prompt.text or ''}{{text}}{prompt.suffix}"
-            for role, prompt in planned_prompts(cells.model, cells.task).items()
+            for role, prompt in planned_prompts(rules[cells.model], cells.task).items()
             if prompt.text or prompt.suffix
         }
         for part in (*cells.done, *cells.todo):
@@ -38,7 +40,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
                     "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
-                    "prompts": prompts[cells.model, cells.task.name],
+                    "prompts": prompts,
                     "status": "recorded" if part in cells.done else cells.why if cells.applies else "does not apply",
                 }
             )

@@ -69,28 +69,28 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     return replace(spec, prompts=None if prompts is None else tuple(sorted(prompts.items())), like=like)
 
 
-def planned_prompts(spec: ModelSpec, task: TaskSpec) -> dict[str, Prompt]:
-    """Role (empty for none) -> the prompt that texts of `task` will get, without loading the model.
-
-    Empty where code of mteb's decides.
+def planned_rules(spec: ModelSpec) -> PromptRules:
+    """The rules that decide what goes before the model's texts, without loading the model.
 
     Raises:
         ModelError: the model's settings cannot be read.
     """
-    of_model = PromptRules()
-    if is_run_by_mteb(spec):
+    if spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
+        return prompt_rules(spec, PromptRules())
+    settings = settings_of(spec)
+    prompts = {"query": "", "document": "", **settings.get("prompts", {})}
+    return prompt_rules(spec, PromptRules(prompts=prompts, default=settings.get("default_prompt_name")))
+
+
+def planned_prompts(rules: PromptRules, task: TaskSpec) -> dict[str, Prompt]:
+    """Role (empty for none) -> the prompt that texts of `task` will get; empty where code of mteb's decides."""
+    if rules.by_model:
         return {}
-    if spec.origin not in ("baseline", "python"):
-        settings = settings_of(spec)
-        of_model = PromptRules(
-            prompts={"query": "", "document": "", **settings.get("prompts", {})},
-            default=settings.get("default_prompt_name"),
-        )
     kind = KINDS[task.type]
     roles: tuple[Role | None, ...] = (None,) if kind.search is None else ("query", "document")
     return {
         role or "": choose(
-            prompt_rules(spec, of_model),
+            rules,
             task=task.name,
             task_type=task.type,
             role=role,

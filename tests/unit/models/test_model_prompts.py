@@ -80,7 +80,8 @@ def test_prompts_are_planned_without_loading(tmp_path: Path) -> None:
     (tmp_path / "config_sentence_transformers.json").write_text('{"prompts": {"query": "q: ", "STS": "s: "}}')
     model = spec(origin="folder", location=str(tmp_path))
     tasks = registry.get_tasks()
-    of_sts = model_prompts.planned_prompts(model, tasks.get("MiniSTSEnglish"))
-    of_search = model_prompts.planned_prompts(model, tasks.get("MiniAnswersEnglish"))
+    rules = model_prompts.planned_rules(model)
+    of_sts = model_prompts.planned_prompts(rules, tasks.get("MiniSTSEnglish"))
+    of_search = model_prompts.planned_prompts(rules, tasks.get("MiniAnswersEnglish"))
     assert {role: prompt.text for role, prompt in of_sts.items()} == {"": "s: "}
     assert {role: prompt.text for role, prompt in of_search.items()} == {"query": "q: ", "document": ""}
