@@ -23,8 +23,9 @@ def plain(
         compact: whether columns are as narrow as what they hold; else tabulate leaves room beside the headers.
     """
     if compact:
-        rule = ["-" * width for width in _widths(headers, rows)]
-        return "".join("  ".join(cells).rstrip() + "\n" for cells in _padded([headers, rule, *rows], right))
+        lines = _texts(headers, rows)
+        lines.insert(1, ["-" * width for width in _widths(lines)])
+        return "".join("  ".join(cells).rstrip() + "\n" for cells in _padded(lines, right))
     text = _tabulated(rows, headers=headers, style="simple", right=right)
     return "".join(line.rstrip() + "\n" for line in text.splitlines())
 
@@ -45,9 +46,10 @@ def markdown(
     """A Markdown table of cells that are escaped already; arguments as of `plain`."""
     if not compact:
         return _tabulated(rows, headers=headers, style="pipe", right=right) + "\n"
-    widths = [max(3, width) for width in _widths(headers, rows)]
-    rule = ["-" * (width - 1) + ":" if at in right else "-" * width for at, width in enumerate(widths)]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in _padded([headers, rule, *rows], right))
+    lines = _texts(headers, rows)
+    widths = [max(3, width) for width in _widths(lines)]
+    lines.insert(1, ["-" * (width - 1) + ":" if at in right else "-" * width for at, width in enumerate(widths)])
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in _padded(lines, right))
 
 
 def latex(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Collection[int] = ()) -> str:
@@ -71,16 +73,18 @@ def _tabulated(
     return text
 
 
-def _padded(lines: Sequence[Sequence[object]], right: Collection[int]) -> list[list[str]]:
+def _texts(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[list[str]]:
+    return [list(headers), *(["" if cell is None else str(cell) for cell in row] for row in rows)]
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*lines, strict=True)]
+
+
+def _padded(lines: Sequence[Sequence[str]], right: Collection[int]) -> list[list[str]]:
     """Cells as wide as their column, which tabulate makes wider than its header; nor need fast commands import it."""
-    texts = [["" if cell is None else str(cell) for cell in line] for line in lines]
-    widths = [max(map(len, column)) for column in zip(*texts, strict=True)]
+    widths = _widths(lines)
     return [
         [text.rjust(width) if at in right else text.ljust(width) for at, (text, width) in enumerate(zip(line, widths))]
-        for line in texts
+        for line in lines
     ]
-
-
-def _widths(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
-    cells = [headers, *(["" if cell is None else str(cell) for cell in row] for row in rows)]
-    return [max(map(len, column)) for column in zip(*cells, strict=True)]
