@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.encoding.batches import MTEB_BATCH
-from harness.evaluators import search
 from harness.models import dense_loading, model_prompts
+from harness.models.chunked_search import search_in_chunks
 from harness.models.devices import device_name, pick_single_device
 from harness.models.forward_precision import forward_precision
 from harness.types import EncodeOptions, EncoderFacts, Hits, ModelSpec, Prompt, PromptRules, SidePrompts
@@ -60,23 +60,20 @@ class MultiVectorModel:
         prompts: SidePrompts,
     ) -> Hits:
         """The best `k` documents of each query by MaxSim, among all or among its candidates."""
-        top = search.TopK(len(queries), k=k, document_ids=document_ids)
         rows = self._vectors(queries, prompts.query, query=True)
-        wanted = None if candidates is None else [np.unique(places) for places in candidates]
-        for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
-            chunk = documents[start : start + _DOCUMENTS_AT_ONCE]
-            vectors = self._vectors(chunk, prompts.document, query=False)
-            if wanted is None:
-                for first in range(0, len(rows), _COMPARED_QUERIES):
-                    scores = self._compared(rows[first : first + _COMPARED_QUERIES], vectors)
-                    top.fold(scores, start=start, first_query=first)
-                continue
-            for row, places in enumerate(wanted):
-                here = places[(places >= start) & (places < start + len(chunk))]
-                if len(here):
-                    scores = self._compared(rows[row : row + 1], [vectors[place] for place in here - start])
-                    top.fold(scores, at=here, first_query=row)
-        return top.hits()
+        return search_in_chunks(
+            len(queries),
+            documents,
+            document_ids=document_ids,
+            candidates=candidates,
+            k=k,
+            encode=lambda texts: self._vectors(texts, prompts.document, query=False),
+            compare=lambda queries, chunk, at: self._compared(
+                rows[queries], chunk if at is None else [chunk[place] for place in at]
+            ),
+            documents_at_once=_DOCUMENTS_AT_ONCE,
+            queries_at_once=_COMPARED_QUERIES,
+        )
 
     def close(self) -> None:
         """Free the model's memory."""

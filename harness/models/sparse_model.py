@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.encoding.batches import MTEB_BATCH
-from harness.evaluators import search
 from harness.models import dense_loading, model_prompts
+from harness.models.chunked_search import search_in_chunks
 from harness.models.devices import device_name, pick_single_device
 from harness.models.forward_precision import forward_precision
 from harness.types import (
@@ -97,23 +97,24 @@ class SparseModel:
         prompts: SidePrompts,
     ) -> Hits:
         """The best `k` documents of each query by the model's similarity, among all or among its candidates."""
-        top = search.TopK(len(queries), k=k, document_ids=document_ids)
-        if not queries:
-            return top.hits()
-        rows = self._sparse(queries, prompts.query, "query")
-        wanted = None if candidates is None else [np.unique(places) for places in candidates]
-        for start in range(0, len(documents), _DOCUMENTS_AT_ONCE):
-            chunk = documents[start : start + _DOCUMENTS_AT_ONCE]
-            compared = self._model.similarity(rows, self._sparse(chunk, prompts.document, "document"))
-            scores = (compared.to_dense() if compared.is_sparse else compared).float().cpu().numpy()
-            if wanted is None:
-                top.fold(scores, start=start)
-                continue
-            for row, places in enumerate(wanted):
-                here = places[(places >= start) & (places < start + len(chunk))]
-                if len(here):
-                    top.fold(scores[row : row + 1, here - start], at=here, first_query=row)
-        return top.hits()
+        rows = self._sparse(queries, prompts.query, "query") if queries else None
+
+        def scores(texts: Sequence[str]) -> Float32:
+            compared = self._model.similarity(rows, self._sparse(texts, prompts.document, "document"))
+            dense: Float32 = (compared.to_dense() if compared.is_sparse else compared).float().cpu().numpy()
+            return dense
+
+        return search_in_chunks(
+            len(queries),
+            documents,
+            document_ids=document_ids,
+            candidates=candidates,
+            k=k,
+            encode=scores,
+            compare=lambda rows, chunk, at: chunk[rows] if at is None else chunk[rows, at],
+            documents_at_once=_DOCUMENTS_AT_ONCE,
+            queries_at_once=max(1, len(queries)),
+        )
 
     def close(self) -> None:
         """Free the model's memory."""
