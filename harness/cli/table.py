@@ -48,7 +48,7 @@ def do(args: argparse.Namespace) -> int:
         raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
     task_registry = registry.get_tasks(args.tasks_dir)
     suite = task_registry.suite(args.suite) if args.suite else None
-    requested = [task_registry.get(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
+    requested = [task_registry.find(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
     parts = suite.parts if suite else {}
     records: list[Record] = []
     for item in results.scan(folder):

@@ -31,8 +31,8 @@ def text() -> str:
     from mteb.results.task_result import renamed_tasks
 
     head = {"mteb": metadata.version("mteb"), "renamed": dict(sorted((renamed_tasks | _TASK_RENAMES).items()))}
-    rows = [_line(row(kind)) for _, kind in sorted(_TASKS_REGISTRY.items())]
-    return _line(head)[:-1] + ',"tasks":[\n' + ",\n".join(rows) + "\n]}\n"
+    rows = [line(row(kind)) for _, kind in sorted(_TASKS_REGISTRY.items())]
+    return line(head)[:-1] + ',"tasks":[\n' + ",\n".join(rows) + "\n]}\n"
 
 
 def row(kind: type[Any]) -> dict[str, Any]:
@@ -80,7 +80,8 @@ def _data(task: Any) -> dict[str, Any]:
     }
 
 
-def _line(content: Mapping[str, Any]) -> str:
+def line(content: Mapping[str, Any]) -> str:
+    """JSON on one line, without blanks."""
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 

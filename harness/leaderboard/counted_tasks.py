@@ -66,7 +66,7 @@ def of_suite(registry: Registry, name: str) -> tuple[ScopedTask, ...]:
         UnknownName, SpecError: no such suite, or a broken file.
     """
     suite = registry.suite(name)
-    declared = [scoped(registry.get(task), suite.parts.get(task)) for task in suite.tasks]
+    declared = [scoped(member.task, member.parts) for member in registry.members(name)]
     others = [
         ScopedTask(task.name, task.type, task.parts, spoken=task.subsets, recorded_only=True)
         for task in suite.recorded_only

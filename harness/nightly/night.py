@@ -22,7 +22,7 @@ from harness.nightly.schedule.cell_order import ordered
 from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
-from harness.runner.selection import ChosenTask
+from harness.tasks.registry import ChosenTask
 
 _GRACE = 5.0
 """A clock that is behind the end of the last night by more than this many seconds is noted in the snapshot."""

@@ -16,7 +16,8 @@ from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint, task_content
 from harness.runner.recorded import LookUp, RecordedParts, in_folder
 from harness.runner.request import Request
-from harness.runner.selection import ChosenTask, chosen
+from harness.runner.selection import chosen
+from harness.tasks.registry import ChosenTask
 from harness.types import PLAIN, ModelSpec, VectorTransform
 
 

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 from harness.data import mteb_bridge
 from harness.errors import UnknownName
 from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata, registry
-from harness.types import Part, Source, TaskSpec
-
-
-class ChosenTask(NamedTuple):
-    """A task and the parts of it to measure."""
-
-    task: TaskSpec
-    parts: tuple[Part, ...]
+from harness.tasks.registry import ChosenTask, mirrored
+from harness.types import Part, TaskSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +54,11 @@ def chosen(selection: Selection) -> list[ChosenTask]:
         else:
             named.append((find(known_tasks, task) if isinstance(task, str) else task, None))
     suites = ("mini",) if selection.tasks is None and not selection.suites else selection.suites
-    for suite in map(known_tasks.suite, suites):
-        named += [(known_tasks.get(member), suite.parts.get(member)) for member in suite.tasks]
+    for suite in suites:
+        members = known_tasks.members(suite)
+        if not members:
+            raise UnknownName(f"suite {suite}: none of its tasks can be run here. {known_tasks.suite(suite).notes}")
+        named += members
     if selection.mirror:
         named = [(mirrored(task), parts) for task, parts in named]
     _check_filters([task for task, _ in named], selection)
@@ -84,25 +80,9 @@ def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
         UnknownName: there is no such task.
         DataError: mteb's task cannot be scored here; the message says why.
     """
-    if name in known_tasks.task_files:
-        return known_tasks.get(name)
-    task = mteb_bridge.find(name)
-    if task is not None:
-        return mteb_metadata.spec_of(task)
-    raise UnknownName.of("task", name, [*known_tasks.names(), *mteb_metadata.names()])
-
-
-def mirrored(task: TaskSpec) -> TaskSpec:
-    """The task with its mirror as the source; unchanged where there is none."""
-    if task.mirror is None:
-        return task
-    return replace(
-        task,
-        source=Source(kind="hub", path=task.mirror.path, revision=task.mirror.revision),
-        columns={**task.columns, **task.mirror.columns},
-        configs={**task.configs, **task.mirror.subsets},
-        mirror=None,
-    )
+    if name in known_tasks.task_files or (task := mteb_bridge.find(name)) is None:
+        return known_tasks.find(name)
+    return mteb_metadata.spec_of(task)
 
 
 def _check_filters(tasks: Sequence[TaskSpec], selection: Selection) -> None:

@@ -150,7 +150,7 @@ def spec_of(task: MtebTask) -> TaskSpec:
     Raises:
         DataError: the task cannot be scored here; the message says why.
     """
-    if reason := _why_not_scored(task):
+    if reason := why_not_scored(task):
         raise DataError(f"{task.name}: {reason}")
     kind = KINDS[task.type]
     settings: dict[str, Any] = {
@@ -206,7 +206,8 @@ def paired(sides: Sequence[str]) -> list[str]:
     return [f"{left}-{right}" for left in sides for right in sides if left != right]
 
 
-def _why_not_scored(task: MtebTask) -> str:
+def why_not_scored(task: MtebTask) -> str:
+    """Why the task cannot be scored here; empty if it can."""
     if task.type not in KINDS:
         return f"mteb's type {task.type} is not scored here; types: {', '.join(KINDS)}"
     if task.modalities != ("text",):
@@ -217,7 +218,7 @@ def _why_not_scored(task: MtebTask) -> str:
 
 
 def _is_scored(fields: Mapping[str, Any]) -> bool:
-    """As `_why_not_scored`, for a line. Making a task of each line is slow: one task has 41,000 subsets."""
+    """As `why_not_scored`, for a line. Making a task of each line is slow: one task has 41,000 subsets."""
     return fields["type"] in KINDS and fields.keys().isdisjoint(("modalities", "members", "protocol"))
 
 

@@ -13,6 +13,9 @@ another one; `Registry.check` reads them all. See `task_file` for the format of 
       - {task: SIB200Classification, splits: [test], subsets: [deu_Latn]}
     recorded_only:                      # optional: cannot be run, but counts on the suite's leaderboard where recorded
       - {task: SummEval, type: Summarization, splits: [test], subsets: {default: [eng-Latn]}}
+
+Where no file declares a name, it is looked up among mteb's tasks and benchmarks: see `mteb_metadata` and
+`mteb_benchmarks`.
 """
 
 from __future__ import annotations
@@ -20,19 +23,35 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from harness.errors import SpecError, UnknownName
-from harness.tasks import strict_yaml
+from harness.tasks import mteb_benchmarks, mteb_metadata, strict_yaml, suite_file
 from harness.tasks.languages import is_language, matches
 from harness.tasks.settings import changed_settings
-from harness.tasks.task_file import file_name, load_file, plain, render
-from harness.tasks.yaml_values import Value
-from harness.types import Part, RecordedTask, Source, Suite, TaskSpec
+from harness.tasks.task_file import load_file, plain, render
+from harness.types import Part, Source, Suite, TaskSpec
 
-__all__ = ["Registry", "fingerprint_of", "get_task", "get_tasks", "load_file", "render", "select_parts"]
+__all__ = [
+    "ChosenTask",
+    "Registry",
+    "fingerprint_of",
+    "get_task",
+    "get_tasks",
+    "load_file",
+    "mirrored",
+    "render",
+    "select_parts",
+]
+
+
+class ChosenTask(NamedTuple):
+    """A task and the parts of it to measure."""
+
+    task: TaskSpec
+    parts: tuple[Part, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,41 +79,72 @@ class Registry:
         """
         return load_file(_one_file("task", name, self.task_files))
 
+    def find(self, name: str) -> TaskSpec:
+        """The task of this name, from its file, else as mteb has it.
+
+        Raises:
+            UnknownName, SpecError: as for `get`.
+            DataError: mteb's task of this name cannot be scored here; the message says why.
+        """
+        if name in self.task_files:
+            return self.get(name)
+        task = mteb_metadata.get(name)
+        if task is None:
+            raise UnknownName.of("task", name, [*self.names(), *mteb_metadata.names()])
+        return mteb_metadata.spec_of(task)
+
     def __iter__(self) -> Iterator[TaskSpec]:
         """All tasks, sorted by name; raises SpecError at a defective one."""
         return map(self.get, self.names())
 
     def suite_names(self) -> tuple[str, ...]:
-        """The names of all suites, sorted."""
-        return tuple(sorted(self.suite_files))
+        """The names of all suites: those of files, sorted, then mteb's benchmarks, sorted."""
+        benchmarks = (name for name in mteb_benchmarks.names() if name not in self.suite_files)
+        return (*sorted(self.suite_files), *benchmarks)
 
     def suite(self, name: str) -> Suite:
-        """The suite of this name, every task of which exists.
+        """The suite of this name or alias, every task of which exists; one of a file before a benchmark of mteb.
 
         Raises:
             UnknownName, SpecError: as for `get`.
         """
-        if name not in self.suite_files:
-            name = self._aliases().get(name, name)
-        return _load_suite(_one_file("suite", name, self.suite_files), self)
+        file_name = name if name in self.suite_files else self._aliases().get(name)
+        if file_name is not None:
+            return suite_file.load(
+                _one_file("suite", file_name, self.suite_files), names=self.task_files, find=self.find
+            )
+        benchmark = mteb_benchmarks.get(name)
+        if benchmark is None:
+            raise UnknownName.of("suite", name, self.suite_names())
+        return mteb_benchmarks.suite_of(benchmark)
+
+    def members(self, name: str) -> tuple[ChosenTask, ...]:
+        """The tasks of the suite of this name that can be run here, each with the parts that the suite has.
+
+        Raises:
+            UnknownName, SpecError: as for `get`.
+        """
+        suite = self.suite(name)
+        specs = [mirrored(self.find(task)) if suite.mirror else self.find(task) for task in suite.tasks]
+        return tuple(ChosenTask(task, suite.parts.get(task.name) or task.parts) for task in specs)
 
     def _aliases(self) -> dict[str, str]:
         """Alias -> the suite's name. Broken files are skipped; if two suites share an alias, the first has it."""
         aliases: dict[str, str] = {}
-        for name in self.suite_names():
+        for name in sorted(self.suite_files):
             with contextlib.suppress(SpecError):
                 for alias in strict_yaml.read(self.suite_files[name][0]).key("aliases").items("names"):
                     aliases.setdefault(alias.label(), name)
         return aliases
 
     def suites(self) -> tuple[Suite, ...]:
-        """All suites, sorted by name."""
+        """All suites, in the order of `suite_names`."""
         return tuple(map(self.suite, self.suite_names()))
 
     def check(self) -> tuple[SpecError, ...]:
         """Every defect of the tasks and suites: one error for each file that cannot be used."""
         errors: dict[str, SpecError] = {}
-        for read, names in ((self.get, self.names()), (self.suite, self.suite_names())):
+        for read, names in ((self.get, self.names()), (self.suite, sorted(self.suite_files))):
             for name in names:
                 try:
                     read(name)
@@ -130,6 +180,19 @@ def get_task(name: str) -> TaskSpec:
         UnknownName, SpecError: as for `Registry.get`.
     """
     return get_tasks().get(name)
+
+
+def mirrored(task: TaskSpec) -> TaskSpec:
+    """The task with its mirror as the source; unchanged where there is none."""
+    if task.mirror is None:
+        return task
+    return replace(
+        task,
+        source=Source(kind="hub", path=task.mirror.path, revision=task.mirror.revision),
+        columns={**task.columns, **task.mirror.columns},
+        configs={**task.configs, **task.mirror.subsets},
+        mirror=None,
+    )
 
 
 def select_parts(
@@ -218,60 +281,3 @@ def _one_file(kind: str, name: str, files: Mapping[str, tuple[Path, ...]]) -> Pa
         places = " and ".join(map(str, others))
         raise SpecError(str(first), [f"the {kind} {name!r} is also declared by {places}; rename one of them"])
     return first
-
-
-def _load_suite(path: Path, registry: Registry) -> Suite:
-    root = strict_yaml.read(path)
-    value = root.fields(("name", "description", "tasks"), ("aliases", "notes", "recorded_only"))
-    name, description, notes = file_name(value["name"], path), value["description"].text(), value["notes"].text()
-    aliases = value["aliases"].labels("names") if value["aliases"].present else ()
-    members: dict[str, tuple[Part, ...]] = {}
-    for item in value["tasks"].items("tasks"):
-        task, parts = _member(item, registry)
-        if task and task in members:
-            item.wrong(f"{task!r} is listed twice")
-        members.setdefault(task, parts)
-    others = tuple(_recorded(item, members) for item in value["recorded_only"].items("tasks"))
-    root.finish(str(path))
-    narrowed = {task: parts for task, parts in members.items() if parts}
-    return Suite(
-        name=name,
-        description=description,
-        tasks=tuple(members),
-        parts=narrowed,
-        notes=notes,
-        aliases=aliases,
-        recorded_only=others,
-    )
-
-
-def _recorded(item: Value, members: Mapping[str, tuple[Part, ...]]) -> RecordedTask:
-    """A task that counts where it is recorded. The suite's file gives its type, splits and subsets."""
-    value = item.fields(("task", "type", "splits", "subsets"))
-    name, type_ = value["task"].label(), value["type"].label()
-    if name in members:
-        item.wrong(f"{name!r} is listed among the tasks too")
-    subsets = {name: spoken.labels("languages") for name, spoken in value["subsets"].entries("languages").items()}
-    parts = tuple(Part(split, subset) for split in value["splits"].labels("splits") for subset in subsets)
-    return RecordedTask(name=name, type=type_, parts=parts, subsets=subsets)
-
-
-def _member(item: Value, registry: Registry) -> tuple[str, tuple[Part, ...]]:
-    """A task's name, and its parts where the suite has only some of them."""
-    if not isinstance(item.content, dict):
-        return item.one_of(registry.task_files, "task"), ()
-    value = item.fields(("task",), ("splits", "subsets"))
-    name = value["task"].one_of(registry.task_files, "task")
-    if not name or not (value["splits"].present or value["subsets"].present):
-        return name, ()
-    task = registry.get(name)
-    splits, subsets = _some(value["splits"], task.splits), _some(value["subsets"], tuple(task.subsets))
-    return name, tuple(part for part in task.parts if part.split in splits and part.subset in subsets)
-
-
-def _some(value: Value, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the splits or subsets `names` that the file lists; all of them where it lists none."""
-    if not value.present:
-        return names
-    kind = value.name.rpartition(".")[2]
-    return tuple(item.one_of(names, kind.removesuffix("s")) for item in value.items(kind))

@@ -102,12 +102,14 @@ class RecordedTask:
         type: mteb's name of its type, which need not be one that is scored here.
         parts: the (split, subset) pairs that count.
         subsets: subset -> languages.
+        reason: why it cannot be run here; empty where a suite's file does not say.
     """
 
     name: str
     type: str
     parts: tuple[Part, ...]
     subsets: Mapping[str, tuple[str, ...]]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,7 @@ class Suite:
         notes: what the suite leaves out, and why.
         aliases: further names, which need not be safe as file names (`MTEB(eng, v2)`).
         recorded_only: tasks that count on its leaderboard and cannot be run here.
+        mirror: whether the data of a task comes from its mirror, if it has one, as mteb reads it.
     """
 
     name: str
@@ -129,3 +132,4 @@ class Suite:
     notes: str = ""
     aliases: tuple[str, ...] = ()
     recorded_only: tuple[RecordedTask, ...] = ()
+    mirror: bool = False

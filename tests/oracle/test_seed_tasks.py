@@ -226,7 +226,7 @@ for name, theirs, part in json.loads(sys.argv[1]):
         task = replace(task, settings=replace(task.settings, n_experiments=3))
     sides = {"source": (ours, task), "mteb": (expected, replace(task, name=theirs))}
     if task.mirror:
-        sides["mirror"] = (ours, selection.mirrored(task))
+        sides["mirror"] = (ours, registry.mirrored(task))
     for side, (scores, spec) in sides.items():
         try:
             row[side] = scores(spec, part)

@@ -128,27 +128,6 @@ DECLARED = {
 }
 """Hub task whose data mteb loads or changes with code of the task's own -> why the spec can say the same."""
 
-LEFT_OUT = {
-    "MTEB(eng, v1)": {"MindSmallReranking", "SummEval"},
-    "MTEB(eng, v2)": {"MindSmallReranking", "SummEvalSummarization.v2"},
-    "MTEB(deu, v1)": set[str](),
-    "MTEB(Multilingual, v2)": {
-        "FloresBitextMining",
-        "IN22GenBitextMining",
-        "NTREXBitextMining",
-        "StatcanDialogueDatasetRetrieval",
-        "Core17InstructionRetrieval",
-        "News21InstructionRetrieval",
-        "Robust04InstructionRetrieval",
-        "KorHateSpeechMLClassification",
-        "MalteseNewsClassification",
-        "MultiEURLEXMultilabelClassification",
-        "BrazilianToxicTweetsClassification",
-        "CEDRClassification",
-    },
-}
-"""mteb's benchmark -> its tasks that our suite does not hold; the suite's notes say why."""
-
 
 @functools.cache
 def _mteb_task(name: str) -> Any:
@@ -315,22 +294,3 @@ def test_settings_that_mteb_changes_while_loading_are_listed() -> None:
         found |= {(name, setting) for setting in settings if f"self.{setting} =" in code}
     listed = {(name, fact) for name, facts in INTENDED.items() for fact, entry in facts.items() if entry[2] == _LATE}
     assert found == listed
-
-
-@pytest.mark.parametrize("name", LEFT_OUT)
-def test_a_suite_is_mtebs_benchmark(name: str) -> None:
-    """Tasks, order, splits and subsets are mteb's; an aggregate is its members; the notes name all that is left out."""
-    suite = KNOWN.suite(name)
-    cells, left_out = [], set()
-    for task in mteb.get_benchmark(name).tasks:
-        members = getattr(task.metadata, "tasks", None) or [task]
-        for member in members:
-            if member.metadata.name in KNOWN.names():
-                parts = {(split, subset) for split in task.eval_splits for subset in member.hf_subsets}
-                cells.append((member.metadata.name, parts))
-            else:
-                left_out.add(member.metadata.name)
-    ours = [(task, set(suite.parts.get(task, KNOWN.get(task).parts))) for task in suite.tasks]
-    assert ours == cells
-    assert left_out == LEFT_OUT[name]
-    assert {task for task in left_out if task not in suite.notes} == set()

@@ -65,7 +65,7 @@ def test_the_committed_registry_has_no_defect() -> None:
     """No task or suite is broken, doubled, or names what does not exist; and all files are found."""
     tasks = registry.get_tasks()
     assert tasks.check() == ()
-    assert (set(tasks.names()), set(tasks.suite_names())) == (set(TASKS), set(SUITES))
+    assert (set(tasks.names()), set(tasks.suite_files)) == (set(TASKS), set(SUITES))
 
 
 def test_the_mini_suite_is_every_bundled_task_whole() -> None:

@@ -37,6 +37,7 @@ OWNERS = {
     "mteb": (
         "data/mteb_bridge.py",
         "data/mteb_metadata_file.py",
+        "data/mteb_benchmarks_file.py",
         "models/catalog_generator.py",
         "models/mteb_backend.py",
         "models/mteb_tasks.py",

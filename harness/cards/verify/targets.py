@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from harness.cards.claims import Claim
 from harness.cards.task_lookup import TaskLookup
 from harness.evaluators import KINDS
+from harness.tasks import registry
 from harness.types import Part, TaskSpec
 
 _EXTRA_METRICS = re.compile(r"main_score|dot_(pearson|spearman)|(v_measure|ami)_std|nauc_.*")
@@ -43,7 +44,6 @@ def target_of(claim: Claim, lookup: TaskLookup, *, pinned_data: bool = False, mi
         pinned_data: run on the data that the spec pins, even if the claim names other data.
         mirror: run on the mirror of the spec's data, if it has one.
     """
-    from harness.runner import selection
 
     if not claim.key.task:
         return "it names no task (`dataset.name`)"
@@ -64,7 +64,7 @@ def target_of(claim: Claim, lookup: TaskLookup, *, pinned_data: bool = False, mi
     spec, note = task_and_note
     if mirror and spec.source == task.source and spec.mirror is not None:
         note = f"run on the mirror {spec.mirror.path} of {spec.source.path}"
-        spec = selection.mirrored(spec)
+        spec = registry.mirrored(spec)
     extra_split = part.split not in task.splits
     if extra_split:
         note = "; ".join([*([note] if note else []), f"{task.name} is not usually scored on the split {part.split!r}"])
@@ -95,7 +95,6 @@ def _part(claim: Claim, task: TaskSpec) -> Part | str:
 
 def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[TaskSpec, str] | str:
     """The task on the data that the claim names, and a note about the data; or why it cannot be run."""
-    from harness.runner import selection
 
     path, revision = claim.key.dataset, claim.key.revision
     pinned = task.source
@@ -105,7 +104,7 @@ def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[Tas
     if named == (pinned.path, pinned.revision):
         return task, "" if revision else "the card names no revision of the data"
     if task.mirror is not None and named == (task.mirror.path, task.mirror.revision):
-        return selection.mirrored(task), ""
+        return registry.mirrored(task), ""
     shown = f"{named[0]} at {str(named[1])[:12]}"
     if pinned_data:
         return task, f"run on {pinned.path} at {str(pinned.revision)[:12]}; the card names {shown}"

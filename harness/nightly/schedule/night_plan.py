@@ -17,7 +17,8 @@ from harness.runner.cells import Cell, TaskCells
 from harness.runner.fingerprint import task_content
 from harness.runner.plan import plan
 from harness.runner.request import Request
-from harness.runner.selection import ChosenTask, Selection, chosen
+from harness.runner.selection import Selection, chosen
+from harness.tasks.registry import ChosenTask
 from harness.types import EncodeOptions, ModelSpec, Precision
 
 RECHECK_AFTER = 12 * 3600.0

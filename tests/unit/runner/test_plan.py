@@ -17,8 +17,9 @@ from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint
 from harness.runner.plan import plan
 from harness.runner.request import Request
-from harness.runner.selection import ChosenTask, Selection, chosen
+from harness.runner.selection import Selection, chosen
 from harness.tasks import registry
+from harness.tasks.registry import ChosenTask
 from harness.types import EncodeOptions, Part, Record, Source, TaskSpec, VectorTransform
 
 HASHING = models.resolve("baseline/hashing")
