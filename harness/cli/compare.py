@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import leaderboard, shared_options
 from harness.errors import HarnessError
+from harness.outputs.text_table import one_line
 
 if TYPE_CHECKING:
     from harness.leaderboard.comparison import Comparison, PartItems
@@ -87,10 +88,4 @@ def _load(items: PartItems, args: argparse.Namespace) -> Loaded | str:
 
 def _text(loaded: Loaded, position: int) -> str:
     texts, answer = loaded.gold.item_text(position)
-    return " | ".join(map(_cut, texts)) + (f" ({answer})" if answer else "")
-
-
-def _cut(text: str, *, most: int = 120) -> str:
-    """The text as one printable line, shortened to `most` characters."""
-    line = "".join(char if char.isprintable() else " " for char in text)
-    return line if len(line) <= most else line[: most - 3] + "..."
+    return " | ".join(map(one_line, texts)) + (f" ({answer})" if answer else "")

@@ -129,6 +129,13 @@ def add_results(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_opening(command: argparse.ArgumentParser) -> None:
+    """`--trust-remote-code`, `--allow-pickle`, `--offline`."""
+    command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
+    command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
+    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
+
+
 def add_json(command: argparse.ArgumentParser) -> None:
     """`--json`."""
     command.add_argument("--json", action="store_true", help="print JSON instead of text")

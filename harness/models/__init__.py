@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.hub.downloads import download_model
-from harness.hub.model_lookup import remember_ref
+from harness.hub.model_lookup import cached_models, remember_ref
 from harness.hub.offline import is_offline
 from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
@@ -29,6 +29,7 @@ __all__ = [
     "BUNDLED",
     "abilities",
     "bundled_present",
+    "cached_models",
     "download",
     "is_saved",
     "meta",

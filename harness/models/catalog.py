@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 CATALOG_FILE = Path(__file__).with_name("mteb_models.json")
 
@@ -21,7 +21,7 @@ class CatalogEntry:
         loader: name of the class or function with which mteb opens it; None where mteb cannot.
         kinds: mteb's kinds of model (`dense`, `cross-encoder`, `sparse`, `late-interaction`, ...).
         revision: the commit that mteb runs.
-        languages: language codes, or how many where there are more than twenty.
+        languages: as `deu-Latn`; empty where mteb names none.
         similarity: the similarity that mteb declares; None where it asks the model.
         prompts: `<task>-<role>`, `<task>`, `<type>-<role>`, `<type>` or `<role>` -> what stands before a text.
         instructions: task, task type or role -> an instruction for the template, or one for each role.
@@ -38,7 +38,7 @@ class CatalogEntry:
     loader: str | None = None
     kinds: tuple[str, ...] = ()
     revision: str | None = None
-    languages: tuple[str, ...] | int = ()
+    languages: tuple[str, ...] = ()
     license: str | None = None
     open_weights: bool | None = None
     parameters: int | None = None
@@ -58,30 +58,46 @@ class CatalogEntry:
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
+class _CatalogContent(NamedTuple):
+    """The file: tables of prompts and of languages, which models name by number; and name -> row."""
+
+    prompts: list[dict[str, Any]]
+    languages: list[list[str]]
+    rows: dict[str, dict[str, Any]]
+
+
 def entry(name: str) -> CatalogEntry | None:
     """The entry of the model that mteb calls `name`; None where mteb does not know it."""
-    tables, rows = _content()
-    row = rows.get(name)
-    return None if row is None else _entry(row, tables)
+    content = _content()
+    row = content.rows.get(name)
+    return None if row is None else _entry(row, content)
+
+
+def entries() -> Iterator[CatalogEntry]:
+    """The entries of all models, by name."""
+    content = _content()
+    return (_entry(row, content) for row in content.rows.values())
 
 
 def names() -> tuple[str, ...]:
     """The names of all models, sorted."""
-    return tuple(_content()[1])
+    return tuple(_content().rows)
 
 
 @functools.cache
-def _content() -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]]]:
+def _content() -> _CatalogContent:
     content = json.loads(CATALOG_FILE.read_text(encoding="utf-8"))
-    return content["prompts"], {row["name"]: row for row in content["models"]}
+    return _CatalogContent(content["prompts"], content["languages"], {row["name"]: row for row in content["models"]})
 
 
-def _entry(row: Mapping[str, Any], tables: list[dict[str, Any]]) -> CatalogEntry:
+def _entry(row: Mapping[str, Any], content: _CatalogContent) -> CatalogEntry:
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in row.items()}
     fields["kinds"] = fields.pop("kind", ())
     for key in ("prompts", "instructions"):
         if key in fields:
-            fields[key] = tables[fields[key]]
+            fields[key] = content.prompts[fields[key]]
+    if isinstance(fields.get("languages"), int):
+        fields["languages"] = tuple(content.languages[fields["languages"]])
     if "template" in fields:
         template = fields.pop("template")
         fields["template"] = {role: tuple(around) for role, around in template["filled"].items()}

@@ -19,7 +19,7 @@ CATALOG_FILE = Path(__file__).with_name("mteb_models.json")
 _PLACEHOLDER = "\x00"
 _ROLES = ("", "query", "document")
 _LISTED_LANGUAGES = 20
-"""Of a model with more languages only the number is written."""
+"""A longer list of languages stands in a table, which models share."""
 
 _SKIPPED_ARGUMENTS = {
     "instruction_template",
@@ -32,20 +32,23 @@ _OPTION_GROUPS = ("model_kwargs", "config_kwargs", "tokenizer_kwargs", "processo
 
 
 def generate() -> str:
-    """The catalog as JSON text: a line for each table of prompts, then a line for each model, by name."""
+    """The catalog as JSON text: a line for each table of prompts or languages, then a line for each model, by name."""
     import mteb
     from mteb.models.model_implementations import MODEL_REGISTRY
 
     tables: dict[str, int] = {}
+    languages: dict[str, int] = {}
     models = []
     for name in sorted(MODEL_REGISTRY):
         meta = MODEL_REGISTRY[name]
         if list(meta.modalities or ()) == ["text"]:
-            models.append(_compact(_entry(name, meta, tables)))
+            models.append(_compact(_entry(name, meta, tables, languages)))
     lines = [
         f'{{"mteb": {json.dumps(mteb.__version__)},',
         '"prompts": [',
         ",\n".join(tables),
+        '], "languages": [',
+        ",\n".join(languages),
         '], "models": [',
         ",\n".join(models),
         "]}",
@@ -53,7 +56,7 @@ def generate() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _entry(name: str, meta: Any, tables: dict[str, int]) -> dict[str, Any]:
+def _entry(name: str, meta: Any, tables: dict[str, int], language_tables: dict[str, int]) -> dict[str, Any]:
     arguments = dict(meta.loader_kwargs or {})
     loader = meta.loader
     languages = list(meta.languages or ())
@@ -62,7 +65,9 @@ def _entry(name: str, meta: Any, tables: dict[str, int]) -> dict[str, Any]:
         "loader": getattr(loader, "__qualname__", None),
         "kind": list(meta.model_type or ()),
         "revision": meta.revision,
-        "languages": languages if len(languages) <= _LISTED_LANGUAGES else len(languages),
+        "languages": languages
+        if len(languages) <= _LISTED_LANGUAGES
+        else language_tables.setdefault(_compact(languages), len(language_tables)),
         "license": _plain(meta.license),
         "open_weights": meta.open_weights,
         "parameters": meta.n_parameters,

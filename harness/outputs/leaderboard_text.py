@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 from harness.errors import UnknownName
 from harness.leaderboard.board import Leaderboard, Row
 from harness.outputs import text_table
-from harness.outputs.number_text import MISSING, interval_text, score_text
+from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
 from harness.outputs.text_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
@@ -47,10 +47,10 @@ def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
     summary += [BoardColumn(name, _of_type(name), score) for name in board.types]
     facts = [
         BoardColumn("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
-        BoardColumn("Parameters", lambda row: row.facts.parameters, _compact, descending=False),
+        BoardColumn("Parameters", lambda row: row.facts.parameters, short_number, descending=False),
         BoardColumn("Dimensions", lambda row: row.facts.dimensions),
         BoardColumn("Max tokens", lambda row: row.facts.max_tokens),
-        BoardColumn("Tokens/s", lambda row: row.throughput.tokens_per_second, _compact),
+        BoardColumn("Tokens/s", lambda row: row.throughput.tokens_per_second, short_number),
         BoardColumn("Device", lambda row: row.throughput.device, descending=False),
     ]
     summary += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
@@ -268,16 +268,6 @@ def _ranks(value: tuple[int, int] | None) -> str:
     if value is None:
         return MISSING
     return str(value[0]) if value[0] == value[1] else f"{value[0]} to {value[1]}"
-
-
-def _compact(value: float | None) -> str:
-    """Three digits and a unit: 22.7M."""
-    if value is None:
-        return MISSING
-    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
-            return f"{value / size:.3g}{unit}" if value / size < 1000 else f"{value / size:.0f}{unit}"
-    return f"{value:.3g}"
 
 
 def _of_type(name: str) -> Callable[[Row], float | None]:

@@ -21,3 +21,13 @@ def p_text(value: float | None) -> str:
     if value is None:
         return MISSING
     return "< 0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def short_number(value: float | None) -> str:
+    """Three digits and a unit: 22.7M."""
+    if value is None:
+        return MISSING
+    for size, unit in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}" if value / size < 1000 else f"{value / size:.0f}{unit}"
+    return f"{value:.3g}"

@@ -62,6 +62,12 @@ def escape_markdown(text: str) -> str:
     return text.translate(_MARKDOWN)
 
 
+def one_line(text: str, *, most: int = 120) -> str:
+    """The text as one printable line, shortened to `most` characters; what cannot be printed is shown as a blank."""
+    line = "".join(char if char.isprintable() else " " for char in text)
+    return line if len(line) <= most else line[: most - 3] + "..."
+
+
 def _tabulated(
     rows: Sequence[Sequence[object]], *, style: str, right: Collection[int], headers: Sequence[str] = ()
 ) -> str:

@@ -53,6 +53,7 @@ def vectors(texts: list[str]) -> np.ndarray[Any, Any]:
         ["tasks", "list", "--json"],
         ["tasks", "show", "SciFact"],
         ["tasks", "check"],
+        ["models", "list"],
         ["suites"],
         ["suites", "mini"],
         ["table"],

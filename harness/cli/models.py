@@ -1,0 +1,166 @@
+"""`harness models list` and `show`: the models that mteb knows, and how any model would be run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import shared_options
+from harness.errors import UnknownName
+
+if TYPE_CHECKING:
+    from harness.models.catalog import CatalogEntry
+    from harness.models.description import Description
+
+_UNITS = {"k": 1e3, "m": 1e6, "b": 1e9}
+
+
+def add(commands: Any) -> None:
+    """Declare the commands."""
+    group = commands.add_parser("models", help="list and show models").add_subparsers(
+        title="commands", metavar="COMMAND", required=True
+    )
+    listing = group.add_parser(
+        "list",
+        help="list the text models of mteb's registry",
+        description="List the text models of mteb's registry and how each would be run: mirrored (by the harness, as "
+        "mteb's loader does), mteb (by its loader), or refused. Other models of the hub and folders can be run too.",
+    )
+    listing.add_argument("part", nargs="?", metavar="PART", help="only models with this in their name")
+    listing.add_argument(
+        "--kinds", type=shared_options.names, metavar="KIND,...", help="only these kinds (dense, sparse, ...)"
+    )
+    listing.add_argument(
+        "--loaders", type=shared_options.names, metavar="LOADER,...", help="only these loaders of mteb"
+    )
+    listing.add_argument("--run", choices=("mirrored", "mteb", "refused"), help="only models that are run in this way")
+    listing.add_argument(
+        "--max-parameters", type=_number, metavar="N", help="only models with at most so many parameters (500M, 1.5B)"
+    )
+    listing.add_argument("--licenses", type=shared_options.names, metavar="LICENSE,...", help="only these licenses")
+    listing.add_argument(
+        "--languages", type=shared_options.names, metavar="LANG,...", help="only models for all of these languages"
+    )
+    listing.add_argument(
+        "--prompts",
+        choices=("instructions", "prompts", "own"),
+        help="only models whose texts get instructions or prompts from mteb's loader, or those of their own files",
+    )
+    listing.add_argument("--open-weights", action="store_true", help="only models with open weights")
+    listing.add_argument(
+        "--format", choices=("table", "csv", "json"), default="table", help="output format (default: table)"
+    )
+    listing.set_defaults(do=_list)
+    showing = group.add_parser(
+        "show",
+        help="show what a model is and how it would be run",
+        description="Show what a model is and how it would be run: kind, pooling, prompts by task type and role, "
+        "precision, maximum length, what it needs, license, and what mteb does. For a model of mteb's registry, only "
+        "what this machine has is read, unless --hub is given.",
+    )
+    showing.add_argument("model", metavar="MODEL", help="a name of mteb's registry, or a model as for `harness run`")
+    showing.add_argument("--hub", action="store_true", help="also read the files of a model of the registry on the hub")
+    shared_options.add_opening(showing)
+    shared_options.add_json(showing)
+    showing.set_defaults(do=_show)
+
+
+def _list(args: argparse.Namespace) -> int:
+    from harness.models import catalog
+    from harness.models.description import running
+    from harness.outputs.model_catalog import ListedModel, render_list
+
+    entries = list(catalog.entries())
+    _refuse_unknown("kind of model", args.kinds, {kind for entry in entries for kind in entry.kinds})
+    _refuse_unknown("loader", args.loaders, {entry.loader or "" for entry in entries})
+    _refuse_unknown("license", args.licenses, {entry.license or "" for entry in entries})
+    listed = [ListedModel(entry, running(entry)) for entry in entries if _matches(entry, args)]
+    if args.run:
+        listed = [model for model in listed if model.running.way == args.run]
+    print(render_list(listed, format=args.format), end="")
+    if args.format == "table":
+        print(f"\n{len(listed)} of {len(entries)} models")
+    return 0
+
+
+def _matches(entry: CatalogEntry, args: argparse.Namespace) -> bool:
+    from harness.models.description import prompting
+    from harness.tasks.languages import matches
+
+    small = args.max_parameters is None or (entry.parameters is not None and entry.parameters <= args.max_parameters)
+    speaks = all(any(matches(name, language) for language in entry.languages) for name in args.languages or ())
+    return (
+        (args.part or "").lower() in entry.name.lower()
+        and (not args.kinds or bool(set(args.kinds) & set(entry.kinds)))
+        and (not args.loaders or entry.loader in args.loaders)
+        and (not args.licenses or entry.license in args.licenses)
+        and (not args.prompts or prompting(entry) == args.prompts)
+        and (not args.open_weights or bool(entry.open_weights))
+        and small
+        and speaks
+    )
+
+
+def _refuse_unknown(what: str, names: list[str] | None, candidates: set[str]) -> None:
+    for name in names or ():
+        if name not in candidates:
+            raise UnknownName.of(what, name, sorted(candidates - {""}))
+
+
+def _show(args: argparse.Namespace) -> int:
+    from harness.outputs.model_catalog import as_json, render
+
+    description = _described(args)
+    if args.json:
+        shared_options.print_json(as_json(description))
+    else:
+        print(render(description), end="")
+    return 0
+
+
+def _described(args: argparse.Namespace) -> Description:
+    from harness import models
+    from harness.errors import ModelError
+    from harness.hub.offline import offline_mode
+    from harness.models import catalog, description
+
+    entry = catalog.entry(args.model)
+    if entry is None:
+        return _of_files(args)
+    if (way := description.running(entry)).way == "refused":
+        return description.of_entry(entry, not_read=f"it is not run: {way.reason}")
+    if args.hub:
+        return _of_files(args)
+    try:
+        with offline_mode():
+            return _of_files(args)
+    except ModelError:
+        where = "not all on" if entry.name in models.cached_models() else "not on"
+        return description.of_entry(entry, not_read=f"they are {where} this machine; --hub reads them from the hub")
+
+
+def _of_files(args: argparse.Namespace) -> Description:
+    """The description of a model whose own files are read; what keeps it from being run is part of it."""
+    from harness import models
+    from harness.errors import ModelError
+    from harness.models import description
+
+    allowed = {"trust_remote_code": args.trust_remote_code, "allow_pickle": args.allow_pickle}
+    spec, refusal = models.resolve(args.model, **allowed, runnable=False), ""
+    try:
+        models.resolve(args.model, **allowed)
+    except ModelError as err:
+        refusal = str(err).removeprefix(f"model {spec.name}: ")
+    return description.of_spec(spec, refusal=refusal)
+
+
+def _number(value: str) -> float:
+    """`500M` -> 500,000,000."""
+    unit = _UNITS.get(value[-1:].lower())
+    try:
+        number = float(value[:-1] if unit else value) * (unit or 1)
+    except ValueError:
+        number = 0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {value!r}; expected a number such as 22000000, 500M or 1.5B")
+    return number
