@@ -97,6 +97,18 @@ def add(commands: Any) -> None:
         help="use the prompts, instructions and settings with which mteb runs MODEL, for a model fine-tuned from it",
     )
     command.add_argument(
+        "--first-stage",
+        metavar="MODEL",
+        help="for models that only rank candidates (cross-encoders): the model that searches the corpus of retrieval "
+        "tasks; recorded separately",
+    )
+    command.add_argument(
+        "--top",
+        type=shared_options.positive,
+        metavar="N",
+        help="how many of the best documents of --first-stage are ranked (default: 100)",
+    )
+    command.add_argument(
         "--report",
         choices=("similarity",),
         help="similarity: print Pearson and Spearman correlations of four similarities per STS task",
@@ -162,6 +174,8 @@ def _request(args: argparse.Namespace) -> Request:
         max_texts=args.max_texts,
         prompts=args.prompts,
         like=args.like,
+        first_stage=args.first_stage,
+        top=args.top,
         results=results_folder(args.results),
         overwrite=args.overwrite,
         trust_remote_code=args.trust_remote_code,

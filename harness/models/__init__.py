@@ -11,6 +11,7 @@ What is particular to a kind of model stands in one file for each kind; `kinds` 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 from harness.hub.downloads import download_model
@@ -22,19 +23,24 @@ from harness.models.kinds import abilities, open_as_its_kind
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
+from harness.models.two_stages import TOP, TwoStages, in_two_stages, options_of_first
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
 
 __all__ = [
     "BASELINES",
     "BUNDLED",
+    "TOP",
+    "TwoStages",
     "abilities",
     "bundled_present",
     "cached_models",
     "download",
+    "in_two_stages",
     "is_saved",
     "meta",
     "only_searches",
     "open_model",
+    "options_of_first",
     "remark",
     "resolve",
     "variant",
@@ -47,6 +53,12 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     Raises:
         ModelError: the weights cannot be loaded, or the machine lacks the device or precision that `options` ask for.
     """
+    if spec.first_stage is not None:
+        ranker = open_model(replace(spec, first_stage=None), options)
+        assert isinstance(ranker, Searcher)
+        of_first = options_of_first(options)
+        opener = functools.partial(open_model, spec.first_stage.model, of_first)
+        return TwoStages(ranker, spec.first_stage, options=of_first, open_first=opener)
     if spec.origin == "baseline":
         from harness.models import baselines
 

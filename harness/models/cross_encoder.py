@@ -42,7 +42,7 @@ KIND = ModelKind(
         vectors=False,
         ranks=frozenset({"candidates"}),
         limits="it scores a query with a document, and only reranking tasks name the documents; "
-        "to search a corpus, let an embedding model choose candidates first",
+        "for retrieval, name the model that searches the corpus with --first-stage MODEL",
     ),
     settings=frozenset({"device", "precision", "batching", "store"}),
 )

@@ -67,7 +67,8 @@ def abilities(spec: ModelSpec) -> Abilities:
     """What a model can do; one that is not a repository has vectors, but for BM25."""
     if spec.name == "baseline/bm25":
         return _BM25
-    return next((kind.abilities for kind in KINDS if kind.name == spec.kind), Abilities())
+    of_kind = next((kind.abilities for kind in KINDS if kind.name == spec.kind), Abilities())
+    return of_kind if spec.first_stage is None else of_kind._replace(ranks=of_kind.ranks | {"corpus"})
 
 
 def open_as_its_kind(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:

@@ -62,7 +62,11 @@ def _ranks(*ranks: Ranking, limits: str) -> Abilities:
 ENCODERS = _kind("mteb's loader, vectors", Abilities())
 RERANKERS = _kind(
     "mteb's loader, reranking",
-    _ranks("candidates", limits="it scores a query with a document, and only reranking tasks name the documents"),
+    _ranks(
+        "candidates",
+        limits="it scores a query with a document, and only reranking tasks name the documents; for retrieval, name "
+        "the model that searches the corpus with --first-stage MODEL",
+    ),
 )
 SEARCHERS = _kind(
     "mteb's loader, search",

@@ -45,6 +45,12 @@ def variant(
     What a user asks for and changes numbers (quick mode, half precision, a shorter maximum length, vectors cached as
     float16, other prompts, fewer dimensions, quantization) gets records of its own, which never replace the plain ones.
     `auto` is plain, and its record says what was used.
+
+    Args:
+        spec: the model, without a first stage for a task that does not need one.
+        options: of encoding.
+        max_texts: quick mode.
+        transform: of the vectors.
     """
     settings: dict[str, str] = {}
     if max_texts is not None:
@@ -57,6 +63,11 @@ def variant(
             settings["precision"] = options.precision
         if options.store == "float16":
             settings["store"] = options.store
+    if spec.first_stage is not None:
+        first = spec.first_stage.model
+        revision = "" if first.origin in ("baseline", "python") else f"@{first.revision[:8]}"
+        settings["first_stage"] = first.name.replace("/", "__") + revision
+        settings["top"] = str(spec.first_stage.top)
     if spec.prompts is not None:
         settings["prompts"] = hashlib.sha256(json.dumps(spec.prompts).encode()).hexdigest()[:8]
     return ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))

@@ -42,6 +42,8 @@ def run(
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
     prompts: Mapping[str, str] | None = None,
     like: str | None = None,
+    first_stage: str | Callable[[list[str]], Any] | None = None,
+    top: int | None = None,
     offline: bool = False,
     trust_remote_code: bool = False,
     allow_pickle: bool = False,
@@ -74,6 +76,9 @@ def run(
         prompts: name -> prompt, in place of the models' own; records are variants. The first of these names is taken:
             `<task>-<role>`, `<task>`, `<type>-<role>`, `<type>`, `<role>`, `default`.
         like: a model of mteb's registry whose prompts and settings the models take over, for a fine-tuned one.
+        first_stage: a model that searches the corpus of retrieval tasks for models that only rank candidates
+            (cross-encoders); records are variants.
+        top: how many of its best documents are ranked; 100 by default.
         offline: use only what is cached.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
@@ -111,6 +116,8 @@ def run(
         overwrite=overwrite,
         prompts=prompts,
         like=like,
+        first_stage=first_stage,
+        top=top,
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
         offline=offline,

@@ -71,7 +71,9 @@ class Cell(RecordSettings):
     @property
     def group(self) -> tuple[str, str, str]:
         """Cells of one group need the same loaded model."""
-        return self.label, self.model.revision, self.options.precision
+        stage = self.model.first_stage
+        first = "" if stage is None else f" after {stage.top} of {stage.model.name}@{stage.model.revision}"
+        return self.label, self.model.revision + first, self.options.precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness import encoding
+from harness import encoding, models
 from harness.errors import DataError
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import SearchProblem
@@ -41,10 +41,11 @@ _CORPUS_BLOCK = 50_000
 
 
 class Search(NamedTuple):
-    """The hits of a search, and the counts of what was encoded."""
+    """The hits of a search, the counts of what was encoded, and the facts of the encoder."""
 
     hits: Hits
     counts: Counts
+    facts: EncoderFacts
 
 
 def search_corpus(fields: Fields, gold: Gold) -> Hits:
@@ -56,8 +57,37 @@ def search_corpus(fields: Fields, gold: Gold) -> Hits:
 
 
 def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
-    """The hits of a model that ranks documents itself."""
-    problem, texts = _problem(task, loaded.gold), KINDS[task.type].texts(loaded.gold, task.settings)
+    """The hits of a model that ranks documents itself, or those that another model has found for it."""
+    problem = _problem(task, loaded.gold)
+    if problem.candidates is None and isinstance(encoder, models.TwoStages):
+        return _in_two_stages(task, part, encoder, loaded, problem)
+    return _ranked(task, part, encoder, loaded, problem)
+
+
+def _in_two_stages(
+    task: TaskSpec, part: Part, encoder: models.TwoStages, loaded: Loaded, problem: SearchProblem
+) -> Search:
+    """As mteb's `convert_to_reranking`, but for documents that tie at the last place, where the greater id counts."""
+    from harness.evaluators import search
+
+    first, searched = encoder.first(), problem._replace(depth=encoder.top)
+    if isinstance(first, Searcher):
+        hits, counts, _ = _ranked(task, part, first, loaded, searched)
+    else:
+        texts = KINDS[task.type].texts(loaded.gold, task.settings)
+        fields = Fields(task, part, first, options=encoder.options, transform=PLAIN)
+        queries = fields.encode("queries", texts["queries"])
+        hits = _hits(fields, searched, queries, texts["documents"], first=0, end=len(problem.document_ids))
+        counts = fields.counts
+    candidates = [search.positions(hits, row) for row in range(len(hits.indices))]
+    ranked = _ranked(task, part, encoder, loaded, problem._replace(candidates=candidates))
+    prompts = {f"first_stage_{name}": prompt for name, prompt in counts.prompts.items()}
+    ranked.counts.prompts |= prompts
+    return ranked._replace(facts=encoder.facts_with_first_stage())
+
+
+def _ranked(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded, problem: SearchProblem) -> Search:
+    texts = KINDS[task.type].texts(loaded.gold, task.settings)
     rules = encoder.facts.prompts
     prompts = SidePrompts(
         encoding.prompt_for(rules, task, texts["queries"], part=part),
@@ -78,7 +108,7 @@ def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loade
         texts=count, texts_encoded=count, texts_truncated=None, tokens=None, tokens_encoded=None, tokens_padded=None
     )
     counts.prompts |= {"queries": prompts.query.text or None, "documents": prompts.document.text or None}
-    return Search(hits, counts)
+    return Search(hits, counts, encoder.facts)
 
 
 class SearchedShard(NamedTuple):
@@ -149,7 +179,7 @@ def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> S
             top.fold(shard.hits.scores[row : row + 1, : len(positions)], at=positions + shard.start, first_query=row)
         counts.add(**{name: getattr(shard.counts, name) for name in NUMBERS})
         counts.prompts |= shard.counts.prompts
-    return Search(top.hits(), counts)
+    return Search(top.hits(), counts, shards[0].facts)
 
 
 def _bound(n: int, number: int, of: int) -> int:

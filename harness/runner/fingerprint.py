@@ -34,10 +34,18 @@ def fingerprint(
     max_length: int | None,
     transform: VectorTransform = PLAIN,
     of_task: Mapping[str, Any] | None = None,
+    of_first_stage: str | None = None,
 ) -> str:
     """What decides whether a record is still valid: model, task content, precision, length, transform, protocol.
 
-    `of_task` is the task's `task_content`, for callers that have it already.
+    Args:
+        model: the model, without a first stage for a task that does not need one.
+        task: the task.
+        precision: of the forward pass, as used.
+        max_length: that was asked for.
+        transform: of the vectors.
+        of_task: the task's `task_content`, for callers that have it already.
+        of_first_stage: the fingerprint of the model's first stage on this task.
     """
     content: dict[str, Any] = {
         "protocol": PROTOCOL,
@@ -53,6 +61,8 @@ def fingerprint(
         content["dependencies"] = sorted(model.dependencies)
     if model.truncate_dim is not None:
         content["truncate_dim"] = model.truncate_dim
+    if model.first_stage is not None:
+        content["first_stage"] = [of_first_stage, model.first_stage.top]
     if transform != PLAIN:
         content["shape"] = transform._asdict()
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -117,13 +117,14 @@ def encode(
     """
     started = time.perf_counter()
     if KINDS[task.type].takes == "hits" and isinstance(encoder, Searcher):
-        given, counts = corpus_search.ranked_by_model(task, part, encoder, loaded)
+        given, counts, facts = corpus_search.ranked_by_model(task, part, encoder, loaded)
     else:
         assert isinstance(encoder, Encoder), "a plan leaves out what a model cannot do"
         options = options or EncodeOptions(store="off")
         fields = Fields(task, part, encoder, options=options, transform=transform)
         given, counts = _given(fields, loaded.gold), fields.counts
-    return EncodedPart(task, part, loaded, given, counts, encoder.facts, time.perf_counter() - started)
+        facts = encoder.facts
+    return EncodedPart(task, part, loaded, given, counts, facts, time.perf_counter() - started)
 
 
 def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedShard]) -> EncodedPart:
@@ -132,8 +133,8 @@ def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedSh
     Raises:
         DataError: the shards are not those of this corpus.
     """
-    hits, counts = corpus_search.joined(task, loaded, shards)
-    return EncodedPart(task, part, loaded, hits, counts, shards[0].facts, sum(shard.seconds for shard in shards))
+    hits, counts, facts = corpus_search.joined(task, loaded, shards)
+    return EncodedPart(task, part, loaded, hits, counts, facts, sum(shard.seconds for shard in shards))
 
 
 def score(encoded: EncodedPart) -> MeasuredPart:

@@ -7,9 +7,11 @@ a night reads the leaderboard's index.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from harness import models
+from harness.evaluators import KINDS
 from harness.models.forward_precision import used_precision
 from harness.models.preflight import require_room
 from harness.runner.cells import Plan, TaskCells
@@ -18,7 +20,7 @@ from harness.runner.recorded import LookUp, RecordedParts, in_folder
 from harness.runner.request import Request
 from harness.runner.selection import chosen
 from harness.tasks.registry import ChosenTask
-from harness.types import PLAIN, ModelSpec, VectorTransform
+from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
 
 
 def plan(
@@ -44,6 +46,8 @@ def plan(
     for model in specs:
         precision = used_precision(model, request.options)
         require_room(model, request.options)
+        if model.first_stage is not None:
+            require_room(model.first_stage.model, models.options_of_first(request.options))
         transforms = (PLAIN,) if models.abilities(model).ranks else request.transforms
         planned += [
             _task_cells(model, task, request, transform, precision=precision, look_up=look_up, contents=contents)
@@ -64,17 +68,19 @@ def _task_cells(
     contents: Mapping[str, Mapping[str, Any]],
 ) -> TaskCells:
     (task, parts), options = chosen_task, request.options
-    variant = models.variant(model, options, max_texts=request.max_texts, transform=transform)
+    stages = _with_needed_stages(model, task)
+    variant = models.variant(stages, options, max_texts=request.max_texts, transform=transform)
     current = fingerprint(
-        model,
+        stages,
         task,
         precision=precision,
         max_length=options.max_length,
         transform=transform,
         of_task=contents[task.name],
+        of_first_stage=_of_first_stage(stages, task, request, contents),
     )
     recorded: RecordedParts | str
-    if model.origin == "python":
+    if model.origin == "python" or (stages.first_stage and stages.first_stage.model.origin == "python"):
         recorded = "a Python callable has no revision to compare"
     elif request.overwrite:
         recorded = "--overwrite"
@@ -97,6 +103,22 @@ def _task_cells(
         why=why,
         recorded=valid,
     )
+
+
+def _with_needed_stages(model: ModelSpec, task: TaskSpec) -> ModelSpec:
+    """The model as it measures the task: without its first stage where no corpus is searched."""
+    return model if KINDS[task.type].ranks == "corpus" else replace(model, first_stage=None)
+
+
+def _of_first_stage(
+    model: ModelSpec, task: TaskSpec, request: Request, contents: Mapping[str, Mapping[str, Any]]
+) -> str | None:
+    """The fingerprint of a model's first stage on a task; None where it has none."""
+    if model.first_stage is None:
+        return None
+    first = model.first_stage.model
+    precision = used_precision(first, models.options_of_first(request.options))
+    return fingerprint(first, task, precision=precision, max_length=None, of_task=contents[task.name])
 
 
 def _why(recorded: RecordedParts, current: str, precision: str) -> str:

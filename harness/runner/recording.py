@@ -80,6 +80,8 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
 def _used(facts: EncoderFacts) -> dict[str, Any]:
     """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
     used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
+    if facts.first_stage is None:
+        del used["first_stage"]
     return {**used, "prompts_from": facts.prompts.source}
 
 

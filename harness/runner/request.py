@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from harness import models
+from harness.errors import ModelError
 from harness.models.model_prompts import asked_of
 from harness.runner.selection import Selection
-from harness.types import PLAIN, EncodeOptions, ModelSpec, VectorTransform
+from harness.types import PLAIN, EncodeOptions, FirstStage, ModelSpec, VectorTransform
 
 ModelName: TypeAlias = str | Callable[[list[str]], Any] | ModelSpec
 """A name (see `harness.models`), a callable `list[str] -> (n, dim) array`, or a model that is resolved already."""
@@ -30,6 +31,8 @@ class Request:
         overwrite: compute recorded cells again.
         prompts: name -> prompt, in place of the models' own; records are variants.
         like: a model of mteb's registry whose prompts and settings the models take over.
+        first_stage: a model that searches the corpus for models that only rank candidates.
+        top: how many of its best documents those rank; None for `models.TOP`.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
         offline: use only what is cached or bundled.
@@ -44,6 +47,8 @@ class Request:
     overwrite: bool = False
     prompts: Mapping[str, str] | None = None
     like: str | None = None
+    first_stage: ModelName | None = None
+    top: int | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
     offline: bool = False
@@ -52,18 +57,25 @@ class Request:
         """The models, each looked up once; no weights are loaded.
 
         Raises:
-            HarnessError: a model does not exist, or its weights are not trusted.
+            HarnessError: a model does not exist, its weights are not trusted, or it cannot be asked in this way.
         """
-        return [
+        specs = [
             model
             if isinstance(model, ModelSpec)
-            else asked_of(
-                models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle),
-                prompts=self.prompts,
-                like=self.like,
-            )
+            else asked_of(self._resolved(model), prompts=self.prompts, like=self.like)
             for model in dict.fromkeys(self.models)
         ]
+        if self.first_stage is None:
+            if self.top is not None:
+                raise ModelError(f"--top {self.top}: belongs to --first-stage MODEL, which is not given; add it")
+            return specs
+        stage = FirstStage(self._resolved(self.first_stage), self.top or models.TOP)
+        return [models.in_two_stages(spec, stage) for spec in specs]
+
+    def _resolved(self, model: ModelName) -> ModelSpec:
+        if isinstance(model, ModelSpec):
+            return model
+        return models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle)
 
 
 def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:

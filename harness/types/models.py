@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "fp16", "bf16"]
 
 
+class FirstStage(NamedTuple):
+    """What searches the corpus for a model that only ranks candidates.
+
+    Attributes:
+        model: the model that searches.
+        top: how many of its best documents become the candidates of a query.
+    """
+
+    model: ModelSpec
+    top: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """A model that was found by its name and is not loaded.
@@ -40,6 +52,7 @@ class ModelSpec:
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
         max_positions: the most tokens that it has positions for, where it has a table of them.
         max_length: the maximum length in tokens that its settings state.
+        first_stage: what searches a corpus before this model ranks; None where the model does all by itself.
     """
 
     name: str
@@ -58,6 +71,7 @@ class ModelSpec:
     truncate_dim: int | None = field(default=None, compare=False)
     max_positions: int | None = field(default=None, compare=False)
     max_length: int | None = field(default=None, compare=False)
+    first_stage: FirstStage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +141,8 @@ class EncoderFacts:
         normalized: whether its vectors have unit length; None where that is not known.
         depends_on_batch: what the other texts of a batch change in a vector: the last bits, or, with positions that
             follow from the longest text of a batch, all of it; None for nothing.
+        first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
+            searched the corpus, where another one did.
     """
 
     backend: str
@@ -147,6 +163,7 @@ class EncoderFacts:
     parameters: int | None = None
     batching: str | None = None
     prompts: PromptRules = field(default_factory=PromptRules)
+    first_stage: Mapping[str, Any] | None = None
 
 
 class Encoded(NamedTuple):

@@ -59,8 +59,17 @@ def task_of(name: str, folder: Path) -> TaskSpec:
     return task_file.load_file(folder / f"{RERANKING}.yaml")
 
 
-def mteb_scores_of(model: Any, task: TaskSpec) -> Mapping[str, Any]:
-    """What mteb's task class makes of the first part of `task` with a model of its own."""
+def mteb_scores_of(
+    model: Any, task: TaskSpec, *, predictions: Path | None = None, after: tuple[Path, int] | None = None
+) -> Mapping[str, Any]:
+    """What mteb's task class makes of the first part of `task` with a model of its own.
+
+    Args:
+        model: mteb's.
+        task: ours.
+        predictions: a folder to which mteb writes what the model found.
+        after: such a folder, whose best documents of each query, so many, are ranked instead of the corpus.
+    """
     import mteb.abstasks as abstasks
 
     part = task.parts[0]
@@ -86,11 +95,14 @@ def mteb_scores_of(model: Any, task: TaskSpec) -> Mapping[str, Any]:
     )
     instance = type(task.name, (base,), {"metadata": metadata, **_settings(task)})()
     instance.dataset, instance.data_loaded = content, True
+    if after is not None:
+        instance.convert_to_reranking(after[0], top_k=after[1])
     scores = instance.evaluate(
         model,
         split=part.split,
         subsets_to_run=["default"],
         encode_kwargs={"batch_size": 32, "show_progress_bar": False},
+        prediction_folder=predictions,
     )
     return plain({name: value for name, value in scores["default"].items() if isinstance(value, (int, float))})
 

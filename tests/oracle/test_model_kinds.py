@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,7 +21,7 @@ from harness.models import abilities, resolve
 from tests.conftest import environment
 from tests.oracle.mteb_runs import CASES, RERANKING, mteb_scores_of, task_of, write_reranking
 from tests.oracle.test_stand_ins import save_decoder
-from tests.tiny import save_cross_encoder, save_multi_vector, save_sparse_encoder
+from tests.tiny import save_cross_encoder, save_multi_vector, save_sentence_transformer, save_sparse_encoder
 
 pytest.importorskip("mteb", reason="the oracle is mteb")
 
@@ -166,6 +166,67 @@ def test_cross_encoders(dtype: str, tmp_path: Path) -> None:
     events: list[Any] = []
     harness.run(str(folder), "MiniAnswersGerman", results=tmp_path / "results", on_event=events.append)
     assert ["only reranking tasks" in event.message for event in events] == [True]
+
+
+@pytest.mark.parametrize("first", ["embedding", "sparse"])
+def test_retrieval_in_two_stages(first: str, tmp_path: Path) -> None:
+    """A cross-encoder ranks what another model has found as in mteb's `convert_to_reranking`, to 1e-5 in every metric;
+    the record and its variant name the first stage.
+    """
+    retrieval, folder = "MiniAnswersGerman", save_cross_encoder(tmp_path / "model")
+    if first == "embedding":
+        searcher = save_sentence_transformer(tmp_path / "first")
+        of_mteb = wrapped("SentenceTransformerEncoderWrapper", searcher)
+    else:
+        searcher = save_sparse_encoder(tmp_path / "first")
+        of_mteb = wrapped("SparseEncoderWrapper", searcher)
+    task, hits = task_of(retrieval, tmp_path), tmp_path / "predictions"
+    alone = mteb_scores_of(of_mteb, task, predictions=hits)
+    expected = mteb_scores_of(wrapped("CrossEncoderWrapper", folder), task, after=(hits, 7))
+    found = run_one(folder, retrieval, tmp_path, batching="mteb", first_stage=str(searcher), top=7)
+    scores = found.parts[task.parts[0]]
+    assert compared(scores, dict(expected)) > 100
+    assert scores[task.main_metric] != pytest.approx(alone[task.main_metric], abs=1e-5)
+    stage = found.harness["encoder"]["first_stage"]
+    assert (stage["model"], stage["top"], stage["precision"]) == ("local/first", 7, "fp32")
+    assert found.variant == f"first_stage=local__first@{stage['revision'][:8]}, top=7"
+
+
+def test_a_first_stage_belongs_to_the_record(tmp_path: Path) -> None:
+    """Another first stage or depth is another record; the same is not computed again, until the first stage changes;
+    tasks that name their candidates do without it and keep the plain record.
+    """
+    write_reranking(tmp_path)
+    folder, task = save_cross_encoder(tmp_path / "model"), "MiniAnswersGerman"
+
+    def kinds_of_events(tasks: Sequence[str], **options: Any) -> list[tuple[str, str]]:
+        events: list[Any] = []
+        specs = [task_of(name, tmp_path) for name in tasks]
+        harness.run(str(folder), specs, results=tmp_path / "results", on_event=events.append, device="cpu", **options)
+        done = [event for event in events if event.kind in ("kept", "recorded", "inapplicable")]
+        return [(event.kind, event.cells.variant) for event in done]
+
+    bm25 = "first_stage=baseline__bm25, top=3"
+    assert kinds_of_events([task, RERANKING], first_stage="baseline/bm25", top=3) == [
+        ("recorded", bm25),
+        ("recorded", ""),
+    ]
+    assert kinds_of_events([task, RERANKING], first_stage="baseline/bm25", top=3) == [("kept", bm25), ("kept", "")]
+    assert kinds_of_events([task, RERANKING]) == [("inapplicable", ""), ("kept", "")]
+    assert kinds_of_events([task], first_stage="baseline/bm25", top=4) == [("recorded", bm25.replace("3", "4"))]
+    assert kinds_of_events([task], first_stage="baseline/hashing", top=3)[0][0] == "recorded"
+
+
+def test_what_a_first_stage_is_for(tmp_path: Path) -> None:
+    """A model that searches by itself takes no first stage, a reranker is none, and a depth needs one."""
+    ranker = save_cross_encoder(tmp_path / "model")
+    for model, options, message in (
+        ("baseline/hashing", {"first_stage": "baseline/bm25"}, "searches a corpus by itself; --first-stage is for"),
+        (str(ranker), {"first_stage": str(ranker)}, "--first-stage local/model: only ranks candidates itself"),
+        (str(ranker), {"top": 5}, "--top 5: belongs to --first-stage MODEL"),
+    ):
+        with pytest.raises(ModelError, match=message):
+            harness.run(model, "MiniAnswersGerman", results=tmp_path / "results", **options)
 
 
 def test_a_classifier_is_no_reranker(tmp_path: Path) -> None:
