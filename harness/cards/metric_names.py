@@ -19,8 +19,7 @@ NAMES: tuple[Names, ...] = ("v1", "v2")
 PREFIX = "MTEB "
 
 RENAMED: Mapping[str, Mapping[str, str]] = {
-    **{name: kind.former_metrics for name, kind in KINDS.items() if kind.former_metrics},
-    "Summarization": {f"cos_sim_{kind}": f"cosine_{kind}" for kind in ("pearson", "spearman")},
+    name: kind.former_metrics for name, kind in KINDS.items() if kind.former_metrics
 }
 """Task type -> name in mteb 1 -> name in mteb 2, one to one in both directions."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,8 +48,8 @@ class Manifest:
     files: dict[str, list[str]]
 
 
-def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
-    """One table of a hub data set as columns.
+def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequence[str] | None = None) -> Table:
+    """One table of a hub data set as columns: all of them, or those of `columns` that it has.
 
     For searching tasks `table` is corpus, queries, qrels or candidates, which are configs of the repository (`corpus`,
     `queries` or `query`, `default` or `qrels`, `top_ranked`; with a subset in front, as `de-corpus`), each with the
@@ -66,11 +66,19 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         name = _split(task, manifest, split, single=table != split)
         paths = [_fetched(task, file) for file in manifest.files[name]]
         file = table_cache.file_of(_folder(task), paths, read_as=[asdict(manifest), name])
-        arrow = table_cache.get(file)
+        arrow = _LAST_WIDE.get(file) or table_cache.get(file)
         if arrow is None:
             arrow = _parsed(manifest, name, paths)
             table_cache.put(file, arrow)
-    return {column: arrow.column(column).to_pylist() for column in arrow.column_names}
+    if columns is not None:
+        _LAST_WIDE.clear()
+        _LAST_WIDE[file] = arrow
+    names = [name for name in arrow.column_names if columns is None or name in columns]
+    return {column: arrow.column(column).to_pylist() for column in names}
+
+
+_LAST_WIDE: dict[Path, pyarrow.Table] = {}
+"""The last table of which some columns were read, since its other columns are read next."""
 
 
 def _config(task: TaskSpec, table: str, subset: str) -> str:

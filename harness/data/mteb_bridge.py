@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harness.evaluators.tables import Table
 
 
-def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
+def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequence[str] | None = None) -> Table:
     """One table of an mteb task as columns, after mteb's own transformations.
 
     Args:
@@ -30,6 +30,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
         table: a split; for a search problem `corpus`, `queries`, `qrels` or `candidates`.
         subset: of the task.
         split: of a search problem.
+        columns: to read no others; one that the table lacks is left out.
 
     Raises:
         DataError: the installed mteb has no such task, loads other data than the spec names, or lacks the split.
@@ -40,7 +41,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str) -> Table:
     by_split = loaded.dataset.get(subset, loaded.dataset)
     if table not in by_split:
         raise DataError(f"{task.name}: mteb loads no split {table!r}; found {', '.join(map(str, by_split))}")
-    return _columns(by_split[table])
+    return _columns(by_split[table], columns)
 
 
 def find(name: str) -> MtebTask | None:
@@ -116,10 +117,9 @@ def _search_table(part: Mapping[str, Any], task: TaskSpec, table: str) -> Table:
     return columns
 
 
-def _columns(dataset: Any) -> Table:
+def _columns(dataset: Any, wanted: Sequence[str] | None = None) -> Table:
     """The columns of a Dataset, of a dict, or of a list with one dict, as some of mteb's transformations leave it."""
     if isinstance(dataset, list) and len(dataset) == 1 and isinstance(dataset[0], Mapping):
         dataset = dataset[0]
-    if isinstance(dataset, Mapping):
-        return {name: list(values) for name, values in dataset.items()}
-    return {name: list(dataset[name]) for name in dataset.column_names}
+    names = dataset if isinstance(dataset, Mapping) else dataset.column_names
+    return {name: list(dataset[name]) for name in names if wanted is None or name in wanted}

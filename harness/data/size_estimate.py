@@ -42,10 +42,11 @@ def _published(task: TaskSpec, part: Part) -> Size | None:
     texts, characters = tested.texts, tested.characters
     kind = KINDS[task.type]
     if kind.training is not None:
-        split, texts_per_label = kind.training(task.settings)
-        train = sizes.get(Part(split, part.subset))
+        training = kind.training(task.settings)
+        train = sizes.get(Part(training.split, part.subset))
         if train is not None:
-            drawn = min(texts_per_label * (tested.labels or 0), train.texts)
+            of_labels = None if training.texts_per_label is None else training.texts_per_label * (tested.labels or 0)
+            drawn = min(most for most in (of_labels, training.texts, train.texts) if most is not None)
             texts += drawn
             characters += train.characters * drawn // max(1, train.texts)
     return Size(texts, characters // _CHARACTERS_PER_TOKEN)

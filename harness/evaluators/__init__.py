@@ -26,16 +26,29 @@ Importing this package imports nothing heavy: a type's file imports numpy and sc
 
 from __future__ import annotations
 
-from harness.evaluators import bitext_mining, classification, clustering, pair_classification, retrieval, sts
+from harness.evaluators import (
+    bitext_mining,
+    classification,
+    clustering,
+    multilabel_classification,
+    pair_classification,
+    regression,
+    retrieval,
+    sts,
+    summarization,
+)
 from harness.evaluators.task_kind import TaskKind
 
 KINDS: dict[str, TaskKind] = {
     "STS": sts.KIND,
     "PairClassification": pair_classification.KIND,
     "Classification": classification.KIND,
+    "MultilabelClassification": multilabel_classification.KIND,
+    "Regression": regression.KIND,
     "Clustering": clustering.KIND,
     "Retrieval": retrieval.RETRIEVAL,
     "Reranking": retrieval.RERANKING,
     "BitextMining": bitext_mining.KIND,
+    "Summarization": summarization.KIND,
 }
 """Name of a task type -> its `TaskKind`."""

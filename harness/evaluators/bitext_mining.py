@@ -14,8 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
 from harness.evaluators import sampling, tables
-from harness.evaluators.tables import Table
-from harness.evaluators.task_kind import FromMteb, ReadPart, ReadTable, Scored, Sides, TaskKind
+from harness.evaluators.tables import Table, at
+from harness.evaluators.task_kind import (
+    FromMteb,
+    ReadPart,
+    ReadTable,
+    Scored,
+    Sides,
+    TaskKind,
+    settings_from_mteb,
+)
 from harness.types import ItemText, Part, TaskSpec, Texts
 
 if TYPE_CHECKING:
@@ -58,7 +66,13 @@ class Mined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BitextMiningSettings:
-    """Bitext mining has no settings."""
+    """Where the languages of all subsets lie in one table.
+
+    With `parallel_subsets`, every split is one table with a column for each language, and the subset
+    `deu_Latn-eng_Latn` compares the columns `deu_Latn` and `eng_Latn`.
+    """
+
+    parallel_subsets: bool = False
 
 
 def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
@@ -130,14 +144,32 @@ def read_mined(table: Table, columns: Mapping[str, str], *, where: str) -> Mined
 
 
 def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
-    rows = table(part.split)
-    gold = read_mined(rows, task.columns, where=f"{task.name} {part}")
+    where, columns = f"{task.name} {part}", task.columns
+    if task.settings.parallel_subsets:
+        columns = _languages(part.subset, where=where)
+        rows = table(part.split, subset="default", columns=[*columns.values()])
+        for language in columns.values():
+            if language not in rows:
+                raise DataError(
+                    f"{at(rows, where=where)}: the parallel table has no column {language!r}; a subset is called after "
+                    "the columns that it compares"
+                )
+    else:
+        rows = table(part.split)
+    gold = read_mined(rows, columns, where=where)
     return ReadPart(gold, {part.split: tables.length(rows)})
 
 
+def _languages(subset: str, *, where: str) -> dict[str, str]:
+    sides = subset.split("-")
+    if len(sides) != 2:
+        raise DataError(f"{where}: expected the names of two columns of the parallel table with a hyphen between them")
+    return {"left": sides[0], "right": sides[1]}
+
+
 def _from_mteb(task: Any) -> FromMteb:
-    protocol = "parallel_subsets" if task.parallel_subsets else None
-    return FromMteb({"left": "sentence1", "right": "sentence2"}, BitextMiningSettings(), protocol)
+    settings = settings_from_mteb(BitextMiningSettings, task)
+    return FromMteb({"left": "sentence1", "right": "sentence2"}, settings)
 
 
 KIND = TaskKind(

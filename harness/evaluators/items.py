@@ -7,6 +7,7 @@ The kind of the items decides their columns:
     matching     <family> (n,) float32 for each family, gold (n,) uint8       ap            the best of the families
     labels       gold (n,) int32, predicted (experiments, n) int32            accuracy, f1  mean over experiments
     mined        gold (n,) int64, predicted (n,) int64                        f1, accuracy  f1 weighted by support
+    label_sets   gold (labels, n) 0/1, predicted (experiments, labels, n) 0/1 f1            mean over experiments
     values       value (n,) float32                                           any           their mean
 
 `position` (n,) int64 is each item's place in the data. `unit` says what an item is: a pair, a text, a query, or an
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
@@ -32,19 +33,21 @@ if TYPE_CHECKING:
 
     from harness.types import Float64
 
-Kind = Literal["correlation", "matching", "labels", "mined", "values"]
+Kind = Literal["correlation", "matching", "labels", "mined", "label_sets", "values"]
 Unit = Literal["pair", "text", "query", "experiment"]
 _METRICS: Mapping[str, tuple[str, ...]] = {
     "correlation": ("spearman", "pearson"),
     "matching": ("ap",),
     "labels": ("accuracy", "f1"),
     "mined": ("f1", "accuracy"),
+    "label_sets": ("f1",),
 }
 _COLUMNS: Mapping[str, tuple[str, ...]] = {
     "correlation": ("similarity", "gold"),
     "matching": ("gold",),
     "labels": ("gold", "predicted"),
     "mined": ("gold", "predicted"),
+    "label_sets": ("gold", "predicted"),
     "values": ("value",),
 }
 
@@ -99,6 +102,8 @@ class Items:
             return of_labels(counts, columns["gold"], columns["predicted"])
         if self.kind == "mined" and self.metric == "f1":
             return resampling.f1_weighted(counts, columns["gold"], columns["predicted"])
+        if self.kind == "label_sets":
+            return resampling.f1_of_label_sets(counts, columns["gold"], columns["predicted"])
         return resampling.mean(counts, self.merit())
 
     def whole(self) -> float:
@@ -113,6 +118,7 @@ class Items:
         """How well the model did on each item, larger is better: (n,) float64.
 
         By kind: the value itself; the share of experiments with the right label; 1 for the right text, else 0.
+        For sets of labels, the share of labels that are right, a mean over experiments.
         For correlation and matching, minus the difference of its ranks by similarity and by gold, both in 0-1.
         """
         columns = self.columns
@@ -122,6 +128,8 @@ class Items:
             return np.asarray((columns["predicted"] == columns["gold"]).mean(axis=0))
         if self.kind == "mined":
             return (columns["predicted"] == columns["gold"]).astype(np.float64)
+        if self.kind == "label_sets":
+            return np.asarray((columns["predicted"] == columns["gold"]).mean(axis=(0, 1)))
         name = "similarity" if self.kind == "correlation" else next(name for name in columns if name != "gold")
         return -np.abs(_places(columns[name]) - _places(columns["gold"]))
 
@@ -161,9 +169,22 @@ def mined(gold: ArrayLike, predicted: ArrayLike, *, metric: Literal["f1", "accur
     return _in_order("mined", metric, "text", columns)
 
 
-def values(value: ArrayLike, *, metric: str, unit: Unit) -> Items:
-    """Items whose mean is the score: a metric of every query, or of every experiment."""
-    return _in_order("values", metric, unit, {"value": np.asarray(value, np.float32)})
+def label_sets(gold: ArrayLike, predicted: ArrayLike, *, position: ArrayLike) -> Items:
+    """Items of multilabel classification: 0/1 indicators, true (n, labels) and predicted (experiments, n, labels)."""
+    columns = {
+        "gold": np.asarray(gold, np.uint8).T,
+        "predicted": np.moveaxis(np.asarray(predicted, np.uint8), 1, -1),
+    }
+    return replace(_in_order("label_sets", "f1", "text", columns), position=np.asarray(position, np.int64))
+
+
+def values(value: ArrayLike, *, metric: str, unit: Unit, position: ArrayLike | None = None) -> Items:
+    """Items whose mean is the score: a metric of every query, or of every experiment.
+
+    `position` tells which items of the data these are, where others have no value; by default all, in order.
+    """
+    items = _in_order("values", metric, unit, {"value": np.asarray(value, np.float32)})
+    return items if position is None else replace(items, position=np.asarray(position, np.int64))
 
 
 def _in_order(kind: Kind, metric: str, unit: Unit, columns: Mapping[str, NDArray[Any]]) -> Items:

@@ -77,6 +77,19 @@ def f1_weighted(counts: Float64, true: Whole, predicted: Whole) -> Float64:
     return np.asarray((f1 * support).sum(axis=1) / support.sum(axis=1))
 
 
+def f1_of_label_sets(counts: Float64, true: Whole, predicted: Whole) -> Float64:
+    """The F1, a mean over experiments and labels: true (labels, n), predicted (experiments, labels, n), 0 and 1.
+
+    A label that neither side has in a resample counts with 0, as in the data.
+    """
+    total, support = np.zeros(len(counts)), counts @ true.T.astype(np.float64)
+    for of_experiment in predicted:
+        hits = counts @ (of_experiment & true).T.astype(np.float64)
+        either = support + counts @ of_experiment.T.astype(np.float64)
+        total += np.divide(2 * hits, either, out=np.zeros_like(hits), where=either > 0).mean(axis=1)
+    return total / len(predicted)
+
+
 class _ByClass(NamedTuple):
     """Each (b, classes): the F1, how often the class is true, and whether it occurs in the resample at all."""
 

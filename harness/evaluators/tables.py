@@ -104,6 +104,19 @@ def labels(table: Table, name: str, *, where: str) -> list[str | int]:
     return marks
 
 
+def lists(table: Table, name: str, *, where: str, of: type | tuple[type, ...], called: str) -> list[list[Any]]:
+    """A column of lists, with values of the types `of` in each; numbers must be finite.
+
+    `called` are the values in messages: `texts`.
+    """
+    values = column(table, name, where=where)
+    for row, value in enumerate(values):
+        sound = isinstance(value, list) and all(isinstance(entry, of) for entry in value)
+        if not sound or not all(math.isfinite(entry) for entry in value if isinstance(entry, float)):
+            wrong(table, name, row, value, expected=f"a list of {called}", where=where)
+    return list(values)
+
+
 def label(value: Any, row: int, name: str, *, table: Table, where: str) -> str | int:
     """One label; true and false are 1 and 0."""
     if isinstance(value, bool):

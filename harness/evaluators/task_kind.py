@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from harness.types import Gold, Part, Ranking, Scores, TaskSpec, Texts
 
@@ -13,8 +13,23 @@ if TYPE_CHECKING:
     from harness.evaluators.tables import Table
     from harness.types import Float32, Int64
 
-ReadTable: TypeAlias = "Callable[[str], Table]"
-"""Reads one table of a part: one of the kind's `tables`, or the rows of a split of the data."""
+
+class ReadTable(Protocol):
+    """Reads the data of a part."""
+
+    def __call__(self, name: str, *, subset: str | None = None, columns: Sequence[str] | None = None) -> Table:
+        """One table: one of the kind's `tables`, or the rows of a split of the data.
+
+        Args:
+            name: of the table or split.
+            subset: by default that of the part.
+            columns: to read no others, where a table has many.
+        """
+        ...
+
+    def rows(self, name: str, subset: str) -> int:
+        """The number of rows of a split of another subset."""
+        ...
 
 
 class ReadPart(NamedTuple):
@@ -83,11 +98,13 @@ class Training(NamedTuple):
 
     Attributes:
         split: its name in the data.
-        texts_per_label: the most texts that are drawn of each label.
+        texts_per_label: the most texts that are drawn of each label; None for data without labels.
+        texts: the most texts that are drawn in all.
     """
 
     split: str
-    texts_per_label: int
+    texts_per_label: int | None
+    texts: int | None = None
 
 
 class SettingProblem(NamedTuple):
@@ -123,8 +140,8 @@ class FromMteb(NamedTuple):
     Attributes:
         columns: field of the gold -> column.
         settings: the type's settings.
-        protocol: `cross_validation` or `parallel_subsets`, where mteb scores the task in this way, which is not
-            offered here.
+        protocol: `cross_validation`, or `other_model` for another classifier or regression than the type's, where mteb
+            scores the task in this way, which is not offered here.
     """
 
     columns: Mapping[str, str]

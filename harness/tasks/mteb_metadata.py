@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("mteb_tasks.json")
 
 _PROTOCOLS: Mapping[str, str] = {
     "cross_validation": "scored by cross-validation, which is not offered here",
-    "parallel_subsets": "its subsets share one parallel table, which is not offered here",
+    "other_model": "scored with another classifier or regression than the type's, which is not offered here",
 }
 
 
@@ -49,7 +49,7 @@ class MtebTask:
         dataset, revision: the data set on the hub and its commit; None for an aggregate.
         subsets: subset -> languages.
         columns, settings: where they are not the defaults of the type.
-        protocol: `cross_validation` or `parallel_subsets`, if mteb scores the task in one of these ways.
+        protocol: `cross_validation` or `other_model`, if mteb scores the task in this way.
         members: the tasks of an aggregate, which is scored by their mean.
         superseded_by: the task that mteb recommends instead.
         private: whether the data is not public.

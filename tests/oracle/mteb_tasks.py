@@ -21,6 +21,13 @@ mteb = pytest.importorskip("mteb", reason="the oracle is mteb")
 datasets = pytest.importorskip("datasets")
 
 TOLERANCE = 1e-9
+MAIN = {
+    "Clustering": "v_measure",
+    "Regression": "kendalltau",
+    "Retrieval": "ndcg_at_1",
+    "STS": "pearson",
+    "Summarization": "pearson",
+}
 BEYOND = {"dot_pearson", "dot_spearman"}
 """Metrics of ours that mteb does not have."""
 
@@ -65,7 +72,7 @@ def mteb_task(base: str, task_type: str, data: Any, **attributes: Any) -> Any:
         modalities=["text"],
         eval_splits=["test"],
         eval_langs=["eng-Latn"],
-        main_score={"Retrieval": "ndcg_at_1", "Clustering": "v_measure", "STS": "pearson"}.get(task_type, "accuracy"),
+        main_score=MAIN.get(task_type, "accuracy"),
         date=None,
         domains=None,
         task_subtypes=None,
@@ -126,10 +133,10 @@ def harness_scores(
     """What the harness's scorer makes of the gold, for every task type but retrieval."""
     evaluator = KINDS[task_type]
     given: Any = {field: encoder.rows(texts.items) for field, texts in evaluator.texts(gold, settings).items()}
-    if own_similarity:
-        given["similarity"] = encoder.similarity_pairwise(given["left"], given["right"])
     if evaluator.takes == "sides":
-        given = Sides(**given)
+        given = Sides(**given, similarity="dot" if own_similarity else "cosine")
+    elif own_similarity:
+        given["similarity"] = encoder.similarity_pairwise(given["left"], given["right"])
     return evaluator.score(gold, given, settings=settings).scores
 
 

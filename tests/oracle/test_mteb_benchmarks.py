@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(
     reason=f"the committed benchmarks are those of mteb {mteb_benchmarks.version()}",
 )
 
-NOT_RUN = ("mteb's type ", "an aggregate of other tasks", "its subsets share one parallel table")
+NOT_RUN = ("mteb's type ", "an aggregate of other tasks")
 """How the reasons begin why a task of a benchmark cannot be run here, though its data is public."""
 
 

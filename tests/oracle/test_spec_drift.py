@@ -173,8 +173,8 @@ def _mteb_settings(task: Any) -> dict[str, Any]:
         columns = {"text": task.input_column_name, "label": task.label_column_name}
         return _clustering_settings(task) | {"seed": task.seed} | _prefixed(columns)
     if kind == "BitextMining":
-        assert not task.parallel_subsets
-        return _prefixed(dict(zip(("left", "right"), task._DEFAULT_PAIR[0])))
+        columns = _prefixed(dict(zip(("left", "right"), task._DEFAULT_PAIR[0])))
+        return {"parallel_subsets": task.parallel_subsets, **columns}
     assert kind in ("Retrieval", "Reranking")
     same = ("k_values", "ignore_identical_ids", "skip_first_result")
     return {name: tuple(value) if name == "k_values" else value for name in same for value in [getattr(task, name)]}

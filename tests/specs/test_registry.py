@@ -63,7 +63,8 @@ ONE_DEFECT = {
     ),
     "unknown type": (
         STS.replace("type: STS", "type: Clasification"),
-        ":2: type: no task type named 'Clasification'; did you mean Classification or PairClassification?",
+        ":2: type: no task type named 'Clasification'; "
+        "did you mean Classification or PairClassification or MultilabelClassification?",
     ),
     "unknown metric": (
         STS.replace("cosine_spearman", "cosine_spearmann"),

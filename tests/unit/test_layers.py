@@ -32,7 +32,7 @@ OWNERS = {
     "huggingface_hub": ("hub/", "cards/eval_results.py"),
     "bm25s": ("models/baselines.py",),
     "sklearn": ("evaluators/",),
-    "scipy": (),
+    "scipy": ("evaluators/summarization.py",),
     "rich": ("cli/progress.py",),
     "mteb": (
         "data/mteb_bridge.py",
