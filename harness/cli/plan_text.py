@@ -32,6 +32,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         }
         for part in (*cells.done, *cells.todo):
             size, pace = estimate(cells.task, part), paces.get(cells.model.name)
+            price = cells.options.price
             rows.append(
                 {
                     "model": cells.model_label,
@@ -40,6 +41,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
                     "texts": size.texts if size else None,
                     "tokens": size.tokens if size else None,
                     "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
+                    **({"cost_usd": size and round(size.tokens * price / 1e6, 8)} if price is not None else {}),
                     "prompts": prompts,
                     "status": "recorded" if part in cells.done else cells.why if cells.applies else "does not apply",
                 }
@@ -53,13 +55,15 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         by_role = [f"{role or 'text'}: {prompt!r}" for role, prompt in row["prompts"].items()]
         row["prompts"] = " | ".join(by_role) or "none"
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
-    shown = [{**row, **{key: row[key] or "?" for key in ("texts", "tokens", "seconds")}} for row in rows]
-    print(text_table.plain_records(shown, right=[3, 4, 5]), end="")
+    numbers = ("texts", "tokens", "seconds", *(("cost_usd",) if rows and "cost_usd" in rows[0] else ()))
+    shown = [{**row, **{key: row[key] or "?" for key in numbers}} for row in rows]
+    print(text_table.plain_records(shown, right=range(3, 3 + len(numbers))), end="")
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
     print(
         f"\n{len(todo)} of {counted(len(rows), 'cell')} to run: about {counted(texts, 'text')}, "
         f"{counted(tokens, 'token')} (estimated at 4 characters each)"
+        + (f", ${sum(row['cost_usd'] or 0 for row in todo):,.2f}" if "cost_usd" in numbers else "")
         + (f"; {unknown} of unknown size" if unknown else "")
     )
     for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):

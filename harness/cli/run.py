@@ -21,7 +21,8 @@ def add(commands: Any) -> None:
         help="benchmark models on tasks",
         description="Benchmark models on tasks. Cells that are already recorded are skipped.",
         epilog="Models: ORG/NAME[@REVISION] on the hub, a folder, bundled/all-MiniLM-L6-v2, baseline/hashing, "
-        "baseline/bm25. Exit status: 0 success, 1 some cell failed, 2 the request was wrong.",
+        "baseline/bm25, or behind HTTP: openai:MODEL[@URL], voyage:MODEL, cohere:MODEL, google:MODEL. "
+        "Exit status: 0 success, 1 some cell failed, 2 the request was wrong.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to run (default: bundled/all-MiniLM-L6-v2)")
     shared_options.add_tasks(command)
@@ -77,6 +78,12 @@ def add(commands: Any) -> None:
         choices=("float32", "float16", "off"),
         default="float32",
         help="number format of the vector cache (default: float32; see harness cache); float16 is recorded separately",
+    )
+    command.add_argument(
+        "--price",
+        type=shared_options.size,
+        metavar="USD",
+        help="price of a million tokens at an endpoint, for the cost in --plan and in the records",
     )
     command.add_argument(
         "--max-length",
@@ -169,6 +176,7 @@ def _request(args: argparse.Namespace) -> Request:
             batch_tokens=args.batch_tokens,
             max_length=args.max_length,
             store=args.store,
+            price=args.price,
         ),
         transforms=transforms(args.dims, args.quantize),
         max_texts=args.max_texts,

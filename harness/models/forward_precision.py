@@ -26,12 +26,12 @@ _UNITS: dict[Precision, frozenset[str]] = {
 def used_precision(spec: ModelSpec, options: EncodeOptions) -> str:
     """The precision that the record of a model will hold: `fp32` for baselines.
 
-    It is `unknown` for a Python callable, and for a model that mteb's loader opens.
+    It is `unknown` for a Python callable, for a model behind an endpoint, and for one that mteb's loader opens.
 
     Raises:
         ModelError: as `forward_precision`.
     """
-    if spec.origin == "python" or is_run_by_mteb(spec):
+    if spec.origin in ("python", "endpoint") or is_run_by_mteb(spec):
         return "unknown"
     return "fp32" if spec.origin == "baseline" else forward_precision(spec, options)
 
@@ -67,7 +67,7 @@ def cpu_computes_in(precision: Precision) -> bool:
 
 def remark(spec: ModelSpec, options: EncodeOptions) -> str:
     """One line about the precision for the screen, where there is something to say about it; else empty."""
-    if options.precision != "auto" or spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
+    if options.precision != "auto" or spec.origin in ("baseline", "python", "endpoint") or is_run_by_mteb(spec):
         return ""
     stored, used = spec.checkpoint_precision, forward_precision(spec, options)
     if stored != used:

@@ -10,6 +10,7 @@ from harness.models import (
     catalog,
     cross_encoder,
     dense_kinds,
+    endpoint_kinds,
     mteb_kind,
     mteb_loaders,
     multi_vector,
@@ -32,6 +33,7 @@ KINDS: tuple[ModelKind, ...] = (
     dense_kinds.SENTENCE_TRANSFORMERS,
     dense_kinds.TRANSFORMERS,
     *mteb_kind.KINDS,
+    *endpoint_kinds.KINDS,
 )
 
 

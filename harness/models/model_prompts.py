@@ -11,6 +11,7 @@ from harness.errors import ModelError, UnknownName
 from harness.evaluators import KINDS
 from harness.models import catalog, mteb_loaders
 from harness.models.catalog import CatalogEntry
+from harness.models.endpoint_providers import input_type_rules, require_prompts_allowed
 from harness.models.model_files import settings_of
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.mteb_loaders import Opening
@@ -28,6 +29,8 @@ def prompt_rules(spec: ModelSpec, of_model: PromptRules) -> PromptRules:
         return PromptRules(by_model=True, source="catalog")
     if spec.prompts is not None:
         return PromptRules(prompts=dict(spec.prompts), default="default", source="user")
+    if spec.origin == "endpoint" and spec.like is None:
+        return input_type_rules(spec)
     entry = catalog_entry(spec)
     return of_model if entry is None else mteb_loaders.prompt_rules(entry, of_model)
 
@@ -64,8 +67,16 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
         return spec
     if spec.origin in ("baseline", "python") or spec.kind == "cross-encoder" or is_run_by_mteb(spec):
         raise ModelError(f"model {spec.name}: takes no prompts; leave out --prompts and --like")
-    if like is not None and ((entry := catalog.entry(like)) is None or not mteb_loaders.is_mirrored(entry)):
+    if spec.origin == "endpoint":
+        require_prompts_allowed(spec)
+    entry = None if like is None else catalog.entry(like)
+    if like is not None and (entry is None or not mteb_loaders.is_mirrored(entry)):
         raise UnknownName.of("model to be like", like, catalog.names())
+    if entry is not None and spec.origin == "endpoint" and prompts is None:
+        rules = mteb_loaders.prompt_rules(entry, PromptRules())
+        if rules.adapters is not None or rules == PromptRules():
+            holds = "no prompts" if rules.adapters is None else "adapters, which no endpoint takes"
+            raise ModelError(f"model {spec.name}: --like {like}: mteb's registry holds {holds}; use --prompts")
     return replace(spec, prompts=None if prompts is None else tuple(sorted(prompts.items())), like=like)
 
 
@@ -75,7 +86,7 @@ def planned_rules(spec: ModelSpec) -> PromptRules:
     Raises:
         ModelError: the model's settings cannot be read.
     """
-    if spec.origin in ("baseline", "python") or is_run_by_mteb(spec):
+    if spec.origin in ("baseline", "python", "endpoint") or is_run_by_mteb(spec):
         return prompt_rules(spec, PromptRules())
     settings = settings_of(spec)
     prompts = {"query": "", "document": "", **settings.get("prompts", {})}

@@ -8,6 +8,11 @@ from typing import Any
 
 from harness.types import PLAIN, EncodeOptions, EncoderFacts, ModelSpec, VectorTransform
 
+_FRAMEWORKS = {
+    **{origin: ["Sentence Transformers", "PyTorch"] for origin in ("hub", "folder", "bundled")},
+    "endpoint": ["API"],
+}
+
 
 def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
     """The content of `model_meta.json`: mteb's keys, None where a fact is not known."""
@@ -21,10 +26,10 @@ def meta(spec: ModelSpec, facts: EncoderFacts | None) -> dict[str, Any]:
         "max_tokens": facts.max_length if facts else None,
         "embed_dim": facts.dimensions if facts else None,
         "license": None,
-        "open_weights": None if spec.origin == "python" else True,
+        "open_weights": None if spec.origin in ("python", "endpoint") else True,
         "public_training_code": None,
         "public_training_data": None,
-        "framework": ["Sentence Transformers", "PyTorch"] if spec.origin in ("hub", "folder", "bundled") else [],
+        "framework": _FRAMEWORKS.get(spec.origin, []),
         "reference": f"https://huggingface.co/{spec.name}" if spec.origin == "hub" else None,
         "similarity_fn_name": _mteb_similarity(facts.similarity) if facts else None,
         "use_instructions": None,

@@ -12,8 +12,9 @@ from harness.files.digests import sha256
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
-from harness.models import catalog, folder_digest, kinds, mteb_kind, preflight
+from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, preflight
 from harness.models.dependencies import dependencies
+from harness.models.endpoint_names import is_endpoint
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
 from harness.models.repository import Repository
 from harness.types import ModelSpec
@@ -57,6 +58,8 @@ def resolve(
     """
     if not isinstance(model, str):
         return _function(model)
+    if is_endpoint(model):
+        return endpoint_kinds.resolve(model, runnable=runnable)
     name, _, revision = model.partition("@")
     if name.startswith("baseline/"):
         if name not in BASELINES:

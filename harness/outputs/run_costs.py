@@ -1,4 +1,4 @@
-"""What a run took, one line per model (pure): speed, padding, truncated and cached texts, time by phase, memory."""
+"""What a run took, one line per model (pure): speed, padding, cost, cut and cached texts, time by phase, memory."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
     if tokens and encode:
         padding = f", {1 - tokens / padded:.1%} padding" if padded else ""
         facts.append(f"{tokens:,.0f} tokens at {tokens / encode:,.0f}/s{padding}")
+    if cost := _total(parts, lambda part: part.get("cost_usd")):
+        facts.append(f"${cost:,.4f}")
     texts, cached = _total(parts, lambda part: part.get("texts")), _total(parts, lambda part: part.get("texts_cached"))
     truncated = _total(parts, lambda part: part.get("texts_truncated"))
     if texts is not None:

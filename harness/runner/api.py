@@ -37,6 +37,7 @@ def run(
     dims: Sequence[int] = (),
     quantize: Sequence[Literal["int8", "binary"]] = (),
     store: Literal["float32", "float16", "off"] = "float32",
+    price: float | None = None,
     results: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
@@ -70,6 +71,7 @@ def run(
         dims: for each of these numbers, also score that many first dimensions of the vectors; records are variants.
         quantize: also score the same vectors as `int8` or `binary`, in all dimensions and in each of `dims`.
         store: format of the vector cache; float16 changes scores, so its records are variants.
+        price: of a million tokens at an endpoint, in US dollars; records then hold the cost.
         results: folder for the records; `$HARNESS_RESULTS`, else `results`.
         overwrite: compute recorded cells again.
         tasks_dirs: folders with more specs.
@@ -109,6 +111,7 @@ def run(
             batch_tokens=batch_tokens,
             max_length=max_length,
             store=store,
+            price=price,
         ),
         transforms=transforms(dims, quantize),
         max_texts=max_texts,

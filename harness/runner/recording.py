@@ -67,6 +67,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                     "sha256": measured.digest,
                     "notes": list(measured.notes),
                     **asdict(counts),
+                    **_cost(counts.tokens_encoded, cell.options.price),
                     "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),
                     "peak_memory_mib": measured.peak_memory_mib,
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
@@ -75,6 +76,11 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
             **measured.environment,
         },
     )
+
+
+def _cost(tokens: int | None, price: float | None) -> dict[str, float | None]:
+    """What the tokens that were encoded cost, where the price of a million of them is given."""
+    return {} if price is None else {"cost_usd": None if tokens is None else round(tokens * price / 1e6, 8)}
 
 
 def _used(facts: EncoderFacts) -> dict[str, Any]:

@@ -36,9 +36,11 @@ class ModelSpec:
     """A model that was found by its name and is not loaded.
 
     Attributes:
-        name: as in records and tables: `org/name`, `bundled/...`, `baseline/...`, `local/...`, `python/...`.
-        revision: a hub commit, or a digest of the files; `no_revision_available` for a Python callable.
-        location: the hub repository or the folder to load from.
+        name: as in records and tables: `org/name`, `bundled/...`, `baseline/...`, `local/...`, `python/...`, or
+            provider or host before the name of a model behind an endpoint.
+        revision: a hub commit, or a digest of the files, or of all that an endpoint is asked;
+            `no_revision_available` for a Python callable.
+        location: the hub repository or the folder to load from, or the endpoint by name.
         origin: where the weights come from.
         ref: the branch or tag of the hub that was asked for; None where a commit was, or for any other origin.
         note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
@@ -58,7 +60,7 @@ class ModelSpec:
     name: str
     revision: str
     location: str
-    origin: Literal["hub", "folder", "bundled", "baseline", "python"]
+    origin: Literal["hub", "folder", "bundled", "baseline", "python", "endpoint"]
     trust_remote_code: bool = False
     ref: str | None = None
     note: str = ""
@@ -86,6 +88,7 @@ class EncodeOptions:
         batch_tokens: padded tokens in a batch.
         max_length: tokens at which texts are cut.
         store: the type of the vectors in the vector cache, or `off` to neither read nor write it.
+        price: of a million tokens at an endpoint, in US dollars; only for forecasts and records.
     """
 
     device: str = "auto"
@@ -94,6 +97,7 @@ class EncodeOptions:
     batch_tokens: int | None = None
     max_length: int | None = None
     store: Literal["float32", "float16", "off"] = "float32"
+    price: float | None = None
 
 
 class VectorTransform(NamedTuple):
@@ -143,6 +147,7 @@ class EncoderFacts:
             follow from the longest text of a batch, all of it; None for nothing.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
             searched the corpus, where another one did.
+        endpoint: where a model behind an endpoint was asked, by which name, and what it does with long and empty texts.
     """
 
     backend: str
@@ -164,6 +169,7 @@ class EncoderFacts:
     batching: str | None = None
     prompts: PromptRules = field(default_factory=PromptRules)
     first_stage: Mapping[str, Any] | None = None
+    endpoint: Mapping[str, Any] | None = None
 
 
 class Encoded(NamedTuple):
@@ -174,12 +180,17 @@ class Encoded(NamedTuple):
         tokens: (n,) int32, tokens of each text, the prompt included; None where the backend does not count them.
         truncated: (n,) bool, whether a text was cut at the maximum length; None where the backend does not say.
         tokens_padded: tokens that went through the model, padding included; None where the backend does not count them.
+        tokens_encoded: tokens of all n texts together, where the backend does not count those of each.
+        places: (n,) int64, which of all the texts that were asked for these are, counted through all blocks; None for
+            those of the next block.
     """
 
     vectors: Float32
     tokens: NDArray[np.int32] | None
     truncated: NDArray[np.bool_] | None
     tokens_padded: int | None = None
+    tokens_encoded: int | None = None
+    places: Int64 | None = None
 
 
 @runtime_checkable
@@ -199,7 +210,7 @@ class Encoder(Protocol):
     def encode(
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
-        """The vectors of each block of texts, block by block.
+        """The vectors of each block of texts, block by block, or in pieces that tell their places.
 
         `prompt` goes before each text, and `role` chooses the tower of two-tower models. With `batching="mteb"` the
         texts of a block are in the order of mteb's batches, and each 32 of them make a batch.

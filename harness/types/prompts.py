@@ -26,7 +26,8 @@ class Prompt(NamedTuple):
         name: its name among the model's prompts.
         text: what goes before the text.
         suffix: what goes after the text.
-        adapter: the adapter of the model that encodes the text, for models with one for each use.
+        adapter: the adapter of the model that encodes the text, for models with one for each use; or the input type
+            that an endpoint is told.
         purpose: what the text is for, told only to a model whose own code decides what goes before it.
     """
 
@@ -64,7 +65,7 @@ class InstructionRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterRules:
-    """Which adapter of a model encodes a text, and the prompt that belongs to it.
+    """Which adapter of a model encodes a text, or which input type an endpoint is told, and its prompt.
 
     Attributes:
         by_key: `<task>-<role>`, `<task>`, `<type>-<role>`, `<type>` or `<role>` -> an adapter.

@@ -143,7 +143,7 @@ def test_a_callable_gets_a_list_and_nothing_else() -> None:
     assert seen == [["a", "b"], ["c"]]
     assert first.vectors.tolist() == [[1, 2], [1, 2]]
     assert second.vectors.tolist() == [[1, 2]]
-    assert first[1:] == (None, None, None)
+    assert first[1:] == (None,) * 5
     assert encoder.identity(prompt=Prompt("query", "q: "), role="query") is None
 
 

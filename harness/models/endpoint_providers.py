@@ -1,0 +1,54 @@
+"""The providers of models over HTTP: protocol, input types and key of each."""
+
+from __future__ import annotations
+
+import os
+
+from harness.errors import ModelError
+from harness.models import cohere_endpoint, google_endpoint, openai_endpoint, voyage_endpoint
+from harness.models.endpoint_names import URLS, Endpoint, parse
+from harness.models.endpoint_protocol import EndpointProtocol
+from harness.types import ModelSpec, PromptRules
+
+
+def protocol_of(endpoint: Endpoint) -> EndpointProtocol:
+    """The protocol that a server speaks."""
+    if endpoint.provider == "openai":
+        return openai_endpoint.OPENAI if endpoint.url == URLS["openai"] else openai_endpoint.COMPATIBLE
+    return {
+        "voyage": voyage_endpoint.VOYAGE,
+        "cohere": cohere_endpoint.COHERE,
+        "google": google_endpoint.GOOGLE,
+    }[endpoint.provider]
+
+
+def input_type_rules(spec: ModelSpec) -> PromptRules:
+    """Which input type, or prompt, belongs to which text; as mteb's wrapper of the provider."""
+    types = protocol_of(parse(spec.location)).input_types
+    return PromptRules() if types is None else PromptRules(adapters=types, source="catalog")
+
+
+def require_prompts_allowed(spec: ModelSpec) -> None:
+    """Refuse prompts for a model that must be told an input type.
+
+    Raises:
+        ModelError: it must.
+    """
+    if protocol_of(parse(spec.location)).needs_input_type:
+        raise ModelError(f"model {spec.name}: takes input types in place of prompts; leave out --prompts and --like")
+
+
+def key_of(endpoint: Endpoint) -> str:
+    """The key for a server; empty where none is needed, or where it would travel unencrypted to another machine.
+
+    Raises:
+        ModelError: the provider needs one, and there is none.
+    """
+    variables = protocol_of(endpoint).key_variables
+    key = next((value for name in variables if (value := os.environ.get(name, "").strip())), "")
+    if not key and endpoint.url == URLS[endpoint.provider]:
+        raise ModelError(f"model {endpoint.asked}: needs a key; set the environment variable {' or '.join(variables)}")
+    if not key.isascii() or not key.isprintable():
+        raise ModelError(f"model {endpoint.asked}: {' or '.join(variables)} holds characters that no key has")
+    encrypted = endpoint.url.startswith("https:") or endpoint.on_this_machine
+    return key if encrypted else ""

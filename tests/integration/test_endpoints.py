@@ -1,0 +1,145 @@
+"""Models behind HTTP in whole runs: scores, records, plans, the key, and what a second run asks for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness import cli, data
+from harness.models import endpoint_client
+from harness.runner.api import run
+from tests import endpoint_server
+from tests.endpoint_server import KEY, EndpointServer, Reply
+
+TASKS = ["MiniSTSEnglish", "MiniIntentsEnglish", "MiniAnswersEnglish"]
+
+
+@pytest.fixture(autouse=True)
+def key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("VOYAGE_API_KEY", KEY)
+    monkeypatch.setattr(endpoint_client, "_backoff", lambda failures: 0.001)
+
+
+def holds_key(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and KEY.encode() in file.read_bytes()]
+
+
+def test_scores_are_those_of_the_same_model_here(tmp_path: Path, cache_folder: Path) -> None:
+    """Through a server that is busy, breaks off and refuses in between, every score equals that of a local run."""
+    local = run("baseline/hashing", TASKS, results=tmp_path / "local")
+    with EndpointServer(needs=("Authorization", f"Bearer {KEY}")) as server:
+        server.moves.extend(
+            [
+                lambda asked: Reply({"error": {"message": "slow down"}}, 429, {"Retry-After": "0.02"}),
+                lambda asked: None,
+                lambda asked: Reply(b'{"data": [', cut_at=5),
+                lambda asked: endpoint_server.BREAK,
+                lambda asked: Reply({"error": "overloaded"}, 503),
+            ]
+        )
+        served = run(f"openai:org/model@{server.url}", TASKS, results=tmp_path / "served", price=2.0, offline=True)
+        port = server.url.split(":")[2].removesuffix("/v1")
+        assert set(server.answered.values()) == {1}
+        for here, there in zip(local, served, strict=True):
+            assert there.task == here.task
+            for part, scores in here.parts.items():
+                assert there.parts[part]["main_score"] == pytest.approx(scores["main_score"], abs=1e-6)
+        server.answered.clear()
+        again = run(f"openai:org/model@{server.url}", TASKS, results=tmp_path / "served", overwrite=True)
+        assert not server.answered
+        assert [record.parts for record in again] == [record.parts for record in served]
+    record = served[0]
+    assert record.model == f"127.0.0.1-{port}/org__model"
+    assert (tmp_path / "served" / f"127.0.0.1-{port}__org__model" / record.revision / "MiniSTSEnglish.json").is_file()
+    part = next(iter(record.harness["parts"].values()))
+    assert part["tokens_encoded"] > 0
+    assert part["cost_usd"] == pytest.approx(part["tokens_encoded"] * 2e-6)
+    assert part["texts_truncated"] is None
+    endpoint = record.harness["encoder"]["endpoint"]
+    assert endpoint["url"] == server.url
+    assert (endpoint["model"], endpoint["model_reported"]) == ("org/model", "served/model")
+    assert record.harness["encoder"]["precision"] == "unknown"
+    assert holds_key(tmp_path) == holds_key(cache_folder) == []
+
+
+def test_a_failing_cell_leaves_the_others(tmp_path: Path) -> None:
+    """A text that the server refuses fails its own task; the message is one sentence without the key."""
+    task = harness.get_task("MiniAnswersEnglish")
+    refused = data.load(task, task.parts[0]).gold.queries[3]
+    with EndpointServer() as server:
+        server.always = lambda asked: (
+            Reply({"error": {"message": f"no {KEY}"}}, 400) if refused in asked.texts else None
+        )
+        with pytest.raises(harness.CellsFailed) as caught:
+            run(f"openai:m@{server.url}", ["MiniAnswersEnglish", "MiniSTSEnglish"], results=tmp_path)
+    assert [record.task for record in caught.value.records] == ["MiniSTSEnglish"]
+    (failure,) = caught.value.failures
+    assert "refuses a text" in failure.error
+    assert failure.traceback == ""
+    assert holds_key(tmp_path) == []
+    assert KEY not in str(caught.value)
+
+
+def test_input_types_reach_the_server(tmp_path: Path) -> None:
+    """Voyage is told which texts are queries and which are documents, as mteb tells it."""
+    with EndpointServer(endpoint_server.voyage_like) as server:
+        run(f"voyage:voyage-3.5@{server.url}", ["MiniAnswersEnglish", "MiniSTSEnglish"], results=tmp_path)
+    kinds = {asked.body["input_type"]: asked.texts[0] for asked in server.asked}
+    assert set(kinds) == {"query", "document"}
+
+
+def command(*arguments: str, capsys: pytest.CaptureFixture[str]) -> tuple[int, Any]:
+    status = cli.main(list(arguments))
+    return status, capsys.readouterr()
+
+
+def test_the_plan_tells_the_cost_and_asks_nobody(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`--plan` with a price: dollars by cell and in all, from an estimate that is called one."""
+    asked = ["run", "openai:text-embedding-3-small", "-t", "MiniSTSEnglish", "--plan", "--results", str(tmp_path)]
+    status, printed = command(*asked, "--price", "0.02", "--json", capsys=capsys)
+    (row,) = json.loads(printed.out)
+    assert status == 0
+    assert row["cost_usd"] == pytest.approx(row["tokens"] * 2e-8)
+    status, printed = command(*asked, "--price", "20000", capsys=capsys)
+    assert "estimated" in printed.out
+    assert f"${row['tokens'] * 0.02:,.2f}" in printed.out
+    assert KEY not in printed.out + printed.err
+    status, printed = command(*asked, capsys=capsys)
+    assert "$" not in printed.out
+
+
+def test_the_command_refuses_before_anything_is_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No key, or no network: exit status 2 and one sentence."""
+    remote = ["run", "openai:text-embedding-3-small", "-t", "MiniSTSEnglish", "--results", str(tmp_path)]
+    status, printed = command(*remote, "--offline", capsys=capsys)
+    assert (status, printed.err.count("\n")) == (2, 1)
+    monkeypatch.delenv("OPENAI_API_KEY")
+    status, printed = command(*remote, capsys=capsys)
+    assert (status, printed.err.count("\n")) == (2, 1)
+    assert "OPENAI_API_KEY" in printed.err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_screen_shows_costs_and_no_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run prints what it cost; an error that repeats the key is printed without it."""
+    with EndpointServer() as server:
+        status, printed = command(
+            *("run", f"openai:m@{server.url}", "-t", "MiniSTSEnglish", "--results", str(tmp_path), "--price", "1000"),
+            capsys=capsys,
+        )
+        assert status == 0
+        assert "$" in printed.out
+        server.always = lambda asked: Reply({"error": asked.headers["Authorization"]}, 418)
+        status, failed = command(
+            *("run", f"openai:n@{server.url}", "-t", "MiniSTSEnglish", "--results", str(tmp_path)), capsys=capsys
+        )
+    assert status == 1
+    assert "status 418" in failed.err
+    assert KEY not in printed.out + printed.err + failed.out + failed.err
