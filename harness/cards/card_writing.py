@@ -18,6 +18,7 @@ from harness.cards.model_index import Collected, LeftOut, Metrics
 from harness.cards.model_records import ModelRecords, chosen_parts, narrowed, records_of
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
+from harness.files.model_folders import is_path
 from harness.tasks import registry
 from harness.tasks.registry import Registry
 
@@ -181,7 +182,10 @@ def _ours(options: CardOptions) -> IsOurs:
 
 def _table(names: Sequence[str], options: CardOptions, *, kind: results_table.TableName) -> str:
     metrics: Metrics = "main" if kind == "scores" else "all"
-    models = [results_table.Compared(name, _collect(name, options, metrics=metrics)[1].results) for name in names]
+    models = []
+    for name in names:
+        recorded, of_model = _collect(name, options, metrics=metrics)
+        models.append(results_table.Compared(recorded.model if is_path(name) else name, of_model.results))
     table = results_table.scores(models) if kind == "scores" else results_table.similarity(models)
     if not table:
         raise UnknownName("--table similarity shows STS tasks, and no STS task is recorded; leave the option out")

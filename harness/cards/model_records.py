@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from harness import results
 from harness.errors import RecordError, SpecError, UnknownName
+from harness.results.asked_names import recorded_name
 from harness.results.paths import META
+from harness.results.recorded_models import recorded_names
 from harness.tasks.registry import Registry
 from harness.types import Part, Record
 
@@ -38,12 +40,15 @@ def records_of(folder: Path, model: str) -> ModelRecords:
     name, _, requested = model.partition("@")
     home = folder / name.replace("/", "__").replace(" ", "_")
     if not _safe(name) or not home.is_dir():
-        recorded = [path.name.replace("__", "/", 1) for path in sorted(folder.glob("*__*"))] if folder.is_dir() else []
-        raise UnknownName.of(f"recorded model in {folder}", name, recorded, hint="" if recorded else "run it first")
+        recorded = recorded_names(folder)
+        if not recorded:
+            raise UnknownName(f"no recorded model in {folder} named {name!r}; run it first")
+        name, requested = recorded_name(model, recorded, folders=[folder], what=f"recorded model in {folder}")
+        home = folder / name.replace("/", "__").replace(" ", "_")
     revisions = {path.name: files for path in sorted(home.iterdir()) if (files := _files(path))}
     if requested:
         if requested not in revisions:
-            raise UnknownName.of(f"recorded revision of {name}", requested, revisions)
+            requested = recorded_name(model, {name: list(revisions)}, folders=[folder]).revision
         return _read(folder, name, requested, revisions[requested])
     candidates = [revision for revision in revisions if revision != EXTERNAL] or list(revisions)
     if not candidates:

@@ -73,7 +73,9 @@ def _info(args: argparse.Namespace) -> int:
 
 def _clear(args: argparse.Namespace) -> int:
     from harness.encoding import cache_upkeep
-    from harness.errors import HarnessError, UnknownName
+    from harness.errors import HarnessError
+    from harness.files.folders import results_folder
+    from harness.results.asked_names import recorded_name
 
     if args.to is not None and args.models:
         raise HarnessError(
@@ -82,13 +84,17 @@ def _clear(args: argparse.Namespace) -> int:
     if args.to is not None:
         freed = cache_upkeep.evict(int(args.to * 2**30))
     elif args.models:
-        usages = cache_upkeep.usage()
-        models = list(dict.fromkeys(str(usage.identity.get("model")) for usage in usages))
-        for name in args.models:
-            if name not in models:
-                raise UnknownName.of("model with cached vectors", name, models)
+        usages = {
+            usage.namespace: (str(usage.identity.get("model")), str(usage.identity.get("revision")))
+            for usage in cache_upkeep.usage()
+        }
+        models: dict[str, set[str]] = {}
+        for model, revision in usages.values():
+            models.setdefault(model, set()).add(revision)
+        folders, what = [results_folder(None)], "model with cached vectors"
+        chosen = [recorded_name(name, models, folders=folders, what=what) for name in args.models]
         freed = cache_upkeep.clear(
-            namespaces=[usage.namespace for usage in usages if usage.identity.get("model") in args.models]
+            namespaces=[namespace for namespace, used in usages.items() if any(name.covers(*used) for name in chosen)]
         )
     else:
         freed = cache_upkeep.clear()

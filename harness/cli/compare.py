@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "Holm's correction and a verdict per task, and over all tasks. Tests need the items that `harness run` records "
         "beside its results; without them the tasks alone are compared.",
     )
-    command.add_argument("a", metavar="A", help="a recorded model, or MODEL@REVISION")
+    command.add_argument("a", metavar="A", help="a recorded model, by a name that harness run takes or its label")
     command.add_argument("b", metavar="B", help="another recorded model")
     leaderboard.add_scope(command)
     command.add_argument(

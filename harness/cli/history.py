@@ -12,6 +12,7 @@ from harness.errors import HarnessError, UnknownName
 
 if TYPE_CHECKING:
     from harness.nightly.history.snapshot_files import Night, NightCell
+    from harness.results.asked_names import RecordedName
 
 
 def add(commands: Any) -> None:
@@ -21,11 +22,12 @@ def add(commands: Any) -> None:
         help="show a model's scores, night by night",
         description="Show what a model scored in every night of `harness nightly`, and at which commit.",
     )
-    command.add_argument("model", metavar="MODEL", help="the model's name in the schedule; see harness nightly --plan")
+    command.add_argument("model", metavar="MODEL", help="its name in the reports, or one that harness run takes")
     command.add_argument(
         "-t", "--tasks", type=shared_options.names, action="extend", metavar="TASK,...", help="only these tasks"
     )
     _add_folder(command)
+    shared_options.add_results(command)
     command.set_defaults(do=do_history)
 
     command = commands.add_parser(
@@ -54,17 +56,20 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
 
 def do_history(args: argparse.Namespace) -> int:
     """Print a row for every night."""
+    from harness.files.folders import results_folder
     from harness.nightly.history import snapshot_files
+    from harness.results.asked_names import recorded_name
 
     nights = [snapshot_files.read(path) for path in snapshot_files.nights(_folder(args)).values()]
-    cells = [(night, _cells(night, args.model)) for night in nights]
-    if not any(model_cells for _, model_cells in cells):
-        labels = dict.fromkeys(cell.label for night in reversed(nights) for cell in night.cells)
-        raise UnknownName.of("model in these nights", args.model, labels)
+    labels: dict[str, set[str]] = {}
+    for cell in (cell for night in nights for cell in night.cells):
+        labels.setdefault(cell.label, set()).add(cell.revision)
+    asked = recorded_name(args.model, labels, folders=[results_folder(args.results)], what="model in these nights")
+    cells = [(night, _cells(night, asked)) for night in nights]
     tasks = list(dict.fromkeys(cell.task for _, model_cells in cells for cell in model_cells))
     for name in args.tasks or ():
         if name not in tasks:
-            raise UnknownName.of(f"task of {args.model} in these nights", name, tasks)
+            raise UnknownName.of(f"task of {asked.name} in these nights", name, tasks)
     tasks = args.tasks or tasks
     rows = [
         _row(night, variant, variant_cells, tasks)
@@ -113,8 +118,8 @@ def _folder(args: argparse.Namespace) -> Path:
     return folder
 
 
-def _cells(night: Night, model: str) -> list[NightCell]:
-    return [cell for cell in night.cells if cell.label == model]
+def _cells(night: Night, model: RecordedName) -> list[NightCell]:
+    return [cell for cell in night.cells if model.covers(cell.label, cell.revision)]
 
 
 def _by_variant(cells: list[NightCell]) -> dict[str, list[NightCell]]:

@@ -116,6 +116,11 @@ def add(commands: Any) -> None:
         help="how many of the best documents of --first-stage are ranked (default: 100)",
     )
     command.add_argument(
+        "--name",
+        metavar="NAME",
+        help="name of the model in records, for a folder (default: the end of its path that tells it apart)",
+    )
+    command.add_argument(
         "--report",
         choices=("similarity",),
         help="similarity: print Pearson and Spearman correlations of four similarities per STS task",
@@ -184,6 +189,7 @@ def _request(args: argparse.Namespace) -> Request:
         like=args.like,
         first_stage=args.first_stage,
         top=args.top,
+        name=args.name,
         results=results_folder(args.results),
         overwrite=args.overwrite,
         trust_remote_code=args.trust_remote_code,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
@@ -56,7 +57,8 @@ def do(args: argparse.Namespace) -> int:
             print(f"harness: left out {item.path}: {item.reason}", file=sys.stderr)
         elif not requested or item.task in requested:
             records.append(item)
-    table = _table(records, args, requested=requested, parts=parts, task_registry=task_registry)
+    records, order = _chosen(records, args.models, folder)
+    table = _table(records, args, order=order, requested=requested, parts=parts, task_registry=task_registry)
     print(score_table.render(table, format=args.format, digits=args.digits), end="")
     return 0
 
@@ -65,21 +67,15 @@ def _table(
     records: list[Record],
     args: argparse.Namespace,
     *,
+    order: list[str],
     requested: list[str],
     parts: Mapping[str, tuple[Part, ...]],
     task_registry: Registry,
 ) -> score_table.ScoreTable:
     labels = _labels(records)
-    names = sorted({record.model for record in records})
-    for name in args.models:
-        if name not in names:
-            raise UnknownName.of("recorded model", name, names)
-    order = args.models or names
     scores: dict[str, dict[str, float]] = {}
     metrics: set[str] = set()
-    for record in sorted(records, key=lambda record: order.index(record.model) if record.model in order else -1):
-        if record.model not in order:
-            continue
+    for record in sorted(records, key=lambda record: order.index(record.model)):
         row = scores.setdefault(labels[_identity(record)], {})
         value = _score(
             record, args.metric, splits=args.splits, parts=parts.get(record.task), task_registry=task_registry
@@ -99,6 +95,20 @@ def _table(
     if missing:
         print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
     return score_table.ScoreTable(models=list(scores), tasks=tasks, scores=scores)
+
+
+def _chosen(records: list[Record], asked: list[str], folder: Path) -> tuple[list[Record], list[str]]:
+    """The records of the models that are asked for, and the models in the order of the table."""
+    revisions: dict[str, set[str]] = {}
+    for record in records:
+        revisions.setdefault(record.model, set()).add(record.revision)
+    if not asked:
+        return records, sorted(revisions)
+    from harness.results.asked_names import recorded_name
+
+    chosen = [recorded_name(name, revisions, folders=[folder]) for name in asked]
+    kept = [record for record in records if any(name.covers(record.model, record.revision) for name in chosen)]
+    return kept, list(dict.fromkeys(name.name for name in chosen))
 
 
 def _identity(record: Record) -> tuple[str, str, str]:

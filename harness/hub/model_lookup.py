@@ -93,6 +93,14 @@ def _cache_of(name: str) -> Path:
     return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")])
 
 
+def cached_commit(name: str, ref: str) -> str | None:
+    """The commit that a branch or tag of a model stands for in the client's cache; None where it is not there."""
+    file = _cache_of(name) / "refs" / ref
+    if ".." in Path(name, ref).parts or not file.is_file():
+        return None
+    return file.read_text(encoding="utf-8").strip()
+
+
 def cached_models() -> list[str]:
     """The names of the models in the client's cache."""
     from huggingface_hub import constants

@@ -15,6 +15,7 @@ from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import Filters, ScopedTask
 from harness.leaderboard.file_index import Index
 from harness.leaderboard.uncertainty import with_uncertainty
+from harness.results.asked_names import recorded_name
 from harness.results.folder_walk import results_root
 from harness.tasks import registry
 
@@ -102,7 +103,7 @@ def compare(
     Tests need the items that `harness.run` writes beside its records; without them only the scores are compared.
 
     Args:
-        a: a recorded model: `NAME`, `NAME@REVISION`, or a label that the leaderboard shows (`NAME [precision=fp16]`).
+        a: a recorded model, by any name that `run` takes or a label of the leaderboard (`NAME [precision=fp16]`).
         b: another one.
         tasks: as for `rank`, and so are `suite`, `types`, `languages`, `splits`, `exclude`, `results` and `tasks_dirs`.
 
@@ -129,8 +130,11 @@ def compared(a: str, b: str, scope: Scope) -> Comparison:
     """The comparison of two models by name; see `compare`."""
     from harness.leaderboard import comparison  # its machinery of items takes time to import; a leaderboard needs none
 
-    rows = ranked(scope, variants=True, revisions="@" in a or "@" in b)
-    return comparison.compare(rows, _row(rows, a), _row(rows, b))
+    leaderboard = ranked(scope, variants=True, revisions="@" in a or "@" in b)
+    rows = _row(leaderboard, a), _row(leaderboard, b)
+    if rows[0].who == rows[1].who:
+        raise HarnessError(f"{a!r} and {b!r} are both {rows[0].label}; name two models, or two revisions of one")
+    return comparison.compare(leaderboard, *rows)
 
 
 def _scope_of(
@@ -173,18 +177,21 @@ def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
 
 
 def _row(leaderboard: Leaderboard, name: str) -> Row:
-    """The row that a name means: a label as `harness leaderboard` shows it, or the start of the revision after `@`."""
-    model, _, revision = name.partition("@")
-    exact = [row for row in leaderboard.rows if row.label == name or (row.who.model == name and not row.who.variant)]
-    of_revision = [
-        row
-        for row in leaderboard.rows
-        if row.who.model == model and not row.who.variant and row.who.revision.startswith(revision)
-    ]
-    fitting = exact if len(exact) == 1 else of_revision
+    """The row that a name means: a label as `harness leaderboard` shows it, or whatever name `harness run` takes."""
+    rows = leaderboard.rows
+    exact = [row for row in rows if row.label == name or (row.who.model == name and not row.who.variant)]
+    if len(exact) == 1:
+        return exact[0]
+    base, bracket, variant = name.partition(" [")
+    variant = variant.removesuffix("]") if bracket else ""
+    recorded: dict[str, set[str]] = {}
+    for row in rows:
+        recorded.setdefault(row.who.model, set()).update([row.who.revision] if row.who.revision else row.revisions)
+    asked = recorded_name(base, recorded, folders=[index.root for index in leaderboard.indices])
+    fitting = [row for row in rows if asked.covers(row.who.model, row.who.revision) and row.who.variant == variant]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
-        names = ", ".join(f"{model}@{row.who.revision[:12]}" for row in fitting)
+        names = ", ".join(f"{asked.name}@{row.who.revision[:12]}" for row in fitting)
         raise HarnessError(f"{name!r} fits {len(fitting)} recorded revisions; name one of {names}")
-    raise UnknownName.of("recorded model", name, [row.label for row in leaderboard.rows])
+    raise UnknownName.of("recorded model", name, [row.label for row in rows])

@@ -20,6 +20,7 @@ from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.record_choice import IndexRow, Who, select
 from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
+from harness.results.asked_names import RecordedName, recorded_name
 from harness.types import Part, Refused, model_label
 
 if TYPE_CHECKING:
@@ -127,16 +128,20 @@ def build(
         indices: Of the folders, in the order of preference where two hold the same.
         scope: The tasks that count.
         title: What it is called.
-        models: Only these models; None for all.
+        models: Only these models, by any name that `recorded_name` takes; None for all.
         variants, revisions: See `record_choice.select`.
 
     Raises:
         UnknownName: a model without records, or no record fits.
+        HarnessError: a name that fits several models or revisions.
     """
+    asked = None if models is None else _recorded_names(models, indices)
+    revisions = revisions or any(name.revision for name in asked or ())
     selected = select(indices, tasks={task.name for task in scope}, variants=variants, revisions=revisions)
-    _check_models(models, indices)
-    if models is not None:
-        selected = {who: files for who, files in selected.items() if who.model in models}
+    if asked is not None:
+        selected = {
+            who: files for who, files in selected.items() if any(name.covers(who.model, who.revision) for name in asked)
+        }
     scored = matrix(indices, selected, scope)
     recorded = [number for number, parts in enumerate(scored.parts) if parts]
     ranked = [at for at, row in enumerate(scored.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
@@ -204,11 +209,11 @@ def recorded_tasks(indices: Sequence[Index]) -> dict[str, str | None]:
     return dict(sorted(types.items()))
 
 
-def _check_models(models: Collection[str] | None, indices: Sequence[Index]) -> None:
-    recorded = {folder.owner.identity.model for index in indices for folder in index.folders}
-    for name in models or ():
-        if name not in recorded:
-            raise UnknownName.of("recorded model", name, sorted(recorded))
+def _recorded_names(models: Collection[str], indices: Sequence[Index]) -> list[RecordedName]:
+    recorded: dict[str, set[str]] = {}
+    for owner in (folder.owner.identity for index in indices for folder in index.folders):
+        recorded.setdefault(owner.model, set()).add(owner.revision)
+    return [recorded_name(name, recorded, folders=[index.root for index in indices]) for name in models]
 
 
 def _ordered(types: set[str]) -> tuple[str, ...]:

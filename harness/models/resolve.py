@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
+from harness.files.model_folders import as_name, is_path, names_of
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
@@ -71,7 +72,7 @@ def resolve(
         return _bundled(name, note="")
     folder = Path(name).expanduser()
     allowed = _Allowed(trust_remote_code, allow_pickle, runnable)
-    if name.startswith((".", "/", "~")) or is_saved(folder):
+    if is_path(name) or is_saved(folder):
         return _folder(folder, revision, allowed)
     return _on_hub(name, revision or None, allowed)
 
@@ -79,6 +80,15 @@ def resolve(
 def is_saved(folder: Path) -> bool:
     """Whether a folder holds a saved model."""
     return any((folder / file).is_file() for file in _MODEL_FILES)
+
+
+def folder_revisions(folder: Path) -> frozenset[str]:
+    """The revisions that a folder's model can have, with its code trusted or not; none where it holds no model."""
+    folder = folder.expanduser()
+    if not is_saved(folder):
+        return frozenset()
+    repository = repository_in_folder(str(folder), folder)
+    return frozenset(folder_digest.revision(repository, trust_remote_code=trusted) for trusted in (False, True))
 
 
 def only_searches(spec: ModelSpec) -> bool:
@@ -98,17 +108,12 @@ def _function(function: Any) -> ModelSpec:
         )
     label = getattr(function, "__qualname__", type(function).__name__)
     return ModelSpec(
-        name=f"python/{_as_name(label) or 'function'}",
+        name=f"python/{as_name(label) or 'function'}",
         revision="no_revision_available",
         location="",
         origin="python",
         function=function,
     )
-
-
-def _as_name(label: str) -> str:
-    """`label` with only such characters as a model's name may have."""
-    return "".join(char if char.isalnum() or char in "._-" else "_" for char in label).strip("._")
 
 
 def _bundled(name: str, *, note: str) -> ModelSpec:
@@ -142,7 +147,7 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
         raise ModelError(f"model {folder}: no such folder")
     if not is_saved(folder):
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
-    name = f"local/{_as_name(folder.resolve().name) or 'model'}"
+    name = names_of(folder)[0]
     repository = repository_in_folder(name, folder)
     described = _described(repository, allowed, lambda file: folder / file)
     return ModelSpec(

@@ -23,6 +23,7 @@ from harness.results.folder_walk import refused, walk
 from harness.results.json_format import load_object, parse, to_json
 from harness.results.model_meta import meta_json
 from harness.results.paths import META, Identity, identity_of, record_path, variant_kwargs, variant_text
+from harness.results.recorded_models import revisions_in
 from harness.types import Part, Record, Refused
 
 if TYPE_CHECKING:
@@ -135,6 +136,19 @@ def _check_owner(meta: Mapping[str, Any] | None, path: Path, wanted: Identity) -
         raise RecordError(f"{path.parent / META}: the folder belongs to {owner}, expected {wanted}; rename one of them")
 
 
+def _check_place(record: Record, path: Path, root: Path) -> None:
+    """Refuse the first record of a folder under a name that another folder got meanwhile, by another run."""
+    facts = record.harness.get("model")
+    if not isinstance(facts, Mapping) or path.exists():
+        return
+    place = facts.get("place")
+    if place is None or facts.get("name_given"):
+        return
+    home = root / path.relative_to(root).parts[0]
+    if any(model.place not in ("", place) and not model.name_given for model in revisions_in(home)):
+        raise RecordError(f"{home}: another folder got the name {record.model} meanwhile; run this one again")
+
+
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
@@ -175,6 +189,7 @@ def put(
     with on_disk(path, "written"), locked(root):
         check_inside(path, root)
         _check_owner(_unless_broken(_meta_beside, path), path, owner)
+        _check_place(record, path, root)
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)

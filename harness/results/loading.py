@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import UnknownName
 from harness.files.folders import results_folder
 from harness.results import scan
+from harness.results.asked_names import recorded_name
 from harness.types import Record, Refused
 
 if TYPE_CHECKING:
@@ -67,7 +70,7 @@ def load_results(
 
     Args:
         folder: the results folder; `$HARNESS_RESULTS`, else `results`.
-        models: only records of these models.
+        models: only records of these models, by any name that `harness.run` takes.
         tasks: only records of these tasks.
 
     Returns:
@@ -75,6 +78,7 @@ def load_results(
 
     Raises:
         UnknownName: there is no such folder.
+        HarnessError: a name that fits several models or revisions.
     """
     root = results_folder(folder)
     if not root.is_dir():
@@ -84,13 +88,22 @@ def load_results(
     for item in scan(root):
         if isinstance(item, Refused):
             refused.append(item)
-        elif _is_among(item.model, models) and _is_among(item.task, tasks):
+        elif tasks is None or item.task == tasks or (not isinstance(tasks, str) and item.task in tasks):
             records.append(item)
+    if models is not None:
+        records = _of_models(records, [models] if isinstance(models, str) else models, root)
     return Results(tuple(records), tuple(refused))
 
 
-def _is_among(name: str, names: str | Sequence[str] | None) -> bool:
-    return names is None or name == names or (not isinstance(names, str) and name in names)
+def _of_models(records: list[Record], models: Sequence[str], root: Path) -> list[Record]:
+    revisions: dict[str, set[str]] = {}
+    for record in records:
+        revisions.setdefault(record.model, set()).add(record.revision)
+    asked = []
+    for name in models:
+        with contextlib.suppress(UnknownName):  # no record is an answer too
+            asked.append(recorded_name(name, revisions, folders=[root]))
+    return [record for record in records if any(name.covers(record.model, record.revision) for name in asked)]
 
 
 def _is_number(value: Any) -> bool:

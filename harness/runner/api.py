@@ -45,6 +45,7 @@ def run(
     like: str | None = None,
     first_stage: str | Callable[[list[str]], Any] | None = None,
     top: int | None = None,
+    name: str | None = None,
     offline: bool = False,
     trust_remote_code: bool = False,
     allow_pickle: bool = False,
@@ -81,6 +82,7 @@ def run(
         first_stage: a model that searches the corpus of retrieval tasks for models that only rank candidates
             (cross-encoders); records are variants.
         top: how many of its best documents are ranked; 100 by default.
+        name: of the model in records, in place of the end of its folder's path or of the callable's own name.
         offline: use only what is cached.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
@@ -121,6 +123,7 @@ def run(
         like=like,
         first_stage=first_stage,
         top=top,
+        name=name,
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,
         offline=offline,

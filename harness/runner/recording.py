@@ -55,6 +55,8 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
             "model": {
                 "origin": cell.model.origin,
                 "trust_remote_code": cell.model.trust_remote_code,
+                **({"place": cell.model.place} if cell.model.place else {}),
+                **({"name_given": True} if cell.model.name_given else {}),
                 **({"dependencies": dict(cell.model.dependencies)} if cell.model.dependencies else {}),
                 **({"note": cell.model.note} if cell.model.note else {}),
                 **({"like": cell.model.like} if cell.model.like else {}),

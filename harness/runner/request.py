@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from harness import models
-from harness.errors import ModelError
+from harness.errors import HarnessError, ModelError
 from harness.models.model_prompts import asked_of
+from harness.runner.model_names import named, require_own_name, with_name
 from harness.runner.selection import Selection
 from harness.types import PLAIN, EncodeOptions, FirstStage, ModelSpec, VectorTransform
 
@@ -33,6 +34,7 @@ class Request:
         like: a model of mteb's registry whose prompts and settings the models take over.
         first_stage: a model that searches the corpus for models that only rank candidates.
         top: how many of its best documents those rank; None for `models.TOP`.
+        name: of the model in records, in place of the end of its folder's path; for a single folder or callable.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
         offline: use only what is cached or bundled.
@@ -49,6 +51,7 @@ class Request:
     like: str | None = None
     first_stage: ModelName | None = None
     top: int | None = None
+    name: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
     offline: bool = False
@@ -57,7 +60,8 @@ class Request:
         """The models, each looked up once; no weights are loaded.
 
         Raises:
-            HarnessError: a model does not exist, its weights are not trusted, or it cannot be asked in this way.
+            HarnessError: a model does not exist, its weights are not trusted, or it cannot have the name or be asked in
+                this way.
         """
         specs = [
             model
@@ -65,12 +69,18 @@ class Request:
             else asked_of(self._resolved(model), prompts=self.prompts, like=self.like)
             for model in dict.fromkeys(self.models)
         ]
+        if self.name is not None:
+            if len(specs) != 1:
+                raise HarnessError(f"--name {self.name!r}: names one model; found {len(specs)} models")
+            specs = [with_name(specs[0], self.name, results=self.results)]
+        for spec in specs:
+            require_own_name(spec, results=self.results)
         if self.first_stage is None:
             if self.top is not None:
                 raise ModelError(f"--top {self.top}: belongs to --first-stage MODEL, which is not given; add it")
-            return specs
-        stage = FirstStage(self._resolved(self.first_stage), self.top or models.TOP)
-        return [models.in_two_stages(spec, stage) for spec in specs]
+            return list(dict.fromkeys(named(specs, results=self.results)))
+        *specs, first = named([*specs, self._resolved(self.first_stage)], results=self.results)
+        return [models.in_two_stages(spec, FirstStage(first, self.top or models.TOP)) for spec in dict.fromkeys(specs)]
 
     def _resolved(self, model: ModelName) -> ModelSpec:
         if isinstance(model, ModelSpec):

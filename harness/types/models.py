@@ -36,12 +36,15 @@ class ModelSpec:
     """A model that was found by its name and is not loaded.
 
     Attributes:
-        name: as in records and tables: `org/name`, `bundled/...`, `baseline/...`, `local/...`, `python/...`, or
-            provider or host before the name of a model behind an endpoint.
+        name: as in records and tables: `org/name`, `bundled/...`, `baseline/...`, `python/...`, the end of a
+            folder's path, or provider or host before the name of a model behind an endpoint.
         revision: a hub commit, or a digest of the files, or of all that an endpoint is asked;
             `no_revision_available` for a Python callable.
         location: the hub repository or the folder to load from, or the endpoint by name.
         origin: where the weights come from.
+        place: tells its folder from others without naming it, once the model has its name; see
+            `results.recorded_models.place_of`. Empty for a model that is no folder.
+        name_given: whether the user named it.
         ref: the branch or tag of the hub that was asked for; None where a commit was, or for any other origin.
         note: what a reader of the record must know (for example that a bundled copy was used in place of the hub's).
         function: the callable, for a model that is one.
@@ -61,6 +64,8 @@ class ModelSpec:
     revision: str
     location: str
     origin: Literal["hub", "folder", "bundled", "baseline", "python", "endpoint"]
+    place: str = ""
+    name_given: bool = False
     trust_remote_code: bool = False
     ref: str | None = None
     note: str = ""

@@ -9,9 +9,14 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
-    """One entry of `models` or `baselines`: exactly one of `name`, `glob` and `collection`."""
+    """One entry of `models` or `baselines`: exactly one of `name`, `glob` and `collection`.
+
+    Attributes:
+        label: the name in records and reports, in place of the end of a folder's path.
+    """
 
     name: str = ""
+    label: str = ""
     glob: str = ""
     collection: str = ""
     trust_remote_code: bool = False

@@ -3,6 +3,7 @@
     models:                             # what to measure
       - bundled/all-MiniLM-L6-v2        # any name that `harness run` takes; a path is relative to the schedule
       - {name: org/model@main, trust_remote_code: true}
+      - {name: ./exports/final, label: search-v2}   # a folder under a name of its own in records and reports
       - {glob: "checkpoints/*"}         # every saved model that fits
       - {collection: org/name-id}       # every model of a collection on the hub
     baselines: [baseline/hashing]       # measured too, and pinned: a hub model needs its commit
@@ -28,6 +29,7 @@ Nothing else is allowed in it, and all that is wrong with it is said at once.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar, cast
@@ -76,6 +78,9 @@ def read(file: Path) -> Schedule:
         *(_model(item, folder, baseline=False) for item in value["models"].items("models")),
         *(_model(item, folder, baseline=True) for item in value["baselines"].items("models")),
     ]
+    for label, count in Counter(entry.label for entry in models if entry.label).items():
+        if count > 1:
+            value["models"].wrong(f"the label {label!r} stands at {count} models; give each a label of its own")
     suites, tasks = value["suites"].labels("suites"), value["tasks"].labels("tasks")
     if not (value["suites"].present or value["tasks"].present):
         root.wrong("neither suites nor tasks: nothing to measure; add for example `suites: [mini]`")
@@ -130,19 +135,22 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
     if isinstance(item.content, str):
         entry = ModelEntry(name=item.label(), baseline=baseline)
     else:
-        value = item.fields((), ("name", "glob", "collection", "trust_remote_code", "allow_pickle"))
+        value = item.fields((), ("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"))
         sources = [name for name in ("name", "glob", "collection") if value[name].present]
         misspelt = isinstance(item.content, dict) and not set(item.content) <= set(value)  # one defect, not two
         if len(sources) != 1 and not misspelt:
             item.wrong(f"expected one of name, glob and collection, found {', '.join(sources) or 'none'}")
         entry = ModelEntry(
             name=value["name"].label(),
+            label=value["label"].label(),
             glob=value["glob"].label(),
             collection=value["collection"].label(_REPO, expected="ORG/NAME-ID of a collection on the hub"),
             trust_remote_code=_given(value["trust_remote_code"], Value.flag, False),
             allow_pickle=_given(value["allow_pickle"], Value.flag, False),
             baseline=baseline,
         )
+    if entry.label and not entry.name:
+        item.wrong("a label names one model; give it one with the key `name`")
     if baseline and not entry.name:
         item.wrong("a baseline is pinned: name one model")
     elif baseline and _may_move(entry.name) and not (folder / entry.name).is_dir():

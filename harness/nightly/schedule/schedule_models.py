@@ -25,6 +25,7 @@ from harness.files.atomic import write_cache
 from harness.files.file_trees import files_below
 from harness.files.folders import cache_folder
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
+from harness.runner import model_names
 from harness.types import ModelSpec
 
 _AT_ONCE = 8
@@ -56,7 +57,7 @@ def resolve(schedule: Schedule) -> tuple[ScheduledModel, ...]:
         named = pool.map(lambda entry: _named(entry, schedule), schedule.models)
         resolved = list(pool.map(lambda model: _resolved(model, folders), _distinct(chain.from_iterable(named))))
     folders.save()
-    return tuple(_labelled(resolved))
+    return tuple(_labelled(_in_records(resolved, schedule.results)))
 
 
 def saved_models(pattern: str, folder: Path) -> list[Path]:
@@ -126,6 +127,33 @@ def _resolved(named: ScheduledModel, folders: _Folders) -> ScheduledModel:
     except (HarnessError, OSError) as err:
         return dataclasses.replace(named, problem=str(err))
     return dataclasses.replace(named, model=spec)
+
+
+def _in_records(resolved: Sequence[ScheduledModel], results: Path) -> list[ScheduledModel]:
+    """The models under the names that records have for them, or will."""
+    checked = [_with_its_name(scheduled, results) for scheduled in resolved]
+    specs = [scheduled.model for scheduled in checked if scheduled.model]
+    by_revision = {(spec.location, spec.revision): spec for spec in model_names.named(specs, results=results)}
+    return [
+        dataclasses.replace(scheduled, model=by_revision[scheduled.model.location, scheduled.model.revision])
+        if scheduled.model and scheduled.model.origin == "folder"
+        else scheduled
+        for scheduled in checked
+    ]
+
+
+def _with_its_name(scheduled: ScheduledModel, results: Path) -> ScheduledModel:
+    """The model under the label of its entry, where it has one; with a problem where it cannot have its name."""
+    if scheduled.model is None:
+        return scheduled
+    try:
+        model_names.require_own_name(scheduled.model, results=results)
+        if scheduled.entry.label:
+            model = model_names.with_name(scheduled.model, scheduled.entry.label, results=results)
+            return dataclasses.replace(scheduled, model=model)
+    except HarnessError as err:
+        return dataclasses.replace(scheduled, model=None, problem=str(err))
+    return scheduled
 
 
 def _labelled(resolved: Sequence[ScheduledModel]) -> list[ScheduledModel]:
