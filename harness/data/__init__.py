@@ -52,7 +52,8 @@ class _Tables:
 
     def __call__(self, name: str, *, subset: str | None = None, columns: Sequence[str] | None = None) -> Table:
         task, subset = self._task, self._part.subset if subset is None else subset
-        of_split = name in KINDS[task.type].tables
+        kind = KINDS[task.type]
+        of_split = name in (*kind.tables, *kind.optional_tables)
         if name == "qrels" and task.source.qrels:
             task = replace(task, source=task.source.qrels)
         read, merged = _reader(task), task.merge_splits.get(name, (name,))

@@ -13,6 +13,9 @@ from harness.errors import DataError, UnknownName
 from harness.evaluators import ranked
 from harness.evaluators.tables import Filed, Table
 
+_FURTHER_TABLES = ("candidates", "instructions", "changes")
+"""Tables that a search problem may have; which of them there are decides its type."""
+
 
 class FileProposal(NamedTuple):
     """A proposal, and the files that it needs beside its data: path -> text."""
@@ -25,7 +28,7 @@ class _SearchTables(NamedTuple):
     """The tables of a search problem.
 
     Attributes:
-        tables: corpus, queries and, for reranking, candidates.
+        tables: corpus, queries, and those of `_FURTHER_TABLES` that are there.
         qrels: split -> judgements.
         shared_queries: whether one table of queries serves all splits.
     """
@@ -86,7 +89,7 @@ def _splits_in(folder: Path) -> dict[str, Filed]:
 
 
 def _search_tables(folder: Path) -> _SearchTables:
-    """Read the corpus, the queries, the judgements of every split, and the candidates if there are any."""
+    """Read the corpus, the queries, the judgements of every split, and the further tables that there are."""
     paths = local_tables.tables_in(folder)
     qrels_folder = local_tables.tables_in(folder / "qrels") if (folder / "qrels").is_dir() else {}
     qrels_paths = qrels_folder or ({"test": paths["qrels"]} if "qrels" in paths else {})
@@ -99,28 +102,34 @@ def _search_tables(folder: Path) -> _SearchTables:
     if qrels_folder and "qrels" in paths:
         raise DataError(f"{folder}: both {paths['qrels'].name} and the folder qrels exist; keep one")
     tables: dict[str, Table] = {
-        name: local_tables.parsed(paths[name]) for name in ("corpus", "queries", "candidates") if name in paths
+        name: local_tables.parsed(paths[name]) for name in ("corpus", "queries", *_FURTHER_TABLES) if name in paths
     }
     qrels: dict[str, Table] = {split: local_tables.parsed(path) for split, path in qrels_paths.items()}
     return _SearchTables(tables, qrels, shared_queries=bool(qrels_folder))
 
 
 def _propose_search(search: _SearchTables, request: SpecRequest) -> Proposal:
-    corpus, queries, candidates = (search.tables.get(name) for name in ("corpus", "queries", "candidates"))
-    assert corpus is not None
-    assert queries is not None
+    corpus, queries = search.tables["corpus"], search.tables["queries"]
+    candidates, changes = search.tables.get("candidates"), search.tables.get("changes")
     greatest = 0
     for split, qrels in search.qrels.items():
         where = f"{request.name} {split}"
         judged = ranked.read_ranked(
-            corpus, queries, qrels, where=where, strict=True, shared_queries=search.shared_queries
+            corpus,
+            queries,
+            qrels,
+            where=where,
+            strict=True,
+            shared_queries=search.shared_queries,
+            instructions=search.tables.get("instructions", {}),
         )
         if candidates is not None:
             ranked.with_candidates(judged.gold, candidates, where=f"{where}, candidates")
+        if changes is not None:
+            ranked.with_changes(judged.gold, changes, where=f"{where}, changes")
         greatest = max(greatest, judged.greatest)
-    return spec_proposal.propose_search(
-        list(search.qrels), request, candidates=candidates is not None, greatest=greatest
-    )
+    more = [name for name in _FURTHER_TABLES if name in search.tables]
+    return spec_proposal.propose_search(list(search.qrels), request, more=more, greatest=greatest)
 
 
 def _from_trec(

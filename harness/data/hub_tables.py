@@ -51,17 +51,21 @@ class Manifest:
 def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequence[str] | None = None) -> Table:
     """One table of a hub data set as columns: all of them, or those of `columns` that it has.
 
-    For searching tasks `table` is corpus, queries, qrels or candidates, which are configs of the repository (`corpus`,
-    `queries` or `query`, `default` or `qrels`, `top_ranked`; with a subset in front, as `de-corpus`), each with the
-    wanted split or a single one.
+    For searching tasks `table` is corpus, queries, qrels, candidates, instructions or changes, which are configs of the
+    repository (`corpus`, `queries` or `query`, `default` or `qrels`, `top_ranked`, `instruction`, `qrel_diff`; with a
+    subset in front, as `de-corpus`), each with the wanted split or a single one. An optional table of the task's type
+    is empty where there is no such config.
 
     Raises:
         DataError: the data set, revision, config or split does not exist, or the hub cannot be reached.
     """
     with _explained(task), retried_requests():
-        config = task.configs.get(subset, subset)
-        if table in KINDS[task.type].tables:
-            config = _config(task, table, config)
+        config, kind = task.configs.get(subset, subset), KINDS[task.type]
+        if table in (*kind.tables, *kind.optional_tables):
+            named = _config(task, table, config)
+            if named is None:
+                return {}
+            config = named
         manifest = _manifest(task, config)
         name = _split(task, manifest, split, single=table != split)
         paths = [_fetched(task, file) for file in manifest.files[name]]
@@ -81,7 +85,8 @@ _LAST_WIDE: dict[Path, pyarrow.Table] = {}
 """The last table of which some columns were read, since its other columns are read next."""
 
 
-def _config(task: TaskSpec, table: str, subset: str) -> str:
+def _config(task: TaskSpec, table: str, subset: str) -> str | None:
+    """The config that holds a table; None where there is none and the table is optional."""
     configs = _configs(task)
     prefix = "" if subset == "default" else f"{subset}-"
     names = {
@@ -89,10 +94,14 @@ def _config(task: TaskSpec, table: str, subset: str) -> str:
         "queries": [f"{prefix}queries", "query"],
         "qrels": [f"{prefix}qrels"] if prefix else ["default", "qrels"],
         "candidates": [f"{prefix}top_ranked"],
+        "instructions": [f"{prefix}instruction"],
+        "changes": [f"{prefix}qrel_diff"],
     }[table]
     for name in names:
         if name in configs:
             return name
+    if table in KINDS[task.type].optional_tables:
+        return None
     raise DataError(f"{_source(task)} has no config {' or '.join(map(repr, names))}; found {', '.join(configs)}")
 
 

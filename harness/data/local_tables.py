@@ -2,8 +2,9 @@
 
 source path is a file:      the task's only table, whatever its split is called
 source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl where there are subsets other than `default`;
-                            <table> is a split, or for retrieval corpus, queries and qrels, and for reranking
-                            candidates too (qrels may also be qrels/<split>.tsv, as in BEIR)
+                            <table> is a split, or for retrieval corpus, queries and qrels (which may also be
+                            qrels/<split>.tsv, as in BEIR), for reranking candidates too, and with instructions for
+                            the queries instructions too, and changes
 """
 
 from __future__ import annotations
@@ -30,9 +31,13 @@ _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequence[str] | None = None) -> Table:
     """One table of a local task as columns: all of them, or those of `columns` that it has.
 
+    An optional table of the task's type is empty where there is no such file.
+
     Raises:
         DataError: there is no such file, or it is not in the format of its suffix.
     """
+    if table in KINDS[task.type].optional_tables and not _files(task, table=table, subset=subset, split=split):
+        return {}
     file = find(task, table=table, subset=subset, split=split)
     if columns is None:
         return parsed(file)
@@ -58,15 +63,22 @@ def find(task: TaskSpec, *, table: str, subset: str, split: str) -> Path:
     if root.is_file():
         _check_one_file_will_do(task, root)
         return root
-    _check_inside(task, table, subset, split)
-    folder = root if subset == "default" else root / subset
-    files = tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
+    files = _files(task, table=table, subset=subset, split=split)
     if not files:
+        folder = root if subset == "default" else root / subset
         expected = f"{folder / table}.jsonl (or .csv, .tsv, .parquet)"
         raise DataError(f"{task.name}: no file {expected}; source of {task.file}")
     if len(files) > 1:
         raise DataError(f"{task.name}: both {files[0]} and {files[1].name} exist; keep one")
     return files[0]
+
+
+def _files(task: TaskSpec, *, table: str, subset: str, split: str) -> list[Path]:
+    """The files of `table` in the task's folder."""
+    _check_inside(task, table, subset, split)
+    root = Path(task.file).parent / task.source.path
+    folder = root if subset == "default" else root / subset
+    return tables_called(folder / table) + (tables_called(folder / table / split) if table == "qrels" else [])
 
 
 def _check_inside(task: TaskSpec, *names: str) -> None:

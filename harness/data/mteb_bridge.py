@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from harness.data import hub_tables
 from harness.errors import DataError
 from harness.evaluators import KINDS
 from harness.hub.retries import retried_requests
@@ -27,7 +28,7 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequen
 
     Args:
         task: with a source of kind `mteb`.
-        table: a split; for a search problem `corpus`, `queries`, `qrels` or `candidates`.
+        table: a split; for a search problem one of its tables.
         subset: of the task.
         split: of a search problem.
         columns: to read no others; one that the table lacks is left out.
@@ -36,8 +37,11 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequen
         DataError: the installed mteb has no such task, loads other data than the spec names, or lacks the split.
     """
     loaded = _loaded(task.name, subset, task.source)
-    if table in KINDS[task.type].tables:
-        return _search_table(loaded.dataset[subset][split], task, table)
+    if table == "changes" and not hasattr(loaded, "qrels_diff"):
+        return hub_tables.read(task, table=table, subset=subset, split=split)
+    kind = KINDS[task.type]
+    if table in (*kind.tables, *kind.optional_tables):
+        return _search_table(loaded, table, subset=subset, split=split)
     by_split = loaded.dataset.get(subset, loaded.dataset)
     if table not in by_split:
         raise DataError(f"{task.name}: mteb loads no split {table!r}; found {', '.join(map(str, by_split))}")
@@ -96,7 +100,9 @@ def _check_source(task: Any, source: Source) -> None:
         )
 
 
-def _search_table(part: Mapping[str, Any], task: TaskSpec, table: str) -> Table:
+def _search_table(loaded: Any, table: str, *, subset: str, split: str) -> Table:
+    """A table of a search problem in BEIR's columns; empty where mteb's task has none of this kind."""
+    part = loaded.dataset[subset][split]
     if table == "qrels":
         rows = [(query, doc, score) for query, docs in part["relevant_docs"].items() for doc, score in docs.items()]
         return {
@@ -105,16 +111,16 @@ def _search_table(part: Mapping[str, Any], task: TaskSpec, table: str) -> Table:
             "score": [row[2] for row in rows],
         }
     if table == "candidates":
-        ranked = part["top_ranked"] or {}
-        return {"query-id": list(ranked), "corpus-ids": [list(docs) for docs in ranked.values()]}
-    columns = _columns(part[table])
-    if table == "queries" and "instruction" in columns:
-        joined = zip(columns["text"], columns["instruction"], strict=True)
-        texts = [text if instruction is None else f"{text} {instruction}" for text, instruction in joined]
-        return {"id": columns["id"], "text": texts}
-    if table == "queries" and any(not isinstance(text, str) for text in columns["text"]):
-        raise DataError(f"{task.name}: its queries are conversations, which are not scored here")
-    return columns
+        return _lists(part["top_ranked"]) if part["top_ranked"] is not None else {}
+    if table == "changes":  # the others read them when they score
+        return _lists(loaded.qrels_diff[subset][split])
+    if table == "instructions":  # mteb has joined them with the queries, as a column
+        return {}
+    return _columns(part[table])
+
+
+def _lists(by_query: Mapping[str, Any]) -> Table:
+    return {"query-id": list(by_query), "corpus-ids": [list(documents) for documents in by_query.values()]}
 
 
 def _columns(dataset: Any, wanted: Sequence[str] | None = None) -> Table:

@@ -74,11 +74,17 @@ def _data(task: Any) -> dict[str, Any]:
         **_subsets(facts),
         "columns": {name: column for name, column in columns.items() if kind and kind.columns.get(name) != column},
         "settings": changed_settings(settings) if settings is not None else {},
-        "protocol": protocol,
+        "protocol": protocol or ("own_scores" if _scores_itself(task) else None),
         "code": _code(task),
         # those of 41,000 pairs of languages would make the file half as large again
         "sizes": {} if getattr(task, "parallel_subsets", False) else _sizes(task, training),
     }
+
+
+def _scores_itself(task: Any) -> bool:
+    """Whether a task has a scorer of its own, in place of that of its type."""
+    owner = next(kind for kind in type(task).__mro__ if "_evaluate_subset" in vars(kind))
+    return not owner.__module__.startswith("mteb.abstasks")
 
 
 def line(content: Mapping[str, Any]) -> str:

@@ -100,24 +100,26 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
     return _proposal(type_, request, splits=splits, columns=columns, fit=fit, reasons=reasons)
 
 
-def propose_search(splits: Sequence[str], request: SpecRequest, *, candidates: bool, greatest: int) -> Proposal:
+def propose_search(splits: Sequence[str], request: SpecRequest, *, more: Collection[str], greatest: int) -> Proposal:
     """Propose a task for a corpus, queries and judgements.
 
     Args:
         splits: those with judgements.
         request: the caller's decisions.
-        candidates: whether the documents to rank are given for each query.
+        more: the tables that are there beside corpus, queries and qrels.
         greatest: the greatest relevance in the judgements.
 
     Raises:
         DataError: the request has another type, or columns.
     """
-    present = {"corpus", "queries", "qrels", *(("candidates",) if candidates else ())}
-    type_, kind = next((name, kind) for name, kind in KINDS.items() if set(kind.tables) == present)
+    present = {"corpus", "queries", "qrels", *more}
+    fitting = [name for name, kind in KINDS.items() if kind.tables and present.issuperset(kind.tables)]
+    type_ = max(fitting, key=lambda name: len(KINDS[name].tables))
+    kind = KINDS[type_]
     if request.type not in (None, type_) or request.columns:
         what = f"--type {request.type}" if request.type not in (None, type_) else "--columns"
         raise DataError(f"{request.data}: holds a corpus, queries and qrels, which make a {type_}; leave out {what}")
-    fit = kind.fit({"relevance": [greatest]}, 0) if kind.fit else None
+    fit = kind.fit({"relevance": [greatest], "tables": sorted(present)}, 0) if kind.fit else None
     reasons = [("type", f"{type_}: {kind.recognizes({}, False)}"), ("splits", ", ".join(splits))]
     return _proposal(type_, request, splits=tuple(splits), columns={}, fit=fit, reasons=reasons)
 

@@ -30,6 +30,7 @@ from harness.evaluators import (
     bitext_mining,
     classification,
     clustering,
+    instruction_retrieval,
     multilabel_classification,
     pair_classification,
     regression,
@@ -48,6 +49,9 @@ KINDS: dict[str, TaskKind] = {
     "Clustering": clustering.KIND,
     "Retrieval": retrieval.RETRIEVAL,
     "Reranking": retrieval.RERANKING,
+    "InstructionRetrieval": instruction_retrieval.INSTRUCTION_RETRIEVAL,
+    "InstructionReranking": instruction_retrieval.INSTRUCTION_RERANKING,
+    "Any2AnyRetrieval": retrieval.ANY_TO_ANY,
     "BitextMining": bitext_mining.KIND,
     "Summarization": summarization.KIND,
 }

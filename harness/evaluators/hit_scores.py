@@ -6,11 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.errors import DataError
-from harness.evaluators import abstention, items, metrics
-from harness.evaluators.items import Items
+from harness.evaluators import abstention, metrics
 from harness.evaluators.ranked import Ranked
-from harness.evaluators.task_kind import Scored
 from harness.types import Hits, Scores
 
 if TYPE_CHECKING:
@@ -22,35 +19,42 @@ ROUNDED = ("ndcg", "map", "recall", "precision", "hit_rate")
 WITH_NAUC = ("ndcg", "map", "recall", "precision", "mrr")
 
 
-def score(
-    gold: Ranked, hits: Hits, *, k_values: Sequence[int], ignore_identical_ids: bool, skip_first_result: bool
-) -> Scored:
-    """See `retrieval.score`."""
-    if not gold.query_ids:
-        raise DataError(
-            "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
-        )
+class QueryScores(NamedTuple):
+    """The metrics of a search.
+
+    Attributes:
+        scores: metric -> its mean over the queries, and nAUC.
+        by_query: metric -> its value for each query, (n_queries,) float64.
+    """
+
+    scores: Scores
+    by_query: Mapping[str, Float64]
+
+
+def without_identical(gold: Ranked, hits: Hits) -> Hits:
+    """The hits but for the document that has the id of the query."""
     positions = _positions(gold)
-    if ignore_identical_ids:
-        identical = np.array([positions.get(name, -2) for name in gold.query_ids])
-        hits = _without(hits, identical)
-    if skip_first_result:
-        hits = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:])
-    by_query = metrics.ranking(*_judged(gold, hits, positions), k_values)
+    return _without(hits, np.array([positions.get(name, -2) for name in gold.query_ids]))
+
+
+def of_queries(gold: Ranked, hits: Hits, *, k_values: Sequence[int]) -> QueryScores:
+    """Every metric at every k."""
+    values_at = metrics.ranking(*_judged(gold, hits, _positions(gold)), k_values)
     confidence = abstention.confidence(hits.scores, (hits.indices >= 0).sum(axis=1))
     scores: Scores = {}
-    of_metrics: dict[str, Items] = {}
+    by_query: dict[str, Float64] = {}
     for column, k in enumerate(k_values):
-        at_k = {name: values[:, column] for name, values in by_query.items()}
+        at_k = {name: values[:, column] for name, values in values_at.items()}
         for name, values in at_k.items():
-            metric = f"{name}_at_{k}"
-            scores[metric] = _mean(values, rounded=name in ROUNDED)
-            of_metrics[metric] = items.values(values, metric=metric, unit="query")
+            scores[f"{name}_at_{k}"] = _mean(values, rounded=name in ROUNDED)
+            by_query[f"{name}_at_{k}"] = values
         for name in WITH_NAUC:
             for guess, trust in confidence._asdict().items():
                 scores[f"nauc_{name}_at_{k}_{guess}"] = abstention.nauc(trust, at_k[name])
     scores["accuracy"] = scores.get("recall_at_1")
-    return Scored(scores, of_metrics)
+    if "recall_at_1" in by_query:
+        by_query["accuracy"] = by_query["recall_at_1"]
+    return QueryScores(scores, by_query)
 
 
 def _positions(gold: Ranked) -> dict[str, int]:

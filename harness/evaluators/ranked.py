@@ -1,19 +1,19 @@
-"""`Ranked`, the gold of retrieval and reranking, and how it is read from tables in the layouts of BEIR and DPR."""
+"""`Ranked`, the gold of retrieval and reranking, and how it is read from tables in the layout of BEIR."""
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from harness.errors import DataError
-from harness.evaluators import sampling, tables
+from harness.evaluators import query_groups, sampling, tables
+from harness.evaluators.query_texts import query_texts
 from harness.evaluators.tables import Filed, Table, at
 from harness.types import ItemText
-
-POSITIVES, NEGATIVES = "positive_ctxs", "hard_negative_ctxs"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,8 @@ class Ranked:
     """A search problem. `qrels`: query id -> document id -> relevance (> 0 is relevant).
 
     `candidates`, for reranking: query id -> the ids of the documents to rank; None when all are.
+    `changes`: query -> the ids of the documents that its other instruction makes irrelevant; None where queries have
+    one instruction each.
     """
 
     query_ids: Sequence[str]
@@ -29,13 +31,14 @@ class Ranked:
     documents: Sequence[str]
     qrels: Mapping[str, Mapping[str, int]]
     candidates: Mapping[str, Sequence[str]] | None = None
+    changes: Mapping[str, Sequence[str]] | None = None
 
     def __post_init__(self) -> None:
         assert len(self.query_ids) == len(self.queries)
         assert len(self.document_ids) == len(self.documents)
 
     def contents(self) -> Iterator[str]:
-        """Queries and documents with their ids, then judgements and candidates by query."""
+        """Queries and documents with their ids, then judgements and candidates by query, then changes."""
         for ids, members in ((self.query_ids, self.queries), (self.document_ids, self.documents)):
             yield str(len(ids))
             for name, text in zip(ids, members, strict=True):
@@ -45,14 +48,18 @@ class Ranked:
             yield json.dumps(sorted(self.qrels[query].items()))
             if self.candidates is not None:
                 yield json.dumps(list(self.candidates.get(query, ())))
+        for query in sorted(self.changes or ()):
+            yield query
+            yield json.dumps(list((self.changes or {})[query]))
 
     def sample(self, n: int, *, settings: Any = None) -> Ranked:
-        """At most `n` queries.
+        """At most `n` queries; those that are scored together stay together, and at least one such group stays.
 
         The corpus keeps all their judged documents and candidates, and other documents up to ten times `n`. With fewer
         documents nDCG is higher than in a full run.
         """
-        rows = sampling.rows(len(self.queries), n)
+        groups = query_groups.grouped(self.query_ids, settings.further_metrics if settings else "none")
+        rows = sampling.rows_of_groups(list(groups.values()), n)
         names = sampling.picked(self.query_ids, rows)
         candidates = None
         wanted = {document for name in names for document in self.qrels.get(name, {})}
@@ -70,6 +77,7 @@ class Ranked:
             documents=sampling.picked(self.documents, places),
             qrels={name: self.qrels[name] for name in names if name in self.qrels},
             candidates=candidates,
+            changes=self.changes,
         )
 
     def item_text(self, position: int) -> ItemText:
@@ -90,11 +98,19 @@ class Judged(NamedTuple):
 
 
 def read_ranked(
-    corpus: Table, queries: Table, qrels: Table, *, where: str, strict: bool, shared_queries: bool = False
+    corpus: Table,
+    queries: Table,
+    qrels: Table,
+    *,
+    where: str,
+    strict: bool,
+    shared_queries: bool = False,
+    instructions: Table = MappingProxyType({}),
 ) -> Judged:
     """A search problem in BEIR's columns: `_id`/`id`, `title`, `text`; `query-id`, `corpus-id`, `score`.
 
-    A document's text is its title and text joined by a space, stripped, as in mteb 2.26.
+    A document's text is its title and text joined by a space, stripped, as in mteb 2.26; for that of a query see
+    `query_texts`.
 
     Args:
         corpus: the documents.
@@ -104,11 +120,12 @@ def read_ranked(
         strict: refuse judgements of unknown ids and queries without a relevant document. Published data sets have
             both, and published scores include them: without `strict` they are kept, as in mteb, and noted.
         shared_queries: several splits share the queries, so that queries without judgements are only noted.
+        instructions: the instruction of each query; empty where the data have no such table.
     """
     document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
     documents = _documents(corpus, where=f"{where}, corpus")
     query_ids = tables.distinct_ids(queries, where=f"{where}, queries")
-    texts = tables.texts(queries, "text", where=f"{where}, queries", fixed=True)
+    texts = query_texts(queries, instructions=instructions, where=f"{where}, queries")
     judged = _qrels(qrels, where=f"{where}, qrels", strict=strict)
     in_corpus, in_queries = set(document_ids), set(query_ids)
 
@@ -149,14 +166,11 @@ def with_candidates(gold: Ranked, table: Table, *, where: str) -> Judged:
     """
     in_corpus = set(gold.document_ids)
     candidates: dict[str, list[str]] = {}
-    queries = tables.ids(table, "query-id", where=where)
-    for row, (query, names) in enumerate(zip(queries, tables.column(table, "corpus-ids", where=where, fixed=True))):
-        if isinstance(names, str) or not isinstance(names, Sequence):
-            tables.wrong(table, "corpus-ids", row, names, expected="a list of ids", where=where)
+    for row, (query, names) in enumerate(_lists(table, where=where)):
         if isinstance(table, Filed) and query in candidates:
             raise DataError(f"{at(table, row, where=where)}: the query {query!r} stands more than once; expected once")
-        candidates[query] = [str(name) for name in names]
-        strangers = [name for name in candidates[query] if name not in in_corpus]
+        candidates[query] = names
+        strangers = [name for name in names if name not in in_corpus]
         if strangers:
             what = tables.counted(strangers, "candidates that the corpus lacks")
             raise DataError(f"{at(table, row, where=where)}: {what}")
@@ -165,47 +179,35 @@ def with_candidates(gold: Ranked, table: Table, *, where: str) -> Judged:
     return Judged(replace(gold, candidates=candidates), notes)
 
 
-def dpr(rows: Table, *, where: str) -> dict[str, Table]:
-    """Dense passage retrieval (DPR): each row a question with its passages, which together are the corpus.
+def with_changes(gold: Ranked, table: Table, *, where: str) -> Judged:
+    """The search problem with the documents that a changed instruction makes irrelevant.
 
-    Columns `question`, `positive_ctxs` and `hard_negative_ctxs`; the passages of a row are a struct of lists, or a
-    list of structs, with `title` and `text`. As mteb 1 read them (its task GermanDPR): section headings and line
-    breaks are removed from a passage; passages with the same text are one document, with the title of the last one;
-    every positive passage is relevant with score 1.
-
-    Returns:
-        `corpus`, `queries` and `qrels` in BEIR's columns.
+    Columns `query-id`, without the endings `-og` and `-changed` of the queries, and `corpus-ids`.
 
     Raises:
-        DataError: a column is missing, or a passage has another form.
+        DataError: a column is missing or of another kind, or there are no rows.
     """
-    for name in ("question", POSITIVES, NEGATIVES):
-        if name not in rows:
-            raise DataError(f"{where}: no column {name!r}; found {', '.join(map(repr, rows))}")
-    documents: dict[str, tuple[str, str]] = {}  # id -> title and text
-    ids: dict[str, str] = {}  # text -> id
-    judged: dict[tuple[str, str], int] = {}
-    for row in range(len(rows["question"])):
-        for column, mark in ((POSITIVES, "p"), (NEGATIVES, "n")):
-            passages = _passages(rows[column][row], f"{where}: column {column!r}, row {row}")
-            for number, (title, text) in enumerate(passages):
-                document = ids.setdefault(text, f"doc_{row}_{mark}_{number}")
-                documents[document] = (title, text)
-                if column == POSITIVES:
-                    judged[f"q_{row}", document] = 1
-    return {
-        "corpus": {
-            "_id": list(documents),
-            "title": [title for title, _ in documents.values()],
-            "text": [text for _, text in documents.values()],
-        },
-        "queries": {"_id": [f"q_{row}" for row in range(len(rows["question"]))], "text": rows["question"]},
-        "qrels": {
-            "query-id": [query for query, _ in judged],
-            "corpus-id": [document for _, document in judged],
-            "score": list(judged.values()),
-        },
-    }
+    if not tables.length(table):
+        raise DataError(f"{where}: no rows; expected the documents whose relevance the changed instructions change")
+    changes: dict[str, list[str]] = {}
+    for row, (query, names) in enumerate(_lists(table, where=where)):
+        if query in changes and isinstance(table, Filed):
+            raise DataError(f"{at(table, row, where=where)}: the query {query!r} stands more than once; expected once")
+        changes[query] = names
+    queries = {*gold.query_ids}
+    endings = (query_groups.ORIGINAL, query_groups.CHANGED)
+    lacking = [query for query in changes if not queries.issuperset(query + ending for ending in endings)]
+    notes = (tables.counted(lacking, "changed queries without both instructions, left out"),) if lacking else ()
+    return Judged(replace(gold, changes=changes), notes)
+
+
+def _lists(table: Table, *, where: str) -> Iterable[tuple[str, list[str]]]:
+    """(query, documents) of each row of a table with the columns `query-id` and `corpus-ids`."""
+    queries = tables.ids(table, "query-id", where=where)
+    for row, (query, names) in enumerate(zip(queries, tables.column(table, "corpus-ids", where=where, fixed=True))):
+        if isinstance(names, str) or not isinstance(names, Sequence):
+            tables.wrong(table, "corpus-ids", row, names, expected="a list of ids", where=where)
+        yield query, [str(name) for name in names]
 
 
 def _first_place(table: Table, name: str, value: str) -> str:
@@ -238,19 +240,3 @@ def _qrels(table: Table, *, where: str, strict: bool) -> dict[str, dict[str, int
             raise DataError(f"{place}: document {document!r} is judged twice for query {query!r}; expected once")
         of_query[document] = int(score)
     return judged
-
-
-def _passages(value: Any, place: str) -> Iterator[tuple[str, str]]:
-    """(title, text) of each passage, the text without headings and line breaks."""
-    if isinstance(value, Mapping) and {"title", "text"} <= value.keys():
-        titles, texts = value["title"], value["text"]
-    elif isinstance(value, list) and all(
-        isinstance(passage, Mapping) and {"title", "text"} <= passage.keys() for passage in value
-    ):
-        titles, texts = [passage["title"] for passage in value], [passage["text"] for passage in value]
-    else:
-        raise DataError(f"{place}: expected passages with title and text, found {type(value).__name__}")
-    for title, text in zip(titles, texts, strict=True):
-        if not isinstance(title, str) or not isinstance(text, str):
-            raise DataError(f"{place}: the title or text of a passage is no text")
-        yield title, text.split("==\n")[-1].replace("\n", " ").lstrip()

@@ -7,7 +7,10 @@ rounded to 5 digits, but for MRR and nAUC. A query without relevant documents sc
 among each query's own candidates.
 
 `ignore_identical_ids` removes the hit with the id of the query after the search, so that the query has one hit less.
-`skip_first_result` then removes the first hit.
+`skip_first_result` then removes the first hit. `further_metrics` are those of `group_scores`, made of all hits.
+
+As in mteb, a task whose data on the hub name candidates ranks those, whatever its type; and a reranking task of mteb
+without any ranks the whole corpus.
 
 Deliberate differences: None where mteb has NaN; with `skip_first_result` and equal scores at the top, the first hit is
 the one of higher document id, where in mteb it depends on the order of the corpus.
@@ -16,11 +19,15 @@ the one of higher document id, where in mteb it depends on the order of the corp
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from harness.evaluators import ranked, tables
+from harness.errors import DataError
+from harness.evaluators import dpr_layout, query_groups, ranked, tables
+from harness.evaluators.query_groups import FurtherMetrics
+from harness.evaluators.query_texts import INSTRUCTION, without_instructions
 from harness.evaluators.ranked import Ranked
 from harness.evaluators.tables import Filed
 from harness.evaluators.task_kind import (
@@ -41,6 +48,8 @@ if TYPE_CHECKING:
     from harness.types import Int64
 
 METRICS = ("ndcg", "map", "mrr", "recall", "precision", "hit_rate")
+_FURTHER_TABLES = ("instructions", "candidates")
+_CUTOFF_OF = {"paired_accuracy": 1, "robustness_at_10": 10, "level_scores": 20}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +59,7 @@ class RetrievalSettings:
     k_values: tuple[int, ...] = (1, 3, 5, 10, 20, 100, 1000)
     ignore_identical_ids: bool = False
     skip_first_result: bool = False
+    further_metrics: FurtherMetrics = field(default="none", metadata={"called": "group of further metrics"})
 
 
 def texts(gold: Ranked, settings: RetrievalSettings) -> dict[str, Texts]:
@@ -88,23 +98,43 @@ def score(gold: Ranked, given: Hits, *, settings: RetrievalSettings) -> Scored:
     Raises:
         DataError: there are no queries.
     """
-    from harness.evaluators import hit_scores
+    from harness.evaluators import group_scores, hit_scores, items
 
-    return hit_scores.score(
-        gold,
-        given,
-        k_values=settings.k_values,
-        ignore_identical_ids=settings.ignore_identical_ids,
-        skip_first_result=settings.skip_first_result,
-    )
+    if not gold.query_ids:
+        raise DataError(
+            "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
+        )
+    hits = hit_scores.without_identical(gold, given) if settings.ignore_identical_ids else given
+    ranking = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:]) if settings.skip_first_result else hits
+    usual = hit_scores.of_queries(gold, ranking, k_values=settings.k_values)
+    of_metrics = {name: items.values(values, metric=name, unit="query") for name, values in usual.by_query.items()}
+    searched = group_scores.Searched(gold, hits, settings.k_values, usual.by_query)
+    further = group_scores.score(settings.further_metrics, searched)
+    return Scored({**usual.scores, **further.scores}, {**of_metrics, **further.items})
 
 
-def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
+def read(task: TaskSpec, part: Part, table: ReadTable, *, reads: Collection[str]) -> ReadPart:
+    """The gold of a search problem.
+
+    Args:
+        task: with settings of this file.
+        part: of the task.
+        table: reads a table.
+        reads: which tables the type reads from local data beside corpus, queries and qrels. Elsewhere, what the data
+            have is read, as in mteb.
+    """
     where = f"{task.name} {part}"
     if task.source.layout == "dpr":
-        loaded = ranked.dpr(table(part.split), where=where)
+        loaded = dpr_layout.dpr(table(part.split), where=where)
     else:
         loaded = {name: table(name) for name in ("corpus", "queries", "qrels")}
+        of_query = INSTRUCTION in loaded["queries"]  # then there is no table of instructions
+        wanted = [name for name in _FURTHER_TABLES if name in reads or task.source.kind != "local"]
+        for name in wanted:
+            content = table(name) if name != "instructions" or not of_query else {}
+            loaded |= {name: content} if content else {}
+        if of_query and "instructions" not in wanted:
+            loaded["queries"] = without_instructions(loaded["queries"])
     qrels = loaded["qrels"]
     judged = ranked.read_ranked(
         loaded["corpus"],
@@ -113,47 +143,67 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
         where=where,
         strict=task.source.kind == "local",
         shared_queries=isinstance(qrels, Filed) and PurePath(qrels.file).parent.name == "qrels",
+        instructions=loaded.get("instructions", {}),
     )
-    rows = {name: tables.length(content) for name, content in loaded.items()}
-    return ReadPart(judged.gold, rows, judged.notes)
-
-
-def _read_candidates(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
-    gold, rows, notes = _read(task, part, table)
-    candidates = table("candidates")
-    assert isinstance(gold, Ranked)
-    judged = ranked.with_candidates(gold, candidates, where=f"{task.name} {part}, candidates")
-    return ReadPart(judged.gold, {**rows, "candidates": tables.length(candidates)}, (*notes, *judged.notes))
+    gold, notes = judged.gold, judged.notes
+    if "candidates" in loaded:
+        gold, more_notes = ranked.with_candidates(gold, loaded["candidates"], where=f"{where}, candidates")
+        notes += more_notes
+    elif "candidates" in reads:
+        notes += ("the data name no candidates, so the whole corpus is ranked, as in mteb",)
+    if task.settings.further_metrics == "p-MRR":
+        loaded["changes"] = table("changes")
+        gold, more_notes = ranked.with_changes(gold, loaded["changes"], where=f"{where}, changes")
+        notes += more_notes
+    return ReadPart(gold, {name: tables.length(content) for name, content in loaded.items()}, notes)
 
 
 def _setting_problems(settings: RetrievalSettings, given: Collection[str]) -> Iterator[SettingProblem]:
     if list(settings.k_values) != sorted(set(settings.k_values)):
         yield SettingProblem("k_values", "expected ascending numbers, none of them twice")
+    needed = _CUTOFF_OF.get(settings.further_metrics)
+    if needed is not None and needed not in settings.k_values:
+        yield SettingProblem("k_values", f"{settings.further_metrics} is computed at {needed}; add {needed}")
 
 
-def _metrics(settings: RetrievalSettings) -> tuple[str, ...]:
-    return (*crossed(METRICS, [f"at_{k}" for k in settings.k_values]), "accuracy")
+def metrics(settings: RetrievalSettings) -> tuple[str, ...]:
+    """The metrics that a task may name as its main one."""
+    cutoffs = [f"at_{k}" for k in settings.k_values]
+    usual = (*crossed(METRICS, cutoffs), "accuracy")
+    further = settings.further_metrics
+    if further == "max_over_subqueries":
+        return (*usual, *crossed([further], usual))
+    if further in ("none", "level_scores"):
+        return usual
+    return (*usual, *(crossed([further], cutoffs) if further == "R_cap" else [further]))
 
 
-def _fit_reranking(values: Mapping[str, Sequence[Any]], rows: int) -> Fit:
+def fit_reranking(values: Mapping[str, Sequence[Any]], rows: int) -> Fit:
+    """nDCG where judgements have grades, and the default elsewhere."""
     if max(values["relevance"]) <= 1:
         return Fit(RetrievalSettings())
     return Fit(RetrievalSettings(), main_metric="ndcg_at_10", why_metric="the judgements are graded")
 
 
-def _from_mteb(task: Any) -> FromMteb:
-    return FromMteb({}, replace(settings_from_mteb(RetrievalSettings, task), k_values=tuple(task.k_values)))
+def from_mteb(task: Any, *, settings: type[RetrievalSettings]) -> FromMteb:
+    """mteb's settings; a task whose further metrics are not computed here has scores of its own."""
+    further = query_groups.of_mteb(task)
+    values = replace(
+        settings_from_mteb(settings, task), k_values=tuple(task.k_values), further_metrics=further or "none"
+    )
+    return FromMteb({}, values, None if further else "own_scores")
 
 
 RETRIEVAL = TaskKind(
     settings=RetrievalSettings,
     setting_problems=_setting_problems,
     main_metric="ndcg_at_10",
-    metrics=_metrics,
+    metrics=metrics,
     columns={},
     tables=("corpus", "queries", "qrels"),
     layouts=("dpr",),
-    read=_read,
+    optional_tables=("instructions", "candidates", "changes"),
+    read=partial(read, reads=()),
     texts=texts,
     takes="hits",
     search=search,
@@ -163,18 +213,22 @@ RETRIEVAL = TaskKind(
     description="Search for the documents that answer a query",
     instruction="Retrieve text based on user query.",
     recognizes=lambda values, trainable: "corpus, queries and qrels",
-    from_mteb=_from_mteb,
+    from_mteb=partial(from_mteb, settings=RetrievalSettings),
 )
 RERANKING = replace(
     RETRIEVAL,
     main_metric="map_at_1000",
     tables=(*RETRIEVAL.tables, "candidates"),
-    read=_read_candidates,
+    optional_tables=("instructions", "changes"),
+    read=partial(read, reads=("candidates",)),
     ranks="candidates",
     shards=False,
     description="Rank each query's candidates",
     instruction="Retrieve text based on user query.",
     recognizes=lambda values, trainable: "corpus, queries and qrels, with candidates to rank for each query",
-    fit=_fit_reranking,
+    fit=fit_reranking,
     former_metrics={"map": "map_at_1000", "mrr": "mrr_at_1000"},
+)
+ANY_TO_ANY = replace(
+    RETRIEVAL, description="Search for the documents that answer a query, of a type for all modalities"
 )

@@ -16,6 +16,18 @@ def rows(count: int, n: int) -> list[int]:
     return sorted(random.Random(SEED).sample(range(count), min(count, n)))
 
 
+def rows_of_groups(groups: Sequence[Sequence[int]], n: int) -> list[int]:
+    """Whole groups of rows, drawn until the next one would make it more than `n` rows; one at least. Ascending."""
+    if all(len(group) == 1 for group in groups):
+        return sorted(groups[place][0] for place in rows(len(groups), n))
+    kept: list[int] = []
+    for group in random.Random(SEED).sample(list(groups), len(groups)):
+        if kept and len(kept) + len(group) > n:
+            break
+        kept += group
+    return sorted(kept)
+
+
 def picked(values: Sequence[_Value], kept: Sequence[int]) -> list[_Value]:
     """The values of the kept rows."""
     return [values[row] for row in kept]

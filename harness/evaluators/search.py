@@ -142,7 +142,7 @@ def rerank(
         k: depth of the ranking.
         similarity: one of `similarity.NAMES`.
     """
-    top = TopK(len(queries), k=k, document_ids=document_ids)
+    top = TopK(len(queries), k=min(k, max(map(len, candidates), default=0)), document_ids=document_ids)
     queries, documents = prepare(queries, similarity=similarity), prepare(documents, similarity=similarity)
     for row, places in enumerate(candidates):
         distinct = np.unique(places)

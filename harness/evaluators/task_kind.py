@@ -140,8 +140,8 @@ class FromMteb(NamedTuple):
     Attributes:
         columns: field of the gold -> column.
         settings: the type's settings.
-        protocol: `cross_validation`, or `other_model` for another classifier or regression than the type's, where mteb
-            scores the task in this way, which is not offered here.
+        protocol: `cross_validation`, `other_model` for another classifier or regression than the type's, or
+            `own_scores` for metrics of its own, where mteb scores the task in this way, which is not offered here.
     """
 
     columns: Mapping[str, str]
@@ -171,6 +171,7 @@ class TaskKind:
             higher is better.
         columns: field of the gold -> its column, unless the task names another; mteb's names.
         tables: tables that every split has, for a type that reads several; empty where a split is one table.
+        optional_tables: tables that a data set may have; an empty table stands for one that it has not.
         layouts: other layouts of the data that are read; see `types.Source`.
         training: settings -> the training split; None for a type without training.
         read: (task, part, read one table) -> gold. Raises DataError.
@@ -199,6 +200,7 @@ class TaskKind:
     metrics: Callable[[Any], tuple[str, ...]]
     columns: Mapping[str, str]
     tables: tuple[str, ...] = ()
+    optional_tables: tuple[str, ...] = ()
     layouts: tuple[str, ...] = ()
     training: Callable[[Any], Training] | None = None
     read: Callable[[TaskSpec, Part, ReadTable], ReadPart]

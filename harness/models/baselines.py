@@ -111,7 +111,11 @@ def _buckets(word: str) -> Int64:
 
 
 class BM25:
-    """Ranks documents by BM25 (k1 1.5, b 0.75); a document that shares no term with the query is not ranked."""
+    """Ranks documents by BM25 (k1 1.5, b 0.75).
+
+    In a corpus, a document that shares no term with the query is not ranked. Of candidates, every one is, and how rare
+    a term is depends on the whole corpus.
+    """
 
     def __init__(self) -> None:
         self.facts = EncoderFacts(
@@ -132,7 +136,6 @@ class BM25:
         """The best `k` documents of each query by BM25 over lower-cased words without the language's stop words."""
         import bm25s
 
-        assert candidates is None, "BM25 searches whole corpora"
         codes = {language.partition("-")[0] for language in languages}
         stopwords: str | list[str] = _STOPWORDS.get(codes.pop(), []) if len(codes) == 1 else []
         options = {"stopwords": stopwords, "show_progress": False, "return_ids": False}
@@ -141,10 +144,14 @@ class BM25:
         top = search.TopK(len(queries), k=k, document_ids=document_ids)
         for row, tokens in enumerate(bm25s.tokenize(list(queries), **options)):
             terms = [token for token in tokens if token in index.vocab_dict]
+            scores = np.zeros(len(documents), dtype=np.float32)
             if terms:
                 scores = np.asarray(index.get_scores(terms), dtype=np.float32)
+            if candidates is None:
                 top.fold(scores[None], start=0, first_query=row)
-        return _without_zeros(top.hits())
+            elif len(places := np.unique(candidates[row])):
+                top.fold(scores[places][None], at=places, first_query=row)
+        return _without_zeros(top.hits()) if candidates is None else top.hits()
 
     def close(self) -> None:
         """Do nothing: there is no memory to free."""

@@ -40,7 +40,11 @@ KINDS: tuple[ModelKind, ...] = (
 _BY_LOADER = {"CrossEncoderWrapper": cross_encoder.KIND, "SparseEncoderWrapper": sparse_encoder.KIND}
 """mteb's loader -> the kind of the models that it opens, where that is not a dense one."""
 _NOT_DENSE = KINDS[: KINDS.index(bert_kind.KIND)]
-_BM25 = Abilities(vectors=False, ranks=frozenset({"corpus"}), limits="BM25 ranks documents; it has no vectors")
+_BM25 = Abilities(
+    vectors=False,
+    ranks=frozenset({"corpus", "candidates"}),
+    limits="BM25 ranks documents; it has no vectors",
+)
 
 
 def kind_of(repository: Repository) -> ModelKind:

@@ -205,15 +205,14 @@ def _hits(fields: Fields, problem: SearchProblem, queries: Float32, documents: T
             block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
             yield fields.encode("documents", block)
 
-    similarity = fields.encoder.facts.similarity
+    similarity, ids = fields.encoder.facts.similarity, problem.document_ids[first:end]
     if problem.candidates is None:
-        ids = problem.document_ids[first:end]
         return search.search(queries, blocks(), document_ids=ids, k=problem.depth, similarity=similarity)
     return search.rerank(
         queries,
         np.concatenate(list(blocks())),
-        problem.candidates,
-        document_ids=problem.document_ids,
+        [places[(places >= first) & (places < end)] - first for places in problem.candidates],
+        document_ids=ids,
         k=problem.depth,
         similarity=similarity,
     )

@@ -23,6 +23,7 @@ FILE = Path(__file__).with_name("mteb_tasks.json")
 _PROTOCOLS: Mapping[str, str] = {
     "cross_validation": "scored by cross-validation, which is not offered here",
     "other_model": "scored with another classifier or regression than the type's, which is not offered here",
+    "own_scores": "scored by code of its own, which is not offered here",
 }
 
 

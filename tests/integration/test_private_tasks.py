@@ -470,9 +470,9 @@ def test_import_prints_a_spec(command: Command, tmp_path: Path) -> None:
 def test_import_says_what_is_wrong_with_a_spec(command: Command) -> None:
     """Where mteb's metadata make no valid spec, the header says why and the status is 1."""
     pytest.importorskip("mteb")
-    said = command("tasks", "import", "NevIR")
+    said = command("tasks", "import", "IFIRAila")
     assert said.status == 1
-    assert "# DEFECT main_metric: no Reranking metric named 'paired_accuracy'" in said.out
+    assert "# DEFECT source.revision: expected a commit (40 hexadecimal digits" in said.out
     nobody = command("tasks", "import", "SciFacts")
     assert (nobody.status, nobody.out) == (2, "")
     assert "no task named 'SciFacts'; did you mean SciFact" in nobody.err

@@ -38,6 +38,11 @@ TASKS = (
     "MockMultilingualRetrievalTask",
     "MockRerankingTask",
     "MockMultilingualRerankingTask",
+    "MockRetrievalDialogTask",
+    "MockInstructionRetrieval",
+    "MockMultilingualInstructionRetrieval",
+    "MockInstructionReranking",
+    "MockMultilingualInstructionReranking",
     "MockBitextMiningTask",
     "MockMultilingualBitextMiningTask",
     "MockMultilingualParallelBitextMiningTask",
@@ -69,6 +74,7 @@ def mock_tasks() -> dict[str, Any]:
     """Class name -> class, of every module of mteb's mock tasks."""
     modules = [module for name, module in sys.modules.items() if name.startswith("mteb.mocks.mock_tasks")]
     found = {name: value for module in modules for name, value in vars(module).items()}
+    found.pop("MockAggregatedTask", None)  # which has the name of another
     return {name: value for name, value in found.items() if name.startswith("Mock") and hasattr(value, "metadata")}
 
 

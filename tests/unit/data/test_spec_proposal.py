@@ -220,32 +220,22 @@ def test_training_data_is_not_scored() -> None:
 
 def test_search_problems() -> None:
     """Retrieval with a split for each qrels; with candidates Reranking, by nDCG where judgements are graded."""
-    task = propose_search(["dev", "test"], WANTED, candidates=False, greatest=2).task
+    task = propose_search(["dev", "test"], WANTED, more=(), greatest=2).task
     assert (task.type, task.splits, task.main_metric) == ("Retrieval", ("dev", "test"), "ndcg_at_10")
-    plain = propose_search(["test"], WANTED, candidates=True, greatest=1).task
+    plain = propose_search(["test"], WANTED, more=["candidates"], greatest=1).task
     assert (plain.type, plain.main_metric) == ("Reranking", "map_at_1000")
-    assert propose_search(["test"], WANTED, candidates=True, greatest=2).task.main_metric == "ndcg_at_10"
+    assert propose_search(["test"], WANTED, more=["candidates"], greatest=2).task.main_metric == "ndcg_at_10"
     with pytest.raises(DataError, match="which make a Retrieval; leave out --type STS"):
-        propose_search(["test"], WANTED._replace(type="STS"), candidates=False, greatest=1)
+        propose_search(["test"], WANTED._replace(type="STS"), more=(), greatest=1)
     with pytest.raises(DataError, match="which make a Reranking; leave out --columns"):
-        propose_search(["test"], WANTED._replace(columns={"text": "x"}), candidates=True, greatest=1)
+        propose_search(["test"], WANTED._replace(columns={"text": "x"}), more=["candidates"], greatest=1)
 
 
 @pytest.mark.parametrize("type_", KINDS)
 def test_every_type_has_a_main_metric_of_its_own(type_: Any) -> None:
     """The proposed metric is one that a spec of the type may name."""
-    assert KINDS[type_].main_metric in KINDS[type_].metrics(registry.get_tasks().get(EXAMPLES[type_]).settings)
-
-
-EXAMPLES = {
-    "STS": "MiniSTSEnglish",
-    "PairClassification": "MiniPairsEnglish",
-    "Classification": "MiniIntentsEnglish",
-    "Clustering": "MiniTopicsEnglish",
-    "Retrieval": "MiniAnswersEnglish",
-    "Reranking": "MiniAnswersEnglish",
-    "BitextMining": "MiniSTSEnglish",
-}
+    kind = KINDS[type_]
+    assert kind.main_metric in kind.metrics(kind.settings())
 
 
 TABLES = st.dictionaries(

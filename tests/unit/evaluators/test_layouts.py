@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from harness.errors import DataError
-from harness.evaluators import ranked
+from harness.evaluators import dpr_layout, ranked
 from harness.evaluators.clustered import joined
 
 COLUMNS = {"text": "sentences", "label": "labels"}
@@ -32,7 +32,7 @@ def _table(rows: list[dict[str, Any]]) -> dict[str, list[Any]]:
 
 def test_dpr_makes_one_corpus_of_all_passages() -> None:
     """Headings and line breaks go; the passage that is there twice is one document, with its last title."""
-    tables = ranked.dpr(_table(ROWS), where="Demo test")
+    tables = dpr_layout.dpr(_table(ROWS), where="Demo test")
     assert tables["corpus"] == {
         "_id": ["doc_0_p_0", "doc_0_n_0", "doc_0_n_1"],
         "title": ["Goethe", "Schiller", "Immanuel Kant"],
@@ -57,12 +57,12 @@ def test_dpr_reads_passages_as_a_list_of_structs_too() -> None:
         }
         for row in ROWS
     ]
-    assert ranked.dpr(_table(turned), where="Demo test") == ranked.dpr(_table(ROWS), where="Demo test")
+    assert dpr_layout.dpr(_table(turned), where="Demo test") == dpr_layout.dpr(_table(ROWS), where="Demo test")
 
 
 def test_dpr_is_what_a_search_problem_reads() -> None:
     """The tables are those of `columns.ranked`: a document's text is title and text."""
-    tables = ranked.dpr(_table(ROWS), where="Demo test")
+    tables = dpr_layout.dpr(_table(ROWS), where="Demo test")
     gold = ranked.read_ranked(**tables, where="Demo test", strict=True).gold
     assert gold.documents == [
         "Goethe Goethe wrote Faust.",
@@ -83,13 +83,13 @@ def test_dpr_is_what_a_search_problem_reads() -> None:
 def test_dpr_says_which_passage_is_none(change: dict[str, Any], message: str) -> None:
     """Column and row are named."""
     with pytest.raises(DataError, match=message):
-        ranked.dpr(_table([{**ROWS[0], **change}]), where="Demo test")
+        dpr_layout.dpr(_table([{**ROWS[0], **change}]), where="Demo test")
 
 
 def test_dpr_says_which_column_is_missing() -> None:
     """The columns found are named."""
     with pytest.raises(DataError, match="no column 'positive_ctxs'; found 'question'"):
-        ranked.dpr({"question": ["Why?"]}, where="Demo test")
+        dpr_layout.dpr({"question": ["Why?"]}, where="Demo test")
 
 
 def test_sets_of_legacy_clustering_are_joined() -> None:

@@ -43,7 +43,8 @@ def test_a_spec_renders_and_reads_back(tmp_path: Path) -> None:
         ("CQADupstackRetrieval", "an aggregate of other tasks; run those: CQADupstackAndroidRetrieval"),
         ("SciRepEvalDRSMClassification", "scored by cross-validation"),
         ("VidoreArxivQARetrieval", "mteb's type DocumentUnderstanding is not scored here"),
-        ("CUB200I2IRetrieval", "mteb's type Any2AnyRetrieval is not scored here"),
+        ("CUB200I2IRetrieval", "holds image; only tasks of text alone are scored here"),
+        ("StakeholderGrounding", "scored by code of its own"),
     ],
 )
 def test_what_cannot_be_scored_is_refused_with_the_reason(name: str, reason: str) -> None:
