@@ -84,6 +84,8 @@ class Leaderboard:
         types: in the order of `evaluators.KINDS`, then others.
         rows: best first.
         unrecorded: tasks of the scope that no model has results for; they are not counted.
+        without_row: labels of models that have records of these tasks, but none with all of its parts; as in mteb, they
+            take places in the ranks all the same.
         refused: files that are not records, and why.
         variants_left_out: how many variants of models were not asked for.
         uncertainty: what was resampled for the intervals; empty where there are none.
@@ -96,6 +98,7 @@ class Leaderboard:
     types: tuple[str, ...]
     rows: tuple[Row, ...]
     unrecorded: tuple[ScopedTask, ...] = ()
+    without_row: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
     variants_left_out: int = 0
     uncertainty: str = ""
@@ -144,21 +147,25 @@ def build(
         }
     scored = matrix(indices, selected, scope)
     recorded = [number for number, parts in enumerate(scored.parts) if parts]
-    ranked = [at for at, row in enumerate(scored.scores) if not np.isnan(row).all()]  # as mteb: no task, no row
-    if not ranked:
+    whole = [not np.isnan(row).all() for row in scored.scores]
+    if not any(whole):
         raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
     tasks = tuple(scope[number] for number in recorded)
     types = _ordered({task.type for task in tasks})
-    scores = scored.scores[ranked][:, recorded]
-    ranking = rank(scores, [task.type for task in tasks], partial=scored.partial[ranked][:, recorded])
+    counted = {scope[number].name for number in recorded}
+    present = np.array([number for number, files in enumerate(selected.values()) if counted.intersection(files)])
+    scores = scored.scores[present][:, recorded]
+    ranking = rank(scores, [task.type for task in tasks], partial=scored.partial[present][:, recorded])
     type_order = list(dict.fromkeys(task.type for task in tasks))
     everyone = list(selected)
-    whos = [everyone[at] for at in ranked]
-    labels = _labels(whos)
+    labels = _labels([everyone[number] for number in present])
     refused = refusals(indices, revisions=revisions)
     sources = [model_facts.IndexLists.of(index) for index in indices]
     rows = []
-    for at, who in enumerate(whos):
+    for at, number in enumerate(present.tolist()):
+        if not whole[number]:  # as mteb: no whole task, no row
+            continue
+        who = everyone[number]
         files = selected[who]
         means = dict(zip(type_order, map(_number, ranking.by_type[at].tolist()), strict=True))
         facts = model_facts.facts(sources, files)
@@ -173,7 +180,7 @@ def build(
                 mean_type=_number(float(ranking.mean_type[at])),
                 by_type={name: means[name] for name in types},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
-                missing=_missing(tasks, recorded, scored.gaps, ranked[at], refused.get(who, {})),
+                missing=_missing(tasks, recorded, scored.gaps, number, refused.get(who, {})),
                 files=files,
                 facts=facts,
                 throughput=model_facts.throughput(sources, files),
@@ -188,6 +195,7 @@ def build(
         types=types,
         rows=tuple(rows),
         unrecorded=tuple(task for number, task in enumerate(scope) if number not in recorded),
+        without_row=tuple(sorted(labels[everyone[number]] for number in present if not whole[number])),
         refused=tuple(refusal for index in indices for refusal in index.refused()),
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),

@@ -9,6 +9,8 @@ are the best systems? New perspectives on NLP benchmarking"):
   a missing task giving none; the rank by the sum, equal sums sharing the best rank.
 
 A task of which a model has only some parts is missing in the means, but gives Borda points for the mean of those parts.
+A model with records of the tasks, but no task whole, has no row; it takes a place in the ranks all the same, which can
+therefore have gaps. "Models" in the Borda points are the rows.
 """
 
 from __future__ import annotations
@@ -49,10 +51,11 @@ def rank(scores: Float64, types: Sequence[str], *, partial: Float64 | None = Non
         types: The type of each task.
         partial: (n, tasks) float64, the mean over the parts that are there, NaN where there is none; `scores` if None.
     """
+    whole = int((~np.isnan(scores)).any(axis=1).sum())
     order = list(dict.fromkeys(types))
     columns = [scores[:, [kind == name for kind in types]] for name in order]
     by_type = np.column_stack([_mean(column) for column in columns]) if columns else np.empty((len(scores), 0))
-    points = borda(scores if partial is None else partial)
+    points = borda(scores if partial is None else partial, rows=whole)
     return Ranking(
         mean_task=_mean(scores),
         mean_type=_mean(by_type),
@@ -62,12 +65,17 @@ def rank(scores: Float64, types: Sequence[str], *, partial: Float64 | None = Non
     )
 
 
-def borda(scores: Float64) -> Float64:
-    """The Borda count of each row of (n, tasks) scores, NaN where missing: (n,) float64."""
+def borda(scores: Float64, *, rows: int) -> Float64:
+    """The Borda count of each row of (n, tasks) scores, NaN where missing: (n,) float64.
+
+    Args:
+        scores: The scores.
+        rows: The number of models that the points count from: (rows - rank) on each task.
+    """
     points = np.zeros(len(scores))
     for column in scores.T:
         recorded = ~np.isnan(column)
-        points[recorded] += len(scores) - mean_ranks(-column[recorded])
+        points[recorded] += rows - mean_ranks(-column[recorded])
     return points
 
 

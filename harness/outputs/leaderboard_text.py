@@ -14,6 +14,7 @@ from harness.leaderboard.board import Leaderboard, Row
 from harness.outputs import text_table
 from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
 from harness.outputs.text_table import escape_markdown
+from harness.types.counted import counted
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")
@@ -110,6 +111,7 @@ def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
             for task, parts in zip(board.tasks, board.parts, strict=True)
         ],
         "unrecorded": [task.name for task in board.unrecorded],
+        "without_row": list(board.without_row),
         "models": [_row(row) for row in rows],
         "refused": [refusal._asdict() for refusal in board.refused],
     }
@@ -236,6 +238,11 @@ def _notes(board: Leaderboard, table: str, format: Format) -> str:
         names = ", ".join(task.name for task in board.unrecorded)
         which = "this task, which is" if len(board.unrecorded) == 1 else "these tasks, which are"
         lines.append(f"no model has results for {which} not counted: {names}")
+    if board.without_row:
+        names = ", ".join([*board.without_row[:4], *["..."] * (len(board.without_row) > 4)])
+        count = counted(len(board.without_row), "model")
+        verb = "has" if len(board.without_row) == 1 else "have"
+        lines.append(f"{count} {verb} no task with all of its parts, so no row: {names}")
     if format == "html":
         return table
     text = [line[0].upper() + line[1:] + "." for line in lines]

@@ -16,6 +16,7 @@ from harness.errors import SpecError, UnknownName
 from harness.leaderboard import counted_tasks, ranking
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
+from harness.outputs.leaderboard_text import render
 from harness.tasks import registry
 from harness.types import Part
 from tests import boards
@@ -51,6 +52,12 @@ class TestRanking:
         found = ranking.rank(scores, ["STS", "STS"], partial=partial)
         assert found.points.tolist() == [1.0, 1.0]
         assert math.isnan(found.mean_task[0])
+
+    def test_a_model_without_a_whole_task_takes_a_rank(self) -> None:
+        """Points count from the two models with a row; the third one takes the second rank nonetheless."""
+        found = ranking.rank(np.array([[0.9], [math.nan], [0.2]]), ["STS"], partial=np.array([[0.9], [0.5], [0.2]]))
+        assert found.points.tolist() == [1.0, 0.0, -1.0]
+        assert found.rank.tolist() == [1, 2, 3]
 
     @settings(max_examples=60)
     @given(arrays.arrays(float, st.tuples(st.integers(1, 6), st.integers(1, 5)), elements=st.floats(0, 1, width=16)))
@@ -148,6 +155,17 @@ class TestGaps:
         assert found.types == ("STS", "Summarization")
         assert row(found, "org/b").mean_task == pytest.approx(0.4)
         assert row(found, "org/a").missing == {"SummEvalSummarization.v2": "not recorded, and cannot be run here"}
+
+    def test_models_without_a_row_are_named(self, tmp_path: Path) -> None:
+        """A model with a part of the task alone has no row; it is named, and the rank that it takes stays free."""
+        parts = {Part("test", "x"): 0.9, Part("test", "y"): 0.9}
+        boards.put(tmp_path, "org/a", "T", parts)
+        boards.put(tmp_path, "org/b", "T", {Part("test", "x"): 0.5})
+        boards.put(tmp_path, "org/c", "T", dict.fromkeys(parts, 0.2))
+        found = boards.build(tmp_path, tasks=boards.scoped("T"))
+        assert {row.label: row.rank for row in found.rows} == {"org/a": 1, "org/c": 3}
+        assert found.without_row == ("org/b",)
+        assert "1 model has no task with all of its parts, so no row: org/b" in render(found, format="table")
 
     def test_nothing_fits(self, tmp_path: Path) -> None:
         """No record of these tasks, or no such model: an error with a suggestion, not an empty table."""
