@@ -148,13 +148,21 @@ class TestGaps:
 
     def test_a_task_that_nobody_can_run_here(self, tmp_path: Path) -> None:
         """A task of a suite that is only recorded elsewhere counts, and its gap says why it cannot be filled."""
-        boards.put(tmp_path, "org/a", "STSBenchmark", 0.5)
-        boards.put(tmp_path, "org/b", "STSBenchmark", 0.5)
-        boards.put(tmp_path, "org/b", "SummEvalSummarization.v2", 0.3)
-        found = boards.build(tmp_path, tasks=counted_tasks.of_suite(registry.get_tasks(), "MTEB(eng, v2)"))
-        assert found.types == ("STS", "Summarization")
+        suites, folder = tmp_path / "tasks" / "suites", tmp_path / "results"
+        suites.mkdir(parents=True)
+        (suites / "odd.yaml").write_text(
+            "name: odd\ndescription: x\ntasks: [STSBenchmark]\nrecorded_only:\n"
+            "- {task: Elsewhere, type: Oddity, splits: [test], subsets: {default: [eng-Latn]}}\n",
+            encoding="utf-8",
+        )
+        boards.put(folder, "org/a", "STSBenchmark", 0.5)
+        boards.put(folder, "org/b", "STSBenchmark", 0.5)
+        boards.put(folder, "org/b", "Elsewhere", 0.3)
+        tasks = counted_tasks.of_suite(registry.get_tasks([tmp_path / "tasks"]), "odd")
+        found = boards.build(folder, tasks=tasks)
+        assert found.types == ("STS", "Oddity")
         assert row(found, "org/b").mean_task == pytest.approx(0.4)
-        assert row(found, "org/a").missing == {"SummEvalSummarization.v2": "not recorded, and cannot be run here"}
+        assert row(found, "org/a").missing == {"Elsewhere": "not recorded, and cannot be run here"}
 
     def test_models_without_a_row_are_named(self, tmp_path: Path) -> None:
         """A model with a part of the task alone has no row; it is named, and the rank that it takes stays free."""
