@@ -21,6 +21,7 @@ from harness.hub.offline import is_offline
 from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, open_as_its_kind
+from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
@@ -76,6 +77,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         kind=spec.kind,
         precision_asked=options.precision,
         precision_of_checkpoint=None if has_no_checkpoint else spec.checkpoint_precision,
+        precision_of_loader=opening(spec).precision,
     )
     if spec.ref is not None and not is_offline():
         remember_ref(spec.location, ref=spec.ref, commit=spec.revision)

@@ -100,11 +100,7 @@ def _arguments(opening: Opening, precision: Precision) -> dict[str, Any]:
     import torch
 
     arguments = {name: value for name, value in opening.arguments.items() if name != "trust_remote_code"}
-    of_model = {
-        name: value
-        for name, value in arguments.get("model_kwargs", {}).items()
-        if name not in ("dtype", "torch_dtype", "trust_remote_code")
-    }
+    of_model = {name: value for name, value in arguments.get("model_kwargs", {}).items() if name != "trust_remote_code"}
     return {**arguments, "model_kwargs": {**of_model, "dtype": getattr(torch, DTYPES[precision])}}
 
 

@@ -1,7 +1,8 @@
 """The precision of a forward pass: what was asked for -> what this machine will use. Decided here and nowhere else.
 
 `auto` is the precision that the checkpoint holds, wherever the device computes in it, and fp32 elsewhere: the same
-weights, exactly. `checkpoint` insists on it. fp32, fp16 and bf16 are taken as asked.
+weights, exactly. Where mteb's loader names a precision, that one stands for the checkpoint's, because mteb runs the
+model in it. `checkpoint` insists on it. fp32, fp16 and bf16 are taken as asked.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.types import EncodeOptions, ModelSpec, Precision
 
@@ -44,11 +46,11 @@ def forward_precision(spec: ModelSpec, options: EncodeOptions) -> Precision:
     Raises:
         ModelError: there is no such precision, or the device does not exist here.
     """
-    asked, stored = options.precision, spec.checkpoint_precision
+    asked, of_mteb = options.precision, opening(spec).precision or spec.checkpoint_precision
     if asked in ("fp32", "fp16", "bf16"):
         return asked
     if asked == "checkpoint":
-        return stored
+        return of_mteb
     if asked != "auto":
         raise ModelError(f"--precision {asked}: expected auto, fp32, fp16 or bf16, or checkpoint")
     if _may_be_a_gpu(options):
@@ -56,8 +58,8 @@ def forward_precision(spec: ModelSpec, options: EncodeOptions) -> Precision:
 
         device = pick_devices(options.device)[0]
         if device.type != "cpu":
-            return stored if computes_in(device, stored) else "fp32"
-    return stored if cpu_computes_in(stored) else "fp32"
+            return of_mteb if computes_in(device, of_mteb) else "fp32"
+    return of_mteb if cpu_computes_in(of_mteb) else "fp32"
 
 
 def cpu_computes_in(precision: Precision) -> bool:
@@ -70,10 +72,14 @@ def remark(spec: ModelSpec, options: EncodeOptions) -> str:
     if options.precision != "auto" or spec.origin in ("baseline", "python", "endpoint") or is_run_by_mteb(spec):
         return ""
     stored, used = spec.checkpoint_precision, forward_precision(spec, options)
-    if stored != used:
+    of_loader = opening(spec).precision or stored
+    if of_loader != used:
+        why = "which the checkpoint holds" if of_loader == stored else "in which mteb's loader opens it"
+        return f"in {used}: this device does not compute in {of_loader}, {why}; --precision checkpoint insists on it"
+    if of_loader != stored:
         return (
-            f"in {used}: this device does not compute in {stored}, which the checkpoint holds; --precision checkpoint "
-            "insists on it"
+            f"in {used}, as mteb's loader opens it; the checkpoint holds {stored}, which --precision {stored} takes"
+            f"{', recorded apart' if stored != 'fp32' else ''}"
         )
     if used == "fp32" and _may_be_a_gpu(options):
         from harness.models.devices import half_precision, pick_devices

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from importlib import metadata
 
 from harness.errors import ModelError
 from harness.hub.model_lookup import find_model
-from harness.models import catalog, mteb_loaders, weight_files
+from harness.models import catalog, mteb_loaders, mteb_requirements, weight_files
 from harness.models.catalog import CatalogEntry
 from harness.models.model_files import repository_on_hub
 from harness.models.model_kind import Abilities, ModelKind
@@ -18,20 +17,17 @@ CODE_LOADERS = frozenset(
         "ByrneEmbedModel",
         "CDEWrapper",
         "JinaReranker",
-        "JinaRerankerV3Wrapper",
         "ListConRanker",
         "LlamaEmbedNemotron",
         "OPSWrapper",
         "OgmaWrapper",
         "QueritWrapper",
-        "SpectralEmbedModel",
     }
 )
-"""Loaders that run code of the model's repository, whatever their arguments say."""
+"""Loaders that run code of the model's repository, or unpickle its files, whatever their arguments say."""
 _READS_TITLES = "StructuralSeparatorEncoder"
 _WITHOUT_REPOSITORY = "mteb/baseline-"
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-_LISTED_REQUIREMENT = re.compile(r"""([A-Za-z0-9._-]+).*;.*extra == ['"]([a-z0-9_-]+)['"]""")
 
 
 def _open(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
@@ -130,35 +126,27 @@ def refusal(entry: CatalogEntry, revision: str | None = None, *, trust_remote_co
         return "closed weights, which only its provider's API runs; name a model with open weights"
     if entry.loader is None:
         return "mteb lists it without a loader, so nothing says how its vectors are made; name another model"
+    if why := mteb_loaders.defect(entry):
+        return f"mteb cannot open or run it ({why}), so nothing says how its vectors are made; name another model"
     if entry.loader == _READS_TITLES:
         return "its loader reads titles and bodies of documents apart, which are one text here; name another model"
     if revision is not None and revision != entry.revision:
         return f"mteb's loader runs it at revision {entry.revision}; leave out @{revision}"
+    if conflicts := mteb_requirements.conflicting(entry.requires):
+        return f"mteb runs it with {', '.join(conflicts)}; install a version that fits, or name another model"
     if not trust_remote_code and (entry.arguments.get("trust_remote_code") or entry.loader in CODE_LOADERS):
         return "mteb's loader runs code of its repository; allow that with --trust-remote-code if you trust it"
-    if missing := missing_packages(entry.requires):
+    if missing := mteb_requirements.missing(entry.requires):
         extras = ",".join(entry.requires)
         return f"needs packages that are not installed ({', '.join(missing)}); run: pip install 'mteb[{extras}]'"
     return ""
 
 
-def missing_packages(extras: tuple[str, ...]) -> list[str]:
-    """The packages behind extras of mteb that are not installed."""
-    names = {extra.replace("_", "-").lower() for extra in extras}
-    missing = []
-    for requirement in metadata.requires("mteb") or ():
-        match = _LISTED_REQUIREMENT.match(requirement)
-        if match and match[2].replace("_", "-") in names and not _is_installed(match[1]):
-            missing.append(match[1])
-    return missing
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+def caution(name: str) -> str:
+    """What a reader of a record must know where mteb asks for other versions than are installed; else empty."""
+    entry = catalog.entry(name)
+    conflicts = () if entry is None else mteb_requirements.conflicting(entry.requires)
+    return f"mteb runs this model with {', '.join(conflicts)}; its vectors may be others here" if conflicts else ""
 
 
 def _kind_of(entry: CatalogEntry) -> ModelKind:

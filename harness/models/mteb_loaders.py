@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from harness.evaluators import KINDS
 from harness.models.catalog import CatalogEntry
-from harness.types import AdapterRules, InstructionRules, PromptRules
+from harness.types import AdapterRules, InstructionRules, Precision, PromptRules
 from harness.types.prompts import USUAL_PRIORITY
 
 _PROMPTED = frozenset(
@@ -48,7 +48,17 @@ _FOR_THE_TOKENIZER = {
     "padding_side": "padding_side",
     "add_eos_token": "add_eos_token",
 }
-_OWN_ARGUMENTS = frozenset({*_FOR_THE_TOKENIZER, "include_prompt", "embed_dim"})
+_OWN_ARGUMENTS = frozenset({*_FOR_THE_TOKENIZER, "include_prompt", "embed_dim", "device", "model_kwargs"})
+_DTYPE = ("dtype", "torch_dtype")
+_PRECISIONS: Mapping[str, Precision] = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16"}
+
+
+_DEFECTS = {
+    "BMRetrieverWrapper": "its loader gives a device to sentence-transformers' Transformer, which takes none",
+    "OPSWrapper": "its loader gives the task to SentenceTransformer.encode, which takes none",
+    "_loader.<locals>.loader_inner": "its loader takes no model name, with which mteb calls it",
+}
+"""mteb's loader -> why each of its models fails in mteb itself, with every sentence-transformers that runs here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +67,7 @@ class Opening:
 
     Attributes:
         repository: where the weights lie, if not under the model's own name.
+        precision: of the weights; None for the one that the checkpoint holds.
         arguments: further arguments of `SentenceTransformer`.
         max_length: the maximum length that is set afterwards; None for the model's own.
         include_prompt: whether the tokens of a prompt are pooled; None for the model's own setting.
@@ -67,6 +78,7 @@ class Opening:
     """
 
     repository: str | None = None
+    precision: Precision | None = None
     arguments: Mapping[str, Any] = field(default_factory=dict)
     max_length: int | None = None
     include_prompt: bool | None = None
@@ -78,13 +90,24 @@ class Opening:
     @property
     def is_usual(self) -> bool:
         """Whether nothing but the precision and the similarity is asked for."""
-        usual = Opening(similarity=self.similarity, similarity_pairwise=self.similarity_pairwise)
+        usual = Opening(
+            precision=self.precision, similarity=self.similarity, similarity_pairwise=self.similarity_pairwise
+        )
         return replace(self, arguments={}) == usual and self.arguments.keys() <= {"model_kwargs", "trust_remote_code"}
 
 
 def is_mirrored(entry: CatalogEntry) -> bool:
     """Whether the model is opened and fed here as mteb does it."""
-    return entry.loader in _PROMPTED | _INSTRUCTED | _OTHER_KINDS and "activation_fn" not in entry.arguments
+    mirrored = entry.loader in _PROMPTED | _INSTRUCTED | _OTHER_KINDS and "activation_fn" not in entry.arguments
+    return mirrored and not defect(entry)
+
+
+def defect(entry: CatalogEntry) -> str:
+    """Why mteb's loader fails with the model, whatever is installed; empty where it does not."""
+    unknown = sorted(set(entry.arguments) & set(_FOR_THE_TOKENIZER)) if entry.loader in _PROMPTED else []
+    if unknown:
+        return f"its entry gives {unknown[0]} to {entry.loader}, which takes none"
+    return _DEFECTS.get(entry.loader or "", "")
 
 
 def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:
@@ -104,7 +127,7 @@ def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:
             for_documents=entry.instruct_documents and entry.loader != "JasperModel",
             not_for=_compared_types() if entry.loader == "KALMWrapper" else (),
         )
-        return replace(of_model, instructions=instructions, source="catalog")
+        return replace(of_model, instructions=instructions, tells_role=False, source="catalog")
     if entry.loader == "JinaWrapper":
         return PromptRules(adapters=AdapterRules(by_key=entry.prompts, prompts=_JINA_V3_PROMPTS), source="catalog")
     if entry.loader == "JinaV5TextWrapper":
@@ -114,8 +137,8 @@ def prompt_rules(entry: CatalogEntry, of_model: PromptRules) -> PromptRules:
         return of_model
     rules = PromptRules(prompts=entry.prompts, source="catalog")
     if entry.loader == "NomicWrapper":
-        return replace(rules, otherwise="document")
-    return replace(rules, with_text=True) if entry.loader == "UAEWrapper" else rules
+        return replace(rules, otherwise="document", tells_role=False)
+    return replace(rules, with_text=True, tells_role=False) if entry.loader == "UAEWrapper" else rules
 
 
 def _compared_types() -> tuple[str, ...]:
@@ -128,8 +151,6 @@ def opening(entry: CatalogEntry) -> Opening:
     given = entry.arguments
     instructed = entry.loader in _INSTRUCTED
     arguments = {name: value for name, value in given.items() if name not in _OWN_ARGUMENTS}
-    if not instructed:
-        arguments.update({name: given[name] for name in _FOR_THE_TOKENIZER if name in given})
     tokenizer = {_FOR_THE_TOKENIZER[name]: given[name] for name in _FOR_THE_TOKENIZER if name in given}
     set_afterwards: dict[str, Any] = {}
     if entry.loader == "_NVEmbedWrapper":
@@ -138,8 +159,14 @@ def opening(entry: CatalogEntry) -> Opening:
         arguments["tokenizer_kwargs"] = {**given.get("tokenizer_kwargs", {}), **tokenizer}
     if given.get("embed_dim"):
         arguments["truncate_dim"] = given["embed_dim"]
+    of_model = {name: value for name, value in given.get("model_kwargs", {}).items() if name not in _DTYPE}
+    if entry.loader == "ultrabert_embed_loader":
+        of_model["attn_implementation"] = "sdpa"
+    if of_model:
+        arguments["model_kwargs"] = of_model
     return Opening(
         repository=_REPOSITORIES.get(entry.name),
+        precision=_precision(given),
         arguments=arguments,
         max_length=given.get("max_seq_length") if instructed else None,
         include_prompt=given.get("include_prompt"),
@@ -148,6 +175,12 @@ def opening(entry: CatalogEntry) -> Opening:
         similarity=entry.similarity if instructed else None,
         similarity_pairwise=entry.similarity,
     )
+
+
+def _precision(given: Mapping[str, Any]) -> Precision | None:
+    of_model = given.get("model_kwargs", {})
+    names = [str(of_model[name]).removeprefix("torch.") for name in _DTYPE if name in of_model]
+    return _PRECISIONS.get(names[0]) if names else None
 
 
 def _after(entry: CatalogEntry) -> tuple[Literal["layer_norm", "normalize"], ...]:

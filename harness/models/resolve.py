@@ -186,6 +186,7 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
         location=name,
         origin="hub",
         ref=None if ref == on_hub.commit else ref,
+        note=mteb_kind.caution(name),
         checkpoint_precision=checkpoint_precision(repository, commit=on_hub.commit),
         **described,
     )

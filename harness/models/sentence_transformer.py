@@ -78,7 +78,8 @@ class SentenceTransformerEncoder:
     ) -> Iterator[Encoded]:
         """The (n, dim) float32 vectors of each block, its tokens, and which texts were cut at the maximum length."""
         exact = batching == "mteb"
-        task = {"task": prompt.adapter or role} if prompt.adapter or role else {}
+        told = prompt.adapter or (role if self.facts.prompts.tells_role else None)
+        task = {"task": told} if told else {}
         steps = self._opening.after
 
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:

@@ -53,7 +53,7 @@ class ModelSpec:
             and code.
         prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
         like: a model of mteb's registry whose prompts and settings this one takes over.
-        checkpoint_precision: in which its weights are stored, or meant to be loaded.
+        checkpoint_precision: in which its weights are stored, or which its settings name.
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
         max_positions: the most tokens that it has positions for, where it has a table of them.
         max_length: the maximum length in tokens that its settings state.
@@ -88,7 +88,7 @@ class EncodeOptions:
     Attributes:
         device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
         precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
-            `checkpoint` is that of the checkpoint everywhere.
+            `checkpoint` is that of the checkpoint everywhere. What mteb's loader names counts as the checkpoint's.
         batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits.
         batch_tokens: padded tokens in a batch.
         max_length: tokens at which texts are cut.
@@ -145,6 +145,7 @@ class EncoderFacts:
         precision: of the forward pass, as used.
         precision_asked: as the caller asked for it.
         precision_of_checkpoint: in which the weights are stored.
+        precision_of_loader: in which mteb's loader opens the model; None where it takes the checkpoint's.
         architecture: class of the transformer.
         pooling: how the states of tokens become a vector; None where the model's own code does it.
         normalized: whether its vectors have unit length; None where that is not known.
@@ -162,6 +163,7 @@ class EncoderFacts:
     kind: str | None = None
     precision_asked: str = "auto"
     precision_of_checkpoint: str | None = None
+    precision_of_loader: str | None = None
     architecture: str | None = None
     pooling: str | None = None
     normalized: bool | None = None

@@ -92,6 +92,7 @@ class PromptRules:
         default: the name of the prompt for texts without a role that no name fits.
         otherwise: the name of the prompt for any text that no name fits.
         with_text: whether prompts hold `{text}`, in place of which the text stands.
+        tells_role: whether the model is told the role of a text besides, by which it may choose among its weights.
         instructions: rules that come before the names.
         adapters: rules that replace the names.
         by_model: whether the model's own code decides, which is told the purpose of the texts; nothing else applies.
@@ -102,6 +103,7 @@ class PromptRules:
     default: str | None = None
     otherwise: str | None = None
     with_text: bool = False
+    tells_role: bool = True
     instructions: InstructionRules | None = None
     adapters: AdapterRules | None = None
     by_model: bool = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,7 +11,7 @@ import pytest
 
 from harness.encoding.prompts import choose
 from harness.evaluators import KINDS
-from harness.models import catalog, catalog_generator, mteb_loaders
+from harness.models import catalog, catalog_generator, mteb_kind, mteb_loaders
 from harness.types import Prompt, PromptRules
 
 
@@ -80,6 +82,26 @@ def test_instructions_equal_mteb() -> None:
                 assert chosen.text == expected, (name, task.name, role)
                 compared += 1
     assert compared > 80_000
+
+
+def test_loaders_that_run_code() -> None:
+    """The loaders that need trust whatever their arguments say are those whose own source switches it on, or unpickles.
+
+    Those that are mirrored here open no repository by themselves.
+    """
+    from mteb.models.model_implementations import MODEL_REGISTRY
+
+    running = set()
+    for name in catalog.names():
+        entry, loader = catalog.entry(name), MODEL_REGISTRY[name].loader
+        assert entry is not None
+        if loader is None or mteb_loaders.is_mirrored(entry):
+            continue
+        classes = inspect.getmro(loader) if inspect.isclass(loader) else (loader,)
+        source = "".join(inspect.getsource(each) for each in classes if ".model_implementations." in each.__module__)
+        if re.search(r"""trust_remote_code["']?\s*[=:,]\s*True|\bpickle\.load|weights_only\s*=\s*False""", source):
+            running.add(entry.loader)
+    assert running == mteb_kind.CODE_LOADERS
 
 
 def _by_role(prompt: Any) -> Any:

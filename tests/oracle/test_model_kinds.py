@@ -87,7 +87,13 @@ def test_models_of_mtebs_own_loaders(localhub: ModuleType, tmp_path: Path) -> No
         ("facebook/SONAR", "mteb lists it without a loader"),
         ("jxm/cde-small-v2", "allow that with --trust-remote-code"),
         ("NeuML/pubmedbert-base-embeddings-100K", r"not installed \(model2vec\); run: pip install 'mteb\[model2vec\]'"),
-        ("BMRetriever/BMRetriever-410M@main", "mteb's loader runs it at revision e3569bfbcfe3a1bc48c142e11a7b0f38e86"),
+        (
+            "KaLM-Embedding/KaLM-Reranker-V1-Large@main",
+            "mteb's loader runs it at revision [0-9a-f]{40}; leave out @main",
+        ),
+        ("BMRetriever/BMRetriever-410M", "mteb cannot open or run it .its loader gives a device to"),
+        ("Sailesh97/Hinvec", "its entry gives add_eos_token to SentenceTransformerEncoderWrapper, which takes none"),
+        ("nvidia/llama-embed-nemotron-8b", "transformers==4.51.0 .* is installed.; install a version that fits"),
         ("thu-nmrc/bge-small-structural-separator", "titles and bodies of documents apart"),
     ],
 )

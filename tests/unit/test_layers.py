@@ -45,7 +45,7 @@ OWNERS = {
     "pandas": ("results/loading.py",),
     "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),
-    "packaging": ("leaderboard/record_choice.py",),
+    "packaging": ("leaderboard/record_choice.py", "models/mteb_requirements.py"),
     "requests": ("models/endpoint_client.py",),
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from harness import models
 from harness.errors import ModelError, UnknownName
-from harness.models import forward_precision
+from harness.models import forward_precision, mteb_kind, mteb_requirements
 from harness.models.forward_precision import used_precision
 from harness.models.python_callable import FunctionEncoder
 from harness.types import EncodeOptions, EncoderFacts, ModelSpec, Precision, Prompt, VectorTransform
@@ -298,6 +298,44 @@ def test_precision_of_a_checkpoint(config: dict[str, str], stored: str, precisio
     folder = saved(tmp_path / "m", **{"config.json": json.dumps(config)})
     (folder / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + b"....")
     assert models.resolve(str(folder)).checkpoint_precision == precision
+
+
+E5 = "intfloat/multilingual-e5-large-instruct"
+"""A model that mteb's loader opens in fp16, whatever its checkpoint holds."""
+
+
+@pytest.mark.parametrize("stored", ["fp32", "bf16", "fp16"])
+@pytest.mark.parametrize("cpu", ["fphp", "asimd"])
+def test_precision_of_mtebs_loader(
+    stored: Precision, cpu: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What mteb's loader names goes before what the checkpoint holds, where the device computes in it. One line says
+    so where they differ, or where fp32 stands in; the record stays the plain one.
+    """
+    (tmp_path / "cpuinfo").write_text(ARM.format(cpu))
+    monkeypatch.setattr(forward_precision, "_CPU_INFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr(forward_precision, "_GPU_NODES", ())
+    spec = dataclasses.replace(HUB, name=E5, location=E5, checkpoint_precision=stored)
+    used = "fp16" if cpu == "fphp" else "fp32"
+    assert used_precision(spec, EncodeOptions()) == used
+    assert used_precision(spec, EncodeOptions(precision="checkpoint")) == "fp16"
+    assert models.variant(spec, EncodeOptions()) == ""
+    remark = models.remark(spec, EncodeOptions())
+    if used == "fp32":
+        why = "which the checkpoint holds" if stored == "fp16" else "in which mteb's loader opens it"
+        assert remark == (f"in fp32: this device does not compute in fp16, {why}; --precision checkpoint insists on it")
+    elif stored != "fp16":
+        assert remark.startswith(f"in fp16, as mteb's loader opens it; the checkpoint holds {stored}")
+    else:
+        assert remark == ""
+
+
+def test_versions_that_mteb_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that mteb runs with other versions than are installed is run, and its record says so."""
+    assert "mteb runs this model with transformers<5 (" in mteb_kind.caution("perplexity-ai/pplx-embed-v1-4b")
+    assert mteb_kind.caution(E5) == ""
+    monkeypatch.setattr(mteb_requirements, "installed", lambda package: "4.57.0")
+    assert mteb_kind.caution("perplexity-ai/pplx-embed-v1-4b") == ""
 
 
 def test_a_precision_that_does_not_exist() -> None:
