@@ -13,7 +13,8 @@ from harness.cli import shared_options
 from harness.errors import DataError, SpecError, UnknownName, kind_of
 
 if TYPE_CHECKING:
-    from harness.data.spec_proposal import Proposal, SpecRequest
+    from harness.data.field_reader import SpecRequest
+from harness.data.spec_proposal import Proposal
 
 _MODEL = "baseline/hashing"
 
@@ -92,7 +93,8 @@ def _new(args: argparse.Namespace) -> int:
 
 
 def _request(args: argparse.Namespace) -> SpecRequest:
-    from harness.data.spec_proposal import SpecRequest, name_from
+    from harness.data.field_reader import SpecRequest
+    from harness.data.spec_proposal import name_from
 
     source = Path(args.source)
     if not source.exists():

@@ -16,14 +16,15 @@ class Column(NamedTuple):
     """What a column holds.
 
     Attributes:
-        kind: `text`; `label` (short texts that repeat); `id`; `integer`; `number`; `constant`; `other`.
-        distinct: the count of different values.
+        kind: `text`; `label` (short texts that repeat); `labels` (lists of texts or whole numbers); `id`; `integer`;
+            `number`; `constant`; `other`.
+        distinct: the count of different values; of lists, of the values in them.
         range: least and greatest number.
         mixed: of a column of kind `other`, two values of different kinds.
     """
 
     name: str
-    kind: Literal["text", "label", "id", "integer", "number", "constant", "other"]
+    kind: Literal["text", "label", "labels", "id", "integer", "number", "constant", "other"]
     rows: int
     distinct: int
     range: tuple[float, float] | None = None
@@ -38,6 +39,8 @@ class Column(NamedTuple):
         words = {"text": "texts", "label": "labels", "id": "ids", "integer": "whole numbers", "number": "numbers"}
         if self.kind in ("constant", "other"):
             content = "the same in every row" if self.kind == "constant" else f"no column of one kind ({self.mixed})"
+        elif self.kind == "labels":
+            content = f"lists of {self.distinct} different labels in {self.rows} rows"
         elif self.range:
             content = f"{words[self.kind]} from {self.range[0]:g} to {self.range[1]:g}"
         else:
@@ -64,6 +67,8 @@ def _described(name: str, values: Sequence[Any]) -> Column:
         elif whole and distinct == rows and _ID_NAMES.fullmatch(name.lower()):
             kind = "id"
         return Column(name, kind, rows, distinct, (float(min(values)), float(max(values))))
+    if all(isinstance(value, list) and all(isinstance(entry, str | int) for entry in value) for value in values):
+        return Column(name, "labels", rows, len({entry for value in values for entry in value}))
     first: dict[str, str] = {}
     for value in values:
         first.setdefault(_kind(value), shown(value))

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from harness import data
 from harness.data import local_tables, spec_proposal, trec_files
-from harness.data.spec_proposal import EXPECTED, SPLITS, Proposal, SpecRequest
+from harness.data.field_reader import EXPECTED, SpecRequest
+from harness.data.spec_proposal import SPLITS, Proposal
 from harness.errors import DataError, UnknownName
 from harness.evaluators import ranked
 from harness.evaluators.tables import Filed, Table

@@ -203,6 +203,11 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
     return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)})
 
 
+def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:
+    sets = any(isinstance(value, list) for value in values["label"])
+    return "a column of texts and one of labels, with training data" if trainable and not sets else ""
+
+
 def _from_mteb(task: Any) -> FromMteb:
     max_iter = int(task.evaluator_model.get_params().get("max_iter", 100))
     return FromMteb(
@@ -227,6 +232,6 @@ KIND = TaskKind(
     uses_lengths=True,
     description="Texts and their labels",
     instruction="Classify user passages.",
-    recognizes=lambda values, trainable: "a column of texts and one of labels, with training data" if trainable else "",
+    recognizes=_recognizes,
     from_mteb=_from_mteb,
 )

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.column_contents import described
-from harness.data.spec_proposal import SpecRequest, name_from, propose, propose_search
+from harness.data.field_reader import SpecRequest
+from harness.data.spec_proposal import name_from, propose, propose_search
 from harness.errors import DataError, UnknownName
 from harness.evaluators import KINDS
 from harness.evaluators.clustering import ClusteringSettings
@@ -60,7 +61,8 @@ def says(request: SpecRequest = WANTED, **table: list[Any]) -> str:
         ("x", ["a", None, "b", "c"], "'x': no column of one kind ('a' (str) and null)"),
         ("x", [1, "b", "c", 2], "'x': no column of one kind (1 (int) and 'b' (str))"),
         ("x", [1.5, 2, float("nan"), 3], "'x': no column of one kind (1.5 (float) and nan (float))"),
-        ("x", [["a"], ["b"], ["c"], ["d"]], "'x': no column of one kind (['a'] (list))"),
+        ("x", [["a"], ["b", "a"], [], [7]], "'x': lists of 3 different labels in 4 rows"),
+        ("x", [["a"], [None], ["c"], ["d"]], "'x': no column of one kind (['a'] (list))"),
     ],
 )
 def test_what_a_column_holds(name: str, values: list[Any], shown: str) -> None:
@@ -97,6 +99,41 @@ def test_texts_with_labels() -> None:
     assert guess(**table) == ("Clustering", {"text": "body", "label": "topic"})
     assert guess(train=table, **table) == ("Classification", {"text": "body", "label": "topic"})
     assert guess(body=LEFT, topic=[0, 1, 0, 1]) == ("Clustering", {"text": "body", "label": "topic"})
+
+
+def test_texts_with_lists_of_labels() -> None:
+    """With training data, lists of labels make a multilabel classification; without, they may be anything."""
+    table: dict[str, list[Any]] = {"body": LEFT, "tags": [["a", "b"], [], ["b"], ["a"]], "length": [5.5, 3, 4, 6]}
+    assert guess(train=table, **table) == ("MultilabelClassification", {"text": "body", "label": "tags"})
+    assert "'tags': lists of 2 different labels in 4 rows" in says(**table)
+    decided = WANTED._replace(columns={"label": "tags"})
+    assert guess(train=table, request=decided, **table)[0] == "MultilabelClassification"
+
+
+def test_texts_with_numbers() -> None:
+    """With training data, numbers that do not repeat like labels are to be predicted."""
+    table: dict[str, list[Any]] = {"text": LEFT, "price": [1.5, 2, 3.25, 8]}
+    assert guess(train=table, **table) == ("Regression", {"text": "text", "value": "price"})
+    train, test = ({**table, "price": numbers} for numbers in ([1500, 2000, 3250, 8000], [900, 1800, 3000, 7500]))
+    assert guess(train=train, **test) == ("Regression", {"text": "text", "value": "price"})
+    stars = {**table, "price": [1, 2, 1, 2]}
+    assert guess(train=stars, **stars)[0] == "Classification"
+    decided = WANTED._replace(type="Regression")
+    assert guess(train=stars, request=decided, **stars) == ("Regression", {"text": "text", "value": "price"})
+
+
+def test_summaries_with_grades() -> None:
+    """The usual names of its columns make a summarization; one that is called otherwise has to be named."""
+    table = {
+        "text": LEFT,
+        "human_summaries": [["a cat"]] * 4,
+        "machine_summaries": [["a dog", "a cat"]] * 4,
+        "relevance": [[1, 4.5], [2, 3], [3, 2], [5, 1]],
+    }
+    columns = {"source": "text", "human": "human_summaries", "machine": "machine_summaries", "grades": "relevance"}
+    assert guess(**table) == ("Summarization", columns)
+    renamed = {"grades" if name == "relevance" else name: values for name, values in table.items()}
+    assert guess(request=WANTED._replace(columns={"grades": "grades"}), **renamed)[0] == "Summarization"
 
 
 def test_what_else_a_table_may_hold() -> None:
