@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from harness.models import endpoint_probe
 from harness.models.baselines import Hashing
 from tests.encoders import one_block
 
@@ -105,7 +106,7 @@ class EndpointServer:
         moves: what to do with the next requests in place of answering; each takes the request, and returns a reply,
             or None to answer as usual.
         asked: every request.
-        answered: how often each text was answered with a vector.
+        answered: how often each text was answered with a vector; without those that tell weights apart.
     """
 
     def __init__(
@@ -115,7 +116,7 @@ class EndpointServer:
         rows: Callable[[Sequence[str]], np.ndarray] = vectors,
         needs: tuple[str, str] | None = None,
     ) -> None:
-        self._shape, self._rows, self._needs = shape, rows, needs
+        self._shape, self.rows, self._needs = shape, rows, needs
         self.moves: deque[Callable[[Asked], Reply | None]] = deque()
         self.always: Callable[[Asked], Reply | None] = lambda asked: None
         self.asked: list[Asked] = []
@@ -173,9 +174,9 @@ class EndpointServer:
             return None
         if reply is not None:
             return reply
-        answer = self._shape(asked, self._rows(asked.texts))
+        answer = self._shape(asked, self.rows(asked.texts))
         with self._lock:
-            self.answered.update(asked.texts)
+            self.answered.update(text for text in asked.texts if text not in endpoint_probe.TEXTS)
         return Reply(answer)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.errors import EncodeError
 from harness.evaluators.similarity import paired
-from harness.models import model_prompts
+from harness.models import endpoint_probe, model_prompts
 from harness.models.endpoint_client import EndpointClient, TextsRefused
 from harness.models.endpoint_names import parse
 from harness.models.endpoint_protocol import Ask, ServerAnswer
@@ -55,7 +55,8 @@ class EndpointEncoder:
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         endpoint = parse(spec.location)
         protocol, key = protocol_of(endpoint), key_of(endpoint)
-        self._endpoint, self._protocol = endpoint, protocol
+        self._endpoint, self._protocol, self._revision = endpoint, protocol, spec.revision
+        self._weights: str | None = None
         self._client = EndpointClient(
             endpoint,
             protocol.headers(key) if key else {},
@@ -81,11 +82,18 @@ class EndpointEncoder:
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
-        """Server, model, dimensions, prompt and input type. The role counts only through these."""
+        """Server, its weights, model, dimensions, prompt and input type. The role counts only through these.
+
+        Raises:
+            HarnessError: the server cannot be asked.
+        """
+        if self._weights is None:
+            self._weights = endpoint_probe.weights_id(self._revision, self._probed())
         return {
             "backend": self.facts.backend,
             "asking": _ASKING,
             "endpoint": self._endpoint.asked,
+            "weights": self._weights,
             "prompt": prompt.text or "",
             "input_type": prompt.adapter,
         }
@@ -164,6 +172,20 @@ class EndpointEncoder:
             raise self._refusal(texts.texts[0], refusal)
         half = len(texts.texts) // 2
         return _Texts(texts.places[:half], texts.texts[:half]), _Texts(texts.places[half:], texts.texts[half:])
+
+    def _probed(self) -> Float32:
+        """The vectors of the texts that tell weights apart, without a prompt.
+
+        Raises:
+            HarnessError: the server cannot be asked.
+        """
+        types = self._protocol.input_types
+        prompt = Prompt(None, None, adapter=None if types is None else types.otherwise)
+        rows: dict[int, Float32] = {}
+        for encoded in self.encode([endpoint_probe.TEXTS], prompt=prompt, role=None):
+            assert encoded.places is not None
+            rows.update(zip(encoded.places.tolist(), encoded.vectors, strict=True))
+        return np.array([rows[place] for place in range(len(endpoint_probe.TEXTS))])
 
     def _sent(self, texts: list[str], prompt: Prompt, *, truncated: bool) -> ServerAnswer:
         ask = Ask(texts, prompt.adapter, truncated)
