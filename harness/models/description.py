@@ -141,7 +141,7 @@ def of_spec(spec: ModelSpec, *, refusal: str) -> Description:
         way = running(entry) if entry is not None else Running(way="mirrored")
     if spec.origin in ("baseline", "python"):
         return Description(name=spec.name, entry=None, running=way, files=OwnFiles(spec=spec))
-    files = OwnFiles(spec=spec) if by_mteb else _own_files(spec)
+    files = OwnFiles(spec=spec) if by_mteb or spec.origin == "endpoint" else _own_files(spec)
     return _with_prompts(spec.name, entry, way, None if by_mteb else planned_rules(spec), files=files, not_read="")
 
 

@@ -23,8 +23,18 @@ def protocol_of(endpoint: Endpoint) -> EndpointProtocol:
 
 
 def input_type_rules(spec: ModelSpec) -> PromptRules:
-    """Which input type, or prompt, belongs to which text; as mteb's wrapper of the provider."""
-    types = protocol_of(parse(spec.location)).input_types
+    """Which input type, or prompt, belongs to which text; as mteb's wrapper of the provider.
+
+    Raises:
+        ModelError: the model takes none, and needs prompts.
+    """
+    endpoint = parse(spec.location)
+    types = protocol_of(endpoint).input_types
+    if endpoint.model.startswith(google_endpoint.TAKES_PROMPTS) and endpoint.provider == "google":
+        raise ModelError(
+            f"model {spec.name}: takes instructions in its texts in place of task types; give them with --prompts, for "
+            'example {"query": "task: search result | query: "}'
+        )
     return PromptRules() if types is None else PromptRules(adapters=types, source="catalog")
 
 

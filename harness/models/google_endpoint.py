@@ -12,6 +12,9 @@ from harness.models.endpoint_names import Endpoint
 from harness.models.endpoint_protocol import Ask, BadAnswer, EndpointProtocol, ServerAnswer, matrix
 from harness.types import AdapterRules
 
+TAKES_PROMPTS = "gemini-embedding-2"
+"""How the names of models begin that read what a text is for in the text, and have no task types."""
+
 
 def _body(endpoint: Endpoint, ask: Ask) -> dict[str, Any]:
     settings: dict[str, Any] = {"model": f"models/{endpoint.model}"}

@@ -77,6 +77,8 @@ class Change(NamedTuple):
 def differences(spec: ModelSpec, options: EncodeOptions) -> Iterator[Difference]:
     """Compare other batches, another order and half precisions with fp32 in batches by tokens.
 
+    A model behind an endpoint has a precision of its own.
+
     Raises:
         ModelError: the model cannot be opened, or has no vectors.
     """
@@ -92,7 +94,7 @@ def differences(spec: ModelSpec, options: EncodeOptions) -> Iterator[Difference]
         cosine = float(np.einsum("ij,ij->i", plain.astype(np.float64), rows.astype(np.float64)).min())
         return Difference(what, largest, cosine, largest <= ROUNDING[precision], precision, seconds * longer)
 
-    with _opened(spec, replace(options, precision="fp32")) as encoder:
+    with _opened(spec, options if spec.origin == "endpoint" else replace(options, precision="fp32")) as encoder:
         plain = _vectors(encoder, texts, "tokens")
         yield compared("batches of 32 texts", encoder, "mteb", 1, "fp32")
         yield compared("the texts in reverse order", encoder, "tokens", -1, "fp32")
