@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     """Print the plan; returns the exit status."""
     from harness.data.size_estimate import estimate
-    from harness.models.model_prompts import planned_prompts, planned_rules
+    from harness.models.model_prompts import planned_prompts, planned_rules, shown_prompt
 
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)
@@ -26,9 +26,9 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         if cells.model not in rules:
             rules[cells.model] = planned_rules(cells.model)
         prompts = {
-            role: f"{prompt.text or ''}{{text}}{prompt.suffix}"
+            role: shown_prompt(prompt)
             for role, prompt in planned_prompts(rules[cells.model], cells.task).items()
-            if prompt.text or prompt.suffix
+            if prompt.text or prompt.suffix or prompt.adapter
         }
         for part in (*cells.done, *cells.todo):
             size, pace = estimate(cells.task, part), paces.get(cells.model.name)

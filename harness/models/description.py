@@ -14,7 +14,7 @@ from harness.models import catalog, kinds, mteb_kind, mteb_loaders, preflight
 from harness.models.catalog import CatalogEntry
 from harness.models.forward_precision import used_precision
 from harness.models.model_files import repository_in_folder, repository_on_hub
-from harness.models.model_prompts import opening, planned_rules
+from harness.models.model_prompts import opening, planned_rules, shown_prompt
 from harness.models.repository import Repository
 from harness.tasks import mteb_metadata
 from harness.types import EncodeOptions, ModelSpec, PromptRules, Role
@@ -218,8 +218,7 @@ def _by_type(rules: PromptRules) -> Iterator[tuple[str, Mapping[str, str]]]:
         by_role: dict[str, str] = {}
         for role in roles:
             prompt = choose(rules, task="", task_type=task_type, role=role, type_prompt=kind.instruction)
-            adapter = f" (adapter {prompt.adapter})" if prompt.adapter else ""
-            by_role[role or ""] = f"{prompt.text or ''}{{text}}{prompt.suffix}{adapter}"
+            by_role[role or ""] = shown_prompt(prompt)
         yield task_type, by_role
 
 

@@ -80,6 +80,12 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     return replace(spec, prompts=None if prompts is None else tuple(sorted(prompts.items())), like=like)
 
 
+def shown_prompt(prompt: Prompt) -> str:
+    """What stands around a text, for readers: `query: {text}`, and in brackets the adapter or the input type."""
+    adapter = f" ({prompt.adapter})" if prompt.adapter else ""
+    return f"{prompt.text or ''}{{text}}{prompt.suffix}{adapter}"
+
+
 def planned_rules(spec: ModelSpec) -> PromptRules:
     """The rules that decide what goes before the model's texts, without loading the model.
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from harness.errors import HarnessError, UnknownName
 from harness.files.model_folders import is_path, names_of
+from harness.models.endpoint_names import is_endpoint, parse
 from harness.results.recorded_models import RecordedModel, place_of, recorded_models
 from harness.types.counted import counted
 
@@ -30,7 +31,7 @@ def recorded_name(
 
     Args:
         asked: a recorded name, the path of a model's folder, or the end of such a path (`final`, `local/final`); each
-            with `@REVISION`: the start of a recorded revision, or a branch or tag.
+            with `@REVISION`: the start of a recorded revision, or a branch or tag. Or an endpoint.
         recorded: the names to choose from -> their recorded revisions.
         folders: the results folders, which tell from which folder a model was loaded.
         what: what the names stand for, in messages.
@@ -41,6 +42,11 @@ def recorded_name(
     """
     if asked in recorded:
         return RecordedName(asked)
+    if is_endpoint(asked):
+        endpoint = parse(asked)
+        if endpoint.revision not in recorded.get(endpoint.record_name, ()):
+            raise UnknownName.of(what, asked, sorted(recorded))
+        return RecordedName(endpoint.record_name, endpoint.revision)
     name, at, revision = asked.partition("@")
     fitting = [name] if name in recorded else _fitting(name, recorded, folders)
     if len(fitting) > 1:

@@ -83,6 +83,7 @@ def _in_two_stages(
     ranked = _ranked(task, part, encoder, loaded, problem._replace(candidates=candidates))
     prompts = {f"first_stage_{name}": prompt for name, prompt in counts.prompts.items()}
     ranked.counts.prompts |= prompts
+    ranked.counts.adapters |= {f"first_stage_{name}": adapter for name, adapter in counts.adapters.items()}
     return ranked._replace(facts=encoder.facts_with_first_stage())
 
 
@@ -179,6 +180,7 @@ def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> S
             top.fold(shard.hits.scores[row : row + 1, : len(positions)], at=positions + shard.start, first_query=row)
         counts.add(**{name: getattr(shard.counts, name) for name in NUMBERS})
         counts.prompts |= shard.counts.prompts
+        counts.adapters |= shard.counts.adapters
     return Search(top.hits(), counts, shards[0].facts)
 
 

@@ -34,6 +34,7 @@ class Counts:
         tokens_padded: the same, with padding.
         batching: how batches were made; None where nothing was encoded in batches.
         prompts: field -> the prompt put before its texts.
+        adapters: field -> the adapter that encoded its texts, or the input type that an endpoint was told.
     """
 
     texts: int = 0
@@ -45,6 +46,7 @@ class Counts:
     tokens_padded: int | None = 0
     batching: Batching | None = None
     prompts: dict[str, str | None] = field(default_factory=dict)
+    adapters: dict[str, str] = field(default_factory=dict)
 
     def add(self, **more: int | None) -> None:
         """Add numbers to the counts of these names; None makes the sum None."""
@@ -100,4 +102,6 @@ class Fields:
             tokens_padded=encoded.tokens_padded,
         )
         counts.prompts[name] = prompt.text or None
+        if prompt.adapter is not None:
+            counts.adapters[name] = prompt.adapter
         return transforms.transformed(encoded.vectors, self._transform)

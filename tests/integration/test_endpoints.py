@@ -22,6 +22,7 @@ TASKS = ["MiniSTSEnglish", "MiniIntentsEnglish", "MiniAnswersEnglish"]
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("VOYAGE_API_KEY", KEY)
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setattr(endpoint_client, "_backoff", lambda failures: 0.001)
 
 
@@ -88,7 +89,10 @@ def test_a_failing_cell_leaves_the_others(tmp_path: Path) -> None:
 def test_input_types_reach_the_server(tmp_path: Path) -> None:
     """Voyage is told which texts are queries and which are documents, as mteb tells it."""
     with EndpointServer(endpoint_server.voyage_like) as server:
-        run(f"voyage:voyage-3.5@{server.url}", ["MiniAnswersEnglish", "MiniSTSEnglish"], results=tmp_path)
+        record, _ = run(f"voyage:voyage-3.5@{server.url}", ["MiniAnswersEnglish", "MiniSTSEnglish"], results=tmp_path)
+    (part,) = record.harness["parts"].values()
+    assert part["adapters"] == {"queries": "query", "documents": "document"}
+    assert part["texts_truncated"] == 0
     kinds = {asked.body["input_type"]: asked.texts[0] for asked in server.asked}
     assert set(kinds) == {"query", "document"}
 
@@ -143,3 +147,45 @@ def test_the_screen_shows_costs_and_no_key(tmp_path: Path, capsys: pytest.Captur
     assert status == 1
     assert "status 418" in failed.err
     assert KEY not in printed.out + printed.err + failed.out + failed.err
+
+
+def test_the_plan_shows_input_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In brackets after the text, by role."""
+    plan = ["run", "voyage:voyage-3.5", "-t", "MiniAnswersEnglish", "--plan", "--json", "--results", str(tmp_path)]
+    _, printed = command(*plan, capsys=capsys)
+    assert json.loads(printed.out)[0]["prompts"] == {"query": "{text} (query)", "document": "{text} (document)"}
+
+
+def test_a_schedule_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A night measures it once; no night pins it as a baseline."""
+    with EndpointServer() as server:
+        schedule = tmp_path / "nightly.yaml"
+        entry = f'"openai:m@{server.url}"'
+        schedule.write_text(f"models: [{entry}]\nbaselines: [{entry}]\ntasks: [MiniSTSEnglish]\n")
+        status, printed = command("nightly", "--check", str(schedule), capsys=capsys)
+        assert status == 2
+        assert "can change" in printed.err
+        schedule.write_text(f"models: [{entry}]\ntasks: [MiniSTSEnglish]\n")
+        status, printed = command("nightly", "--plan", str(schedule), capsys=capsys)
+        assert status == 0
+        assert "MiniSTSEnglish" in printed.out
+        assert not server.asked
+
+
+def test_commands_take_the_name_that_run_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`compare` finds the record of an endpoint, `models show` describes it, and mteb's name leads to it."""
+    with EndpointServer() as server:
+        name = f"openai:m@{server.url}"
+        run([name, "baseline/hashing"], ["MiniSTSEnglish"], results=tmp_path)
+        status, printed = command("compare", name, "baseline/hashing", "--results", str(tmp_path), capsys=capsys)
+        assert status == 0
+        assert "MiniSTSEnglish" in printed.out
+    status, printed = command("models", "show", name, capsys=capsys)
+    assert status == 0
+    assert "OpenAI-compatible endpoint" in printed.out
+    status, printed = command("run", "mongodb/voyage-4-large (embed_dim=2048)", "--plan", capsys=capsys)
+    assert status == 2
+    assert "voyage:voyage-4-large#2048" in printed.err
+    status, printed = command("run", "google:gemini-embedding-2", "--plan", capsys=capsys)
+    assert status == 2
+    assert "--prompts" in printed.err

@@ -34,6 +34,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from harness.models.endpoint_names import is_endpoint
 from harness.nightly.schedule.schedule_contents import (
     AlertRules,
     EngineOptions,
@@ -153,6 +154,8 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
         item.wrong("a label names one model; give it one with the key `name`")
     if baseline and not entry.name:
         item.wrong("a baseline is pinned: name one model")
+    elif baseline and is_endpoint(entry.name):
+        item.wrong("a baseline is pinned, and what runs behind an endpoint can change; list it under `models`")
     elif baseline and _may_move(entry.name) and not (folder / entry.name).is_dir():
         item.wrong(f"a baseline is pinned: name its commit, {entry.name.partition('@')[0]}@<40 hexadecimal digits>")
     return entry
