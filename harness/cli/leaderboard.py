@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
         "--variants", action="store_true", help="add rows for variants, such as other precisions and lengths"
     )
     command.add_argument("--revisions", action="store_true", help="add a row for every revision of a model")
+    command.add_argument("--common", action="store_true", help="rank over the tasks that every one of the models has")
     command.add_argument("--sort", metavar="COLUMN", help="sort by this column or task (default: Rank (Borda))")
     command.add_argument("--show-tasks", action="store_true", help="add a column for every task")
     command.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
@@ -85,7 +86,13 @@ def do(args: argparse.Namespace) -> int:
     from harness.outputs import leaderboard_text
 
     board = with_uncertainty(
-        ranked(scope_of(args), models=args.models or None, variants=args.variants, revisions=args.revisions)
+        ranked(
+            scope_of(args),
+            models=args.models or None,
+            variants=args.variants,
+            revisions=args.revisions,
+            common=args.common,
+        )
     )
     _report(board)
     if args.site:

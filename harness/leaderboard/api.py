@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -56,6 +57,7 @@ def rank(
     exclude: Sequence[str] | None = None,
     variants: bool = False,
     revisions: bool = False,
+    common: bool = False,
     results: Folder | Sequence[Folder] | None = None,
     tasks_dirs: Sequence[Folder] = (),
 ) -> Leaderboard:
@@ -71,6 +73,7 @@ def rank(
         exclude: leave these tasks out.
         variants: rows for other precisions, lengths and dimensions too.
         revisions: a row for every revision of a model.
+        common: only the tasks that every model with a row has.
         results: a results folder, or several: where two hold the same record, the first one counts. By default
             `$HARNESS_RESULTS`, else `results`.
         tasks_dirs: folders with more task and suite files.
@@ -82,7 +85,8 @@ def rank(
         HarnessError: a folder, model, task, suite or filter that names nothing, or no record fits.
     """
     scope = _scope_of(results, tasks, suite, Filters(types, languages, splits, exclude), tasks_dirs)
-    return with_uncertainty(ranked(scope, models=_names(models) or None, variants=variants, revisions=revisions))
+    names = _names(models) or None
+    return with_uncertainty(ranked(scope, models=names, variants=variants, revisions=revisions, common=common))
 
 
 def compare(
@@ -117,13 +121,22 @@ def compare(
 
 
 def ranked(
-    scope: Scope, *, models: Sequence[str] | None = None, variants: bool = False, revisions: bool = False
+    scope: Scope,
+    *,
+    models: Sequence[str] | None = None,
+    variants: bool = False,
+    revisions: bool = False,
+    common: bool = False,
 ) -> Leaderboard:
     """The leaderboard of a scope, without intervals; see `rank`."""
     indices = _indices(scope.results)
     tasks = _tasks(scope, indices)
     title = scope.suite or "All recorded tasks"
-    return board.build(indices, tasks, title=title, models=models, variants=variants, revisions=revisions)
+    leaderboard = board.build(
+        indices, tasks, title=title, models=models, variants=variants, revisions=revisions, common=common
+    )
+    chosen = f"--suite {shlex.quote(scope.suite)}" if scope.suite else "-t TASK,..."
+    return replace(leaderboard, completed_by=f"harness run MODEL {chosen}")
 
 
 def compared(a: str, b: str, scope: Scope) -> Comparison:

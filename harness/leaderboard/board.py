@@ -84,9 +84,11 @@ class Leaderboard:
         types: in the order of `evaluators.KINDS`, then others.
         rows: best first.
         unrecorded: tasks of the scope that no model has results for; they are not counted.
+        not_common: tasks that were left out because some model lacks them, where only common tasks were asked for.
         without_row: labels of models that have records of these tasks, but none with all of its parts; as in mteb, they
             take places in the ranks all the same.
         refused: files that are not records, and why.
+        completed_by: the command that computes what a row lacks, with MODEL for the model.
         variants_left_out: how many variants of models were not asked for.
         uncertainty: what was resampled for the intervals; empty where there are none.
         indices: of the results folders, into which the references of `Row.files` count.
@@ -98,8 +100,10 @@ class Leaderboard:
     types: tuple[str, ...]
     rows: tuple[Row, ...]
     unrecorded: tuple[ScopedTask, ...] = ()
+    not_common: tuple[ScopedTask, ...] = ()
     without_row: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+    completed_by: str = ""
     variants_left_out: int = 0
     uncertainty: str = ""
     indices: tuple[Index, ...] = ()
@@ -124,6 +128,7 @@ def build(
     models: Collection[str] | None = None,
     variants: bool = False,
     revisions: bool = False,
+    common: bool = False,
 ) -> Leaderboard:
     """The leaderboard of these results folders.
 
@@ -150,6 +155,15 @@ def build(
     whole = [not np.isnan(row).all() for row in scored.scores]
     if not any(whole):
         raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
+    not_common: list[int] = []
+    if common:
+        lacking = [bool(np.isnan(column).any()) for column in scored.scores[whole].T]
+        not_common = [number for number in recorded if lacking[number]]
+        recorded = [number for number in recorded if not lacking[number]]
+        if not recorded:
+            raise UnknownName(
+                f"no task has results of all {sum(whole)} models; name fewer models, or rank without --common"
+            )
     tasks = tuple(scope[number] for number in recorded)
     types = _ordered({task.type for task in tasks})
     counted = {scope[number].name for number in recorded}
@@ -194,7 +208,8 @@ def build(
         parts=tuple(scored.parts[number] for number in recorded),
         types=types,
         rows=tuple(rows),
-        unrecorded=tuple(task for number, task in enumerate(scope) if number not in recorded),
+        unrecorded=tuple(task for number, task in enumerate(scope) if number not in (*recorded, *not_common)),
+        not_common=tuple(scope[number] for number in not_common),
         without_row=tuple(sorted(labels[everyone[number]] for number in present if not whole[number])),
         refused=tuple(refusal for index in indices for refusal in index.refused()),
         indices=tuple(indices),

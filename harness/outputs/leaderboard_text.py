@@ -111,6 +111,7 @@ def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
             for task, parts in zip(board.tasks, board.parts, strict=True)
         ],
         "unrecorded": [task.name for task in board.unrecorded],
+        "not_common": [task.name for task in board.not_common],
         "without_row": list(board.without_row),
         "models": [_row(row) for row in rows],
         "refused": [refusal._asdict() for refusal in board.refused],
@@ -234,6 +235,9 @@ def _html(headers: list[str], cells: list[list[str]]) -> str:
 
 def _notes(board: Leaderboard, table: str, format: Format) -> str:
     lines = [board.uncertainty] if board.uncertainty else []
+    if board.not_common:
+        every = len(board.tasks) + len(board.not_common)
+        lines.append(f"ranked over the {len(board.tasks)} of {every} tasks that all of these models have")
     if board.unrecorded:
         names = ", ".join(task.name for task in board.unrecorded)
         which = "this task, which is" if len(board.unrecorded) == 1 else "these tasks, which are"
@@ -264,6 +268,9 @@ def _incomplete(board: Leaderboard, *, most: int = 4) -> list[str]:
             by_reason.setdefault(reason, []).append(task)
         reasons = "; ".join(f"{', '.join(_few(tasks, most))}: {reason}" for reason, tasks in by_reason.items())
         lines.append(f"  {row.label}: {reasons}")
+    if board.completed_by:
+        command = board.completed_by.replace("MODEL", rows[0].label) if len(rows) == 1 else board.completed_by
+        lines.append(f"To complete a row: {command}; --common ranks over the tasks that all models have")
     return lines
 
 

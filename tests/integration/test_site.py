@@ -169,6 +169,23 @@ def test_search_and_filters(page: Any, folder: Path, board: Leaderboard) -> None
     assert "0 of 8 tasks" in page.inner_text("#status")
 
 
+def test_common_tasks(page: Any, folder: Path, board: Leaderboard) -> None:
+    """The switch ranks over the tasks that all of the shown models have, says so, and follows the search."""
+    go(page, folder)
+    page.check("#common")
+    page.wait_for_timeout(400)
+    shared = [task.name for task in board.tasks if all(task.name in row.scores for row in board.rows)]
+    assert 0 < len(shared) < len(board.tasks)
+    assert f"{len(shared)} of 8 tasks, those that all of these models have" in page.inner_text("#status")
+    best = max(board.rows, key=lambda row: np.mean([row.scores[name] for name in shared]))
+    assert column(page, "label")[0] == best.label
+    assert column(page, "chosen")[0] == f"{np.mean([best.scores[name] for name in shared]):.4f}"
+    page.fill("#search", "goo")
+    page.wait_for_timeout(400)
+    assert "8 of 8 tasks" in page.inner_text("#status")
+    assert "common=1" in unquote(page.url)
+
+
 def test_permalink(page: Any, folder: Path) -> None:
     """The address holds the view: opened again, it shows the same."""
     go(page, folder)

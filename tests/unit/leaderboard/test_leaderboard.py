@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from harness.errors import SpecError, UnknownName
-from harness.leaderboard import counted_tasks, ranking
+from harness.leaderboard import api, counted_tasks, ranking
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs.leaderboard_text import render
@@ -281,3 +281,31 @@ class TestFacts:
         assert found.throughput.tokens_per_second == 500.0
         assert found.zero_shot == pytest.approx(2 / 3)
         assert found.facts.parameters == 5
+
+
+class TestCommon:
+    def test_only_the_tasks_of_all_models_count(self, tmp_path: Path) -> None:
+        """With `common`, a task that one of the models lacks is left out and named, and every row has its means."""
+        for model, task, score in [("a", "T", 0.5), ("a", "U", 0.9), ("b", "T", 0.6), ("c", "T", 0.1), ("c", "U", 0.2)]:
+            boards.put(tmp_path, f"org/{model}", task, score)
+        found = api.rank(results=tmp_path, common=True)
+        assert [task.name for task in found.tasks] == ["T"]
+        assert [task.name for task in found.not_common] == ["U"]
+        assert [(row.label, row.mean_task) for row in found.rows] == [("org/b", 0.6), ("org/a", 0.5), ("org/c", 0.1)]
+        assert "Ranked over the 1 of 2 tasks that all of these models have" in render(found, format="table")
+        assert [task.name for task in api.rank(["org/a", "org/c"], results=tmp_path, common=True).tasks] == ["T", "U"]
+
+    def test_nothing_in_common(self, tmp_path: Path) -> None:
+        """Models without a common task are an error that says what to do."""
+        boards.put(tmp_path, "org/a", "T", 0.5)
+        boards.put(tmp_path, "org/b", "U", 0.5)
+        with pytest.raises(UnknownName, match="no task has results of all 2 models; name fewer models"):
+            api.rank(results=tmp_path, common=True)
+
+    def test_the_board_says_what_completes_a_row(self, tmp_path: Path) -> None:
+        """Under the rows that lack tasks stands the command that computes them, with the model's name if it is one."""
+        boards.put(tmp_path, "org/a", "STSBenchmark", 0.5)
+        boards.put(tmp_path, "org/a", "BIOSSES", 0.5)
+        boards.put(tmp_path, "org/b", "BIOSSES", 0.5)
+        text = render(api.rank(results=tmp_path, suite="MTEB(eng, v2)"), format="table")
+        assert "To complete a row: harness run org/b --suite 'MTEB(eng, v2)'; --common ranks over" in text

@@ -10,7 +10,7 @@
 
   // --- what is shown ------------------------------------------------------------------------------------------------
 
-  const state = { search: "", types: [], languages: [], columns: null, complete: false, sort: DEFAULT_SORT };
+  const state = { search: "", types: [], languages: [], columns: null, complete: false, common: false, sort: DEFAULT_SORT };
 
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -20,6 +20,7 @@
     state.languages = list("languages", languages);
     state.columns = given.has("columns") ? list("columns", columns.map((column) => column.field)) : null;
     state.complete = given.get("complete") === "1";
+    state.common = given.get("common") === "1";
     const [field, direction] = (given.get("sort") || "").split(":");
     const sortable = columns.some((column) => column.field === field) && ["asc", "desc"].includes(direction);
     state.sort = sortable ? `${field}:${direction}` : DEFAULT_SORT;
@@ -33,16 +34,22 @@
     if (state.languages.length) said.set("languages", join(state.languages));
     if (state.columns) said.set("columns", join(state.columns));
     if (state.complete) said.set("complete", "1");
+    if (state.common) said.set("common", "1");
     if (state.sort !== DEFAULT_SORT) said.set("sort", state.sort);
     const theme = document.documentElement.dataset.theme;
     if (said.size || theme === "dark") said.set("theme", theme);
     history.replaceState(null, "", said.size ? `#${said}` : location.pathname + location.search);
   }
 
-  const narrowed = () => state.types.length > 0 || state.languages.length > 0;
-  const tasksOfView = () => tasks.filter((task) =>
-    (!state.types.length || state.types.includes(task.type)) &&
-    (!state.languages.length || task.languages.some((language) => state.languages.includes(language))));
+  const matches = (model) => model.label.toLowerCase().includes(state.search.toLowerCase());
+  const narrowed = () => state.types.length > 0 || state.languages.length > 0 || state.common;
+  function tasksOfView() {
+    const models = state.common ? BOARD.models.filter(matches) : [];
+    return tasks.filter((task) =>
+      (!state.types.length || state.types.includes(task.type)) &&
+      (!state.languages.length || task.languages.some((language) => state.languages.includes(language))) &&
+      models.every((model) => known(model.scores[task.number])));
+  }
 
   // --- columns ------------------------------------------------------------------------------------------------------
 
@@ -154,8 +161,7 @@
   });
 
   function filter() {
-    const wanted = state.search.toLowerCase();
-    table.setFilter((row) => row.label.toLowerCase().includes(wanted) && (!state.complete || known(narrowed() ? row.chosen : row.mean)));
+    table.setFilter((row) => matches(row) && (!state.complete || known(narrowed() ? row.chosen : row.mean)));
   }
 
   function draw() {
@@ -165,7 +171,8 @@
     Figures.put("intervals", (width) => Figures.intervals(ranked, width));
     Figures.put("history", (width) => Figures.history(ranked, width));
     Figures.put("heat", (width) => Figures.heat(view, tasksOfView(), width));
-    byId("status").textContent = `${view.length} of ${data.length} models` + (narrowed() ? `, ${tasksOfView().length} of ${tasks.length} tasks` : "");
+    byId("status").textContent = `${view.length} of ${data.length} models` + (narrowed() ? `, ${tasksOfView().length} of ${tasks.length} tasks` : "") +
+      (state.common ? ", those that all of these models have" : "");
   }
 
   let waiting = 0;
@@ -216,6 +223,7 @@
   function controls() {
     byId("search").value = state.search;
     byId("complete").checked = state.complete;
+    byId("common").checked = state.common;
     choices("types", BOARD.types.map((type) => ({ value: type, text: type })), (type) => state.types.includes(type), toggle("types"));
     choices("languages", languages.map((name) => ({ value: name, text: name })), (name) => state.languages.includes(name), toggle("languages"));
     const free = columns.filter((entry) => !entry.frozen);
@@ -229,13 +237,17 @@
       });
   }
 
-  byId("search").addEventListener("input", (event) => { state.search = event.target.value; filter(); changed(); });
+  byId("search").addEventListener("input", (event) => {
+    state.search = event.target.value;
+    if (state.common) { retask(); } else { filter(); changed(); }
+  });
+  byId("common").addEventListener("change", (event) => { state.common = event.target.checked; retask().then(controls); });
   byId("complete").addEventListener("change", (event) => { state.complete = event.target.checked; filter(); changed(); });
   byId("cost").addEventListener("change", drawSoon);
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("controls").addEventListener("reset", (event) => {
     event.preventDefault();
-    Object.assign(state, { search: "", types: [], languages: [], columns: null, complete: false, sort: DEFAULT_SORT });
+    Object.assign(state, { search: "", types: [], languages: [], columns: null, complete: false, common: false, sort: DEFAULT_SORT });
     retask().then(() => { table.setSort("rank", "asc"); controls(); });
   });
   byId("link").addEventListener("click", async () => {
