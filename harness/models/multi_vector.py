@@ -37,6 +37,7 @@ KIND = ModelKind(
     name="multi-vector",
     recognises=recognises,
     open=_open,
+    packages=lambda repository: {"sentence_transformers": "sentence-transformers>=6"},
     abilities=Abilities(
         vectors=False,
         ranks=frozenset({"corpus", "candidates"}),

@@ -90,32 +90,37 @@ def _auto_maps(repository: Repository) -> Iterator[CodeReference]:
                     yield CodeReference(path, key, target)
 
 
-def packages(repository: Repository, fetch: Callable[[str], Path]) -> dict[str, str]:
-    """The modules that the repository's own code imports -> the packages to install.
+def packages(
+    repository: Repository, fetch: Callable[[str], Path], fetch_elsewhere: Callable[[str, str], Path]
+) -> dict[str, str]:
+    """The modules that the model's own code imports, wherever it lies -> the packages to install.
 
     Imports inside `try` or under a condition are left out, as in transformers: the code works without them.
 
     Args:
         repository: the model's.
         fetch: gives the place of a file of it.
+        fetch_elsewhere: gives the place of a file of another repository, by the repository's name.
     """
     needed: dict[str, str] = {}
-    todo = [reference.module for reference in references(repository) if reference.repository is None]
-    seen: set[str] = set()
+    todo = [(reference.repository, reference.module) for reference in references(repository)]
+    seen: set[tuple[str | None, str]] = set()
     while todo:
-        file = todo.pop()
-        if file in seen or file not in repository.files:
+        code = todo.pop()
+        other, file = code
+        if code in seen or (other is None and file not in repository.files):
             continue
-        seen.add(file)
+        seen.add(code)
         try:
-            tree = ast.parse(fetch(file).read_text(encoding="utf-8"))
-        except (OSError, ValueError, SyntaxError):  # whoever runs the code says what is wrong
+            path = fetch(file) if other is None else fetch_elsewhere(other, file)
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+        except (ModelError, OSError, ValueError, SyntaxError):  # whoever runs the code says what is wrong
             continue
         for node in tree.body:
             if isinstance(node, ast.ImportFrom) and node.level:
                 folder = file.rpartition("/")[0]
                 names = [node.module] if node.module else [alias.name for alias in node.names]
-                todo += [joined(folder, name.replace(".", "/") + ".py") for name in names]
+                todo += [(other, joined(folder, name.replace(".", "/") + ".py")) for name in names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 needed |= _package(node.module)
             elif isinstance(node, ast.Import):

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.hub.downloads import fetch_files
+from harness.hub.model_lookup import find_model
 from harness.models import own_code, weight_files
 from harness.models.model_kind import ModelKind
 from harness.models.model_prompts import opening
@@ -69,10 +73,15 @@ def check(
         weight_files.require_safetensors(repository)
     needed = {**packages_of(repository), **kind.packages(repository)}
     if trust_remote_code:
-        needed |= own_code.packages(repository, fetch)
+        needed |= own_code.packages(repository, fetch, _fetch_elsewhere)
     _require_packages(repository, needed)
     if not trust_remote_code:
         _require_tokenizer(repository, fetch)
+
+
+def _fetch_elsewhere(name: str, file: str) -> Path:
+    """A file of another repository of the hub, at its newest commit."""
+    return fetch_files(name, [file], commit=find_model(name).commit) / file
 
 
 def packages_of(repository: Repository) -> dict[str, str]:
@@ -136,15 +145,21 @@ def require_room(spec: ModelSpec, options: EncodeOptions) -> None:
 
 
 def _require_packages(repository: Repository, needed: Mapping[str, str]) -> None:
-    missing = list(
-        dict.fromkeys(package for module, package in needed.items() if importlib.util.find_spec(module) is None)
-    )
+    missing = list(dict.fromkeys(package for module, package in needed.items() if not _is_installed(module, package)))
     if missing:
         single = len(missing) == 1
         raise ModelError(
             f"model {repository.name}: needs the {'package' if single else 'packages'} {', '.join(missing)}, which "
-            f"{'is' if single else 'are'} not installed; run: pip install {' '.join(missing)}"
+            f"{'is' if single else 'are'} not installed; run: pip install {shlex.join(missing)}"
         )
+
+
+def _is_installed(module: str, package: str) -> bool:
+    """Whether a module can be imported, from a version that is new enough where the package is named with one."""
+    if importlib.util.find_spec(module) is None:
+        return False
+    name, _, least = package.partition(">=")
+    return not least or int(metadata.version(name).partition(".")[0]) >= int(least)
 
 
 def _require_tokenizer(repository: Repository, fetch: Callable[[str], Path]) -> None:

@@ -14,6 +14,7 @@ from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
 from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, preflight
+from harness.models.api_names import endpoint_for
 from harness.models.dependencies import dependencies
 from harness.models.endpoint_names import is_endpoint
 from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
@@ -161,6 +162,8 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
 
 
 def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
+    if (endpoint := endpoint_for(name)) is not None:
+        raise ModelError(f"model {name}: a model of an API and not of the hub; ask it as {endpoint}")
     if (entry := mteb_kind.entry_run_by_mteb(name)) is not None:
         return mteb_kind.found(
             entry, revision, trust_remote_code=allowed.trust_remote_code, allow_pickle=allowed.allow_pickle

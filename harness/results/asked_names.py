@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from harness.errors import HarnessError, UnknownName
 from harness.files.model_folders import is_path, names_of
-from harness.models.endpoint_names import is_endpoint, parse
 from harness.results.recorded_models import RecordedModel, place_of, recorded_models
 from harness.types.counted import counted
 
@@ -42,11 +41,14 @@ def recorded_name(
     """
     if asked in recorded:
         return RecordedName(asked)
-    if is_endpoint(asked):
-        endpoint = parse(asked)
-        if endpoint.revision not in recorded.get(endpoint.record_name, ()):
-            raise UnknownName.of(what, asked, sorted(recorded))
-        return RecordedName(endpoint.record_name, endpoint.revision)
+    if ":" in asked:
+        from harness.models.endpoint_names import is_endpoint, parse  # with all of `models`, which takes time to import
+
+        if is_endpoint(asked):
+            endpoint = parse(asked)
+            if endpoint.revision not in recorded.get(endpoint.record_name, ()):
+                raise UnknownName.of(what, asked, sorted(recorded))
+            return RecordedName(endpoint.record_name, endpoint.revision)
     name, at, revision = asked.partition("@")
     fitting = [name] if name in recorded else _fitting(name, recorded, folders)
     if len(fitting) > 1:

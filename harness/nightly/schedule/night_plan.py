@@ -10,6 +10,7 @@ from typing import NamedTuple, cast
 
 from harness.errors import HarnessError
 from harness.models.forward_precision import used_precision
+from harness.models.preflight import require_room
 from harness.nightly.schedule import recorded_index
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
@@ -111,12 +112,13 @@ def plan_night(
 
 
 def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
-    """The model; with a problem where this machine lacks a device or precision that the schedule names."""
+    """The model; with a problem where it, or this machine, cannot do what the schedule asks."""
     if scheduled.model is None:
         return scheduled
     try:
         for request in requests_of(schedule, (), ()):
             used_precision(scheduled.model, request.options)
+            require_room(scheduled.model, request.options)
     except HarnessError as err:
         return replace(scheduled, problem=str(err))
     return scheduled

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
 import json
+import re
 import sys
+import types
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import models
-from harness.errors import ModelError
+from harness.errors import HANDLING, ModelError
+from harness.hub.model_lookup import ModelRepository
+from harness.models.endpoint_names import is_endpoint
 from harness.models.preflight import require_room
 from harness.types import EncodeOptions
 
@@ -210,3 +216,91 @@ def test_room_for_the_maximum_length(
     require_room(spec, EncodeOptions(max_length=room))
     with pytest.raises(ModelError, match=f"--max-length {room + 1} is more than the {room} tokens"):
         require_room(spec, EncodeOptions(max_length=room + 1))
+
+
+def test_packages_of_code_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trusted code of another repository tells its packages too, before it runs, as nomic's models import."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "modeling_other.py").write_text("from einops import rearrange\nfrom .parts import Part\n")
+    (elsewhere / "parts.py").write_text("import no_such_package\n")
+    asked: list[tuple[str, str]] = []
+
+    def fetch(name: str, files: list[str], *, commit: str) -> Path:
+        asked.extend((name, file) for file in files)
+        return elsewhere
+
+    monkeypatch.setattr("harness.models.preflight.fetch_files", fetch)
+    monkeypatch.setattr("harness.models.preflight.find_model", lambda name: ModelRepository("c" * 40, ()))
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name, *rest: None if name == "einops" else find_spec(name, *rest)
+    )
+    config = {**BERT, "auto_map": {"AutoModel": "acme/code--modeling_other.Model"}}
+    with pytest.raises(
+        ModelError,
+        match=r"^model local/m: needs the packages einops, no_such_package, which are not installed; run: pip install "
+        r"einops no_such_package$",
+    ):
+        models.resolve(saved(tmp_path / "m", {"config.json": config}), trust_remote_code=True)
+    assert asked == [("acme/code", "modeling_other.py"), ("acme/code", "parts.py")]
+
+
+def test_a_package_that_is_too_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A multi-vector model, as pylate saves it, needs sentence-transformers 6, which is said before it is opened."""
+    folder = saved(tmp_path / "m", {"modules.json": [{"path": "", "type": "pylate.models.Transformer"}]})
+    version = importlib.metadata.version
+    monkeypatch.setattr(
+        "importlib.metadata.version", lambda name: "5.9.1" if name == "sentence-transformers" else version(name)
+    )
+    with pytest.raises(ModelError, match=r"run: pip install 'sentence-transformers>=6'$"):
+        models.resolve(folder)
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "6.0.0")
+    assert models.resolve(folder).kind == "multi-vector"
+
+
+@pytest.mark.parametrize(
+    ("name", "endpoint"),
+    [
+        ("text-embedding-3-small", "openai:text-embedding-3-small"),
+        ("openai/text-embedding-3-large", "openai:text-embedding-3-large"),
+        ("openai/text-embedding-3-small (embed_dim=512)", "openai:text-embedding-3-small#512"),
+        ("voyage-4-lite", "voyage:voyage-4-lite"),
+        ("mongodb/voyage-3", "voyage:voyage-3"),
+        ("embed-english-v3.0", "cohere:embed-english-v3.0"),
+        ("Cohere/Cohere-embed-multilingual-light-v3.0", "cohere:embed-multilingual-light-v3.0"),
+        ("embed-v4.0", "cohere:embed-v4.0"),
+        ("gemini-embedding-001", "google:gemini-embedding-001"),
+        ("google/gemini-embedding-001", "google:gemini-embedding-001"),
+    ],
+)
+def test_names_of_apis(name: str, endpoint: str) -> None:
+    """The name of a model that an API serves, alone or as mteb lists it, is answered with the name that asks that API;
+    the hub is not asked.
+    """
+    with pytest.raises(ModelError, match=f"^model {re.escape(name)}: .*ask it as {re.escape(endpoint)}$"):
+        models.resolve(name)
+    assert is_endpoint(endpoint)
+
+
+def gated(*_: Any, **__: Any) -> Any:
+    from huggingface_hub.errors import GatedRepoError
+
+    response: Any = types.SimpleNamespace(headers={}, request=None, status_code=403)
+    raise GatedRepoError("gated", response=response)
+
+
+@pytest.mark.parametrize("where", ["model_info", "hf_hub_download"])
+def test_a_gated_model(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether the hub refuses the list of files or the first settings file: its terms and a token are named, once."""
+    import huggingface_hub
+
+    info = huggingface_hub.ModelInfo(id="acme/gated", sha="c" * 40, siblings=[{"rfilename": "config.json"}])
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", gated if where == "model_info" else lambda *_, **__: info)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", gated)
+    with pytest.raises(
+        ModelError,
+        match=r"^model acme/gated: access is gated; accept its terms on the hub and set HF_TOKEN to a token with",
+    ) as raised:
+        models.resolve("acme/gated")
+    assert HANDLING[raised.value.kind].exit_status == 2

@@ -126,6 +126,17 @@ def test_names_that_are_asked_for(folder: Path, monkeypatch: pytest.MonkeyPatch)
         asked("./c/final")
 
 
+def test_an_endpoint_is_found_as_it_is_asked(folder: Path) -> None:
+    """`openai:MODEL@URL` finds what was recorded of that model at that address, and not of another address."""
+    from harness.models.endpoint_names import parse
+
+    here = parse("openai:bge@http://localhost:8080/v1")
+    recorded = {here.record_name: [here.revision]}
+    assert recorded_name(here.asked, recorded, folders=[folder]) == (here.record_name, here.revision)
+    with pytest.raises(UnknownName, match="no recorded model named 'openai:bge'"):
+        recorded_name("openai:bge", recorded, folders=[folder])
+
+
 def test_a_name_that_is_given(folder: Path) -> None:
     """`--name` goes before the path, is found by path, and stays; sharing it with another folder is said."""
     path = folder.parent / "a" / "final"
