@@ -39,7 +39,7 @@ def test_a_spec_renders_and_reads_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("InstructIR", "type InstructionRetrieval is not scored here"),
+        ("SciRepEvalDRSMClassification", "scored by cross-validation"),
         ("CQADupstackRetrieval", "an aggregate of other tasks; run those: CQADupstackAndroidRetrieval"),
         ("SciRepEvalDRSMClassification", "scored by cross-validation"),
         ("VidoreArxivQARetrieval", "mteb's type DocumentUnderstanding is not scored here"),
