@@ -33,6 +33,7 @@ def do(args: argparse.Namespace) -> int:
     specs = [models.resolve(name, trust_remote_code=True, allow_pickle=True, runnable=False) for name in args.models]
     has_tasks = args.tasks or args.suite or not args.models
     tasks = chosen(shared_options.selection(args)) if has_tasks else []
+    tasks = [task for task in tasks if not task.task.members]
     failures = 0
     for spec in specs:
         models.download(spec)

@@ -90,7 +90,7 @@ def _list(args: argparse.Namespace) -> int:
         )
     else:
         cells = [
-            [task.name, task.type, _few(_codes(task)), _few(task.splits), task.main_metric, task.source.path]
+            [task.name, task.type, _few(_codes(task)), _few(task.splits), task.main_metric, _source(task)]
             for task in tasks
         ]
         headers = ["task", "type", "languages", "splits", "main metric", "source"]
@@ -110,6 +110,10 @@ def _matches(task: TaskSpec, args: argparse.Namespace) -> bool:
         return not args.languages or bool(registry.select_parts(task, languages=args.languages))
     except UnknownName:
         return False
+
+
+def _source(task: TaskSpec) -> str:
+    return f"the mean of {counted(len(task.members), 'task')}" if task.members else task.source.path
 
 
 def _codes(task: TaskSpec) -> tuple[str, ...]:

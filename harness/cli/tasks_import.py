@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from harness.errors import UnknownName
+from harness.errors import DataError, UnknownName
 
 
 def add(group: Any) -> None:
@@ -29,7 +29,11 @@ def _import(args: argparse.Namespace) -> int:
     mteb_task = mteb_bridge.find(args.name)
     if mteb_task is None:
         raise UnknownName.of("task", args.name, mteb_metadata.names())
-    task = mteb_metadata.spec_of(mteb_task)
+    # Where data is not public, a file is the way for those who may read it.
+    task = mteb_metadata.spec_of(dataclasses.replace(mteb_task, private=False))
+    if task.members:
+        names = ", ".join(member.name for member in task.members)
+        raise DataError(f"{task.name} is the mean of other tasks, which no file can declare; import those: {names}")
     if mteb_task.code:
         source = f"mteb changes the data in code ({'; '.join(mteb_task.code)}), so the source is mteb itself."
     else:

@@ -38,7 +38,7 @@ def text() -> str:
 def row(kind: type[Any]) -> dict[str, Any]:
     """The line of one of mteb's tasks, given as its class.
 
-    A task that is not of text alone gets name, type, main metric and modalities only; an aggregate gets no data.
+    A task that is not of text alone gets name, type, main metric and modalities only; an aggregate gets no data set.
     """
     facts: Any = kind.metadata
     content: dict[str, Any] = {"name": str(facts.name), "type": str(facts.type), "main_metric": str(facts.main_score)}
@@ -47,7 +47,7 @@ def row(kind: type[Any]) -> dict[str, Any]:
     members = [member.metadata.name for member in getattr(facts, "tasks", ())]
     content = {
         **content,
-        **({"members": members} if members else _data(kind())),
+        **(_mean_of(facts, members) if members else _data(kind())),
         "prompt": _prompt(facts.prompt),
         # mteb collects the domains of an aggregate in a set, and names some domains twice
         "domains": sorted(facts.domains) if members else list(dict.fromkeys(facts.domains or ())),
@@ -78,6 +78,16 @@ def _data(task: Any) -> dict[str, Any]:
         "code": _code(task),
         # those of 41,000 pairs of languages would make the file half as large again
         "sizes": {} if getattr(task, "parallel_subsets", False) else _sizes(task, training),
+    }
+
+
+def _mean_of(facts: Any, members: list[str]) -> dict[str, Any]:
+    """The members and parts of an aggregate. mteb collects its languages in a set."""
+    return {
+        "members": members,
+        "revision": str(facts.dataset["revision"]),
+        "splits": list(facts.eval_splits),
+        "subsets": {"default": sorted(facts.eval_langs)},
     }
 
 

@@ -19,7 +19,12 @@ class Size(NamedTuple):
 
 
 def estimate(task: TaskSpec, part: Part) -> Size | None:
-    """The size of `part`: counted for a local task, else as mteb published it; None if mteb published none."""
+    """The size of `part`: counted for a local task, else as mteb published it; None if mteb published none.
+
+    A mean of other tasks has no texts of its own.
+    """
+    if task.members:
+        return Size(0, 0)
     if task.source.kind == "local":
         return _counted(task, part)
     return _published(task, part)

@@ -13,7 +13,7 @@ from harness.nightly.engines.protocol import Answer, Engine, Outcome, Shard, Wor
 from harness.nightly.night_state import Journal
 from harness.nightly.schedule.cell_order import Ordered
 from harness.nightly.schedule.schedule_contents import Schedule
-from harness.runner import recording
+from harness.runner import recording, task_means
 from harness.runner.cells import Cell, CellKey
 from harness.runner.corpus_search import SearchedShard
 from harness.runner.measurement import MeasuredPart
@@ -55,12 +55,16 @@ def compute(
 ) -> CellsRun:
     """Compute cells with the engine: whole cells and shards first, then the cells whose shards are all searched.
 
+    Tasks that are the mean of others come last and need no engine.
+
     Results are written here, so that workers need no access to the results folder. Once the disk is full, nothing more
     is written, and cells still being computed are left for the next night.
     """
-    ran, sharded = CellsRun(), _ShardedCells(schedule, order.cells)
+    measured = [cell for cell in order.cells if not cell.task.members]
+    means = [cell for cell in order.cells if cell.task.members]
+    ran, sharded = CellsRun(), _ShardedCells(schedule, measured)
     timeout, is_full = schedule.engine.timeout, False
-    work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in order.cells for shard in sharded.missing(cell)]
+    work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in measured for shard in sharded.missing(cell)]
 
     def stop() -> bool:
         return is_full or (deadline is not None and time.monotonic() >= deadline)
@@ -71,6 +75,8 @@ def compute(
         joins = [Work(cell=cell, timeout=timeout, shards=shards) for cell, shards in sharded.complete()]
         if joins:
             yield from engine.run(joins, stop=stop)
+        for cell in () if stop() else means:
+            yield Outcome("done", Work(cell=cell, timeout=timeout), "this process")
 
     finished: set[str] = set()
     time_left = _TimeLeft(order)
@@ -135,14 +141,16 @@ class _ShardedCells:
 
     def forget(self, cell: Cell) -> None:
         """Delete the shards of a cell that is recorded."""
-        corpus_shards.forget(self._folder, cell, self._shards[cell.key])
+        corpus_shards.forget(self._folder, cell, self._shards.get(cell.key, ()))
 
 
 def _put(outcome: Outcome, schedule: Schedule, sharded: _ShardedCells) -> Outcome:
     """Write a measured part to its record, or a shard's hits to the history; an error becomes the cell's failure."""
     work, answer = outcome.work, outcome.answer
     try:
-        if isinstance(answer.result, MeasuredPart):
+        if outcome.kind == "done" and work.cell.task.members:
+            task_means.put(schedule.results, work.cell)
+        elif isinstance(answer.result, MeasuredPart):
             recording.put(schedule.results, work.cell, answer.result)
         elif isinstance(answer.result, SearchedShard):
             assert work.shard is not None, "only shards return hits"

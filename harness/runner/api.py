@@ -20,7 +20,7 @@ _Value = TypeVar("_Value")
 
 def run(
     models: str | Callable[[list[str]], Any] | Sequence[str | Callable[[list[str]], Any]] = models.BUNDLED,
-    tasks: str | Sequence[str | TaskSpec] | None = None,
+    tasks: str | TaskSpec | Sequence[str | TaskSpec] | None = None,
     *,
     suite: str | None = None,
     splits: Sequence[str] | None = None,
@@ -97,7 +97,7 @@ def run(
     request = Request(
         models=(models,) if isinstance(models, str) or callable(models) else tuple(models),
         selection=Selection(
-            tasks=(tasks,) if isinstance(tasks, str) else _tuple(tasks),
+            tasks=(tasks,) if isinstance(tasks, str | TaskSpec) else _tuple(tasks),
             suites=() if suite is None else (suite,),
             task_folders=tuple(Path(folder) for folder in tasks_dirs),
             splits=_tuple(splits),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from harness import models
@@ -38,6 +39,7 @@ class RecordSettings:
         precision: of the forward pass, as this machine will use it.
         variant: what sets the record apart from the model's plain one; see `models.variant`.
         fingerprint: see `fingerprint.fingerprint`.
+        members: for a task that is the mean of others: each of those -> the fingerprint of its record.
     """
 
     model: ModelSpec
@@ -48,6 +50,7 @@ class RecordSettings:
     precision: str
     variant: str
     fingerprint: str
+    members: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +118,7 @@ class TaskCells(RecordSettings):
 
     def cell(self, part: Part, *, label: str = "") -> Cell:
         """The cell of one part of the task; `label` is the model as reports name it, its name by default."""
-        shared = {field.name: getattr(self, field.name) for field in fields(RecordSettings)}
+        shared = {setting.name: getattr(self, setting.name) for setting in fields(RecordSettings)}
         why = self.why if part in self.todo else ""
         return Cell(label=label or self.model.name, part=part, why=why, **shared)
 

@@ -16,7 +16,7 @@ from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, failure_of
 from harness.hub.offline import offline_mode
-from harness.runner import recording
+from harness.runner import recording, task_means
 from harness.runner.cells import Cell, Plan
 from harness.runner.events import Event, in_order, left_as_they_are
 from harness.runner.measurement import encode, load, score
@@ -61,14 +61,20 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
         RecordError: the results folder cannot be written, which is checked before anything is computed.
     """
     todo = planned.todo
+    encoded_here = [cell for cell in todo if not cell.task.members]
     if todo:
         results.check_writable(folder)
     with Stage("load") as loading, Stage("score") as scoring, OpenModel() as model:
-        loads = _Loads(todo, loading)
+        loads = _Loads(encoded_here, loading)
         under_way: deque[tuple[Event, Future[Record]]] = deque()
         for cells in planned.task_cells:
             yield from left_as_they_are(cells)
             for cell in map(cells.cell, cells.todo if cells.applies else ()):
+                if cell.task.members:
+                    yield from _finished(under_way, left=0)
+                    mean = scoring.submit(task_means.put, folder, cell)
+                    under_way.append((Event("recorded", cells, cell.part), mean))
+                    continue
                 yield Event("load", cells, cell.part)
                 loaded = loads.take()
                 if not model.holds(cell.model):

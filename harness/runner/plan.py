@@ -6,7 +6,7 @@ a night reads the leaderboard's index.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -49,12 +49,25 @@ def plan(
         if model.first_stage is not None:
             require_room(model.first_stage.model, models.options_of_first(request.options))
         transforms = (PLAIN,) if models.abilities(model).ranks else request.transforms
-        planned += [
-            _task_cells(model, task, request, transform, precision=precision, look_up=look_up, contents=contents)
-            for task in tasks
-            for transform in transforms
-        ]
+        of_model: dict[tuple[str, VectorTransform], TaskCells] = {}
+        for task in tasks:
+            for transform in transforms:
+                cells = _task_cells(
+                    model, task, request, transform, precision=precision, look_up=look_up, contents=contents
+                )
+                members = [of_model[member.name, transform] for member in task.task.members]
+                of_model[task.task.name, transform] = _mean_of(cells, members) if members else cells
+        planned += of_model.values()
     return Plan(tuple(planned))
+
+
+def _mean_of(cells: TaskCells, members: Sequence[TaskCells]) -> TaskCells:
+    """The cells of a task that is the mean of `members`: none is valid if one of those is to compute."""
+    cells = replace(cells, members={member.task.name: member.fingerprint for member in members})
+    if not cells.done or not any(member.todo for member in members):
+        return cells
+    parts = [part for part in cells.task.parts if part in (*cells.done, *cells.todo)]
+    return replace(cells, todo=tuple(parts), done=(), why="a task that it is the mean of is computed")
 
 
 def _task_cells(

@@ -39,7 +39,8 @@ class Selection:
 def chosen(selection: Selection) -> list[ChosenTask]:
     """The tasks that a request names, each with its parts after filtering; a task that is named twice counts once.
 
-    A name without a task file is looked up among mteb's tasks.
+    A task that is the mean of others stands behind those, whose parts no filter narrows. A name without a task file is
+    looked up among mteb's tasks.
 
     Raises:
         UnknownName: a task, suite or filter that does not exist, or filters that leave nothing.
@@ -65,12 +66,20 @@ def chosen(selection: Selection) -> list[ChosenTask]:
     tasks: dict[str, ChosenTask] = {}
     for task, parts in named:
         wanted = [part for part in _fitting(task, selection) if parts is None or part in parts]
-        if wanted:
-            before = tasks[task.name].parts if task.name in tasks else ()
-            tasks[task.name] = ChosenTask(task, tuple(dict.fromkeys((*before, *wanted))))
+        splits = {part.split for part in wanted}
+        for member in task.members:
+            _add(tasks, member, [part for part in member.parts if part.split in splits])
+        _add(tasks, task, wanted)
     if not tasks:
         raise UnknownName("no part of the tasks fits all the filters together; see `harness tasks show NAME`")
     return list(tasks.values())
+
+
+def _add(tasks: dict[str, ChosenTask], task: TaskSpec, parts: Sequence[Part]) -> None:
+    """Choose parts of a task beside those that are chosen already."""
+    if parts:
+        before = tasks[task.name].parts if task.name in tasks else ()
+        tasks[task.name] = ChosenTask(task, tuple(dict.fromkeys((*before, *parts))))
 
 
 def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
@@ -80,7 +89,7 @@ def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
         UnknownName: there is no such task.
         DataError: mteb's task cannot be scored here; the message says why.
     """
-    if name in known_tasks.task_files or (task := mteb_bridge.find(name)) is None:
+    if name in known_tasks.task_files or mteb_metadata.get(name) or (task := mteb_bridge.find(name)) is None:
         return known_tasks.find(name)
     return mteb_metadata.spec_of(task)
 

@@ -47,7 +47,8 @@ class MtebTask:
 
     Attributes:
         type: mteb's name of the type, which need not be one of `evaluators.KINDS`.
-        dataset, revision: the data set on the hub and its commit; None for an aggregate.
+        dataset, revision: the data set on the hub and its commit; an aggregate has no data set, and a number in place
+            of the commit.
         subsets: subset -> languages.
         columns, settings: where they are not the defaults of the type.
         protocol: `cross_validation` or `other_model`, if mteb scores the task in this way.
@@ -161,7 +162,7 @@ def spec_of(task: MtebTask) -> TaskSpec:
         name=task.name,
         type=task.type,
         description=task.description,
-        source=Source(kind="mteb", path=str(task.dataset), revision=task.revision),
+        source=Source(kind="mteb", path=task.dataset or "", revision=task.revision),
         splits=task.splits,
         subsets=task.subsets,
         columns={**kind.columns, **task.columns},
@@ -171,6 +172,7 @@ def spec_of(task: MtebTask) -> TaskSpec:
         domains=task.domains,
         reference=task.reference,
         license=task.license,
+        members=tuple(map(spec, task.members)),
     )
 
 
@@ -213,14 +215,20 @@ def why_not_scored(task: MtebTask) -> str:
         return f"mteb's type {task.type} is not scored here; types: {', '.join(KINDS)}"
     if task.modalities != ("text",):
         return f"holds {', '.join(task.modalities)}; only tasks of text alone are scored here"
+    if task.private:
+        return (
+            f"its data, {task.dataset}, is not public; with access to it, declare the task in a file, which "
+            f"`harness tasks import {task.name}` prints"
+        )
     if task.members:
-        return f"an aggregate of other tasks; run those: {', '.join(task.members)}"
+        reasons = (why_not_scored(cast(MtebTask, get(name))) for name in task.members)
+        return next((f"{name}: {reason}" for name, reason in zip(task.members, reasons) if reason), "")
     return _PROTOCOLS[task.protocol] if task.protocol else ""
 
 
 def _is_scored(fields: Mapping[str, Any]) -> bool:
     """As `why_not_scored`, for a line. Making a task of each line is slow: one task has 41,000 subsets."""
-    return fields["type"] in KINDS and fields.keys().isdisjoint(("modalities", "members", "protocol"))
+    return fields["type"] in KINDS and fields.keys().isdisjoint(("modalities", "private", "protocol"))
 
 
 def _rows() -> dict[str, Mapping[str, Any]]:

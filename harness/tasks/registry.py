@@ -91,7 +91,8 @@ class Registry:
         task = mteb_metadata.get(name)
         if task is None:
             raise UnknownName.of("task", name, [*self.names(), *mteb_metadata.names()])
-        return mteb_metadata.spec_of(task)
+        spec = mteb_metadata.spec_of(task)
+        return replace(spec, members=tuple(self.find(member.name) for member in spec.members))
 
     def __iter__(self) -> Iterator[TaskSpec]:
         """All tasks, sorted by name; raises SpecError at a defective one."""
@@ -174,16 +175,18 @@ def get_tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
 
 
 def get_task(name: str) -> TaskSpec:
-    """The bundled task of this name. `get_tasks([folder]).get(name)` finds those of further folders too.
+    """The task of this name, bundled or as mteb has it. `get_tasks([folder]).find(name)` finds those of a folder too.
 
     Raises:
-        UnknownName, SpecError: as for `Registry.get`.
+        UnknownName, SpecError, DataError: as for `Registry.find`.
     """
-    return get_tasks().get(name)
+    return get_tasks().find(name)
 
 
 def mirrored(task: TaskSpec) -> TaskSpec:
     """The task with its mirror as the source; unchanged where there is none."""
+    if task.members:
+        return replace(task, members=tuple(map(mirrored, task.members)))
     if task.mirror is None:
         return task
     return replace(
@@ -231,7 +234,9 @@ def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
     Splits and subsets are left out, because a record says which parts it holds, and so is what only describes. Of the
     settings only those that differ from the defaults count, so that a new setting leaves old records valid.
     """
+    of_members = {member.name: fingerprint_of(member) for member in task.members}
     return {
+        **({"members": of_members} if of_members else {}),
         "type": task.type,
         "source": _source(task.source),
         "columns": plain(task.columns),

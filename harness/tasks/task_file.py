@@ -116,14 +116,18 @@ def load_file(path: str | Path) -> TaskSpec:
 
 
 def render(task: TaskSpec) -> str:
-    """The task as YAML: keys in canonical order, defaults left out. `load_file` reads an equal task back."""
+    """The task as YAML: keys in canonical order, defaults left out. `load_file` reads an equal task back.
+
+    Not that of a mean of other tasks: `members` stand in place of the source, and no file can declare it.
+    """
     content: dict[str, Any] = {"name": task.name, "type": task.type, "description": task.description}
     defaults = KINDS[task.type].columns
     optional: dict[str, Any] = {
         "reference": task.reference,
         "license": task.license,
         "domains": list(task.domains),
-        "source": _plain_source(task.source),
+        "source": None if task.members else _plain_source(task.source),
+        "members": [member.name for member in task.members],
         "mirror": _without_empty(asdict(task.mirror)) if task.mirror else None,
         "configs": dict(task.configs),
         "splits": list(task.splits),

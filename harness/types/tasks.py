@@ -62,6 +62,7 @@ class TaskSpec:
         mirror: another place with the same data, used only on request.
         configs: subset -> config of the source, where their names differ.
         prompt: an instruction for instruction-tuned models, for both roles or by role.
+        members: the tasks whose mean it is; such a task has no data of its own.
         file: the YAML file, for messages and to find the data of a local task.
     """
 
@@ -81,6 +82,7 @@ class TaskSpec:
     domains: tuple[str, ...] = ()
     reference: str | None = None
     license: str | None = None
+    members: tuple[TaskSpec, ...] = ()
     file: str = ""
 
     @property
