@@ -106,6 +106,7 @@ class EndpointEncoder:
         Raises:
             EncodeError: after what else was under way has arrived.
         """
+        self._client.pace.stopped.clear()
         unsent = iter(self._requests(itertools.chain.from_iterable(blocks), prompt))
         error: Exception | None = None
         under_way: set[Future[_Arrived | tuple[_Texts, _Texts]]] = set()
@@ -129,8 +130,10 @@ class EndpointEncoder:
                                 error = err
                                 under_way -= {waiting for waiting in under_way if waiting.cancel()}
             finally:
-                for future in under_way:
-                    future.cancel()
+                if under_way:  # the caller takes no more answers
+                    for future in under_way:
+                        future.cancel()
+                    self._client.pace.stop()
         if error is not None:
             raise error
 
@@ -159,19 +162,23 @@ class EndpointEncoder:
 
     def _asked(self, texts: _Texts, prompt: Prompt) -> _Arrived | tuple[_Texts, _Texts]:
         """The answer to a request, or its halves where the server refuses the whole."""
-        handling, single = self._protocol.long_texts, len(texts.texts) == 1
-        refusal = ""
-        for truncated in (False, True) if single and handling == "cut when asked" else (False,):
+        handling = self._protocol.long_texts
+        try:
+            answer = self._sent(texts.texts, prompt, truncated=False)
+            return _Arrived(texts.places, answer, None if handling == "unknown" else False)
+        except TextsRefused as err:
+            refusal = str(err)
+        if len(texts.texts) > 1:
+            half = len(texts.texts) // 2
+            return _Texts(texts.places[:half], texts.texts[:half]), _Texts(texts.places[half:], texts.texts[half:])
+        (text,) = texts.texts
+        shorter = text if handling == "cut when asked" else self._protocol.cut(text)
+        if shorter is not None and (shorter != text or handling == "cut when asked"):
             try:
-                answer = self._sent(texts.texts, prompt, truncated=truncated)
+                return _Arrived(texts.places, self._sent([shorter], prompt, truncated=True), True)
             except TextsRefused as err:
                 refusal = str(err)
-            else:
-                return _Arrived(texts.places, answer, None if handling == "unknown" else truncated)
-        if single:
-            raise self._refusal(texts.texts[0], refusal)
-        half = len(texts.texts) // 2
-        return _Texts(texts.places[:half], texts.texts[:half]), _Texts(texts.places[half:], texts.texts[half:])
+        raise self._refusal(text, refusal)
 
     def _probed(self) -> Float32:
         """The vectors of the texts that tell weights apart, without a prompt.
@@ -200,7 +207,7 @@ class EndpointEncoder:
         shown = f"{text[:40]!r}{'...' if len(text) > 40 else ''}"
         return EncodeError(
             f"{self._endpoint.asked}: the server at {self._endpoint.url} refuses a text of {len(text):,} characters, "
-            f"{shown}: {reason}; if it is too long, start the server so that it cuts long texts, or leave out the task"
+            f"{shown}: {reason}; {self._protocol.advice}"
         )
 
     def _encoded(self, arrived: _Arrived) -> Encoded:

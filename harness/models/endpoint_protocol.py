@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -58,11 +58,15 @@ class EndpointProtocol:
         read: the JSON value of an answer, and the number of texts -> what it says.
         texts_per_request: the most that the provider takes.
         tokens_per_request: the most that the provider takes, by an estimate that is rather too high.
-        long_texts: what happens to texts beyond the model's maximum length. `refused`: an error. `cut when asked`: an
-            error, unless the request allows that they are cut. `unknown`: the server may cut them without a word.
+        long_texts: what happens to texts beyond the model's maximum length. `cut here`: the server refuses them, so
+            they are cut before. `cut when asked`: it refuses them unless the request allows that they are cut.
+            `unknown`: it may cut them without a word.
         input_types: which input type belongs to which text; None for a protocol without.
         needs_input_type: whether a request without an input type is refused.
         empty_text: what is sent in place of an empty text.
+        cut: text -> the part of it within the maximum length, for servers that refuse longer texts; None where this
+            machine cannot tell.
+        advice: what to do about a text that is refused.
     """
 
     key_variables: tuple[str, ...]
@@ -72,10 +76,12 @@ class EndpointProtocol:
     read: Callable[[Any, int], ServerAnswer]
     texts_per_request: int
     tokens_per_request: int
-    long_texts: Literal["refused", "cut when asked", "unknown"]
+    long_texts: Literal["cut here", "cut when asked", "unknown"]
     input_types: AdapterRules | None = None
     needs_input_type: bool = False
-    empty_text: str = field(default="")
+    empty_text: str = ""
+    cut: Callable[[str], str | None] = lambda text: None
+    advice: str = "leave out the task"
 
 
 class BadAnswer(Exception):

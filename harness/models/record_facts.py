@@ -61,13 +61,13 @@ def variant(
     if max_texts is not None:
         settings["max_texts"] = str(max_texts)
     settings |= {key: str(value) for key, value in transform._asdict().items() if value is not None}
-    if spec.origin not in ("baseline", "python"):
+    if spec.origin not in ("baseline", "python", "endpoint"):
         if options.max_length is not None:
             settings["max_length"] = str(options.max_length)
         if options.precision in ("fp16", "bf16"):
             settings["precision"] = options.precision
-        if options.store == "float16":
-            settings["store"] = options.store
+    if spec.origin not in ("baseline", "python") and options.store == "float16":
+        settings["store"] = options.store
     if spec.first_stage is not None:
         first = spec.first_stage.model
         revision = "" if first.origin in ("baseline", "python") else f"@{first.revision[:8]}"

@@ -46,6 +46,7 @@ OWNERS = {
     "ray": ("nightly/engines/ray_cluster.py",),
     "jinja2": ("outputs/site/pages.py",),
     "packaging": ("leaderboard/record_choice.py", "models/mteb_requirements.py"),
+    "tiktoken": ("models/openai_endpoint.py",),
     "requests": ("models/endpoint_client.py",),
 }
 

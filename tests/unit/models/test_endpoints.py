@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -396,6 +398,33 @@ def test_texts_that_are_too_long_are_counted_or_refused(monkeypatch: pytest.Monk
         err = error_of(server, texts)
         assert "refuses a text of" in str(err)
         assert "512 tokens" in str(err)
+
+
+@pytest.mark.usefixtures("keys")
+def test_openai_refuses_long_texts_or_they_are_cut_as_mteb_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tiktoken at 8,191 tokens, and counted; without it the sentence says what to install."""
+    texts = [*TEXTS[:5], "x" * 9000]
+    with EndpointServer() as server:
+        server.always = limited(1000, 8200)
+        monkeypatch.setitem(URLS, "openai", server.url)
+        monkeypatch.setitem(sys.modules, "tiktoken", None)
+        with pytest.raises(HarnessError, match=r"refuses a text of 9,000 characters.*tiktoken"):
+            encoding.encode(opened("openai:m"), Texts(items=texts), prompt=NO_PROMPT)
+        characters = SimpleNamespace(encode=lambda text, disallowed_special: list(text), decode="".join)
+        monkeypatch.setitem(sys.modules, "tiktoken", SimpleNamespace(get_encoding=lambda name: characters))
+        encoded = encoding.encode(opened("openai:m"), Texts(items=texts), prompt=NO_PROMPT)
+    assert encoded.texts_truncated == 1
+    assert ["x" * 8191] in [asked.texts for asked in server.asked]
+    assert np.array_equal(encoded.vectors[:5], endpoint_server.vectors(TEXTS[:5]))
+
+
+@pytest.mark.usefixtures("keys")
+def test_an_empty_text_is_a_space_where_the_provider_refuses_it() -> None:
+    """As Voyage's own wrapper in mteb; a server of one's own gets the empty text."""
+    for name, sent in (("voyage:m", " "), ("openai:m", "")):
+        with EndpointServer() as server:
+            encoding.encode(opened(f"{name}@{server.url}"), Texts(items=["", "a"]), prompt=NO_PROMPT)
+        assert sorted(text for asked in server.asked for text in asked.texts) == sorted([sent, "a"])
 
 
 def test_requests_hold_no_more_tokens_than_they_may() -> None:
