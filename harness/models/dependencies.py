@@ -8,24 +8,43 @@ from harness.errors import ModelError
 from harness.hub.downloads import download_model
 from harness.hub.model_lookup import find_model, remember_ref
 from harness.hub.offline import is_offline
-from harness.models import own_code, weight_files
+from harness.models import adapter_base, own_code, weight_files
 from harness.models.model_files import repository_on_hub
 from harness.models.repository import Repository
 from harness.types import ModelSpec
 
 
-def dependencies(repository: Repository, *, trust_remote_code: bool, allow_pickle: bool) -> tuple[tuple[str, str], ...]:
+def dependencies(
+    repository: Repository, *, on_hub: bool, trust_remote_code: bool, allow_pickle: bool
+) -> tuple[tuple[str, str], ...]:
     """(name, commit) of every other repository of the hub that loading the model reads, each at its newest commit.
 
+    Args:
+        repository: the model's.
+        on_hub: whether it lies on the hub, so that its revision is a commit, which covers no folder of this machine.
+        trust_remote_code: whether code of repositories may run.
+        allow_pickle: whether weights may be pickles.
+
     Raises:
-        ModelError: one cannot be found, is a folder, or what it holds may not be loaded.
+        ModelError: one cannot be found, is a folder that no revision covers, or what it holds may not be loaded.
     """
     names: dict[str, str] = {}
-    base = repository.mapping("adapter_config.json", folder=repository.transformer).get("base_model_name_or_path")
-    if base is not None:
-        names[str(base)] = _base(repository, str(base), trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    base = adapter_base.name_below(repository)
+    if base is not None and adapter_base.is_folder(base):
+        below = _folder_below(repository, base, on_hub=on_hub)
+        _require_loadable(below, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+    elif base is not None:
+        there = find_model(base)
+        below = repository_on_hub(base, there.commit, frozenset(there.files))
+        _require_loadable(below, trust_remote_code=trust_remote_code, allow_pickle=allow_pickle)
+        names[base] = there.commit
     for reference in own_code.references(repository) if trust_remote_code else ():
         if reference.repository is not None and reference.repository not in (repository.name, *names):
+            if Path(reference.repository).is_dir():
+                raise ModelError(
+                    f"model {repository.name}: {reference.file} names code in the folder {reference.repository}, which "
+                    "its revision does not cover; move the code beside the model"
+                )
             names[reference.repository] = find_model(reference.repository).commit
     return tuple(names.items())
 
@@ -47,19 +66,21 @@ def fetch(spec: ModelSpec) -> None:
         download_model(spec.location, spec.revision)
 
 
-def _base(repository: Repository, base: str, *, trust_remote_code: bool, allow_pickle: bool) -> str:
-    """The commit of the model under an adapter."""
-    if Path(base).is_absolute() or base.startswith(".") or Path(base).is_dir():
+def _folder_below(repository: Repository, base: str, *, on_hub: bool) -> Repository:
+    """The folder under an adapter; one of the hub may not read folders of this machine."""
+    below = None if on_hub else adapter_base.folder_below(repository)
+    if below is None:
         raise ModelError(
-            f"model {repository.name}: its adapter belongs on top of the folder {base}, which its revision would not "
-            "cover; merge the adapter into that model and save the whole, or name a repository of the hub in "
-            "adapter_config.json"
+            f"model {repository.name}: its adapter belongs on top of the folder {base}, which its revision does not "
+            "cover; download the adapter into a folder and name there the model that it belongs to"
         )
-    on_hub = find_model(base)
-    below = repository_on_hub(base, on_hub.commit, frozenset(on_hub.files))
+    return below
+
+
+def _require_loadable(below: Repository, *, trust_remote_code: bool, allow_pickle: bool) -> None:
+    """Refuse what may not be loaded under an adapter, as it would be refused alone."""
     if not trust_remote_code:
         own_code.require_trust(below)
     if not allow_pickle:
         weight_files.require_safetensors(below)
     weight_files.require_weights(below)
-    return on_hub.commit

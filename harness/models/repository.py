@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -22,6 +23,7 @@ _TRANSFORMER_SETTINGS = tuple(
 )
 """Where sentence-transformers keeps the settings of a transformer; the first one that exists counts."""
 _INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
+_OF_PACKAGES = re.compile(r"(sentence_transformers|pylate\.models)(\.\w+)+")
 _DECLARED_TYPES = ("SentenceTransformer", "CrossEncoder", "SparseEncoder", "MultiVectorEncoder")
 
 
@@ -38,8 +40,11 @@ class Module(NamedTuple):
 
     @property
     def is_own_code(self) -> bool:
-        """Whether its class belongs to another package than sentence-transformers, which has pylate's classes too."""
-        return not self.type.startswith(("sentence_transformers.", "pylate."))
+        """Whether its class belongs to another package than sentence-transformers, which has pylate's classes too.
+
+        A reference of two parts, or with dashes, may lead to a file of the repository, or of another one.
+        """
+        return _OF_PACKAGES.fullmatch(self.type) is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +88,12 @@ class Repository:
         """The classes that `config.json` names."""
         names = self.config.get("architectures")
         return tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else ()
+
+    @property
+    def explicit_weights(self) -> str | None:
+        """The file beside `config.json` that transformers loads in place of the usual ones; None for those."""
+        named = self.config.get("transformers_weights")
+        return named if isinstance(named, str) else None
 
     @property
     def transformer_settings(self) -> Mapping[str, Any]:

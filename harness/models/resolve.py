@@ -13,7 +13,7 @@ from harness.files.model_folders import as_name, is_path, names_of
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
-from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, preflight
+from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, named_files, preflight
 from harness.models.api_names import endpoint_for
 from harness.models.dependencies import dependencies
 from harness.models.endpoint_names import is_endpoint
@@ -150,7 +150,7 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = names_of(folder)[0]
     repository = repository_in_folder(name, folder)
-    described = _described(repository, allowed, lambda file: folder / file)
+    described = _described(repository, allowed, lambda file: folder / file, on_hub=False)
     return ModelSpec(
         name=name,
         revision=folder_digest.revision(repository, trust_remote_code=allowed.trust_remote_code),
@@ -181,7 +181,9 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
             raise NotOnHub(f"{err}{_advice(name)}") from err
         raise
     repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
-    described = _described(repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file)
+    described = _described(
+        repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file, on_hub=True
+    )
     ref = "main" if revision is None else revision
     return ModelSpec(
         name=name,
@@ -201,13 +203,16 @@ def _advice(name: str) -> str:
     return f"; did you mean {' or '.join(near)}?" if near else ""
 
 
-def _described(repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path]) -> dict[str, Any]:
+def _described(
+    repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path], *, on_hub: bool
+) -> dict[str, Any]:
     """What the small files say of a model, as fields of `ModelSpec`.
 
     Raises:
         ModelError: the model is not to be run, or could not be loaded.
     """
     kind = kinds.kind_of(repository)
+    named_files.named_files(repository)
     if allowed.runnable:
         if kind.open is None:
             raise ModelError(f'model {repository.name}: kind "{kind.name}" cannot be run yet as vectors; {kind.advice}')
@@ -221,7 +226,10 @@ def _described(repository: Repository, allowed: _Allowed, fetch: Callable[[str],
     return {
         "trust_remote_code": allowed.trust_remote_code,
         "dependencies": dependencies(
-            repository, trust_remote_code=allowed.trust_remote_code, allow_pickle=allowed.allow_pickle
+            repository,
+            on_hub=on_hub,
+            trust_remote_code=allowed.trust_remote_code,
+            allow_pickle=allowed.allow_pickle,
         ),
         "kind": kind.name,
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),

@@ -86,7 +86,8 @@ def loaded_weights(repository: Repository, folder: str) -> list[str]:
     beside = repository.transformer_settings if folder == repository.transformer else {}
     arguments = [beside.get(key) for key in ("model_kwargs", "model_args")]
     chosen = any(isinstance(settings, dict) and set(settings) & set(_CHOICES) for settings in arguments)
-    usual = [name for name in _IN_ORDER if name in names]
+    explicit = repository.explicit_weights if folder == repository.transformer else None
+    usual = [name for name in ((explicit,) if explicit else _IN_ORDER) if name in names]
     if chosen:
         usual = sorted({*usual, *(name for name in names if name.endswith(_PICKLES))})
     elif not usual and not adapter:  # names that only the code of a module knows
@@ -121,7 +122,8 @@ def first_weights(repository: Repository) -> str | None:
     """The safetensors file whose first tensor gives the precision where no settings do; None where there is none."""
     folder = repository.transformer
     shards = sorted(repository.shards_of(joined(folder, "model.safetensors.index.json")))
-    files = [joined(folder, "model.safetensors"), *shards]
+    explicit = [joined(folder, repository.explicit_weights)] if repository.explicit_weights else []
+    files = [*explicit, joined(folder, "model.safetensors"), *shards]
     return next((file for file in files if file in repository.files), None)
 
 

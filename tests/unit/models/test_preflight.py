@@ -36,6 +36,8 @@ def saved(folder: Path, files: dict[str, Any]) -> str:
     return str(folder)
 
 
+DECLARED = {"config_sentence_transformers.json": {"model_type": "SentenceTransformer"}}
+"""Says that it is a dense model, whatever its modules are."""
 MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "no weights": ({"model.safetensors": None}, "has no weights; expected model.safetensors"),
     "GGUF": (
@@ -66,6 +68,18 @@ MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "a module of its own": (
         {"modules.json": [{"path": "", "type": "canary.Pooling"}]},
         r"its modules\.json names code of its own, type: canary\.Pooling\); it runs only with --trust-remote-code",
+    ),
+    "a module that is called like a package": (
+        {"modules.json": [{"path": "", "type": "pylate.Canary"}], **DECLARED},
+        r"its modules\.json names code of its own, type: pylate\.Canary\)",
+    ),
+    "a module of another repository": (
+        {"modules.json": [{"path": "", "type": "pylate.models.x--canary.Canary"}], **DECLARED},
+        r"code of its own, type: pylate\.models\.x--canary\.Canary\)",
+    ),
+    "a module that only begins like ours": (
+        {"modules.json": [{"path": "", "type": "sentence_transformers.models--canary.Canary"}]},
+        r"code of its own, type: sentence_transformers\.models--canary\.Canary\)",
     ),
     "a module in a router": (
         {
@@ -106,12 +120,24 @@ def test_messages(files: dict[str, Any], message: str, tmp_path: Path, monkeypat
     absent = {"peft", "sentencepiece", "bitsandbytes", "accelerate"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in absent else find_spec(name))
     mark = tmp_path / "ran"
-    folder = saved(tmp_path / "m", {**files, "canary.py": f"open({str(mark)!r}, 'w')"})
+    canary = f"open({str(mark)!r}, 'w')"
+    folder = saved(tmp_path / "m", {**files, "canary.py": canary, "pylate.py": canary})
     monkeypatch.syspath_prepend(folder)
     with pytest.raises(ModelError, match=f"^model local/m: .*{message}"):
         models.resolve(folder)
     assert not mark.exists()
     assert "canary" not in sys.modules
+
+
+def test_canaries_run_with_the_flag(tmp_path: Path) -> None:
+    """What the flag allows is the code of the folder: the canary of the tests above runs, so that they can fail."""
+    mark = tmp_path / "ran"
+    modules = [{"path": "", "type": "canary.Pooling"}]
+    canary = f"open({str(mark)!r}, 'w')\nclass Pooling: pass"
+    spec = models.resolve(saved(tmp_path / "m", {"modules.json": modules, "canary.py": canary}), trust_remote_code=True)
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        models.open_model(spec, EncodeOptions(device="cpu"))
+    assert mark.exists()
 
 
 DENSE = [{"path": "", "type": f"{ST}.Transformer"}, {"path": "1", "type": f"{ST}.Dense"}]
