@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from harness.errors import ModelError
@@ -18,12 +17,6 @@ URLS = {
     "google": "https://generativelanguage.googleapis.com/v1beta",
 }
 """Provider -> where its API answers, for a name without a URL."""
-_LOADERS = {
-    "OpenAIModel": "openai",
-    "VoyageModel": "voyage",
-    "CohereTextEmbeddingModel": "cohere",
-    "GoogleTextEmbeddingModel": "google",
-}
 _NAME = re.compile(r"(?P<provider>[a-z]+):(?P<model>.*?)(?:#(?P<dimensions>[^#@]*))?(?:@(?P<url>[a-z]+://.*))?")
 _MODEL = re.compile(r"[A-Za-z0-9@][A-Za-z0-9._+:/@-]{0,99}")
 _LOOPBACK = re.compile(r"localhost|127(?:\.\d{1,3}){3}|::1")
@@ -81,22 +74,6 @@ class Endpoint(NamedTuple):
 def is_endpoint(name: str) -> bool:
     """Whether a name asks for an endpoint."""
     return name.partition(":")[0] in URLS and ":" in name
-
-
-def name_for(loader: str | None, name: str, arguments: Mapping[str, Any]) -> str:
-    """By which name to ask the endpoint of a model of mteb's registry; empty where none is known.
-
-    Args:
-        loader: the class with which mteb opens it.
-        name: the model, as mteb calls it.
-        arguments: of the loader.
-    """
-    provider = _LOADERS.get(loader or "")
-    if provider is None or arguments.keys() & {"output_dtype", "evolved_prompts"}:
-        return ""
-    model, _, settings = name.rpartition("/")[2].removeprefix("Cohere-").partition(" ")
-    dimensions = re.fullmatch(r"\(embed_dim=(\d+)\)", settings)
-    return f"{provider}:{model}" + (f"#{dimensions[1]}" if dimensions else "")
 
 
 def parse(name: str) -> Endpoint:

@@ -19,10 +19,18 @@ class RequestPace:
     """Shared by the threads that send requests: `with pace:` is entered when a request may be sent.
 
     A refusal for too many requests halves how many run at a time; a row of answers raises it by one.
+
+    Args:
+        most: the most requests at a time.
+        clock: gives the time in seconds.
+
+    Attributes:
+        allowed: how many requests may run at a time now.
+        stopped: set when nobody is to wait any longer.
     """
 
     def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._most, self._allowed, self._clock = most, most, clock
+        self._most, self.allowed, self._clock = most, most, clock
         self._running, self._in_a_row, self._not_before = 0, 0, 0.0
         self._changed = threading.Condition()
         self.stopped = threading.Event()
@@ -31,7 +39,7 @@ class RequestPace:
         with self._changed:
             while not self.stopped.is_set():
                 seconds = self._not_before - self._clock()
-                if seconds <= 0 and self._running < self._allowed:
+                if seconds <= 0 and self._running < self.allowed:
                     break
                 self._changed.wait(max(seconds, 0.001) if seconds > 0 else None)
             self._running += 1
@@ -51,15 +59,15 @@ class RequestPace:
         """A request was answered."""
         with self._changed:
             self._in_a_row += 1
-            if self._in_a_row >= _GROW_AFTER and self._allowed < self._most:
-                self._allowed, self._in_a_row = self._allowed + 1, 0
+            if self._in_a_row >= _GROW_AFTER and self.allowed < self._most:
+                self.allowed, self._in_a_row = self.allowed + 1, 0
                 self._changed.notify_all()
 
     def refused(self, *, hold: float) -> None:
         """A request was refused because there were too many; nobody sends another one for `hold` seconds."""
         with self._changed:
             if self._clock() >= self._not_before:  # of requests that were refused together, the first one counts
-                self._allowed, self._in_a_row = max(1, self._allowed // 2), 0
+                self.allowed, self._in_a_row = max(1, self.allowed // 2), 0
         self.hold(hold)
 
     def stop(self) -> None:

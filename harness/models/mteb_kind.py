@@ -6,7 +6,7 @@ import re
 
 from harness.errors import ModelError
 from harness.hub.model_lookup import find_model
-from harness.models import catalog, endpoint_names, mteb_loaders, mteb_requirements, weight_files
+from harness.models import api_names, catalog, mteb_loaders, mteb_requirements, weight_files
 from harness.models.catalog import CatalogEntry
 from harness.models.model_files import repository_on_hub
 from harness.models.model_kind import Abilities, ModelKind
@@ -123,7 +123,7 @@ def found(
 def refusal(entry: CatalogEntry, revision: str | None = None, *, trust_remote_code: bool) -> str:
     """Why the model of such an entry cannot be run here; empty where it can."""
     if not entry.open_weights:
-        asked = endpoint_names.name_for(entry.loader, entry.name, entry.arguments)
+        asked = api_names.endpoint_of_entry(entry)
         advice = f"ask it as {asked}" if asked else "name a model with open weights"
         return f"closed weights, which only its provider's API runs; {advice}"
     if entry.loader is None:

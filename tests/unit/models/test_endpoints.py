@@ -15,7 +15,7 @@ from harness import encoding, models
 from harness.encoding import vector_files
 from harness.errors import HarnessError, ModelError
 from harness.hub.offline import offline_mode
-from harness.models import endpoint_client, endpoint_encoder
+from harness.models import catalog, endpoint_client, endpoint_encoder
 from harness.models.endpoint_names import URLS, parse
 from harness.models.endpoint_providers import key_of, protocol_of
 from harness.models.model_prompts import asked_of, planned_prompts, planned_rules
@@ -204,6 +204,20 @@ def test_input_types_are_those_of_mteb(provider: str) -> None:
     assert not any(prompt.text for prompt in prompts)
 
 
+def test_input_types_are_those_of_the_catalog() -> None:
+    """The tables by which mteb's wrappers choose, as the catalog has them; Google's API has another name for STS."""
+    of_mteb = {
+        "voyage": "mongodb/voyage-3.5",
+        "cohere": "Cohere/Cohere-embed-english-v3.0",
+        "google": "google/gemini-embedding-001",
+    }
+    for provider, name in of_mteb.items():
+        types, entry = protocol_of(parse(f"{provider}:m")).input_types, catalog.entry(name)
+        assert types is not None
+        assert entry is not None
+        assert {**types.by_key} == {**entry.prompts, **({"STS": "SEMANTIC_SIMILARITY"} if provider == "google" else {})}
+
+
 # --- errors ----------------------------------------------------------------------------------------------------------
 
 
@@ -236,6 +250,24 @@ def test_a_server_that_asks_to_wait_is_obeyed() -> None:
     assert until
     assert not too_early
     assert np.array_equal(encoded.vectors, endpoint_server.vectors(TEXTS))
+
+
+def test_a_limit_that_is_used_up_is_not_overrun() -> None:
+    """An answer that tells that no request is left for a while is the last one until then."""
+    free_again: list[float] = []
+
+    def move(asked: Asked) -> Reply:
+        answer = endpoint_server.openai_like(asked, endpoint_server.vectors(asked.texts))
+        free_again.append(time.monotonic() + 0.2)
+        return Reply(answer, 200, {"x-ratelimit-remaining-requests": "0", "x-ratelimit-reset-requests": "200ms"})
+
+    with EndpointServer() as server:
+        encoder = opened(f"openai:m@{server.url}")
+        server.moves.append(move)
+        encoding.encode(encoder, Texts(items=["first"]), prompt=NO_PROMPT)
+        encoding.encode(encoder, Texts(items=TEXTS), prompt=NO_PROMPT)
+    assert len(server.asked) > 1
+    assert all(asked.at >= free_again[0] for asked in server.asked[1:])
 
 
 @pytest.mark.parametrize(
