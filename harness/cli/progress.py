@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.cli.report_text import refusal_text
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def _lines(events: Iterator[Event], *, total: int) -> list[Event]:
     for event in events:
         seen.append(event)
         text = _line(event)
+        if event.kind == "refused":
+            done += len(event.cells.todo)
+            text = "" if is_repeated(seen) else text
         if event.kind in ("recorded", "failed"):
             done += 1
             text = f"[{done}/{total} {time.monotonic() - started:.0f}s] {text}"
@@ -58,10 +62,19 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
             if event.kind in ("load", "encode", "open"):
                 where = f"{event.cells.task.name} {event.part}" if event.part else event.cells.model.name
                 progress.update(bar, description=f"{event.kind} {escape(where)}")
+            elif event.kind == "refused":
+                if not is_repeated(seen):
+                    progress.console.print(escape(_line(event)), highlight=False)
+                progress.advance(bar, len(event.cells.todo))
             elif event.kind != "inapplicable":
                 progress.console.print(escape(_line(event)), highlight=False)
                 progress.advance(bar, 0 if event.kind == "kept" else 1)
     return seen
+
+
+def is_repeated(seen: list[Event]) -> bool:
+    """Whether an event before the last one has told of the same failure."""
+    return any(event.failure == seen[-1].failure for event in seen[:-1])
 
 
 def _line(event: Event) -> str:
@@ -77,6 +90,8 @@ def _line(event: Event) -> str:
         return f"{what} {event.part}: {cells.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"
     if event.kind == "failed" and event.failure is not None:
         return f"FAILED {event.failure.cell}: {event.failure.error}"
+    if event.kind == "refused" and event.failure is not None:
+        return f"harness: {refusal_text(event.failure)}"
     return ""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:
     """Print the outcome of a run that took `seconds`; tracebacks go to a log file."""
-    log = _log([event.failure for event in events if event.failure])
+    log = _log(list(dict.fromkeys(event.failure for event in events if event.failure)))
     if as_json:
         shared_options.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
         return
@@ -28,7 +29,7 @@ def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, s
 
 
 def _final(events: list[Event]) -> list[Event]:
-    return [event for event in events if event.kind in ("kept", "recorded", "failed", "inapplicable")]
+    return [event for event in events if event.kind in ("kept", "recorded", "failed", "refused", "inapplicable")]
 
 
 def _cell(event: Event) -> dict[str, Any]:
@@ -86,17 +87,34 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
         print(text_table.plain(headers, rows, right=[len(headers) - 2, len(headers) - 1]), end="")
     kinds = [event.kind for event in events]
     _report_inapplicable(events)
-    failures = [event.failure for event in events if event.failure]
+    failures = [event.failure for event in events if event.kind == "failed" and event.failure]
     for failure in failures:
         print(f"FAILED {failure.cell}: {failure.error}")
+    left_out = _left_out(events)
+    for failure, count in left_out.items():
+        print(f"FAILED {refusal_text(failure)}; left out {counted(count, 'cell')}")
     if log is not None:
         print(f"tracebacks: {log}")
     _report_costs(events)
     kept = sum(len(event.cells.done) for event in events if event.kind == "kept")
     print(
-        f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures)} failed "
+        f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures) + left_out.total()} failed "
         f"in {seconds:.1f} s; records in {results}"
     )
+
+
+def refusal_text(failure: Failure) -> str:
+    """Why a model could not be opened, with its name."""
+    return failure.error if failure.error.startswith("model ") else f"model {failure.cell}: {failure.error}"
+
+
+def _left_out(events: list[Event]) -> Counter[Failure]:
+    """Why a model could not be opened -> how many cells are left out for that."""
+    left_out: Counter[Failure] = Counter()
+    for event in events:
+        if event.kind == "refused" and event.failure:
+            left_out[event.failure] += len(event.cells.todo)
+    return left_out
 
 
 def _report_costs(events: list[Event]) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import report_text, shared_options
 from harness.cli.progress import show
+from harness.errors import HANDLING
 
 if TYPE_CHECKING:
     from harness.runner.request import Request
@@ -155,6 +156,11 @@ def do(args: argparse.Namespace) -> int:
     else:  # avoids the imports that computing needs
         happening = chain.from_iterable(map(left_as_they_are, planned.task_cells))
     events = in_order(show(happening, total=len(planned.todo), quiet=args.json), planned)
+    refusals = [event.failure for event in events if event.kind == "refused" and event.failure]
+    if refusals and all(event.kind in ("load", "open", "refused", "inapplicable") for event in events):
+        if args.json or any(failure.traceback for failure in refusals):
+            report_text.tell(events, request.results, seconds=0.0, as_json=args.json, similarity=False)
+        return HANDLING[refusals[0].kind].exit_status
     report_text.tell(
         events,
         request.results,
@@ -162,7 +168,7 @@ def do(args: argparse.Namespace) -> int:
         as_json=args.json,
         similarity=args.report == "similarity",
     )
-    return 1 if any(event.kind == "failed" for event in events) else 0
+    return 1 if any(event.kind in ("failed", "refused") for event in events) else 0
 
 
 def _request(args: argparse.Namespace) -> Request:

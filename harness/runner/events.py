@@ -12,9 +12,12 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """One step of a run: `part` of `cells` is loaded, encoded, recorded and so on."""
+    """One step of a run: `part` of `cells` is loaded, encoded, recorded and so on.
 
-    kind: Literal["kept", "inapplicable", "open", "load", "encode", "recorded", "failed"]
+    `refused` says that the model could not be opened, so that no part of `cells` is computed.
+    """
+
+    kind: Literal["kept", "inapplicable", "open", "refused", "load", "encode", "recorded", "failed"]
     cells: TaskCells
     part: Part | None = None
     record: Record | None = None

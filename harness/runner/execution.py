@@ -14,7 +14,7 @@ from pathlib import Path
 
 from harness import models, results
 from harness.encoding import cache_upkeep
-from harness.errors import CellsFailed, failure_of
+from harness.errors import CellsFailed, Failure, failure_of
 from harness.hub.offline import offline_mode
 from harness.runner import recording, task_means
 from harness.runner.cells import Cell, Plan
@@ -24,7 +24,7 @@ from harness.runner.open_model import OpenModel
 from harness.runner.plan import plan
 from harness.runner.request import Request
 from harness.runner.stage_threads import Stage
-from harness.types import Loaded, Record
+from harness.types import Loaded, ModelSpec, Record
 
 
 def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda event: None) -> list[Record]:
@@ -44,7 +44,7 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
             events.append(event)
     events = in_order(events, planned)
     records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
-    failures = [event.failure for event in events if event.failure is not None]
+    failures = list(dict.fromkeys(event.failure for event in events if event.failure is not None))
     last = {(record.model, record.revision, record.variant, record.task): record for record in records}
     if failures:
         raise CellsFailed(list(last.values()), failures)
@@ -55,7 +55,8 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
     """Compute the cells of a plan in order, one model at a time, record them in `folder`, and yield every event.
 
     While a part is encoded, the next one is loaded and the last one is scored and recorded; no score depends on that.
-    After a cell that fails the next one starts. Every finished cell is on disk at once.
+    After a cell that fails the next one starts, and after a model that cannot be opened the next model. Every finished
+    cell is on disk at once.
 
     Raises:
         RecordError: the results folder cannot be written, which is checked before anything is computed.
@@ -67,8 +68,12 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
     with Stage("load") as loading, Stage("score") as scoring, OpenModel() as model:
         loads = _Loads(encoded_here, loading)
         under_way: deque[tuple[Event, Future[Record]]] = deque()
+        refused: dict[ModelSpec, Failure] = {}
         for cells in planned.task_cells:
             yield from left_as_they_are(cells)
+            if cells.model in refused and cells.applies and cells.todo:
+                yield Event("refused", cells, failure=refused[cells.model])
+                continue
             for cell in map(cells.cell, cells.todo if cells.applies else ()):
                 if cell.task.members:
                     yield from _finished(under_way, left=0)
@@ -84,6 +89,11 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                     yield from _finished(under_way, left=0)
                     yield Event("open", cells)
                     model.open(cell.model, functools.partial(models.open_model, cell.model, cell.options))
+                    if model.error is not None:
+                        refused[cell.model] = failure_of(model.error, cell=cell.model.name)
+                        loads.leave_out(cell.model)
+                        yield Event("refused", cells, failure=refused[cell.model])
+                        break
                 loads.begin()
                 yield Event("encode", cells, cell.part)
                 under_way.append((Event("recorded", cells, cell.part), _encoded(cell, model, loaded, scoring, folder)))
@@ -96,7 +106,8 @@ class _Loads:
     """Loads the data of the cells in order, one cell before it is needed."""
 
     def __init__(self, cells: Sequence[Cell], stage: Stage) -> None:
-        self._cells, self._stage = iter(cells), stage
+        self._cells: Iterator[Cell] = iter(cells)
+        self._stage = stage
         self._begun: Future[Loaded] | None = None
 
     def begin(self) -> None:
@@ -104,6 +115,10 @@ class _Loads:
         cell = next(self._cells, None)
         if cell is not None:
             self._begun = self._stage.submit(load, cell)
+
+    def leave_out(self, model: ModelSpec) -> None:
+        """Load no more data for this model, none of whose cells is begun."""
+        self._cells = (cell for cell in list(self._cells) if cell.model != model)
 
     def take(self) -> Future[Loaded]:
         """The data of the next cell."""

@@ -11,12 +11,15 @@ class OpenModel:
     """At most one open model, identified by a key. Leaving its `with` block closes the model.
 
     A model that cannot be opened fails only its own cells.
+
+    Attributes:
+        error: of opening the model; None where it is open, or none was asked for.
     """
 
     def __init__(self) -> None:
         self._key: Hashable = None
         self._encoder: Encoder | Searcher | None = None
-        self._error: Exception | None = None
+        self.error: Exception | None = None
 
     def __enter__(self) -> OpenModel:
         return self
@@ -29,13 +32,13 @@ class OpenModel:
         return self._key == key
 
     def open(self, key: Hashable, opener: Callable[[], Encoder | Searcher]) -> None:
-        """Close the model and open another; an error is kept and raised by `encoder`."""
+        """Close the model and open another; an error is kept in `error` and raised by `encoder`."""
         self.close()
         self._key = key
         try:
             self._encoder = opener()
         except Exception as err:  # the next model may open
-            self._error = err
+            self.error = err
 
     def encoder(self) -> Encoder | Searcher:
         """The model.
@@ -44,11 +47,11 @@ class OpenModel:
             Exception: the error of opening it.
         """
         if self._encoder is None:
-            raise self._error or AssertionError("no model is open")
+            raise self.error or AssertionError("no model is open")
         return self._encoder
 
     def close(self) -> None:
         """Close the model, if one is open."""
         if self._encoder is not None:
             self._encoder.close()
-        self._key, self._encoder, self._error = None, None, None
+        self._key, self._encoder, self.error = None, None, None

@@ -435,19 +435,35 @@ def test_experiments_stand_beside_the_plain_record(
 
 
 def test_a_model_that_cannot_be_opened(command: Command, tasks: Tasks, results: Path, tmp_path: Path) -> None:
-    """Its cells fail with one message; the next model is run all the same."""
+    """It is refused once, not once a cell, and the next model is run all the same; alone, it is a wrong request."""
     tasks.write("Mine", "Retrieval")
+    tasks.write("Other", "STS")
     folder = tmp_path / "broken"
     folder.mkdir()
     (folder / "config.json").write_text("{}")
     (folder / "tokenizer.json").write_text("{}")
     (folder / "model.safetensors").write_bytes(b"")
-    said = command("run", str(folder), "baseline/hashing", "-t", "Mine", "--tasks-dir", tasks.path)
+    asked = ["-t", "Mine,Other", "--tasks-dir", tasks.path]
+    said = command("run", str(folder), "baseline/hashing", *asked)
     assert said.status == 1
     assert "Traceback" not in said.out + said.err
-    assert "FAILED local/broken Mine test: model local/broken: cannot be loaded (" in said.out
-    assert "1 computed, 0 already recorded, 1 failed" in said.out
-    assert [record.model for record in records(results).values()] == ["baseline/hashing"]
+    (line,) = [line for line in said.out.splitlines() if "broken" in line]
+    assert line.startswith("FAILED model local/broken: cannot be loaded (")
+    assert line.endswith("; left out 2 cells")
+    assert said.err.count("cannot be loaded (") == 1
+    assert "2 computed, 0 already recorded, 2 failed" in said.out
+    assert {record.model for record in records(results).values()} == {"baseline/hashing"}
+    alone = command("run", str(folder), *asked)
+    assert (alone.status, alone.out) == (2, "")
+    assert [line for line in alone.err.splitlines() if "broken" in line] == [
+        "opening local/broken",
+        "harness: " + line.removeprefix("FAILED ").removesuffix("; left out 2 cells"),
+    ]
+    cells = json.loads(command("run", str(folder), "--json", *asked).out)["cells"]
+    assert [(cell["task"], cell["status"]) for cell in cells] == [("Mine", "refused"), ("Other", "refused")]
+    with pytest.raises(api.CellsFailed, match=r"^local/broken: model local/broken: cannot be loaded") as failed:
+        api.run(str(folder), ["Mine", "Other"], tasks_dirs=[tasks.path], results=results)
+    assert len(failed.value.failures) == 1
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import models
+from harness import cli, models
 from harness.errors import ModelError
 from harness.types import EncodeOptions
 from tests.encoders import NO_PROMPT, one_block
@@ -42,6 +42,19 @@ def test_a_missing_layer(tmp_path: Path) -> None:
     ):
         with pytest.raises(ModelError, match=r"weights are missing in its file \(.*layers?\.1\..* and \d+ more\)"):
             opened(folder)
+
+
+def test_a_missing_layer_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A run of two tasks ends with one sentence about the model and with the status of a wrong request."""
+    folder = without(save_transformer(tmp_path / "plain"), "layer.1.")
+    capsys.readouterr()
+    status = cli.main(
+        ["run", str(folder), "-t", "MiniSTSGerman,MiniSTSEnglish", "--results", str(tmp_path / "results")]
+    )
+    said = capsys.readouterr()
+    assert (status, said.out) == (2, "")
+    assert [line for line in said.err.splitlines() if "weights" in line] == [said.err.splitlines()[-1]]
+    assert said.err.splitlines()[-1].startswith("harness: model local/plain: weights are missing in its file (")
 
 
 def test_a_missing_pooler(tmp_path: Path) -> None:

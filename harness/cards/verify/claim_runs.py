@@ -85,6 +85,8 @@ def _run(
         data = data_by_task[event.cells.task.name]
         if event.kind == "failed":
             outcome.failures[data, event.part] = event.failure.error
+        elif event.kind == "refused":
+            outcome.failures.update({(data, part): event.failure.error for part in event.cells.todo})
         elif event.kind == "inapplicable":
             outcome.failures.update({(data, part): event.message for part in event.cells.todo})
         run.on_event(event)
