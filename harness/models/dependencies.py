@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ModelError
@@ -9,9 +10,9 @@ from harness.hub.downloads import download_model
 from harness.hub.model_lookup import find_model, remember_ref
 from harness.hub.offline import is_offline
 from harness.models import adapter_base, own_code, weight_files
-from harness.models.model_files import repository_on_hub
+from harness.models.model_files import checkpoint_precision, repository_on_hub
 from harness.models.repository import Repository
-from harness.types import ModelSpec
+from harness.types import ModelSpec, Precision
 
 
 def dependencies(
@@ -47,6 +48,29 @@ def dependencies(
                 )
             names[reference.repository] = find_model(reference.repository).commit
     return tuple(names.items())
+
+
+def loaded_precision(repository: Repository, *, commit: str | None, dependencies: Mapping[str, str]) -> Precision:
+    """The precision in which transformers would load the weights: under an adapter, that of the model there.
+
+    Args:
+        repository: the model's.
+        commit: of a hub repository; None for a folder.
+        dependencies: name -> commit of the other repositories of the hub that are loaded.
+
+    Raises:
+        ModelError: the header of the weights could not be had from the hub.
+    """
+    base = adapter_base.name_below(repository)
+    if base is None:
+        return checkpoint_precision(repository, commit=commit)
+    if base not in dependencies:
+        below = adapter_base.folder_below(repository)
+        return checkpoint_precision(below or repository)
+    files = find_model(base, revision=dependencies[base]).files
+    return checkpoint_precision(
+        repository_on_hub(base, dependencies[base], frozenset(files)), commit=dependencies[base]
+    )
 
 
 def fetch(spec: ModelSpec) -> None:

@@ -15,9 +15,9 @@ from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
 from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, named_files, preflight
 from harness.models.api_names import endpoint_for
-from harness.models.dependencies import dependencies
+from harness.models.dependencies import dependencies, loaded_precision
 from harness.models.endpoint_names import is_endpoint
-from harness.models.model_files import checkpoint_precision, repository_in_folder, repository_on_hub
+from harness.models.model_files import repository_in_folder, repository_on_hub
 from harness.models.repository import Repository
 from harness.types import ModelSpec
 
@@ -150,13 +150,12 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = names_of(folder)[0]
     repository = repository_in_folder(name, folder)
-    described = _described(repository, allowed, lambda file: folder / file, on_hub=False)
+    described = _described(repository, allowed, lambda file: folder / file, commit=None)
     return ModelSpec(
         name=name,
         revision=folder_digest.revision(repository, trust_remote_code=allowed.trust_remote_code),
         location=str(folder.resolve()),
         origin="folder",
-        checkpoint_precision=checkpoint_precision(repository),
         **described,
     )
 
@@ -182,7 +181,7 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
         raise
     repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
     described = _described(
-        repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file, on_hub=True
+        repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file, commit=on_hub.commit
     )
     ref = "main" if revision is None else revision
     return ModelSpec(
@@ -192,7 +191,6 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
         origin="hub",
         ref=None if ref == on_hub.commit else ref,
         note=mteb_kind.caution(name),
-        checkpoint_precision=checkpoint_precision(repository, commit=on_hub.commit),
         **described,
     )
 
@@ -204,7 +202,7 @@ def _advice(name: str) -> str:
 
 
 def _described(
-    repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path], *, on_hub: bool
+    repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path], *, commit: str | None
 ) -> dict[str, Any]:
     """What the small files say of a model, as fields of `ModelSpec`.
 
@@ -223,14 +221,16 @@ def _described(
             allow_pickle=allowed.allow_pickle,
             fetch=fetch,
         )
+    others = dependencies(
+        repository,
+        on_hub=commit is not None,
+        trust_remote_code=allowed.trust_remote_code,
+        allow_pickle=allowed.allow_pickle,
+    )
     return {
         "trust_remote_code": allowed.trust_remote_code,
-        "dependencies": dependencies(
-            repository,
-            on_hub=on_hub,
-            trust_remote_code=allowed.trust_remote_code,
-            allow_pickle=allowed.allow_pickle,
-        ),
+        "dependencies": others,
+        "checkpoint_precision": loaded_precision(repository, commit=commit, dependencies=dict(others)),
         "kind": kind.name,
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
         "max_positions": preflight.most_tokens(repository),

@@ -251,6 +251,14 @@ def test_what_may_not_lie_under_an_adapter(base: dict[str, Any], message: str, t
         )
 
 
+@pytest.mark.parametrize("stored", ["float16", "bfloat16", "float32"])
+def test_precision_under_an_adapter(stored: str, tmp_path: Path) -> None:
+    """An adapter is run in the precision of the model that it changes, as transformers loads that one."""
+    folder = saved(tmp_path, {**ADAPTER, "<base>/config.json": {"dtype": stored}})
+    names = {"float16": "fp16", "bfloat16": "bf16", "float32": "fp32"}
+    assert models.resolve(str(folder), runnable=False).checkpoint_precision == names[stored]
+
+
 def test_an_adapter_of_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """The message names the folder, and the file that names it."""
     folder = saved(tmp_path, ADAPTER)
