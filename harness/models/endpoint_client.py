@@ -26,7 +26,7 @@ LONGEST_ASKED_WAIT = 600.0
 PATIENCE = 1800.0
 """For how many seconds in all one request waits where a server says again and again that there are too many."""
 CONNECT_SECONDS, READ_SECONDS = 15.0, 300.0
-_RETRIED = frozenset({408, 409, 425, 500, 502, 503, 504, 529})
+_RETRIED = frozenset({408, 409, 424, 425, 500, 502, 503, 504, 529})
 _REFUSED = frozenset({400, 413, 422})
 _SLOW = 3
 """How many attempts a failure counts for that is slow, or that seldom passes by itself."""

@@ -172,6 +172,18 @@ def test_a_schedule_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixt
         assert not server.asked
 
 
+def test_the_vectors_of_a_server_are_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    """`doctor` asks for other batches and another order; a server whose vectors depend on them fails."""
+    with EndpointServer() as server:
+        status, printed = command("doctor", f"openai:m@{server.url}", capsys=capsys)
+        assert status == 0
+        assert printed.out.count(": rounding") == 2
+        server.rows = lambda texts: endpoint_server.vectors(texts) + len(texts[0]) * 0.01
+        status, printed = command("doctor", f"openai:m@{server.url}", capsys=capsys)
+        assert status == 1
+        assert "MORE THAN ROUNDING" in printed.out
+
+
 def test_commands_take_the_name_that_run_took(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`compare` finds the record of an endpoint, `models show` describes it, and mteb's name leads to it."""
     with EndpointServer() as server:

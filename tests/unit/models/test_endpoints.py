@@ -341,6 +341,7 @@ def test_vectors_of_other_dimensions_in_the_middle() -> None:
     ("status", "kind", "word"),
     [
         (401, "request", "OPENAI_API_KEY"),
+        (302, "request", "302"),
         (404, "request", "model's name"),
         (400, "model", "refuses a text"),
         (500, "transient", "500"),
@@ -351,12 +352,13 @@ def test_a_lasting_refusal_is_one_sentence(status: int, kind: str, word: str, mo
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     with EndpointServer() as server:
         server.always = lambda asked: Reply(
-            {"error": {"message": f"bad\nkey {asked.headers['Authorization']}"}}, status
+            {"error": {"message": f"bad\nkey {asked.headers['Authorization']}"}}, status, {"Location": "/elsewhere"}
         )
         err = error_of(server)
     assert word in str(err)
     assert err.kind == kind
     assert KEY not in str(err)
+    assert {asked.path for asked in server.asked} == {"/v1/embeddings"}
 
 
 def test_a_used_up_quota_is_not_asked_again() -> None:
