@@ -140,7 +140,7 @@ def test_listing_tasks(command: Command) -> None:
     assert [line.split()[0] for line in said.out.splitlines()[2:-2]] == [task["name"] for task in listed]
     wrong = command("tasks", "list", "--types", "Retrival")
     assert wrong.status == 2
-    assert "did you mean Retrieval?" in wrong.err
+    assert "did you mean Retrieval or Any2AnyRetrieval?" in wrong.err
 
 
 def test_showing_a_task(command: Command) -> None:
