@@ -12,7 +12,21 @@ import sys
 from collections.abc import Sequence
 
 import harness
-from harness.cli import cache, card, compare, doctor, history, leaderboard, models, nightly, prefetch, run, table, tasks
+from harness.cli import (
+    cache,
+    card,
+    compare,
+    doctor,
+    history,
+    leaderboard,
+    models,
+    nightly,
+    prefetch,
+    run,
+    suites,
+    table,
+    tasks,
+)
 from harness.cli.process_variables import default_variables
 from harness.errors import HANDLING, HarnessError
 from harness.hub.offline import offline_mode
@@ -49,6 +63,20 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"embedding-harness {harness.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (run, prefetch, tasks, models, table, leaderboard, compare, nightly, history, card, cache, doctor):
+    for group in (
+        run,
+        prefetch,
+        tasks,
+        suites,
+        models,
+        table,
+        leaderboard,
+        compare,
+        nightly,
+        history,
+        card,
+        cache,
+        doctor,
+    ):
         group.add(commands)
     return top

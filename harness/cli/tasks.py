@@ -1,19 +1,21 @@
-"""`harness tasks list`, `show` and `check`, and `harness suites`."""
+"""`harness tasks list` and `harness tasks check`."""
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import shared_options, tasks_import, tasks_new
+from harness.cli import shared_options, tasks_import, tasks_new, tasks_show
 from harness.errors import SpecError, UnknownName
 from harness.outputs import text_table
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
-    from harness.types import TaskSpec
+    from harness.types import Part, TaskSpec
 
 
 def add(commands: Any) -> None:
@@ -25,27 +27,27 @@ def add(commands: Any) -> None:
     listing.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only these types")
     listing.add_argument("--languages", type=shared_options.names, metavar="LANG,...", help="only these languages")
     listing.add_argument("--domains", type=shared_options.names, metavar="DOMAIN,...", help="only these domains")
+    listing.add_argument("--suite", metavar="NAME", help="only the tasks of this suite or benchmark, mteb's included")
+    listing.add_argument(
+        "--license", type=shared_options.names, metavar="NAME,...", help="only data with these licences"
+    )
+    listing.add_argument(
+        "--max-tokens",
+        type=shared_options.positive,
+        metavar="N",
+        help="only tasks of at most so many tokens, estimated; not those of unknown size",
+    )
     listing.add_argument("--mteb", action="store_true", help="also list mteb's tasks that have no spec in the harness")
     shared_options.add_tasks_dir(listing)
     shared_options.add_json(listing)
     listing.set_defaults(do=_list)
-    showing = group.add_parser("show", help="print a task as a spec, also one of mteb's")
-    showing.add_argument("name", metavar="NAME", help="the task's name")
-    shared_options.add_tasks_dir(showing)
-    showing.set_defaults(do=_show)
+    tasks_show.add(group)
     checking = group.add_parser("check", help="check task and suite files for errors")
     checking.add_argument("files", nargs="*", metavar="FILE", help="files to check (default: every task and suite)")
     shared_options.add_tasks_dir(checking)
     checking.set_defaults(do=_check)
     tasks_new.add(group)
     tasks_import.add(group)
-
-    suites = commands.add_parser("suites", help="list suites, or show one")
-    suites.add_argument("show", nargs="?", metavar="show", help="optional word before the name")
-    suites.add_argument("name", nargs="?", metavar="NAME", help="the suite to show (default: list all suites)")
-    shared_options.add_tasks_dir(suites)
-    shared_options.add_json(suites)
-    suites.set_defaults(do=_suites)
 
 
 def _list(args: argparse.Namespace) -> int:
@@ -57,6 +59,7 @@ def _list(args: argparse.Namespace) -> int:
             raise UnknownName.of("task type", name, KINDS)
     task_registry = registry.get_tasks(args.tasks_dir)
     tasks: list[TaskSpec] = []
+    parts: dict[str, tuple[Part, ...]] = {}
     broken = 0
     for name in task_registry.names():
         try:
@@ -64,14 +67,21 @@ def _list(args: argparse.Namespace) -> int:
         except SpecError as err:
             print(f"harness: {err}", file=sys.stderr)
             broken += 1
-    if args.mteb:
+    if args.suite:
+        members = task_registry.members(args.suite)
+        tasks, parts = [member.task for member in members], {member.task.name: member.parts for member in members}
+    elif args.mteb:
         tasks += [task for task in mteb_metadata.scored() if task.name not in task_registry.task_files]
     tasks = [task for task in tasks if not args.types or task.type in args.types]
+    licences = {task.license for task in tasks if task.license}
+    for name in args.license or []:
+        if name not in licences:
+            raise UnknownName.of("licence", name, sorted(licences))
     domains = {domain for task in tasks for domain in task.domains}
     for domain in args.domains or []:
         if domain not in domains:
             raise UnknownName.of("domain", domain, sorted(domains))
-    tasks = [task for task in tasks if _matches(task, args)]
+    tasks = [task for task in tasks if _matches(task, parts.get(task.name, task.parts), args)]
     if args.json:
         shared_options.print_json(
             [
@@ -83,6 +93,8 @@ def _list(args: argparse.Namespace) -> int:
                     "subsets": list(task.subsets),
                     "main_metric": task.main_metric,
                     "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
+                    "license": task.license,
+                    "domains": list(task.domains),
                     "description": task.description,
                 }
                 for task in tasks
@@ -96,14 +108,19 @@ def _list(args: argparse.Namespace) -> int:
         headers = ["task", "type", "languages", "splits", "main metric", "source"]
         print(text_table.plain(headers, cells, compact=True), end="")
         ours = sum(task.name in task_registry.task_files for task in tasks)
-        print(f"\n{counted(ours, 'task')}" + (f", and {len(tasks) - ours} that only mteb has" if args.mteb else ""))
+        others = len(tasks) - ours
+        print(f"\n{counted(ours, 'task')}" + (f", and {others} that only mteb has" if others else ""))
     return 1 if broken else 0
 
 
-def _matches(task: TaskSpec, args: argparse.Namespace) -> bool:
-    """Whether the task has one of the requested domains and one of the requested languages."""
+def _matches(task: TaskSpec, parts: Sequence[Part], args: argparse.Namespace) -> bool:
+    """Whether the task has one of the requested domains, licences and languages, and few enough tokens in `parts`."""
     from harness.tasks import registry
 
+    if args.license and task.license not in args.license:
+        return False
+    if args.max_tokens and not _tokens(task, parts) <= args.max_tokens:
+        return False
     if args.domains and not set(args.domains) & set(task.domains):
         return False
     try:
@@ -116,6 +133,14 @@ def _source(task: TaskSpec) -> str:
     return f"the mean of {counted(len(task.members), 'task')}" if task.members else task.source.path
 
 
+def _tokens(task: TaskSpec, parts: Sequence[Part]) -> float:
+    """The tokens of the parts, estimated; infinite where the size of one is not known."""
+    from harness.data import size_estimate
+
+    sizes = [size_estimate.estimate(task, part) for part in parts]
+    return math.inf if None in sizes else sum(size.tokens for size in sizes if size is not None)
+
+
 def _codes(task: TaskSpec) -> tuple[str, ...]:
     """The task's languages without their scripts."""
     return tuple(language.partition("-")[0] for language in task.languages)
@@ -125,14 +150,6 @@ def _few(names: tuple[str, ...], *, limit: int = 4) -> str:
     """The first names, and the number of names if some are left out."""
     shown = ", ".join(names[:limit])
     return shown if len(names) <= limit else f"{shown}, ... ({len(names)})"
-
-
-def _show(args: argparse.Namespace) -> int:
-    from harness.runner import selection
-    from harness.tasks import registry
-
-    print(registry.render(selection.find(registry.get_tasks(args.tasks_dir), args.name)), end="")
-    return 0
 
 
 def _check(args: argparse.Namespace) -> int:
@@ -149,48 +166,8 @@ def _check(args: argparse.Namespace) -> int:
     else:
         task_registry = registry.get_tasks(args.tasks_dir)
         problems = list(task_registry.check())
-        count = len(task_registry.names()) + len(task_registry.suite_names())
+        count = len(task_registry.names()) + len(task_registry.suite_files)
     for problem in problems:
         print(problem)
     print(f"{counted(count, 'file')}, {len(problems)} defective")
     return 1 if problems else 0
-
-
-def _suites(args: argparse.Namespace) -> int:
-    if args.show and args.name and args.show != "show":
-        raise UnknownName(f"harness suites: found {args.show!r} before {args.name!r}; expected one name")
-    args.name = args.name or args.show
-    from harness.tasks import registry
-
-    task_registry = registry.get_tasks(args.tasks_dir)
-    suites = [task_registry.suite(args.name)] if args.name else list(task_registry.suites())
-    if args.json:
-        shared_options.print_json(
-            [
-                {
-                    "name": suite.name,
-                    "description": suite.description,
-                    "aliases": list(suite.aliases),
-                    "notes": suite.notes,
-                    "tasks": list(suite.tasks),
-                    "parts": {task: [list(part) for part in parts] for task, parts in suite.parts.items()},
-                }
-                for suite in suites
-            ]
-        )
-        return 0
-    if args.name:
-        suite = suites[0]
-        print(f"{suite.name}: {suite.description}")
-        if suite.aliases:
-            print(f"Also called {', '.join(suite.aliases)}.")
-        if suite.notes:
-            print(f"\n{suite.notes}")
-        print()
-        for task in suite.tasks:
-            parts = suite.parts.get(task)
-            print(f"  {task}" + (f" ({', '.join(map(str, parts))})" if parts else ""))
-        return 0
-    rows = [[suite.name, len(suite.tasks), suite.description] for suite in suites]
-    print(text_table.plain(["suite", "tasks", "description"], rows, right=[1]), end="")
-    return 0

@@ -56,6 +56,14 @@ def find(name: str) -> MtebTask | None:
     return mteb_metadata.get(name) or _beyond_the_file(name)
 
 
+def citation(name: str) -> str:
+    """The BibTeX entry of mteb's task `name`, from the installed mteb; empty if mteb has none."""
+    from mteb.get_tasks import _TASKS_REGISTRY
+
+    kind = _TASKS_REGISTRY.get(name)
+    return str(kind.metadata.bibtex_citation or "") if kind is not None else ""
+
+
 def _beyond_the_file(name: str) -> MtebTask | None:
     try:
         if metadata.version("mteb") == mteb_metadata.version():

@@ -76,8 +76,9 @@ def names() -> tuple[str, ...]:
 
 @functools.cache
 def get(name: str) -> Benchmark | None:
-    """The benchmark of this name, alias or short name; None where there is none."""
-    fields = _rows().get(_aliases().get(name, name))
+    """The benchmark of this name or alias, however it is spaced, or of this short name; None where there is none."""
+    aliases = _aliases()
+    fields = _rows().get(name) or _rows().get(aliases.get(name, aliases.get(short_name(name), name)))
     return _benchmark(fields) if fields is not None else None
 
 

@@ -149,13 +149,35 @@ def test_showing_a_task(command: Command) -> None:
     assert shown == yaml.safe_load((ROOT / "tasks/mini/MiniTopicsGerman.yaml").read_text(encoding="utf-8"))
 
 
+def test_finding_tasks_of_a_benchmark(command: Command) -> None:
+    """`tasks list --suite` lists a benchmark's tasks, narrowed by licence and size; `tasks show` names its suites."""
+    everything = json.loads(command("tasks", "list", "--suite", "MTEB(eng, v2)", "--json").out)
+    assert len(everything) == 41
+    free = json.loads(command("tasks", "list", "--suite", "MTEB(eng, v2)", "--license", "mit", "--json").out)
+    assert {task["license"] for task in free} == {"mit"}
+    small = json.loads(command("tasks", "list", "--suite", "MTEB(eng, v2)", "--max-tokens", "6000", "--json").out)
+    assert [task["name"] for task in small] != []
+    assert {task["name"] for task in small} < {task["name"] for task in everything}
+    assert "did you mean mit" in command("tasks", "list", "--license", "mti").err
+    shown = command("tasks", "show", "STSBenchmark").out
+    assert "# Size: 1 part, about 2,758 texts to encode" in shown
+    assert "MTEB(eng, v2)" in shown.split("# Suites: ")[1].splitlines()[0]
+    example = command("tasks", "show", "MiniSTSEnglish", "--example").out
+    assert '#   left: "' in example
+
+
 def test_suites(command: Command) -> None:
     """`suites` lists them, `suites NAME` its tasks, `--json` both as data."""
     assert "mini " in command("suites").out
     [mini] = json.loads(command("suites", "mini", "--json").out)
     assert len(mini["tasks"]) == 15
     shown = command("suites", "mini").out
-    assert all(f"\n  {task}\n" in shown for task in mini["tasks"])
+    assert all(f"\n{task} " in shown for task in mini["tasks"])
+    assert "15 tasks, 15 parts: about " in shown
+    [english] = json.loads(command("suites", "show", "mteb-eng-v2", "--json").out)
+    assert english["name"] == "MTEB(eng, v2)"
+    assert command("suites", "MTEB(eng,v2)").out == command("suites", "MTEB(eng, v2)").out
+    assert "did you mean MTEB(eng, v2)" in command("suites", "MTEB(eng, v22)").err
 
 
 # --- what is run -----------------------------------------------------------------------------------------------------

@@ -1,0 +1,101 @@
+"""`harness suites`: list suites, or show one with its size and with what cannot be run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from harness.cli import shared_options
+from harness.errors import UnknownName
+from harness.outputs import text_table
+from harness.types.counted import counted
+
+if TYPE_CHECKING:
+    from harness.tasks.registry import Registry
+    from harness.types import Suite
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    command = commands.add_parser(
+        "suites",
+        help="list suites, or show one",
+        description="List suites: those of the harness, those of your folders, and mteb's benchmarks of text alone. "
+        "Or show one: its tasks with their types, texts and tokens, and what cannot be run here.",
+    )
+    command.add_argument("show", nargs="?", metavar="show", help="optional word before the name")
+    command.add_argument("name", nargs="?", metavar="NAME", help="the suite to show (default: list all suites)")
+    shared_options.add_tasks_dir(command)
+    shared_options.add_json(command)
+    command.set_defaults(do=_do)
+
+
+def _do(args: argparse.Namespace) -> int:
+    if args.show and args.name and args.show != "show":
+        raise UnknownName(f"harness suites: found {args.show!r} before {args.name!r}; expected one name")
+    from harness.tasks import registry
+
+    task_registry = registry.get_tasks(args.tasks_dir)
+    name = args.name or args.show
+    suites = [task_registry.suite(name)] if name else list(task_registry.suites())
+    if args.json:
+        shared_options.print_json([_values(suite) for suite in suites])
+    elif name:
+        _show(suites[0], task_registry)
+    else:
+        rows = [[suite.name, len(suite.tasks) + len(suite.recorded_only), suite.description] for suite in suites]
+        print(text_table.plain(["suite", "tasks", "description"], rows, right=[1]), end="")
+    return 0
+
+
+def _values(suite: Suite) -> dict[str, Any]:
+    return {
+        "name": suite.name,
+        "description": suite.description,
+        "aliases": list(suite.aliases),
+        "notes": suite.notes,
+        "tasks": list(suite.tasks),
+        "parts": {task: [list(part) for part in parts] for task, parts in suite.parts.items()},
+        "not_run": {task.name: task.reason for task in suite.recorded_only},
+    }
+
+
+def _show(suite: Suite, task_registry: Registry) -> None:
+    from harness.data import size_estimate
+
+    print(f"{suite.name}: {suite.description}")
+    if suite.aliases:
+        print(f"Also called {', '.join(suite.aliases)}.")
+    if suite.notes:
+        print(f"\n{suite.notes}")
+    print()
+    rows: list[list[Any]] = []
+    texts = tokens = unknown = parts = 0
+    for member in task_registry.members(suite.name):
+        sizes = [size_estimate.estimate(member.task, part) for part in member.parts]
+        of_task = [size for size in sizes if size is not None]
+        here = (sum(size.texts for size in of_task), sum(size.tokens for size in of_task))
+        texts, tokens = texts + here[0], tokens + here[1]
+        parts, unknown = parts + len(sizes), unknown + sizes.count(None)
+        shown = [f"{number:,}" for number in here] if of_task else ["", ""]
+        licence = _licence(member.task.license)
+        rows.append([member.task.name, member.task.type, len(sizes), *shown, licence, _few(suite, member.task.name)])
+    headers = ["task", "type", "parts", "texts", "tokens", "licence", "only"]
+    print(text_table.plain(headers, rows, right=[2, 3, 4]), end="")
+    lacking = f"; {counted(unknown, 'part')} of unknown size" if unknown else ""
+    print(
+        f"\n{counted(len(rows), 'task')}, {counted(parts, 'part')}: about {texts:,} texts, {tokens:,} tokens "
+        f"(estimated at 4 characters each){lacking}"
+    )
+
+
+def _few(suite: Suite, task: str) -> str:
+    """The parts of the task that the suite has, where it lacks some."""
+    parts = suite.parts.get(task, ())
+    shown = ", ".join(map(str, parts[:3]))
+    return shown + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+
+
+def _licence(licence: str | None) -> str:
+    """The licence's identifier; where it has none but an address, only that it is another one."""
+    return "other" if licence and "://" in licence else licence or ""
