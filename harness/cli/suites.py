@@ -72,7 +72,7 @@ def _show(suite: Suite, task_registry: Registry) -> None:
     rows: list[list[Any]] = []
     texts = tokens = unknown = parts = 0
     for member in task_registry.members(suite.name):
-        sizes = [size_estimate.estimate(member.task, part) for part in member.parts]
+        sizes = size_estimate.of_parts(member.task, member.parts)
         of_task = [size for size in sizes if size is not None]
         here = (sum(size.texts for size in of_task), sum(size.tokens for size in of_task))
         texts, tokens = texts + here[0], tokens + here[1]

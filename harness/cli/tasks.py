@@ -137,7 +137,7 @@ def _tokens(task: TaskSpec, parts: Sequence[Part]) -> float:
     """The tokens of the parts, estimated; infinite where the size of one is not known."""
     from harness.data import size_estimate
 
-    sizes = [size_estimate.estimate(task, part) for part in parts]
+    sizes = size_estimate.of_parts(task, parts)
     return math.inf if None in sizes else sum(size.tokens for size in sizes if size is not None)
 
 

@@ -53,7 +53,7 @@ def _do(args: argparse.Namespace) -> int:
 def _size(task: TaskSpec) -> Iterator[str]:
     from harness.data import size_estimate
 
-    sizes = [size_estimate.estimate(task, part) for part in task.parts]
+    sizes = size_estimate.of_parts(task, task.parts)
     texts = sum(size.texts for size in sizes if size is not None)
     tokens = sum(size.tokens for size in sizes if size is not None)
     unknown = sizes.count(None)
@@ -78,6 +78,9 @@ def _example(task: TaskSpec) -> Iterator[str]:
     from harness import data
     from harness.evaluators import KINDS
 
+    if task.members:
+        yield f"Example: none of its own; see its members, such as {task.members[0].name}."
+        return
     part = task.parts[0]
     fields = KINDS[task.type].texts(data.load(task, part).gold, task.settings)
     yield f"Example, from {part}:"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from harness.evaluators import KINDS
@@ -28,6 +29,13 @@ def estimate(task: TaskSpec, part: Part) -> Size | None:
     if task.source.kind == "local":
         return _counted(task, part)
     return _published(task, part)
+
+
+def of_parts(task: TaskSpec, parts: Sequence[Part]) -> tuple[Size | None, ...]:
+    """The size of each of the parts; of a task that is the mean of others, those of all parts of the others."""
+    if task.members:
+        return tuple(estimate(member, part) for member in task.members for part in member.parts)
+    return tuple(estimate(task, part) for part in parts)
 
 
 def _counted(task: TaskSpec, part: Part) -> Size:
