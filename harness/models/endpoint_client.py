@@ -92,7 +92,7 @@ class EndpointClient:
                     refusals += 1
                     wait = _backoff(refusals) if again.wait is None else again.wait
                     waited += wait
-                    self.pace.refused(hold=wait)
+                    self.pace.hold(wait)
                 else:
                     failures += again.weight
                     wait = _backoff(failures) if again.wait is None else again.wait
@@ -137,6 +137,7 @@ class EndpointClient:
             ModelError: nobody listens there.
         """
         from requests import exceptions
+        from urllib3.exceptions import NewConnectionError
 
         try:
             return self._session.post(
@@ -147,7 +148,8 @@ class EndpointClient:
         except exceptions.SSLError:
             raise ModelError(self._about("has a certificate that is not trusted"), kind="request") from None
         except exceptions.ConnectionError as err:
-            if not self._answered and any(word in str(err).lower() for word in ("refused", "resolve")):
+            reason = getattr(err.args[0] if err.args else None, "reason", None)
+            if not self._answered and isinstance(reason, NewConnectionError):
                 raise ModelError(
                     self._about("cannot be reached (nobody listens there); start the server, or correct the URL"),
                     kind="transient",
@@ -182,6 +184,8 @@ class EndpointClient:
         seconds = asked_to_wait(response.headers, content)
         if seconds is not None and seconds > LONGEST_ASKED_WAIT:
             raise EncodeError(self._about(f"asks to wait {seconds:,.0f} s; run again later"), kind="transient")
+        if status == 429:  # here, while the request still counts as running, so that none overtakes the wait
+            self.pace.refused(hold=_backoff(1) if seconds is None else seconds)
         return _Again(f"answered with status {status}{words}", wait=seconds, too_many_requests=status == 429)
 
     def _words(self, response: Any) -> str:
