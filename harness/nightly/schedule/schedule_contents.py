@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from harness.types import BackendName
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelEntry:
@@ -13,6 +15,7 @@ class ModelEntry:
 
     Attributes:
         label: the name in records and reports, in place of the end of a folder's path.
+        backend, backend_file, first_stage, top: as for `harness run`.
     """
 
     name: str = ""
@@ -21,6 +24,10 @@ class ModelEntry:
     collection: str = ""
     trust_remote_code: bool = False
     allow_pickle: bool = False
+    backend: BackendName | None = None
+    backend_file: str | None = None
+    first_stage: str | None = None
+    top: int | None = None
     baseline: bool = False
 
     @property

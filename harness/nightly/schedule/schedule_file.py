@@ -3,6 +3,8 @@
     models:                             # what to measure
       - bundled/all-MiniLM-L6-v2        # any name that `harness run` takes; a path is relative to the schedule
       - {name: org/model@main, trust_remote_code: true}
+      - {name: org/model, backend: onnx, backend_file: onnx/model_O4.onnx}
+      - {name: org/cross-encoder, first_stage: baseline/bm25, top: 100}
       - {name: ./exports/final, label: search-v2}   # a folder under a name of its own in records and reports
       - {glob: "checkpoints/*"}         # every saved model that fits
       - {collection: org/name-id}       # every model of a collection on the hub
@@ -45,6 +47,7 @@ from harness.nightly.schedule.schedule_contents import (
 )
 from harness.tasks import strict_yaml
 from harness.tasks.yaml_values import Value
+from harness.types import BackendName
 
 _T = TypeVar("_T")
 
@@ -53,6 +56,10 @@ WHEN = ("always", "alert", "failure", "change")
 _KEYS = (
     *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "results", "history", "site", "engine", "budget"),
     *("alerts", "notify", "publish", "keep"),
+)
+_MODEL_KEYS = (
+    *("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"),
+    *("backend", "backend_file", "first_stage", "top"),
 )
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]+(?<![./])")
@@ -136,7 +143,7 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
     if isinstance(item.content, str):
         entry = ModelEntry(name=item.label(), baseline=baseline)
     else:
-        value = item.fields((), ("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"))
+        value = item.fields((), _MODEL_KEYS)
         sources = [name for name in ("name", "glob", "collection") if value[name].present]
         misspelt = isinstance(item.content, dict) and not set(item.content) <= set(value)  # one defect, not two
         if len(sources) != 1 and not misspelt:
@@ -148,8 +155,14 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
             collection=value["collection"].label(_REPO, expected="ORG/NAME-ID of a collection on the hub"),
             trust_remote_code=_given(value["trust_remote_code"], Value.flag, False),
             allow_pickle=_given(value["allow_pickle"], Value.flag, False),
+            backend=_given(value["backend"], lambda present: cast("BackendName", _backend(present)), None),
+            backend_file=_given(value["backend_file"], Value.label, None),
+            first_stage=_given(value["first_stage"], Value.label, None),
+            top=_given(value["top"], lambda present: present.whole(1), None),
             baseline=baseline,
         )
+    if entry.top is not None and entry.first_stage is None:
+        item.wrong("top belongs to first_stage, which is not given")
     if entry.label and not entry.name:
         item.wrong("a label names one model; give it one with the key `name`")
     if baseline and not entry.name:
@@ -159,6 +172,10 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
     elif baseline and _may_move(entry.name) and not (folder / entry.name).is_dir():
         item.wrong(f"a baseline is pinned: name its commit, {entry.name.partition('@')[0]}@<40 hexadecimal digits>")
     return entry
+
+
+def _backend(value: Value) -> str:
+    return value.one_of(("torch", "onnx", "openvino", "gguf"), "backend")
 
 
 def _may_move(name: str) -> bool:

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
@@ -26,7 +26,7 @@ from harness.files.file_trees import files_below
 from harness.files.folders import cache_folder
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
 from harness.runner import model_names
-from harness.types import ModelSpec
+from harness.types import FirstStage, ModelSpec
 
 _AT_ONCE = 8
 _RACY_NS = 2_000_000_000
@@ -106,10 +106,12 @@ def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
 
 
 def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
-    """The first entry of each name: a baseline that is also listed as a model counts once."""
-    by_name: dict[str, ScheduledModel] = {}
+    """The first entry of each name and way to run it: a baseline that is also listed as a model counts once."""
+    by_name: dict[tuple[object, ...], ScheduledModel] = {}
     for model in named:
-        by_name.setdefault(model.label, model)
+        entry = model.entry
+        way = (entry.backend, entry.backend_file, entry.first_stage, entry.top)
+        by_name.setdefault((model.label, *way), model)
     return list(by_name.values())
 
 
@@ -121,9 +123,18 @@ def _resolved(named: ScheduledModel, folders: _Folders) -> ScheduledModel:
         spec = folders.get(named.label, entry)
         if spec is None:
             spec = models.resolve(
-                named.label, trust_remote_code=entry.trust_remote_code, allow_pickle=entry.allow_pickle
+                named.label,
+                trust_remote_code=entry.trust_remote_code,
+                allow_pickle=entry.allow_pickle,
+                backend=entry.backend,
+                backend_file=entry.backend_file,
             )
             folders.keep(named.label, entry, spec)
+        if entry.first_stage is not None:
+            first = models.resolve(
+                entry.first_stage, trust_remote_code=entry.trust_remote_code, allow_pickle=entry.allow_pickle
+            )
+            spec = models.in_two_stages(spec, FirstStage(first, entry.top or models.TOP))
     except (HarnessError, OSError) as err:
         return dataclasses.replace(named, problem=str(err))
     return dataclasses.replace(named, model=spec)
@@ -135,11 +146,17 @@ def _in_records(resolved: Sequence[ScheduledModel], results: Path) -> list[Sched
     specs = [scheduled.model for scheduled in checked if scheduled.model]
     by_revision = {(spec.location, spec.revision): spec for spec in model_names.named(specs, results=results)}
     return [
-        dataclasses.replace(scheduled, model=by_revision[scheduled.model.location, scheduled.model.revision])
+        dataclasses.replace(scheduled, model=_named_as(scheduled.model, by_revision))
         if scheduled.model and scheduled.model.origin == "folder"
         else scheduled
         for scheduled in checked
     ]
+
+
+def _named_as(model: ModelSpec, by_revision: Mapping[tuple[str, str], ModelSpec]) -> ModelSpec:
+    """The model under the name that the same folder has."""
+    same = by_revision[model.location, model.revision]
+    return dataclasses.replace(model, name=same.name, place=same.place, note=same.note)
 
 
 def _with_its_name(scheduled: ScheduledModel, results: Path) -> ScheduledModel:
@@ -157,7 +174,7 @@ def _with_its_name(scheduled: ScheduledModel, results: Path) -> ScheduledModel:
 
 
 def _labelled(resolved: Sequence[ScheduledModel]) -> list[ScheduledModel]:
-    names = Counter(scheduled.model.name for scheduled in resolved if scheduled.model)
+    names = Counter(name for name, _ in {(each.model.name, each.model.revision) for each in resolved if each.model})
     return [
         dataclasses.replace(scheduled, label=scheduled.model.name)
         if scheduled.model and names[scheduled.model.name] == 1
@@ -201,7 +218,9 @@ class _Folders:
 
     def keep(self, name: str, entry: ModelEntry, model: ModelSpec) -> None:
         """Keep the model in the folder `name`, with the state of its files."""
-        if model.origin != "folder" or model.dependencies:  # other repositories change without the folder
+        if (
+            model.origin != "folder" or model.dependencies or model.backend_file is not None
+        ):  # other repositories change without the folder
             return
         files = _files(Path(name))
         if files and max(file[2] for file in files) < time.time_ns() - _RACY_NS:
@@ -217,7 +236,7 @@ class _Folders:
 
     @staticmethod
     def _key(name: str, entry: ModelEntry) -> str:
-        return f"{name}\0{entry.trust_remote_code}\0{entry.allow_pickle}"
+        return f"{name}\0{entry.trust_remote_code}\0{entry.allow_pickle}\0{entry.backend}\0{entry.backend_file}"
 
 
 def _files(folder: Path) -> list[tuple[str, int, int, int]]:
