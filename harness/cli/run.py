@@ -121,6 +121,7 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="name of the model in records, for a folder (default: the end of its path that tells it apart)",
     )
+    shared_options.add_backend(command)
     command.add_argument(
         "--report",
         choices=("similarity",),
@@ -195,6 +196,8 @@ def _request(args: argparse.Namespace) -> Request:
         like=args.like,
         first_stage=args.first_stage,
         top=args.top,
+        backend=args.backend,
+        backend_file=args.backend_file,
         name=args.name,
         results=results_folder(args.results),
         overwrite=args.overwrite,

@@ -122,6 +122,21 @@ def add_tasks_dir(command: argparse.ArgumentParser) -> None:
     )
 
 
+def add_backend(command: argparse.ArgumentParser) -> None:
+    """`--backend`, `--backend-file`."""
+    command.add_argument(
+        "--backend",
+        choices=("torch", "onnx", "openvino", "gguf"),
+        help="run the ONNX, OpenVINO or GGUF file of the model's repository, recorded separately (default: torch; gguf "
+        "where there is nothing else)",
+    )
+    command.add_argument(
+        "--backend-file",
+        metavar="FILE",
+        help="which of these files, such as onnx/model_qint8_avx512.onnx (default: the usual name, or the only one)",
+    )
+
+
 def add_results(command: argparse.ArgumentParser) -> None:
     """`--results`."""
     command.add_argument(

@@ -18,6 +18,7 @@ PACKAGES = (
     "scikit-learn",
     "numpy",
     "bm25s",
+    *("peft", "pylate", "onnxruntime", "openvino", "llama-cpp-python"),
 )
 
 

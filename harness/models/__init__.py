@@ -18,6 +18,7 @@ from dataclasses import replace
 from harness.hub.downloads import download_model
 from harness.hub.model_lookup import cached_models, remember_ref
 from harness.hub.offline import is_offline
+from harness.models.backend_files import local_paths
 from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, open_as_its_kind
@@ -70,7 +71,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
 
         return FunctionEncoder(spec.function)
     fetch(spec)
-    has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec)
+    has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec) or spec.backend_file is not None
     encoder = open_as_its_kind(spec, options)
     encoder.facts = replace(
         encoder.facts,
@@ -93,5 +94,7 @@ def download(spec: ModelSpec) -> None:
     fetch(spec)
     if spec.origin == "hub" and not is_offline():
         download_model(spec.location, spec.revision)
+        if spec.backend_file is not None:
+            local_paths(spec)
         if spec.ref is not None:
             remember_ref(spec.location, ref=spec.ref, commit=spec.revision)

@@ -17,7 +17,7 @@ from harness.errors import ModelError, first_line
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
 from harness.hub.retries import kind_of_failure, retried_requests
-from harness.models import saved_modules
+from harness.models import backend_files, graph_backend, saved_modules
 from harness.models.devices import DTYPES
 from harness.models.model_files import settings_folder
 from harness.models.mteb_loaders import Opening
@@ -53,6 +53,8 @@ def load(
     with hidden_bars(), quiet(), retried_requests(), _loading_reports() as reports:
         try:
             model = _constructed(spec, opening, device, precision, class_name=class_name)
+        except ModelError:
+            raise
         except Exception as err:
             hint = ""
             if not spec.trust_remote_code and saved_modules.brings_code(settings_folder(spec)):
@@ -83,16 +85,45 @@ def _constructed(
 
     if not hasattr(sentence_transformers, class_name):
         raise ValueError(f"sentence-transformers {sentence_transformers.__version__} has no {class_name}; upgrade it")
-    model = getattr(sentence_transformers, class_name)(
-        opening.repository or spec.location,
-        revision=spec.revision if spec.origin == "hub" else None,
-        device=str(device),
-        trust_remote_code=spec.trust_remote_code,
-        local_files_only=is_offline() or spec.origin != "hub" or bool(spec.dependencies),
-        **_arguments(opening, precision),
-    )
+    with _transformer_from_file(spec, device) as backend:
+        model = getattr(sentence_transformers, class_name)(
+            opening.repository or spec.location,
+            revision=spec.revision if spec.origin == "hub" else None,
+            device=str(device),
+            trust_remote_code=spec.trust_remote_code,
+            local_files_only=is_offline() or spec.origin != "hub" or bool(spec.dependencies),
+            **backend,
+            **_arguments(opening, precision),
+        )
     _set_afterwards(model, opening)
     return model
+
+
+@contextlib.contextmanager
+def _transformer_from_file(spec: ModelSpec, device: torch.device) -> Iterator[dict[str, str]]:
+    """The arguments that choose the backend of sentence-transformers; in the block it opens the model's file by us."""
+    if spec.backend_file is None:
+        yield {}
+        return
+    import sys
+
+    from sentence_transformers.models import Transformer
+
+    backend = spec.backend_file.backend
+    file = next(iter(backend_files.local_paths(spec).values()))
+
+    def opened(*_: Any, config: Any, **__: Any) -> graph_backend.GraphTransformer:
+        return graph_backend.GraphTransformer(
+            graph_backend.open_graph(spec.name, backend, file, device=str(device)), config
+        )
+
+    module, name = sys.modules[Transformer.__module__], f"load_{backend}_model"
+    original = getattr(module, name)
+    setattr(module, name, opened)  # `_REPORTING` is held: no other model loads
+    try:
+        yield {"backend": backend}
+    finally:
+        setattr(module, name, original)
 
 
 def _arguments(opening: Opening, precision: Precision) -> dict[str, Any]:

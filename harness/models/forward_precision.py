@@ -16,6 +16,8 @@ from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.types import EncodeOptions, ModelSpec, Precision
 
+AS_STORED = "as stored"
+"""The precision of a file that another backend than torch runs: each of its operations computes in what it says."""
 _GPU_NODES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg")
 _CPU_INFO = Path("/proc/cpuinfo")
 _UNITS: dict[Precision, frozenset[str]] = {
@@ -28,13 +30,16 @@ _UNITS: dict[Precision, frozenset[str]] = {
 def used_precision(spec: ModelSpec, options: EncodeOptions) -> str:
     """The precision that the record of a model will hold: `fp32` for baselines.
 
-    It is `unknown` for a Python callable, for a model behind an endpoint, and for one that mteb's loader opens.
+    It is `as stored` for a file that another backend than torch runs, and `unknown` for a Python callable, for a model
+    behind an endpoint, and for one that mteb's loader opens.
 
     Raises:
         ModelError: as `forward_precision`.
     """
     if spec.origin in ("python", "endpoint") or is_run_by_mteb(spec):
         return "unknown"
+    if spec.backend_file is not None:
+        return AS_STORED
     return "fp32" if spec.origin == "baseline" else forward_precision(spec, options)
 
 
@@ -69,7 +74,12 @@ def cpu_computes_in(precision: Precision) -> bool:
 
 def remark(spec: ModelSpec, options: EncodeOptions) -> str:
     """One line about the precision for the screen, where there is something to say about it; else empty."""
-    if options.precision != "auto" or spec.origin in ("baseline", "python", "endpoint") or is_run_by_mteb(spec):
+    if (
+        options.precision != "auto"
+        or spec.origin in ("baseline", "python", "endpoint")
+        or is_run_by_mteb(spec)
+        or spec.backend_file
+    ):
         return ""
     stored, used = spec.checkpoint_precision, forward_precision(spec, options)
     of_loader = opening(spec).precision or stored

@@ -11,6 +11,8 @@ from harness.models import (
     cross_encoder,
     dense_kinds,
     endpoint_kinds,
+    gguf_kind,
+    graph_kinds,
     mteb_kind,
     mteb_loaders,
     multi_vector,
@@ -20,9 +22,10 @@ from harness.models import (
 )
 from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
-from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
+from harness.types import BackendName, EncodeOptions, Encoder, ModelSpec, Searcher
 
 KINDS: tuple[ModelKind, ...] = (
+    gguf_kind.KIND,
     cross_encoder.KIND,
     sparse_encoder.KIND,
     multi_vector.KIND,
@@ -34,12 +37,13 @@ KINDS: tuple[ModelKind, ...] = (
     dense_kinds.TRANSFORMERS,
     *mteb_kind.KINDS,
     *endpoint_kinds.KINDS,
+    *graph_kinds.KINDS,
 )
 
 
 _BY_LOADER = {"CrossEncoderWrapper": cross_encoder.KIND, "SparseEncoderWrapper": sparse_encoder.KIND}
 """mteb's loader -> the kind of the models that it opens, where that is not a dense one."""
-_NOT_DENSE = KINDS[: KINDS.index(bert_kind.KIND)]
+_NOT_DENSE = KINDS[1 : KINDS.index(bert_kind.KIND)]
 _BM25 = Abilities(
     vectors=False,
     ranks=frozenset({"corpus", "candidates"}),
@@ -67,6 +71,28 @@ def kind_of(repository: Repository) -> ModelKind:
         f"model {repository.name}: not a saved model; expected modules.json or config.json in it, found "
         f"{shown or 'no files'}"
     )
+
+
+def kind_for(repository: Repository, backend: BackendName | None) -> ModelKind:
+    """The kind of the model in a repository, as a backend runs it; None for the backend that the files call for.
+
+    Raises:
+        ModelError: no row recognises it, or the backend cannot run its kind.
+    """
+    if backend == "gguf":
+        return gguf_kind.KIND
+    kind = kind_of(repository)
+    of_backend = next((row for row in graph_kinds.KINDS if row.name == backend), None)
+    if of_backend is None:
+        if backend == "torch" and kind is gguf_kind.KIND:
+            raise ModelError(f"model {repository.name}: has weights as GGUF only; leave out --backend torch")
+        return kind
+    if kind.name not in graph_kinds.RUNS_GRAPHS:
+        raise ModelError(
+            f'model {repository.name}: kind "{kind.name}" is not run by --backend {backend}, only dense transformers '
+            "are; leave the option out"
+        )
+    return of_backend
 
 
 def abilities(spec: ModelSpec) -> Abilities:

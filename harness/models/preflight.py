@@ -16,7 +16,7 @@ from harness.models.model_kind import ModelKind
 from harness.models.model_prompts import opening
 from harness.models.repository import Repository, joined
 from harness.models.saved_modules import read_json
-from harness.types import EncodeOptions, ModelSpec
+from harness.types import BackendName, EncodeOptions, ModelSpec
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
@@ -53,6 +53,7 @@ def check(
     trust_remote_code: bool,
     allow_pickle: bool,
     fetch: Callable[[str], Path],
+    backend: BackendName = "torch",
 ) -> None:
     """Refuse a model that could not be loaded, or not as what it is.
 
@@ -62,20 +63,22 @@ def check(
         trust_remote_code: whether its own code may run.
         allow_pickle: whether its weights may be pickles.
         fetch: gives the place of one of its other files.
+        backend: what will run it; only torch reads its weights from safetensors or pickles.
 
     Raises:
         ModelError: with the first reason.
     """
     if not trust_remote_code:
         own_code.require_trust(repository)
+    if not trust_remote_code and backend == "torch":
         weight_files.require_weights(repository)
     if not allow_pickle:
-        weight_files.require_safetensors(repository)
+        weight_files.require_safetensors(repository, transformer=backend == "torch")
     needed = {**packages_of(repository), **kind.packages(repository)}
     if trust_remote_code:
         needed |= own_code.packages(repository, fetch, _fetch_elsewhere)
     _require_packages(repository, needed)
-    if not trust_remote_code:
+    if not trust_remote_code and backend != "gguf":
         _require_tokenizer(repository, fetch)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
 
 from harness.types import PLAIN, EncodeOptions, EncoderFacts, ModelSpec, VectorTransform
@@ -71,11 +72,17 @@ def variant(
     if spec.first_stage is not None:
         first = spec.first_stage.model
         revision = "" if first.origin in ("baseline", "python") else f"@{first.revision[:8]}"
-        settings["first_stage"] = first.name.replace("/", "__") + revision
+        settings["first_stage"] = _in_file_names(first.name) + revision
         settings["top"] = str(spec.first_stage.top)
+    if spec.backend_file is not None:
+        settings["backend"], settings["file"] = spec.backend_file.backend, _in_file_names(spec.backend_file.path)
     if spec.prompts is not None:
         settings["prompts"] = hashlib.sha256(json.dumps(spec.prompts).encode()).hexdigest()[:8]
     return ", ".join(f"{key}={value}" for key, value in sorted(settings.items()))
+
+
+def _in_file_names(name: str) -> str:
+    return re.sub(r"[^\w.-]", "_", name.replace("/", "__"))
 
 
 def _mteb_similarity(name: str) -> str | None:

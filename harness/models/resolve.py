@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
@@ -13,13 +13,22 @@ from harness.files.model_folders import as_name, is_path, names_of
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
-from harness.models import catalog, endpoint_kinds, folder_digest, kinds, mteb_kind, named_files, preflight
+from harness.models import (
+    backend_files,
+    catalog,
+    endpoint_kinds,
+    folder_digest,
+    kinds,
+    mteb_kind,
+    named_files,
+    preflight,
+)
 from harness.models.api_names import endpoint_for
 from harness.models.dependencies import dependencies, loaded_precision
 from harness.models.endpoint_names import is_endpoint
 from harness.models.model_files import repository_in_folder, repository_on_hub
 from harness.models.repository import Repository
-from harness.types import ModelSpec
+from harness.types import BackendName, ModelSpec
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
 BASELINES = ("baseline/hashing", "baseline/bm25")
@@ -29,12 +38,14 @@ _BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128
 _MODEL_FILES = ("modules.json", "config.json", "adapter_config.json")
 
 
-class _Allowed(NamedTuple):
-    """What the caller lets a model do, and whether it must be able to run."""
+class _Asked(NamedTuple):
+    """What the caller lets a model do, whether it must be able to run, and what runs it."""
 
     trust_remote_code: bool
     allow_pickle: bool
     runnable: bool
+    backend: BackendName | None
+    backend_file: str | None
 
 
 def resolve(
@@ -43,6 +54,8 @@ def resolve(
     trust_remote_code: bool = False,
     allow_pickle: bool = False,
     runnable: bool = True,
+    backend: BackendName | None = None,
+    backend_file: str | None = None,
 ) -> ModelSpec:
     """Find the model that a name, or a callable, stands for; no weights are loaded.
 
@@ -53,11 +66,16 @@ def resolve(
         trust_remote_code: whether the model's own code may run.
         allow_pickle: whether weights may be pickles.
         runnable: whether a model that could not be run on this machine is refused.
+        backend: what runs it; None for torch, or for llama.cpp where a repository has nothing else.
+        backend_file: the file of its repository that the backend runs; None for the usual one.
 
     Raises:
         ModelError, UnknownName: there is no such model, it is of a kind that cannot be run, it could not be loaded, or
             its weights are pickles or it brings code, which is not allowed.
     """
+    asked = _Asked(trust_remote_code, allow_pickle, runnable, backend, backend_file)
+    if backend not in (None, "torch") or backend_file is not None:
+        _require_files(model, asked)
     if not isinstance(model, str):
         return _function(model)
     if is_endpoint(model):
@@ -72,15 +90,14 @@ def resolve(
             raise UnknownName.of("bundled model", name, [BUNDLED])
         return _bundled(name, note="")
     folder = Path(name).expanduser()
-    allowed = _Allowed(trust_remote_code, allow_pickle, runnable)
     if is_path(name) or is_saved(folder):
-        return _folder(folder, revision, allowed)
-    return _on_hub(name, revision or None, allowed)
+        return _folder(folder, revision, asked)
+    return _on_hub(name, revision or None, asked)
 
 
 def is_saved(folder: Path) -> bool:
     """Whether a folder holds a saved model."""
-    return any((folder / file).is_file() for file in _MODEL_FILES)
+    return any((folder / file).is_file() for file in _MODEL_FILES) or any(folder.glob("*.gguf"))
 
 
 def folder_revisions(folder: Path) -> frozenset[str]:
@@ -141,7 +158,7 @@ def _bundled(name: str, *, note: str) -> ModelSpec:
     )
 
 
-def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
+def _folder(folder: Path, revision: str, asked: _Asked) -> ModelSpec:
     if revision:
         raise ModelError(f"model {folder}: a folder has no revisions; leave out @{revision}")
     if not folder.is_dir():
@@ -150,22 +167,23 @@ def _folder(folder: Path, revision: str, allowed: _Allowed) -> ModelSpec:
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = names_of(folder)[0]
     repository = repository_in_folder(name, folder)
-    described = _described(repository, allowed, lambda file: folder / file, commit=None)
+    described = _described(repository, asked, lambda file: folder / file, commit=None)
     return ModelSpec(
         name=name,
-        revision=folder_digest.revision(repository, trust_remote_code=allowed.trust_remote_code),
+        revision=folder_digest.revision(repository, trust_remote_code=asked.trust_remote_code),
         location=str(folder.resolve()),
         origin="folder",
         **described,
     )
 
 
-def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
+def _on_hub(name: str, revision: str | None, asked: _Asked) -> ModelSpec:
     if (endpoint := endpoint_for(name)) is not None:
         raise ModelError(f"model {name}: a model of an API and not of the hub; ask it as {endpoint}")
     if (entry := mteb_kind.entry_run_by_mteb(name)) is not None:
+        _require_torch(name, asked, "is run by mteb's own loader")
         return mteb_kind.found(
-            entry, revision, trust_remote_code=allowed.trust_remote_code, allow_pickle=allowed.allow_pickle
+            entry, revision, trust_remote_code=asked.trust_remote_code, allow_pickle=asked.allow_pickle
         )
     try:
         on_hub = find_model(name, revision=revision)
@@ -181,7 +199,7 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
         raise
     repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
     described = _described(
-        repository, allowed, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file, commit=on_hub.commit
+        repository, asked, lambda file: fetch_files(name, [file], commit=on_hub.commit) / file, commit=on_hub.commit
     )
     ref = "main" if revision is None else revision
     return ModelSpec(
@@ -195,6 +213,18 @@ def _on_hub(name: str, revision: str | None, allowed: _Allowed) -> ModelSpec:
     )
 
 
+def _require_files(model: Any, asked: _Asked) -> None:
+    """Refuse another backend for what is no repository."""
+    if not isinstance(model, str) or is_endpoint(model) or model.startswith(("baseline/", "bundled/")):
+        _require_torch(model if isinstance(model, str) else "of Python", asked, "is not a repository with such files")
+
+
+def _require_torch(name: str, asked: _Asked, why: str) -> None:
+    if asked.backend not in (None, "torch") or asked.backend_file is not None:
+        option = f"--backend {asked.backend}" if asked.backend else f"--backend-file {asked.backend_file}"
+        raise ModelError(f"model {name}: {option}: the model {why}; leave the option out")
+
+
 def _advice(name: str) -> str:
     """What to do about a name that the hub does not know, as the end of a sentence."""
     near = suggest(name, dict.fromkeys((*cached_models(), *catalog.names())))
@@ -202,36 +232,46 @@ def _advice(name: str) -> str:
 
 
 def _described(
-    repository: Repository, allowed: _Allowed, fetch: Callable[[str], Path], *, commit: str | None
+    repository: Repository, asked: _Asked, fetch: Callable[[str], Path], *, commit: str | None
 ) -> dict[str, Any]:
     """What the small files say of a model, as fields of `ModelSpec`.
 
     Raises:
         ModelError: the model is not to be run, or could not be loaded.
     """
-    kind = kinds.kind_of(repository)
+    kind = kinds.kind_for(repository, asked.backend)
     named_files.named_files(repository)
-    if allowed.runnable:
+    backend: BackendName = "torch"
+    if kind.name in ("onnx", "openvino", "gguf"):
+        backend = cast("BackendName", kind.name)
+    elif asked.backend_file is not None:
+        raise ModelError(
+            f"model {repository.name}: --backend-file {asked.backend_file}: belongs to --backend onnx, openvino or "
+            "gguf; name one"
+        )
+    if asked.runnable:
         if kind.open is None:
             raise ModelError(f'model {repository.name}: kind "{kind.name}" cannot be run yet as vectors; {kind.advice}')
         preflight.check(
             repository,
             kind,
-            trust_remote_code=allowed.trust_remote_code,
-            allow_pickle=allowed.allow_pickle,
+            trust_remote_code=asked.trust_remote_code,
+            allow_pickle=asked.allow_pickle,
             fetch=fetch,
+            backend=backend,
         )
     others = dependencies(
         repository,
         on_hub=commit is not None,
-        trust_remote_code=allowed.trust_remote_code,
-        allow_pickle=allowed.allow_pickle,
+        trust_remote_code=asked.trust_remote_code,
+        allow_pickle=asked.allow_pickle,
     )
     return {
-        "trust_remote_code": allowed.trust_remote_code,
+        "trust_remote_code": asked.trust_remote_code,
         "dependencies": others,
         "checkpoint_precision": loaded_precision(repository, commit=commit, dependencies=dict(others)),
         "kind": kind.name,
+        "backend_file": None if backend == "torch" else backend_files.choose(repository, backend, asked.backend_file),
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
         "max_positions": preflight.most_tokens(repository),
         "max_length": preflight.stated_length(repository),

@@ -9,15 +9,16 @@ from __future__ import annotations
 import gc
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import dense_loading, forward_threads, model_prompts
+from harness.models import backend_files, dense_loading, forward_threads, model_prompts
 from harness.models.devices import device_name, pick_devices
-from harness.models.forward_precision import forward_precision
+from harness.models.forward_precision import AS_STORED, forward_precision
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
@@ -28,15 +29,19 @@ if TYPE_CHECKING:
     from harness.types import Float32, Int64
 
 
+_RUNTIMES = {"onnx": "onnxruntime", "openvino": "openvino"}
+
+
 class SentenceTransformerEncoder:
     """A `SentenceTransformer` whose modules are called with the batches of `encoding.batches`."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
-        precision = forward_precision(spec, options)
+        precision = forward_precision(spec, options) if spec.backend_file is None else "fp32"
         self._opening = model_prompts.opening(spec)
         self._copies = {device: dense_loading.load(spec, self._opening, device, precision) for device in self._devices}
-        self._one_lane = spec.trust_remote_code  # its code may not be safe to run in several threads
+        # Its code may not be safe to run in several threads; other backends have threads of their own.
+        self._one_lane = spec.trust_remote_code or spec.backend_file is not None
         self._model = self._copies[self._devices[0]]
         if options.max_length is not None:
             for copy in self._copies.values():
@@ -62,10 +67,23 @@ class SentenceTransformerEncoder:
             batching=f"{self._budget} tokens",
             prompts=model_prompts.prompt_rules(spec, _prompts_of(self._model)),
         )
+        runtimes: tuple[str, ...] = ()
+        if spec.backend_file is not None:
+            runtimes = (_RUNTIMES[spec.backend_file.backend],)
+            self.facts = replace(
+                self.facts,
+                backend=runtimes[0],
+                precision=AS_STORED,
+                parameters=None,
+                attention=None,
+                architecture=None,
+                depends_on_batch="quantization",
+                weights=backend_files.digests(backend_files.local_paths(spec)),
+            )
         self._identity = identity(
             spec,
             self.facts,
-            packages=("embedding-harness", "torch", "transformers", "tokenizers", "sentence-transformers"),
+            packages=("embedding-harness", "torch", "transformers", "tokenizers", "sentence-transformers", *runtimes),
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:

@@ -38,13 +38,21 @@ _OF_TRAINING = ("training_args", "optimizer", "scheduler", "rng_state", "scaler"
 _OTHER_FORMATS = {".gguf": "GGUF", ".onnx": "ONNX", ".h5": "TensorFlow", ".msgpack": "Flax", ".xml": "OpenVINO"}
 
 
-def require_safetensors(repository: Repository) -> None:
+_BACKENDS = {"GGUF": "gguf", "ONNX": "onnx", "OpenVINO": "openvino"}
+
+
+def require_safetensors(repository: Repository, *, transformer: bool = True) -> None:
     """Refuse a model of which any file of weights that would be loaded is a pickle.
+
+    Args:
+        repository: the model's.
+        transformer: whether the weights of its transformer are loaded.
 
     Raises:
         ModelError: one is.
     """
-    for folder in dict.fromkeys((repository.transformer, *(module.path for module in repository.modules))):
+    folders = dict.fromkeys((repository.transformer, *(module.path for module in repository.modules)))
+    for folder in (folder for folder in folders if transformer or folder != repository.transformer):
         for file in loaded_weights(repository, folder):
             if file.endswith(_PICKLES):
                 raise ModelError(
@@ -72,9 +80,10 @@ def require_weights(repository: Repository) -> None:
     expected = joined(repository.transformer, "model.safetensors")
     if others:
         format_name, file = others[0]
+        flag = _BACKENDS.get(format_name)
+        advice = f"run it with --backend {flag}" if flag else "name the repository that it was converted from"
         raise ModelError(
-            f"model {repository.name}: has weights as {format_name} only ({file}), which cannot be run yet; expected "
-            f"{expected}; name the repository that it was converted from"
+            f"model {repository.name}: has weights as {format_name} only ({file}); expected {expected}; {advice}"
         )
     raise ModelError(f"model {repository.name}: has no weights; expected {expected}; fetch or save the model again")
 

@@ -45,6 +45,8 @@ def run(
     like: str | None = None,
     first_stage: str | Callable[[list[str]], Any] | None = None,
     top: int | None = None,
+    backend: Literal["torch", "onnx", "openvino", "gguf"] | None = None,
+    backend_file: str | None = None,
     name: str | None = None,
     offline: bool = False,
     trust_remote_code: bool = False,
@@ -82,6 +84,9 @@ def run(
         first_stage: a model that searches the corpus of retrieval tasks for models that only rank candidates
             (cross-encoders); records are variants.
         top: how many of its best documents are ranked; 100 by default.
+        backend: runs the ONNX, OpenVINO or GGUF file of the models' repositories in place of torch; records are
+            variants. GGUF is the default where a repository has nothing else.
+        backend_file: which of these files, for example `onnx/model_qint8_avx512.onnx`; by default the usual one.
         name: of the model in records, in place of the end of its folder's path or of the callable's own name.
         offline: use only what is cached.
         trust_remote_code: let models run code from their repository.
@@ -123,6 +128,8 @@ def run(
         like=like,
         first_stage=first_stage,
         top=top,
+        backend=backend,
+        backend_file=backend_file,
         name=name,
         trust_remote_code=trust_remote_code,
         allow_pickle=allow_pickle,

@@ -76,7 +76,9 @@ class Cell(RecordSettings):
         """Cells of one group need the same loaded model."""
         stage = self.model.first_stage
         first = "" if stage is None else f" after {stage.top} of {stage.model.name}@{stage.model.revision}"
-        return self.label, self.model.revision + first, self.options.precision
+        file = self.model.backend_file
+        run = "" if file is None else f" by {file.backend} from {file.path}"
+        return self.label, self.model.revision + run + first, self.options.precision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

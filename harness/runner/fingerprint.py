@@ -61,6 +61,8 @@ def fingerprint(
         content["dependencies"] = sorted(model.dependencies)
     if model.truncate_dim is not None:
         content["truncate_dim"] = model.truncate_dim
+    if model.backend_file is not None:
+        content["backend"] = list(model.backend_file)
     if model.first_stage is not None:
         content["first_stage"] = [of_first_stage, model.first_stage.top]
     if transform != PLAIN:

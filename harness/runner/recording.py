@@ -88,8 +88,7 @@ def _cost(tokens: int | None, price: float | None) -> dict[str, float | None]:
 def _used(facts: EncoderFacts) -> dict[str, Any]:
     """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
     used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
-    if facts.first_stage is None:
-        del used["first_stage"]
+    used = {name: value for name, value in used.items() if value is not None or name not in ("first_stage", "weights")}
     return {**used, "prompts_from": facts.prompts.source}
 
 

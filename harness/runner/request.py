@@ -12,7 +12,7 @@ from harness.errors import HarnessError, ModelError
 from harness.models.model_prompts import asked_of
 from harness.runner.model_names import named, require_own_name, with_name
 from harness.runner.selection import Selection
-from harness.types import PLAIN, EncodeOptions, FirstStage, ModelSpec, VectorTransform
+from harness.types import PLAIN, BackendName, EncodeOptions, FirstStage, ModelSpec, VectorTransform
 
 ModelName: TypeAlias = str | Callable[[list[str]], Any] | ModelSpec
 """A name (see `harness.models`), a callable `list[str] -> (n, dim) array`, or a model that is resolved already."""
@@ -35,6 +35,8 @@ class Request:
         first_stage: a model that searches the corpus for models that only rank candidates.
         top: how many of its best documents those rank; None for `models.TOP`.
         name: of the model in records, in place of the end of its folder's path; for a single folder or callable.
+        backend: what runs the models; None for torch, or for llama.cpp where a repository has nothing else.
+        backend_file: the file of their repository that it runs; None for the usual one.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
         offline: use only what is cached or bundled.
@@ -52,6 +54,8 @@ class Request:
     first_stage: ModelName | None = None
     top: int | None = None
     name: str | None = None
+    backend: BackendName | None = None
+    backend_file: str | None = None
     trust_remote_code: bool = False
     allow_pickle: bool = False
     offline: bool = False
@@ -66,7 +70,11 @@ class Request:
         specs = [
             model
             if isinstance(model, ModelSpec)
-            else asked_of(self._resolved(model), prompts=self.prompts, like=self.like)
+            else asked_of(
+                self._resolved(model, backend=self.backend, backend_file=self.backend_file),
+                prompts=self.prompts,
+                like=self.like,
+            )
             for model in dict.fromkeys(self.models)
         ]
         if self.name is not None:
@@ -82,10 +90,18 @@ class Request:
         *specs, first = named([*specs, self._resolved(self.first_stage)], results=self.results)
         return [models.in_two_stages(spec, FirstStage(first, self.top or models.TOP)) for spec in dict.fromkeys(specs)]
 
-    def _resolved(self, model: ModelName) -> ModelSpec:
+    def _resolved(
+        self, model: ModelName, *, backend: BackendName | None = None, backend_file: str | None = None
+    ) -> ModelSpec:
         if isinstance(model, ModelSpec):
             return model
-        return models.resolve(model, trust_remote_code=self.trust_remote_code, allow_pickle=self.allow_pickle)
+        return models.resolve(
+            model,
+            trust_remote_code=self.trust_remote_code,
+            allow_pickle=self.allow_pickle,
+            backend=backend,
+            backend_file=backend_file,
+        )
 
 
 def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:

@@ -60,7 +60,7 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
     The last bits of a float32 vector depend on the other texts of its batch. A task whose scores depend on these bits
     is therefore encoded in mteb's batches, so that its scores are mteb's: pair classification, and classification with
     vectors that are not normalised, whose solver stops elsewhere. So is every task for a model whose positions follow
-    from the longest text of a batch, in any precision.
+    from the longest text of a batch, or whose activations are quantized by it, in any precision.
     """
     if encoder.facts.prompts.by_model:
         return "model"
@@ -69,7 +69,7 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
     kind, facts = KINDS[task.type], encoder.facts
     unnormalized = kind.uses_lengths and facts.normalized is False and facts.depends_on_batch is not None
     exact = (kind.exact_batches or unnormalized) and facts.precision == "fp32"
-    mteb = options.batching == "mteb" or exact or facts.depends_on_batch == "positions"
+    mteb = options.batching == "mteb" or exact or facts.depends_on_batch in ("positions", "quantization")
     return "mteb" if mteb else "tokens"
 
 

@@ -43,6 +43,8 @@ from harness.types.gold import (
 )
 from harness.types.models import (
     PLAIN,
+    BackendFile,
+    BackendName,
     Batching,
     Encoded,
     EncodeOptions,
@@ -78,6 +80,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PLAIN",
     "AdapterRules",
+    "BackendFile",
+    "BackendName",
     "Batching",
     "EncodeOptions",
     "Encoded",

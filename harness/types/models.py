@@ -19,6 +19,21 @@ if TYPE_CHECKING:
 Precision = Literal["fp32", "fp16", "bf16"]
 
 
+BackendName = Literal["torch", "onnx", "openvino", "gguf"]
+
+
+class BackendFile(NamedTuple):
+    """The file of a repository that another backend than torch runs.
+
+    Attributes:
+        backend: what runs it.
+        path: relative to the repository, with slashes.
+    """
+
+    backend: BackendName
+    path: str
+
+
 class FirstStage(NamedTuple):
     """What searches the corpus for a model that only ranks candidates.
 
@@ -57,6 +72,7 @@ class ModelSpec:
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
         max_positions: the most tokens that it has positions for, where it has a table of them.
         max_length: the maximum length in tokens that its settings state.
+        backend_file: the file that another backend than torch runs; None for torch.
         first_stage: what searches a corpus before this model ranks; None where the model does all by itself.
     """
 
@@ -78,6 +94,7 @@ class ModelSpec:
     truncate_dim: int | None = field(default=None, compare=False)
     max_positions: int | None = field(default=None, compare=False)
     max_length: int | None = field(default=None, compare=False)
+    backend_file: BackendFile | None = None
     first_stage: FirstStage | None = None
 
 
@@ -150,7 +167,9 @@ class EncoderFacts:
         pooling: how the states of tokens become a vector; None where the model's own code does it.
         normalized: whether its vectors have unit length; None where that is not known.
         depends_on_batch: what the other texts of a batch change in a vector: the last bits, or, with positions that
-            follow from the longest text of a batch, all of it; None for nothing.
+            follow from the longest text of a batch, all of it; so too with quantized activations, whose scale follows
+            from the batch; None for nothing.
+        weights: file -> sha256 of the file that another backend than torch runs, and of those with its tensors.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
             searched the corpus, where another one did.
         endpoint: where a model behind an endpoint was asked, by which name, and what it does with long and empty texts.
@@ -167,7 +186,7 @@ class EncoderFacts:
     architecture: str | None = None
     pooling: str | None = None
     normalized: bool | None = None
-    depends_on_batch: Literal["last bits", "positions"] | None = None
+    depends_on_batch: Literal["last bits", "positions", "quantization"] | None = None
     attention: str | None = None
     max_length: int | None = None
     similarity: str = "cosine"
@@ -176,6 +195,7 @@ class EncoderFacts:
     batching: str | None = None
     prompts: PromptRules = field(default_factory=PromptRules)
     first_stage: Mapping[str, Any] | None = None
+    weights: Mapping[str, str] | None = None
     endpoint: Mapping[str, Any] | None = None
 
 

@@ -116,8 +116,8 @@ def test_names_that_rank(tmp_path: Path) -> None:
 
 def test_no_row_recognises_it(tmp_path: Path) -> None:
     """The refusal lists what was found."""
-    with pytest.raises(ModelError, match=r"acme/x: not a saved model; expected .*, found model-q4\.gguf$"):
-        kinds.kind_of(read("acme/x", tmp_path, frozenset({"model-q4.gguf"})))
+    with pytest.raises(ModelError, match=r"acme/x: not a saved model; expected .*, found model-q4\.bin$"):
+        kinds.kind_of(read("acme/x", tmp_path, frozenset({"model-q4.bin"})))
 
 
 def test_as_mteb(tmp_path: Path) -> None:

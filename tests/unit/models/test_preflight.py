@@ -42,11 +42,11 @@ MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
     "no weights": ({"model.safetensors": None}, "has no weights; expected model.safetensors"),
     "GGUF": (
         {"model.safetensors": None, "m-q4.gguf": "w"},
-        r"has weights as GGUF only \(m-q4\.gguf\), which cannot be run yet; expected model\.safetensors; name the",
+        "needs the package llama-cpp-python, which is not installed; run: pip install llama-cpp-python",
     ),
     "ONNX": (
         {"model.safetensors": None, "onnx/model.onnx": "w"},
-        r"has weights as ONNX only \(onnx/model\.onnx\)",
+        r"has weights as ONNX only \(onnx/model\.onnx\); expected model\.safetensors; run it with --backend onnx",
     ),
     "no tokenizer": ({"tokenizer.json": None}, r"has no tokenizer files; expected tokenizer\.json"),
     "no padding token": (
@@ -117,7 +117,7 @@ MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
 def test_messages(files: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each defect is told of by name; the code that lies in the folder has not run, not even where it can be found."""
     find_spec = models.resolve.__globals__["importlib"].util.find_spec
-    absent = {"peft", "sentencepiece", "bitsandbytes", "accelerate"}
+    absent = {"peft", "sentencepiece", "bitsandbytes", "accelerate", "llama_cpp"}
     monkeypatch.setattr("importlib.util.find_spec", lambda name, *rest: None if name in absent else find_spec(name))
     mark = tmp_path / "ran"
     canary = f"open({str(mark)!r}, 'w')"
