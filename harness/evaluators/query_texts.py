@@ -56,7 +56,7 @@ def _instructions(queries: Table, instructions: Table, *, where: str) -> Sequenc
         by_query = dict(zip(names, tables.texts(instructions, INSTRUCTION, where=place, fixed=True), strict=True))
         ids = tables.ids(queries, tables.id_column(queries), where=where)
         if lacking := [name for name in ids if name not in by_query]:
-            raise DataError(f"{place}: {tables.counted(lacking, 'queries have no instruction')}")
+            raise DataError(f"{place}: {tables.counted(lacking, 'queries without an instruction')}")
         return [by_query[name] for name in ids]
     if INSTRUCTION not in queries:
         return None

@@ -340,6 +340,42 @@ def test_a_run_is_reranked(command: Command, here: Path, results: Path) -> None:
     assert found["recall_at_1000"] == round(2 / 3, 5)
 
 
+def test_instructions_beside_a_corpus_become_a_task(command: Command, here: Path, results: Path) -> None:
+    """With instructions it is InstructionRetrieval, with candidates and changes too InstructionReranking by p-MRR.
+
+    The first instruction asks for the copy d1, the changed one for d2: d1 falls from rank 1 to 2, so p-MRR is 1 - 1/2.
+    """
+    for name in ("mine", "other"):
+        texts = {"d1": "rain in spring", "d2": "snow in winter", "d3": "a copper kettle"}
+        write(here / name / "corpus.jsonl", [{"_id": key, "title": "", "text": text} for key, text in texts.items()])
+        write(here / name / "queries.jsonl", [{"_id": key, "text": "weather"} for key in ("q-og", "q-changed")])
+        told = {"q-og": "rain in spring", "q-changed": "snow in winter"}
+        write(
+            here / name / "instructions.jsonl",
+            [{"query-id": key, "instruction": text} for key, text in told.items()],
+        )
+        right = [("q-og", "d1"), ("q-og", "d2"), ("q-changed", "d2")]
+        write(here / name / "qrels.jsonl", [{"query-id": q, "corpus-id": d, "score": 1} for q, d in right])
+    candidates = [{"query-id": key, "corpus-ids": ["d1", "d2", "d3"]} for key in ("q-og", "q-changed")]
+    write(here / "mine" / "candidates.jsonl", candidates)
+    write(here / "mine" / "changes.jsonl", [{"query-id": "q", "corpus-ids": ["d1"]}])
+    for name, type_, metric in (
+        ("mine", "InstructionReranking", "p-MRR"),
+        ("other", "InstructionRetrieval", "ndcg_at_20"),
+    ):
+        assert command("tasks", "new", "--from", name).status == 0
+        task = registry.load_file(here / name / f"{name.title()}.yaml")
+        assert (task.type, task.main_metric) == (type_, metric)
+        assert command("run", "baseline/hashing", "--tasks-dir", name, "-t", task.name).status == 0
+    assert scores(results, "Mine")["test"]["p-MRR"] == 0.5
+    assert scores(results, "Mine")["test"]["og"]["recall_at_1"] == 0.5
+    assert scores(results, "Other")["test"]["recall_at_1"] == 0.75
+    (here / "mine" / "changes.jsonl").unlink()
+    failed = command("run", "baseline/hashing", "--tasks-dir", "mine", "-t", "Mine", "--overwrite")
+    assert failed.status == 1
+    assert "changes: no rows; expected the documents whose relevance the changed instructions change" in failed.out
+
+
 def test_a_run_for_judgements_that_are_there(command: Command, here: Path) -> None:
     """A BEIR folder and a run, without TREC qrels: every split is reranked; graded judgements are scored by nDCG."""
     folder = corpus_and_queries(here / "mine")

@@ -14,14 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness import data, encoding, models
 from harness.errors import DataError
 from harness.evaluators import KINDS, search
 from harness.evaluators.instruction_retrieval import InstructionRerankingSettings
 from harness.evaluators.query_groups import FurtherMetrics, grouped, of_mteb
 from harness.evaluators.ranked import Ranked
 from harness.evaluators.retrieval import RetrievalSettings
+from harness.tasks import registry
+from harness.types import EncodeOptions, Part, Prompt, Texts
+from tests.conftest import bundled_folder
 
-from .mteb_tasks import assert_same, mteb, mteb_scores, search_data
+from .mteb_tasks import LookUp, assert_same, mteb, mteb_scores, search_data
 from .test_evaluators import SPREADS, look_up
 
 K_VALUES = (1, 3, 5, 10, 20, 40)
@@ -78,26 +82,38 @@ def problem(further: str, **attributes: Any) -> tuple[Ranked, Any, Any]:
         return judged([f"{i // 4}_{i % 4}" for i in range(40)], seed=4), settings, method_of("InstructIR")
     if further == "level_scores":
         return judged([f"q{i}-v{i % 3 + 1}" for i in range(30)], seed=5), settings, method_of("IFIRAila")
-    from mteb._evaluators.retrieval_metrics import evaluate_p_mrr_change
-
     gold = judged([f"{i // 2}-{('og', 'changed')[i % 2]}" for i in range(30)], seed=6)
     changes = changes_of(gold)
+    settings = InstructionRerankingSettings(k_values=K_VALUES, **attributes)
+    return replace(gold, changes=changes), settings, p_mrr_of(changes)
+
+
+def p_mrr_of(changes: Mapping[str, Sequence[str]]) -> Any:
+    """mteb's method for p-MRR, with these changes in place of those on the hub."""
+    from mteb._evaluators.retrieval_metrics import evaluate_p_mrr_change
 
     def p_mrr(self: Any, scores: Any, qrels: Any, results: Any, **_: Any) -> Mapping[str, Any]:
         return evaluate_p_mrr_change(qrels, results, changes, self.k_values)
 
-    return replace(gold, changes=changes), InstructionRerankingSettings(k_values=K_VALUES, **attributes), p_mrr
+    return p_mrr
 
 
 def compare(further: str, kind: Callable[..., np.ndarray], **attributes: Any) -> tuple[dict[str, Any], Any]:
     gold, settings, method = problem(further, **attributes)
     encoder = look_up(kind, [*gold.queries, *gold.documents])
-    data = search_data(gold)
-    data["default"]["test"]["top_ranked"] = gold.candidates
+    return compare_on(gold, settings, method, encoder, **attributes)
+
+
+def compare_on(
+    gold: Ranked, settings: Any, method: Any, encoder: LookUp, *, tolerance: float = 1e-9, **attributes: Any
+) -> tuple[dict[str, Any], Any]:
+    """mteb's scores, which ours equal, and our items."""
+    content = search_data(gold)
+    content["default"]["test"]["top_ranked"] = gold.candidates
     expected = mteb_scores(
         "AbsTaskRetrieval",
         "Retrieval",
-        data,
+        content,
         encoder,
         k_values=K_VALUES,
         task_specific_scores=method,
@@ -114,7 +130,7 @@ def compare(further: str, kind: Callable[..., np.ndarray], **attributes: Any) ->
         similarity="dot",
     )
     scores, items = KINDS["Retrieval"].score(gold, hits, settings=settings)
-    assert_same(scores, expected, tolerance=1e-9)
+    assert_same(scores, expected, tolerance=tolerance)
     return expected, items
 
 
@@ -131,6 +147,48 @@ def test_further_metrics(kind: Callable[..., np.ndarray], further: FurtherMetric
     if further != "level_scores":
         assert items[metric].is_sound()
         assert items[metric].whole() == pytest.approx(expected[metric], abs=1e-5)
+
+
+@pytest.fixture(scope="module")
+def real() -> tuple[Ranked, LookUp]:
+    """Answers in English with the vectors of all-MiniLM-L6-v2, 16 of its queries."""
+    bundled_folder()
+    gold = data.load(registry.get_task("MiniAnswersEnglish"), Part("test", "default")).gold
+    assert isinstance(gold, Ranked)
+    texts = [*gold.queries[:16], *gold.documents]
+    options = EncodeOptions(device="cpu", precision="fp32")
+    encoder = models.open_model(models.resolve(models.BUNDLED), options)
+    vectors = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None)).vectors  # type: ignore[arg-type]
+    encoder.close()
+    return replace(gold, query_ids=gold.query_ids[:16], queries=gold.queries[:16]), LookUp(dict(zip(texts, vectors)))
+
+
+@pytest.mark.parametrize(
+    ("further", "pattern"),
+    [
+        ("R_cap", "q{0}"),
+        ("max_over_subqueries", "user_{1}_{2}"),
+        ("paired_accuracy", "{1}_q{3}"),
+        ("robustness_at_10", "{1}_{2}"),
+        ("level_scores", "q{0}-v{5}"),
+        ("p-MRR", "{1}-{4}"),
+    ],
+)
+def test_further_metrics_of_real_texts(real: tuple[Ranked, LookUp], further: FurtherMetrics, pattern: str) -> None:
+    """The same on the vectors of real sentences, to 1e-6."""
+    answers, encoder = real
+    ids = [pattern.format(i, i // 2, i % 2, i % 2 + 1, ("og", "changed")[i % 2], i % 3 + 1) for i in range(16)]
+    shared = [answers.qrels[answers.query_ids[i]] for i in range(16)]
+    if further == "max_over_subqueries":  # subqueries share their judgements
+        shared = [shared[i - i % 2] for i in range(16)]
+    gold = replace(answers, query_ids=ids, qrels=dict(zip(ids, shared)))
+    near = {name: [*gold.qrels[name], *gold.document_ids[::13]] for name in ids}
+    gold = replace(gold, candidates={name: [*dict.fromkeys(documents)] for name, documents in near.items()})
+    changed = {str(i): list(gold.qrels[ids[2 * i]])[:1] for i in range(8)}
+    _, settings, method = problem(further)
+    if further == "p-MRR":
+        gold, method = replace(gold, changes=changed), p_mrr_of(changed)
+    compare_on(gold, settings, method, encoder, tolerance=1e-6)
 
 
 @pytest.mark.parametrize("further", ["R_cap", "max_over_subqueries", "p-MRR"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,7 +14,7 @@ from harness import data
 from harness.evaluators.bitext_mining import Mined
 from harness.evaluators.classification import Labelled
 from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSettings
-from harness.evaluators.retrieval import Ranked
+from harness.evaluators.retrieval import Ranked, RetrievalSettings
 from harness.evaluators.sts import Pairs
 from harness.types import Loaded, Source, TaskSpec
 
@@ -134,6 +135,26 @@ def test_judged_documents_and_candidates_are_kept(gold: Ranked, n: int) -> None:
     else:
         assert kept.candidates == {query: gold.candidates[query] for query in kept.query_ids}
         assert {document for docs in kept.candidates.values() for document in docs} <= {*kept.document_ids}
+
+
+@given(count=st.integers(1, 12), of_group=st.integers(1, 4), n=LIMITS)
+def test_queries_that_are_scored_together_stay_together(count: int, of_group: int, n: int) -> None:
+    """Whole groups up to the limit, and one at least, with the changes of all queries."""
+    queries = [f"q{i}_{j}" for i in range(count) for j in range(of_group)]
+    gold = Ranked(
+        query_ids=queries,
+        queries=queries,
+        document_ids=["d0"],
+        documents=["t"],
+        qrels={query: {"d0": 1} for query in queries},
+        changes={"q0": ["d0"]},
+    )
+    kept = gold.sample(n, settings=RetrievalSettings(further_metrics="max_over_subqueries"))
+    sizes = Counter(query.partition("_")[0] for query in kept.query_ids)
+    assert set(sizes.values()) == {of_group}
+    assert len(sizes) == min(count, max(1, n // of_group))
+    assert kept.changes == gold.changes
+    assert list(kept.query_ids) == [query for query in queries if query in kept.query_ids]
 
 
 @given(gold=search_problems(), n=LIMITS)
