@@ -15,7 +15,7 @@ import numpy as np
 
 from harness.models import endpoint_probe
 from harness.models.baselines import Hashing
-from tests.encoders import one_block
+from tests.encoders import one_block, vector_of
 
 KEY = "sk-test-3f9a1c77e0d2"
 """A key that must be found nowhere."""
@@ -47,6 +47,11 @@ class Asked(NamedTuple):
 
 
 def vectors(texts: Sequence[str]) -> np.ndarray:
+    """(n, 16) float32, different for different texts."""
+    return np.array([vector_of(text, dimensions=16) for text in texts])
+
+
+def hashed(texts: Sequence[str]) -> np.ndarray:
     """(n, 1024) float32: those of `baseline/hashing`, so that scores can be compared with its scores."""
     return one_block(Hashing(), list(texts)).vectors
 

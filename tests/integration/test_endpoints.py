@@ -33,7 +33,7 @@ def holds_key(folder: Path) -> list[Path]:
 def test_scores_are_those_of_the_same_model_here(tmp_path: Path, cache_folder: Path) -> None:
     """Through a server that is busy, breaks off and refuses in between, every score equals that of a local run."""
     local = run("baseline/hashing", TASKS, results=tmp_path / "local")
-    with EndpointServer(needs=("Authorization", f"Bearer {KEY}")) as server:
+    with EndpointServer(rows=endpoint_server.hashed, needs=("Authorization", f"Bearer {KEY}")) as server:
         server.moves.extend(
             [
                 lambda asked: Reply({"error": {"message": "slow down"}}, 429, {"Retry-After": "0.02"}),
@@ -178,7 +178,7 @@ def test_the_vectors_of_a_server_are_checked(capsys: pytest.CaptureFixture[str])
         status, printed = command("doctor", f"openai:m@{server.url}", capsys=capsys)
         assert status == 0
         assert printed.out.count(": rounding") == 2
-        server.rows = lambda texts: endpoint_server.vectors(texts) + len(texts[0]) * 0.01
+        server.rows = lambda texts: endpoint_server.vectors(texts) + 100 * len(texts[0])
         status, printed = command("doctor", f"openai:m@{server.url}", capsys=capsys)
         assert status == 1
         assert "MORE THAN ROUNDING" in printed.out

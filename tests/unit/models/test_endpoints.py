@@ -173,12 +173,12 @@ def test_answers_of_many_servers_are_read(shape: endpoint_server.Shape) -> None:
 def test_other_protocols(provider: str, shape: Any, path: str, header: tuple[str, str], dimensions: str) -> None:
     """Each provider is asked at its path, with the key in its header, and answers in its own form."""
     with EndpointServer(shape, needs=header) as server:
-        encoder = opened(f"{provider}:m#1024@{server.url}")
+        encoder = opened(f"{provider}:m#16@{server.url}")
         encoded = encoding.encode(encoder, Texts(items=TEXTS), prompt=NO_PROMPT)
         encoder.close()
     assert {asked.path for asked in server.asked} == {path}
     assert np.array_equal(encoded.vectors, endpoint_server.vectors(TEXTS))
-    assert all(f'"{dimensions}": 1024' in json.dumps(asked.body) for asked in server.asked)
+    assert all(f'"{dimensions}": 16' in json.dumps(asked.body) for asked in server.asked)
 
 
 TASKS = ("MiniSTSEnglish", "MiniIntentsEnglish", "MiniTopicsEnglish", "MiniPairsEnglish", "MiniAnswersEnglish")
@@ -307,13 +307,13 @@ def spoiled(spoil: Any) -> Any:
     [
         (lambda data: data.pop(), "31 embeddings for 32 texts"),
         (lambda data: data[1].update(index=0), '"index"'),
-        (lambda data: data[0].update(embedding=data[0]["embedding"][:7]), "7 and of 1024 dimensions"),
+        (lambda data: data[0].update(embedding=data[0]["embedding"][:7]), "7 and of 16 dimensions"),
         (lambda data: data[0]["embedding"].__setitem__(3, float("nan")), "NaN"),
         (lambda data: data[0]["embedding"].__setitem__(3, 1e300), "float32 cannot hold"),
         (lambda data: data[0]["embedding"].__setitem__(3, None), "not a list of numbers"),
         (lambda data: data[0].update(embedding=[[0.5, 1.0], [1.0, 0.5]]), "--pooling"),
         (lambda data: data[0].update(embedding="no base64!"), "base64"),
-        (lambda data: [item.update(embedding=[0.0] * 1024) for item in data], "zero vector"),
+        (lambda data: [item.update(embedding=[0.0] * 16) for item in data], "zero vector"),
     ],
 )
 def test_a_wrong_answer_is_never_scored(spoil: Any, sentence: str) -> None:
@@ -332,7 +332,7 @@ def test_vectors_of_other_dimensions_in_the_middle() -> None:
         encoder = opened(f"openai:m@{server.url}")
         encoding.encode(encoder, Texts(items=["second"]), prompt=NO_PROMPT)
         server.rows = lambda texts: np.ones((len(texts), 5), dtype=np.float32)
-        with pytest.raises(HarnessError, match="5 dimensions; expected 1024"):
+        with pytest.raises(HarnessError, match="5 dimensions; expected 16"):
             encoding.encode(encoder, Texts(items=TEXTS), prompt=NO_PROMPT)
         encoder.close()
 
@@ -509,9 +509,9 @@ def test_other_weights_get_other_vectors(changed: bool) -> None:
     with EndpointServer() as server:
         encode(server, cache="float32")
         server.answered.clear()
-        noise = np.random.default_rng(0).normal(size=1024).astype(np.float32)
-        size = 0.1 if changed else 0.0002
-        server.rows = lambda texts: endpoint_server.vectors(texts) + size * noise
+        noise = np.random.default_rng(0).normal(size=16).astype(np.float32)
+        factors = 1 + (0.5 if changed else 0.002) * noise
+        server.rows = lambda texts: endpoint_server.vectors(texts) * factors
         encoded = encode(server, cache="float32")
         assert np.array_equal(encoded.vectors, server.rows(TEXTS) if changed else endpoint_server.vectors(TEXTS))
         assert server.answered.total() == (len(TEXTS) if changed else 0)
