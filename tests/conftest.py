@@ -7,12 +7,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests import in_process
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -84,19 +86,34 @@ def hub(localhub: ModuleType, hub_root: Path) -> Iterator[Any]:
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command in its own process: `harness("run", ..., env={...})`, results under `tmp_path / "results"`.
+    """Run the command in this process: `harness("run", ..., env={...})`, results under `tmp_path / "results"`.
 
-    The hub's address is one where nobody listens unless `env` sets HF_ENDPOINT.
+    It sees the environment, the caches and the working directory that a process of its own would have. The hub's
+    address is one where nobody listens unless `env` sets HF_ENDPOINT.
     """
 
-    def call(*arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.CompletedProcess[str]:
+    def call(
+        *arguments: str, env: Mapping[str, str] | None = None, cwd: Path = tmp_path
+    ) -> subprocess.CompletedProcess[str]:
+        return in_process.run_command(arguments, env=environment(tmp_path, **(env or {})), cwd=cwd)
+
+    return call
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """The same in a process of its own, for what is about the process: seconds more wherever it imports torch."""
+
+    def call(
+        *arguments: str, env: Mapping[str, str] | None = None, cwd: Path = tmp_path, **options: Any
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "harness", *arguments],
             capture_output=True,
             text=True,
             env=environment(tmp_path, **(env or {})),
-            cwd=options.pop("cwd", tmp_path),
-            timeout=options.pop("timeout", 300),
+            cwd=cwd,
+            timeout=300,
             **options,
         )
 

@@ -525,10 +525,10 @@ def test_a_full_disk(command: Command, full_disk: Path) -> None:
     assert set(records(full_disk / "results")) == {"MiniSTSGerman"}
 
 
-def test_a_file_size_limit(harness: Callable[..., Any], tasks: Tasks, tmp_path: Path) -> None:
+def test_a_file_size_limit(process: Callable[..., Any], tasks: Tasks, tmp_path: Path) -> None:
     """Where the system cuts a write off in the middle (here: files of 600 bytes at most), no half record stays."""
     tasks.write("Mine", "Retrieval")
-    done = harness(
+    done = process(
         "run",
         "baseline/hashing",
         "-t",

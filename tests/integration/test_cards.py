@@ -21,7 +21,9 @@ from huggingface_hub import HfApi, parse_eval_result_entries
 from harness import cards
 from harness.cards.card_writing import CardOptions
 from harness.cards.verify import RunSettings, verify
+from harness.errors import CardError
 from harness.hub import commits
+from tests import in_process
 from tests.conftest import ROOT, SHARED, bundled_folder, environment
 
 BUNDLED = "bundled/all-MiniLM-L6-v2"
@@ -213,19 +215,11 @@ def test_push_eval_results(command: Callable[..., Any], committed: Committed, re
 
 def test_fetch_from_a_hub(hub: Any, tmp_path: Path) -> None:
     """A model's card and commit come from the hub through its own client."""
-    script = (
-        "from harness.hub import commits\n"
-        f"found = commits.fetch({HUB_MODEL!r})\n"
-        "print(found.repo, len(found.commit), sorted(found.files))\n"
-        f"print(sorted(commits.fetch({HUB_MODEL!r}, prefix='.eval_results/').files))\n"
-    )
-    env = environment(tmp_path, HF_ENDPOINT=hub.endpoint)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=120)
-    assert done.returncode == 0, done.stderr
-    first, second = done.stdout.splitlines()
-    files = ["README.md"] if (bundled_folder() / "README.md").is_file() else []
-    assert first == f"{HUB_MODEL} 40 {files}"
-    assert second == "[]"
+    with in_process.environment_of(environment(tmp_path, HF_ENDPOINT=hub.endpoint), folder=tmp_path):
+        remote = commits.fetch(HUB_MODEL)
+        assert commits.fetch(HUB_MODEL, prefix=".eval_results/").files == {}
+    assert (remote.repo, len(remote.commit)) == (HUB_MODEL, 40)
+    assert list(remote.files) == (["README.md"] if (bundled_folder() / "README.md").is_file() else [])
 
 
 def test_eval_results_in_a_clone(command: Callable[..., Any], tmp_path: Path) -> None:
@@ -298,21 +292,17 @@ def test_commit_through_the_client(status: int, pull_request: bool, said: str, t
     Answers.status = status
     server = ThreadingHTTPServer(("127.0.0.1", 0), Answers)
     Thread(target=server.serve_forever, daemon=True).start()
-    script = (
-        "from harness.hub import commits\nfrom harness.errors import CardError\n"
-        "remote = commits.Remote('me/mine', 'c' * 40, {})\n"
-        "try:\n"
-        "    files = {'README.md': b'---\\na: b\\n---\\n'}\n"
-        f"    print(commits.commit(remote, files, message='M', as_pull_request={pull_request}))\n"
-        "except CardError as err:\n    print(err)\n"
-    )
+    remote, files = commits.Remote("me/mine", "c" * 40, {}), {"README.md": b"---\na: b\n---\n"}
     env = environment(tmp_path, HF_ENDPOINT=f"http://127.0.0.1:{server.server_port}", HF_TOKEN="hf_test")
     try:
-        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, timeout=120)
+        with in_process.environment_of(env, folder=tmp_path):
+            answer = commits.commit(remote, files, message="M", as_pull_request=pull_request)
+    except CardError as err:
+        answer = str(err)
     finally:
         server.shutdown()
-    assert done.returncode == 0, done.stderr
-    assert said in done.stdout
+    assert said in answer
+    assert (status == 200) == answer.startswith("http")
     ((path, lines),) = Answers.commits
     assert path.startswith("/api/models/me/mine/commit/main")
     assert ("create_pr=1" in path) == pull_request
@@ -442,7 +432,6 @@ def test_verify_all_published_scores(hub: Any, harness: Callable[..., Any], tmp_
         *("card", "verify", str(card), "--model", f"{HUB_MODEL}@8b3219a92973c328a8e22fadcfa821b5dc75636a"),
         *("--device", "cpu", "--precision", "fp32", "--json"),
         env={"HF_ENDPOINT": hub.endpoint},
-        timeout=3600,
     )
     assert done.returncode == 0, done.stderr
     _check_published(json.loads(done.stdout))

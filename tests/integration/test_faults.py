@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests import in_process
 from tests.conftest import environment
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -45,9 +44,11 @@ def undisturbed(
     def measured(tasks: tuple[str, ...]) -> dict[str, Any]:
         folder = tmp_path_factory.mktemp("undisturbed")
         with localhub.LocalHub(str(hub_root)) as server:
-            command = [sys.executable, "-m", "harness", "run", MODEL, "baseline/hashing", *options(tasks)]
-            env = environment(folder, HF_ENDPOINT=server.endpoint)
-            done = subprocess.run(command, env=env, cwd=folder, capture_output=True, text=True, timeout=300)
+            done = in_process.run_command(
+                ["run", MODEL, "baseline/hashing", *options(tasks)],
+                env=environment(folder, HF_ENDPOINT=server.endpoint),
+                cwd=folder,
+            )
         return scores(done, tasks)
 
     return measured

@@ -17,8 +17,11 @@ import pytest
 import yaml
 
 import harness as api
+from harness import data
+from harness.errors import DataError
 from harness.tasks import registry
-from harness.types import Record
+from harness.types import Part, Record
+from tests import in_process
 from tests.conftest import bundled_folder, environment
 from tests.tiny import save_sentence_transformer
 
@@ -297,18 +300,12 @@ def test_offline_and_not_cached(name: str, harness: Harness) -> None:
 
 # --- data ----------------------------------------------------------------------------------------------------------
 
-LOAD = """
-import json, os, sys
-from harness import data, errors
-from harness.tasks import registry
-from harness.types import Part
-folders, parts = json.loads(sys.argv[1])
-for name, split, subset in parts:
-    try:
-        print(data.load(registry.get_tasks(folders).get(name), Part(split, subset)).digest)
-    except errors.DataError as err:
-        print(err)
-assert sys.modules.keys().isdisjoint(os.environ.get("WITHOUT", "").split())
+LOADED_BY_ITSELF = """
+import json, sys
+from tests.integration.test_hub import digests
+print(json.dumps(digests(json.loads(sys.argv[1]))))
+imported = {"datasets", "pandas", "mteb"} & sys.modules.keys()
+assert not imported, imported
 """
 PARTS = [
     ("GermanSTSBenchmark", "validation", "default"),
@@ -319,40 +316,52 @@ PARTS = [
 ]
 
 
+def digests(parts: Sequence[Sequence[str]], specs: Sequence[Path] = ()) -> list[str]:
+    """Digests of the parts, or why they cannot be had."""
+    known, answers = registry.get_tasks(list(map(str, specs))), []
+    for name, split, subset in parts:
+        try:
+            answers.append(data.load(known.get(name), Part(split, subset)).digest)
+        except DataError as err:
+            answers.append(str(err))
+    return answers
+
+
 def loaded(
     folder: Path, parts: Sequence[Sequence[str]] = PARTS, *, specs: Sequence[Path] = (), **env: str
 ) -> list[str]:
-    """Digests of the parts, or why they cannot be had, read in a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, json.dumps([list(map(str, specs)), parts])],
-        capture_output=True,
-        text=True,
-        env=environment(folder, **env),
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
+    """The same with the caches of `folder` and these variables."""
+    with in_process.environment_of(environment(folder, **env), folder=folder):
+        return digests(parts, specs)
 
 
 def test_what_was_read_once_is_not_read_again(hub: Any, tmp_path: Path) -> None:
     """The second time the same tables come without the library that reads them; a kept one that broke is read anew."""
     parts = [PARTS[0], PARTS[1]]
-    digests = loaded(tmp_path, parts, HF_ENDPOINT=hub.endpoint)
-    assert loaded(tmp_path, parts, HF_HUB_OFFLINE="1", WITHOUT="datasets pandas mteb") == digests
+    first = loaded(tmp_path, parts, HF_ENDPOINT=hub.endpoint)
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED_BY_ITSELF, json.dumps(parts)],
+        capture_output=True,
+        text=True,
+        env=environment(tmp_path, HF_HUB_OFFLINE="1"),
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == first
     kept = list((tmp_path / "cache").rglob("*.arrow"))
     assert len(kept) == 4  # the three splits of SIB-200 are scored as one
     for file in kept:
         file.write_bytes(file.read_bytes()[:-9])
-    assert loaded(tmp_path, parts, HF_HUB_OFFLINE="1") == digests
+    assert loaded(tmp_path, parts, HF_HUB_OFFLINE="1") == first
 
 
 def test_data_is_asked_for_at_its_revision_only(hub: Any, tmp_path: Path) -> None:
     """Every request for a data set names the commit that its spec pins; a commit that is cached is not asked for again,
     neither offline nor online.
     """
-    digests = loaded(tmp_path, HF_ENDPOINT=hub.endpoint)
-    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in digests), digests
-    assert len(digests) == len(PARTS)
+    first = loaded(tmp_path, HF_ENDPOINT=hub.endpoint)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", digest) for digest in first), first
+    assert len(first) == len(PARTS)
     known = registry.get_tasks()
     pinned = {known.get(name).source.path: known.get(name).source.revision for name, _, _ in PARTS}
     asked = [entry["path"] for entry in hub.requests if "/datasets/" in entry["path"]]
@@ -360,8 +369,8 @@ def test_data_is_asked_for_at_its_revision_only(hub: Any, tmp_path: Path) -> Non
     found = [pattern.search(path) for path in asked]
     assert all(found), [path for path, match in zip(asked, found, strict=True) if not match]
     assert {(match[1], match[2]) for match in found if match} == set(pinned.items())
-    assert loaded(tmp_path, HF_HUB_OFFLINE="1") == digests
-    assert loaded(tmp_path, HF_ENDPOINT=hub.endpoint) == digests
+    assert loaded(tmp_path, HF_HUB_OFFLINE="1") == first
+    assert loaded(tmp_path, HF_ENDPOINT=hub.endpoint) == first
     assert len([entry for entry in hub.requests if "/datasets/" in entry["path"]]) == len(asked)
 
 

@@ -1,22 +1,26 @@
 """Tasks whose data mteb loads with code of its own are read from the hub as that code would leave them.
 
-A small data set in the hub's layout stands in for each; one process loads it by the spec and through mteb.
+A small data set in the hub's layout stands in for each, loaded by the spec and through mteb.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 
-from tests.conftest import ROOT, environment
+from harness import data
+from harness.tasks import mteb_metadata, registry
+from harness.types import Part
+from tests import in_process
+from tests.conftest import environment
 from tests.oracle.test_spec_drift import DECLARED, THEIR_NAME
 
 pytest.importorskip("mteb", reason="the oracle is mteb")
@@ -105,31 +109,18 @@ PARTS = {
 }
 """Task -> the part that is loaded."""
 
-# Labels may have other names on the two sides (ours texts, theirs numbers), but must part the texts in the same way.
-CODE = """
-import dataclasses, json, sys
-import numpy as np
-from harness import data
-from harness.tasks import mteb_metadata, registry
-from harness.types import Part
 
-def shown(gold):
+def shown(gold: Any) -> dict[str, Any]:
+    """What the gold holds; labels may have other names on the two sides (ours texts, theirs numbers), but must part the
+    texts in the same way.
+    """
     named = {field.name: getattr(gold, field.name) for field in dataclasses.fields(gold)}
     named.pop("label_names", None)
     named = {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in named.items()}
-    seen = {}
+    numbers: dict[str, int] = {}
     for side in ("train_labels", "test_labels", "labels"):
-        named[side] = [seen.setdefault(str(label), len(seen)) for label in named.get(side, [])]
+        named[side] = [numbers.setdefault(str(label), len(numbers)) for label in named.get(side, [])]
     return named
-
-found = {}
-for name, part in json.loads(sys.argv[1]).items():
-    ours = registry.get_tasks().get(name)
-    theirs = mteb_metadata.spec(name)
-    assert (ours.source.kind, theirs.source.kind) == ("hub", "mteb")
-    found[name] = [shown(data.load(task, Part(*part)).gold) for task in (ours, theirs)]
-print(json.dumps(found))
-"""
 
 
 def _write(root: Path, name: str, repository: Repository) -> None:
@@ -154,18 +145,16 @@ def loaded(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("declared")
     for name, repository in REPOSITORIES.items():
         _write(folder / "hub", name, repository)
-    with localhub.LocalHub(str(folder / "hub")) as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, json.dumps(PARTS)],
-            capture_output=True,
-            text=True,
-            env=environment(folder, HF_ENDPOINT=hub.endpoint),
-            cwd=ROOT,
-            timeout=600,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    found: dict[str, tuple[Any, Any]] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    both = {}
+    with (
+        localhub.LocalHub(str(folder / "hub")) as hub,
+        in_process.environment_of(environment(folder, HF_ENDPOINT=hub.endpoint), folder=folder),
+    ):
+        for name, part in PARTS.items():
+            ours, theirs = registry.get_tasks().get(name), mteb_metadata.spec(name)
+            assert (ours.source.kind, theirs.source.kind) == ("hub", "mteb")
+            both[name] = (shown(data.load(ours, Part(*part)).gold), shown(data.load(theirs, Part(*part)).gold))
+    return both
 
 
 @pytest.mark.parametrize("name", PARTS)

@@ -5,9 +5,6 @@ Tiny models with random weights; STS, classification, retrieval and reranking, a
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +15,7 @@ import pytest
 import harness
 from harness.errors import ModelError
 from harness.models import abilities, resolve
+from tests import in_process
 from tests.conftest import environment
 from tests.oracle.mteb_runs import CASES, RERANKING, mteb_scores_of, task_of, write_reranking
 from tests.oracle.test_stand_ins import save_decoder
@@ -31,21 +29,6 @@ BY_MTEB = {
     "geevec-ai/geevec-embeddings-1.0-lite": CASES,
     "Qwen/Qwen3-Reranker-0.6B": (RERANKING,),
 }
-RUN_BOTH = """
-import json, logging, sys, warnings
-from pathlib import Path
-warnings.simplefilter("ignore"); logging.disable(50)
-from mteb.models.model_implementations import MODEL_REGISTRY
-import harness
-from tests.oracle.mteb_runs import mteb_scores_of, task_of
-
-cases, folder = json.loads(sys.argv[1]), Path(sys.argv[2])
-for name, tasks in cases.items():
-    loaded = MODEL_REGISTRY[name].load_model(device="cpu")
-    for task in (task_of(task, folder) for task in tasks):
-        [record] = harness.run(name, [task], device="cpu", trust_remote_code=True, results=folder / "results")
-        print(json.dumps([name, task.name, record.parts[task.parts[0]], mteb_scores_of(loaded, task), record.harness]))
-"""
 
 
 def compared(found: dict[str, float | None], expected: dict[str, float | None]) -> int:
@@ -57,27 +40,25 @@ def compared(found: dict[str, float | None], expected: dict[str, float | None]) 
 
 def test_models_of_mtebs_own_loaders(localhub: ModuleType, tmp_path: Path) -> None:
     """Scores of models with an encoder of mteb's own, and of one with a reranker, equal those of mteb itself."""
+    from mteb.models.model_implementations import MODEL_REGISTRY
+
     for name in BY_MTEB:
         folder = tmp_path / "hub" / "models" / name
         folder.parent.mkdir(parents=True, exist_ok=True)
         save_decoder(folder, "qwen3", plain=not name.startswith("geevec"))
     write_reranking(tmp_path)
-    with localhub.LocalHub(str(tmp_path / "hub")) as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_BOTH, json.dumps(BY_MTEB), str(tmp_path)],
-            capture_output=True,
-            text=True,
-            env=environment(tmp_path, HF_ENDPOINT=hub.endpoint),
-            cwd=tmp_path,
-            timeout=300,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert [(name, task) for name, task, *_ in rows] == [(name, task) for name in BY_MTEB for task in BY_MTEB[name]]
-    for _, _, found, expected, facts in rows:
-        assert compared(found, expected) >= 4
-        assert facts["encoder"]["backend"] == "mteb"
-        assert facts["encoder"]["precision"] in ("fp32", "unknown")
+    with (
+        localhub.LocalHub(str(tmp_path / "hub")) as hub,
+        in_process.environment_of(environment(tmp_path, HF_ENDPOINT=hub.endpoint), folder=tmp_path),
+    ):
+        for name, tasks in BY_MTEB.items():
+            loaded = MODEL_REGISTRY[name].load_model(device="cpu")
+            for task in (task_of(task, tmp_path) for task in tasks):
+                options = {"device": "cpu", "trust_remote_code": True, "results": tmp_path / "results"}
+                [record] = harness.run(name, [task], **options)
+                assert compared(record.parts[task.parts[0]], mteb_scores_of(loaded, task)) >= 4
+                assert record.harness["encoder"]["backend"] == "mteb"
+                assert record.harness["encoder"]["precision"] in ("fp32", "unknown")
 
 
 @pytest.mark.parametrize(

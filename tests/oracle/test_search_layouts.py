@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import random
-import subprocess
-import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,12 +14,18 @@ from typing import Any
 import pytest
 import yaml
 
+import harness
+from harness import data
 from harness.evaluators import KINDS
 from harness.evaluators.tables import Table
+from harness.models.baselines import Hashing
+from harness.runner import measurement
 from harness.tasks import registry
-from harness.types import Part
-from tests.conftest import ROOT, environment
-from tests.oracle.mteb_tasks import same
+from harness.types import Part, Scores, TaskSpec
+from tests import in_process
+from tests.conftest import environment
+from tests.oracle.mteb_tasks import plain, same
+from tests.oracle.test_bridge import expected
 
 WORDS = ("rain wind snow flour butter sugar river eagle chess", "violin engine harbour lantern meadow copper thunder")
 CONFIGS = {
@@ -152,36 +158,26 @@ SERVED: Mapping[str, tuple[Part, dict[str, tuple[str, list[dict[str, Any]]]]]] =
 CODE_OF_MTEB = {"mFollowIR"}
 """Tasks that mteb loads with code of its own, so that no other source has their layout."""
 
-CODE = """
-import json, sys, traceback
-from dataclasses import replace
-import harness
-from harness import data
-from harness.runner import measurement
-from harness.models.baselines import Hashing
-from harness.types import Part
-from tests.oracle.mteb_tasks import plain
-from tests.oracle.test_bridge import expected
 
-def ours(task, part):
+def ours(task: TaskSpec, part: Part) -> Scores:
     return measurement.score(measurement.encode(task, part, Hashing(), data.load(task, part))).scores
 
-def run(task, part):
+
+def recorded(task: TaskSpec, part: Part) -> Scores:
     [record] = harness.run("baseline/hashing", task, splits=[part.split], languages=[part.subset])
     return {k: v for k, v in record.parts[part].items() if k not in ("main_score", "hf_subset", "languages")}
 
-rows = []
-for name, part in json.loads(sys.argv[1]):
-    task, part, row = harness.get_task(name), Part(*part), {}
+
+def sides(name: str, part: Part) -> dict[str, dict[str, Any]]:
+    """Side -> its scores, or how it failed."""
+    task, scores = harness.get_task(name), {}
     on_hub = replace(task, source=replace(task.source, kind="hub"))
-    for side, scores, spec in (("run", run, task), ("mteb", expected, task), ("hub", ours, on_hub)):
+    for side, measured, spec in (("run", recorded, task), ("mteb", expected, task), ("hub", ours, on_hub)):
         try:
-            row[side] = plain(scores(spec, part))
+            scores[side] = plain(measured(spec, part))
         except Exception:
-            row[side] = {"error": traceback.format_exc()[-2000:]}
-    rows.append(row)
-print(json.dumps(rows))
-"""
+            scores[side] = {"error": traceback.format_exc()[-2000:]}
+    return scores
 
 
 def serve(folder: Path, served: Mapping[str, tuple[str, list[dict[str, Any]]]]) -> None:
@@ -201,18 +197,11 @@ def scored(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> di
     folder = tmp_path_factory.mktemp("search")
     for name, (_, served) in SERVED.items():
         serve(folder / "hub" / "datasets" / registry.get_task(name).source.path, served)
-    asked = [(name, part) for name, (part, _) in SERVED.items()]
-    with localhub.LocalHub(str(folder / "hub")) as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, json.dumps(asked)],
-            capture_output=True,
-            text=True,
-            env=environment(folder, HF_ENDPOINT=hub.endpoint),
-            cwd=ROOT,
-            timeout=600,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(SERVED, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    with (
+        localhub.LocalHub(str(folder / "hub")) as hub,
+        in_process.environment_of(environment(folder, HF_ENDPOINT=hub.endpoint), folder=folder),
+    ):
+        return {name: sides(name, Part(*part)) for name, (part, _) in SERVED.items()}
 
 
 @pytest.mark.parametrize("name", SERVED)

@@ -1,26 +1,30 @@
 """The tasks of the two model cards score as mteb scores them, from the cards' data sets and from mteb's copies.
 
-The real data sets are not at hand: small ones stand in, each with the columns and configs of the one at its path. One
-process measures the hashing baseline through the spec's source and through its mirror, and lets mteb's own task load
-the data from where mteb reads it today and score the same vectors. mteb 2.26 loads every one of them from served data.
+The real data sets are not at hand: small ones stand in, each with the columns and configs of the one at its path. The
+hashing baseline is measured through the spec's source and through its mirror, and mteb's own task loads the data from
+where mteb reads it today and scores the same vectors. mteb 2.26 loads every one of them from served data.
 """
 
 from __future__ import annotations
 
-import json
 import random
-import subprocess
-import sys
+import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
 
+from harness import data
+from harness.models.baselines import Hashing
+from harness.runner import measurement, selection
 from harness.tasks import registry
-from harness.types import Part
-from tests.conftest import ROOT, environment
-from tests.oracle.mteb_tasks import same
+from harness.types import Part, TaskSpec
+from tests import in_process
+from tests.conftest import environment
+from tests.oracle.mteb_tasks import plain, same
+from tests.oracle.test_bridge import expected
 from tests.oracle.test_declared_data import Repository, Rows, _write
 from tests.oracle.test_spec_drift import THEIR_NAME
 
@@ -199,42 +203,30 @@ SERVED: dict[str, Callable[[str], Served]] = {
     "stsb_multi_mt": _stsb,
 }
 
-# A classification has three experiments on both sides, for mteb takes seconds for ten; `test_spec_drift` compares that
-# number.
-CODE = """
-import json, sys, traceback
-from dataclasses import replace
-from harness import data
-from harness.runner import selection
-from harness.tasks import registry
-from harness.runner import measurement
-from harness.models.baselines import Hashing
-from harness.types import Part
-from mteb.abstasks import AbsTaskClassification
-from tests.oracle.mteb_tasks import plain
-from tests.oracle.test_bridge import expected
+EXPERIMENTS = 3
+"""Of a classification, on both sides: mteb takes seconds for ten. `test_spec_drift` compares that number."""
 
-AbsTaskClassification.n_experiments = 3
 
-def ours(task, part):
+def ours(task: TaskSpec, part: Part) -> dict[str, Any]:
+    """What the harness makes of the data at the task's source."""
     return plain(measurement.score(measurement.encode(task, part, Hashing(), data.load(task, part))).scores)
 
-known, found = registry.get_tasks(), []
-for name, theirs, part in json.loads(sys.argv[1]):
-    task, part, row = known.get(name), Part(*part), {}
+
+def sides(name: str, part: Part) -> dict[str, dict[str, Any]]:
+    """Side -> its scores, or how it failed."""
+    task = KNOWN.get(name)
     if task.type == "Classification":
-        task = replace(task, settings=replace(task.settings, n_experiments=3))
-    sides = {"source": (ours, task), "mteb": (expected, replace(task, name=theirs))}
+        task = replace(task, settings=replace(task.settings, n_experiments=EXPERIMENTS))
+    specs = {"source": (ours, task), "mteb": (expected, replace(task, name=THEIR_NAME.get(name, name)))}
     if task.mirror:
-        sides["mirror"] = (ours, registry.mirrored(task))
-    for side, (scores, spec) in sides.items():
+        specs["mirror"] = (ours, selection.mirrored(task))
+    scores = {}
+    for side, (measured, spec) in specs.items():
         try:
-            row[side] = scores(spec, part)
+            scores[side] = measured(spec, part)
         except Exception:
-            row[side] = {"error": traceback.format_exc()[-2000:]}
-    found.append(row)
-print(json.dumps(found))
-"""
+            scores[side] = {"error": traceback.format_exc()[-2000:]}
+    return scores
 
 
 @pytest.fixture(scope="module")
@@ -248,18 +240,13 @@ def scored(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> di
             if repository is not None:
                 assert place is not None
                 _write(folder / "hub", place.path, repository)
-    asked = [(name, THEIR_NAME.get(name, name), part) for name, part in CELLS]
-    with localhub.LocalHub(str(folder / "hub")) as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", CODE, json.dumps(asked)],
-            capture_output=True,
-            text=True,
-            env=environment(folder, HF_ENDPOINT=hub.endpoint),
-            cwd=ROOT,
-            timeout=600,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return dict(zip(CELLS, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    with (
+        localhub.LocalHub(str(folder / "hub")) as hub,
+        in_process.environment_of(environment(folder, HF_ENDPOINT=hub.endpoint), folder=folder),
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setattr("mteb.abstasks.AbsTaskClassification.n_experiments", EXPERIMENTS)
+        return {(name, part): sides(name, part) for name, part in CELLS}
 
 
 @pytest.mark.parametrize(("name", "part"), CELLS, ids=[f"{name}-{part.split}" for name, part in CELLS])

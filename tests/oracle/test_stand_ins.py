@@ -1,19 +1,22 @@
 """Tiny models under the names of well-known ones, from a local hub: vectors equal those of mteb's own loaders.
 
 mteb opens each by its registry entry, with its instructions, maximum length and end token; the harness opens it by
-name. Both run in one process that sees nothing but the local hub.
+name. Both see nothing but the local hub.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
+from harness import encoding, models
+from harness.runner import selection
+from harness.tasks import registry
+from harness.types import EncodeOptions, Role, Texts
+from tests import in_process
 from tests.conftest import environment
 from tests.tiny import save_sentence_transformer
 
@@ -31,52 +34,20 @@ DECODERS = {
     "GritLM/GritLM-7B": "mistral",
     "intfloat/e5-mistral-7b-instruct": "mistral",
 }
-CASES = [
-    ("STSBenchmark", "STS", None),
-    ("Banking77Classification", "Classification", None),
-    ("TwentyNewsgroupsClustering", "Clustering", None),
-    ("SprintDuplicateQuestions", "PairClassification", None),
-    ("SciFact", "Retrieval", "query"),
-    ("SciFact", "Retrieval", "document"),
-    ("AskUbuntuDupQuestions", "Reranking", "query"),
-    ("AskUbuntuDupQuestions", "Reranking", "document"),
+CASES: list[tuple[str, Role | None]] = [
+    ("STSBenchmark", None),
+    ("Banking77Classification", None),
+    ("TwentyNewsgroupsClustering", None),
+    ("SprintDuplicateQuestions", None),
+    ("SciFact", "query"),
+    ("SciFact", "document"),
+    ("AskUbuntuDupQuestions", "query"),
+    ("AskUbuntuDupQuestions", "document"),
 ]
-COMPARE = """
-import json, logging, sys, warnings
-warnings.simplefilter("ignore"); logging.disable(50)
-import numpy as np
-from datasets import Dataset
-from torch.utils.data import DataLoader
-from mteb.get_tasks import get_task
-from mteb.models.model_implementations import MODEL_REGISTRY
-from mteb.types import PromptType
-from harness import encoding, models
-from harness.runner.selection import find
-from harness.tasks import registry
-from harness.types import EncodeOptions, Texts
-
-names, cases = json.loads(sys.argv[1])
-texts = ["a cat sleeps", "the cat is asleep on the sofa", "shares fell by 3 percent", "x", "one two three " * 9]
-for name in names:
-    meta = MODEL_REGISTRY[name]
-    loaded = meta.load_model(device="cpu")
-    model = models.resolve(f"{name}@{meta.revision}")
-    encoder = models.open_model(model, EncodeOptions(device="cpu", precision=sys.argv[2]))
-    for task, type_, role in cases:
-        spec = find(registry.get_tasks(), task)
-        theirs = loaded.encode(
-            DataLoader(Dataset.from_dict({"text": texts}), batch_size=32), task_metadata=get_task(task).metadata,
-            hf_split="test", hf_subset="default", prompt_type=PromptType(role) if role else None,
-            show_progress_bar=False,
-        )
-        asked = Texts(items=texts, role=role)
-        prompt = encoding.prompt_for(encoder.facts.prompts, spec, asked, part=spec.parts[0])
-        ours = encoding.encode(encoder, asked, prompt=prompt, batching="mteb").vectors
-        theirs = np.asarray(theirs, dtype=np.float32)
-        difference, largest = float(np.abs(ours - theirs).max()), float(np.abs(theirs).max())
-        print(json.dumps([name, task, role, difference, largest, prompt.text, encoder.facts.precision]))
-    encoder.close()
-"""
+"""A task of each type, and the role of the texts."""
+HALF = {"intfloat/multilingual-e5-large-instruct", "intfloat/e5-mistral-7b-instruct"}
+"""Models that mteb's loader opens in half precision."""
+TEXTS = ["a cat sleeps", "the cat is asleep on the sofa", "shares fell by 3 percent", "x", "one two three " * 9]
 
 
 def save_decoder(folder: Path, kind: str, *, plain: bool = False) -> Path:
@@ -142,22 +113,42 @@ def stand_ins(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_vectors_equal_those_of_mtebs_loaders(stand_ins: Path, localhub: ModuleType, tmp_path: Path) -> None:
     """In each task type and role, to 1e-5: in fp32 as stored, and in fp16 where mteb's loader asks for that."""
-    with localhub.LocalHub(str(stand_ins)) as hub:
-        done = subprocess.run(
-            [sys.executable, "-c", COMPARE, json.dumps([[*ENCODERS, *DECODERS], CASES]), "checkpoint"],
-            capture_output=True,
-            text=True,
-            env=environment(tmp_path, HF_ENDPOINT=hub.endpoint),
-            cwd=tmp_path,
-            timeout=300,
-        )
-    assert done.returncode == 0, done.stderr[-3000:]
-    rows = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
-    assert len(rows) == (len(ENCODERS) + len(DECODERS)) * len(CASES)
-    assert [row for row in rows if row[3] > 1e-5 * row[4]] == []
-    half = {"intfloat/multilingual-e5-large-instruct", "intfloat/e5-mistral-7b-instruct"}
-    assert {row[0] for row in rows if row[6] == "fp16"} == half
-    instructed = {row[0] for row in rows if row[5] and "Retrieve semantically similar text" in row[5]}
+    import mteb
+    from datasets import Dataset
+    from mteb.models.model_implementations import MODEL_REGISTRY
+    from mteb.types import PromptType
+    from torch.utils.data import DataLoader
+
+    instructed = set()
+    with (
+        localhub.LocalHub(str(stand_ins)) as hub,
+        in_process.environment_of(environment(tmp_path, HF_ENDPOINT=hub.endpoint), folder=tmp_path),
+    ):
+        for name in (*ENCODERS, *DECODERS):
+            meta = MODEL_REGISTRY[name]
+            loaded = meta.load_model(device="cpu")
+            encoder = models.open_model(
+                models.resolve(f"{name}@{meta.revision}"), EncodeOptions(device="cpu", precision="checkpoint")
+            )
+            assert encoder.facts.precision == ("fp16" if name in HALF else "fp32")
+            for task, role in CASES:
+                spec = selection.find(registry.get_tasks(), task)
+                theirs = loaded.encode(
+                    DataLoader(Dataset.from_dict({"text": TEXTS}), batch_size=32),
+                    task_metadata=mteb.get_task(task).metadata,
+                    hf_split="test",
+                    hf_subset="default",
+                    prompt_type=PromptType(role) if role else None,
+                    show_progress_bar=False,
+                )
+                texts = Texts(items=TEXTS, role=role)
+                prompt = encoding.prompt_for(encoder.facts.prompts, spec, texts, part=spec.parts[0])
+                ours = encoding.encode(encoder, texts, prompt=prompt, batching="mteb").vectors
+                difference = np.abs(ours - np.asarray(theirs, dtype=np.float32)).max()
+                assert difference <= 1e-5 * np.abs(theirs).max(), (name, task, role)
+                if prompt.text and "Retrieve semantically similar text" in prompt.text:
+                    instructed.add(name)
+            encoder.close()
     assert instructed == {
         "intfloat/multilingual-e5-large-instruct",
         "SamilPwC-AXNode-GenAI/PwC-Embedding_expr",
