@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,21 +23,26 @@ CASES = ("MiniSTSGerman", "MiniIntentsGerman", "MiniAnswersGerman", RERANKING)
 
 
 def write_reranking(folder: Path) -> Path:
-    """A reranking task over the answers of the suite `mini`: candidates are the right ones and six others."""
+    """A reranking task over answers of the suite `mini`: 20 queries, candidates are the right ones and six others."""
     source, target = ROOT / "tasks" / "mini" / "data" / "MiniAnswersGerman", folder / "data"
     target.mkdir(parents=True)
-    for name in ("corpus", "queries", "qrels"):
-        (target / f"{name}.jsonl").write_text((source / f"{name}.jsonl").read_text(encoding="utf-8"), encoding="utf-8")
-    documents = [json.loads(line)["_id"] for line in (source / "corpus.jsonl").read_text().splitlines()]
+    tables = {
+        name: [json.loads(line) for line in (source / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+        for name in ("corpus", "queries", "qrels")
+    }
+    tables["queries"] = tables["queries"][:20]
+    queries = [row["_id"] for row in tables["queries"]]
+    tables["qrels"] = [row for row in tables["qrels"] if row["query-id"] in queries]
+    documents = [row["_id"] for row in tables["corpus"]]
     right: dict[str, list[str]] = {}
-    for line in (source / "qrels.jsonl").read_text().splitlines():
-        row = json.loads(line)
+    for row in tables["qrels"]:
         right.setdefault(row["query-id"], []).append(row["corpus-id"])
-    rows = [
+    tables["candidates"] = [
         {"query-id": query, "corpus-ids": [*dict.fromkeys([*names, *documents[7 * place : 7 * place + 6]])]}
         for place, (query, names) in enumerate(right.items())
     ]
-    (target / "candidates.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    for name, rows in tables.items():
+        (target / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
     file = folder / f"{RERANKING}.yaml"
     lines = [
         f"name: {RERANKING}",
@@ -53,10 +59,13 @@ def write_reranking(folder: Path) -> Path:
 
 
 def task_of(name: str, folder: Path) -> TaskSpec:
-    """One of `CASES`; the reranking task lies in `folder`."""
-    if name != RERANKING:
-        return registry.get_tasks().get(name)
-    return task_file.load_file(folder / f"{RERANKING}.yaml")
+    """One of `CASES`; the reranking task lies in `folder`. A classification has three experiments instead of ten, on
+    both sides: what differs from model to model is the vectors.
+    """
+    if name == RERANKING:
+        return task_file.load_file(folder / f"{RERANKING}.yaml")
+    task = registry.get_tasks().get(name)
+    return replace(task, settings=replace(task.settings, n_experiments=3)) if task.type == "Classification" else task
 
 
 def mteb_scores_of(
