@@ -11,7 +11,8 @@ from harness.errors import HarnessError
 from harness.outputs.text_table import one_line
 
 if TYPE_CHECKING:
-    from harness.leaderboard.comparison import Comparison, PartItems
+    from harness.evaluators.paired_items import PartItems
+    from harness.leaderboard.comparison import Comparison
     from harness.types import Loaded
 
 

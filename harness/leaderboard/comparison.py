@@ -11,7 +11,8 @@ import numpy as np
 
 from harness import results
 from harness.errors import RecordError, UnknownName
-from harness.evaluators.items import Items, replicates
+from harness.evaluators.items import Items
+from harness.evaluators.paired_items import RESAMPLES, PartItems, same_items, tested
 from harness.leaderboard.board import Leaderboard, Row
 from harness.results.items import get_items
 from harness.stats import multiple, paired
@@ -21,7 +22,6 @@ from harness.types import Part, Record
 if TYPE_CHECKING:
     from harness.types import Float64
 
-RESAMPLES = 4000
 ALPHA = 0.05
 Verdict = Literal["A", "B", "not separable", "unknown"]
 
@@ -71,15 +71,6 @@ class Overall(NamedTuple):
     p: float | None
     on_these: Interval | None
     verdict: Verdict
-
-
-class PartItems(NamedTuple):
-    """The same items of one part under two models."""
-
-    task: str
-    part: Part
-    a: Items
-    b: Items
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,31 +127,6 @@ def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
     )
 
 
-class Tested(NamedTuple):
-    """The difference of two task scores: its draws (resamples,), their 95% interval, and the two-sided p."""
-
-    replicates: Float64
-    interval: Interval
-    p: float
-
-
-def tested(parts: Sequence[PartItems]) -> Tested:
-    """The difference of the task's scores, the means over its parts; the items of each part are resampled."""
-    by_part = [
-        replicates(pair.a, task=pair.task, part=pair.part, resamples=RESAMPLES)
-        - replicates(pair.b, task=pair.task, part=pair.part, resamples=RESAMPLES)
-        for pair in parts
-    ]
-    values = np.mean(by_part, axis=0)
-    values = values[np.isfinite(values)]
-    first = parts[0]
-    if len(parts) == 1 and first.a.is_mean():
-        p = paired.sign_flip(first.a.merit() - first.b.merit())
-    else:
-        p = paired.share_beyond_zero(values)
-    return Tested(values, interval(values), p)
-
-
 def _items(board: Leaderboard, a: Row, b: Row, task: str, parts: Sequence[Part]) -> list[PartItems] | str:
     """The items of all parts of a task under both models, or the reason why they cannot be compared."""
     loaded: list[Mapping[Part, Items]] = []
@@ -186,15 +152,6 @@ def _load(board: Leaderboard, row: Row, task: str) -> Mapping[Part, Items] | str
         return get_items(record) or f"no items recorded for {row.label}"
     except (OSError, RecordError) as err:
         return f"the items of {row.label} cannot be read: {err}"
-
-
-def same_items(a: Items, b: Items) -> bool:
-    """Whether both are about the same items in the same order, as far as positions and gold show."""
-    if (a.kind, a.metric, a.unit, len(a)) != (b.kind, b.metric, b.unit, len(b)):
-        return False
-    gold = [items.columns.get("gold") for items in (a, b)]
-    same_gold = gold[0] is None or np.array_equal(np.asarray(gold[0]), np.asarray(gold[1]))
-    return np.array_equal(a.position, b.position) and same_gold
 
 
 def _corrected(differences: Sequence[TaskDifference]) -> tuple[TaskDifference, ...]:

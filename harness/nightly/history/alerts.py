@@ -22,7 +22,7 @@ from harness.types import Part, model_label
 
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
-    from harness.leaderboard.comparison import Tested
+    from harness.evaluators.paired_items import Tested
 
 ALPHA = 0.05
 
@@ -174,7 +174,7 @@ class _Test(NamedTuple):
 
 def _test(pairs: Sequence[_Pair], history: Path) -> _Test | str:
     """The paired test of a task, or why there is none."""
-    from harness.leaderboard.comparison import PartItems, same_items, tested
+    from harness.evaluators.paired_items import PartItems, same_items, tested
 
     if any(pair.before.data != pair.after.data for pair in pairs):
         return "the data changed, so the items are not the same"

@@ -292,7 +292,7 @@ def test_causes_are_complete() -> None:
 
 def test_the_tail_of_p() -> None:
     """Where no draw crosses zero, p is the normal tail of the draws' spread; elsewhere it is the test's own."""
-    from harness.leaderboard.comparison import Tested
+    from harness.evaluators.paired_items import Tested
     from harness.stats.bootstrap import Interval
 
     draws = np.random.default_rng(0).normal(-1, 0.1, 4000)
