@@ -6,11 +6,14 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.errors import HarnessError
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.runner.model_check import Change
 
+LEAST_COSINE = 0.999
+"""Half precision turns few texts by more, in models that were trained for it."""
 _LONGEST_SUITE_SECONDS = 120
 """Half precision takes many times longer than fp32 on processors without such arithmetic."""
 
@@ -19,29 +22,59 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "doctor",
-        help="check this machine, or a model",
+        help="check this machine, or a model, or compare two models text by text",
         description="Check this machine: versions, devices, precisions that work, the hub, the bundled model, and "
         "whether folders are writable. With MODEL, check instead whether its vectors stay the same in other batches, "
         "another order and half precision, and whether bf16 or fp16 changes its scores on the suite mini by more than "
-        "0.01 points of 100.",
+        "0.01 points of 100. With --against or --with, compare its vectors and scores with those of another model, or "
+        "of the same one under other settings, and say what the difference is consistent with (see harness guide "
+        "doctor).",
+        epilog="Exit status with --against or --with: 0 the same, 1 different, 2 the request was wrong.",
     )
     command.add_argument("model", nargs="?", metavar="MODEL", help="check this model instead of the machine")
+    command.add_argument("--against", metavar="OTHER", help="compare with this model: any that `harness run` takes")
+    command.add_argument(
+        "--with",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="a setting of OTHER alone, such as precision=bf16, max-length=128, prompts=FILE; without --against, OTHER "
+        "is MODEL under these settings; repeat the option for more",
+    )
+    command.add_argument(
+        "--least-cosine",
+        type=shared_options.size,
+        default=LEAST_COSINE,
+        metavar="C",
+        help=f"the cosine that every text must reach for two models to be the same (default: {LEAST_COSINE})",
+    )
+    command.add_argument(
+        "--worst", type=shared_options.positive, default=5, metavar="N", help="how many of the worst texts to show"
+    )
     command.add_argument("--device", default="auto", metavar="DEVICE", help="device of the model (default: auto)")
     command.add_argument(
         "--full", action="store_true", help="score the suite mini in half precision even if that takes long"
     )
     shared_options.add_results(command)
-    command.add_argument("--offline", action="store_true", help="do not use the network")
+    shared_options.add_opening(command)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
     shared_options.add_json(command)
     command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
     """Run all checks; 1 if one of them fails."""
+    args.json = args.json or args.format == "json"
+    if args.model is None and (args.against or args.settings):
+        raise HarnessError("--against and --with compare a MODEL with another; name it first")
+    if args.against or args.settings:
+        from harness.cli import doctor_against
+
+        return doctor_against.do(args)
     if args.model:
         return _check_model(args)
     from harness import models, results
-    from harness.errors import HarnessError
     from harness.files import run_environment
     from harness.files.folders import cache_folder, results_folder
     from harness.hub import model_lookup

@@ -18,6 +18,7 @@ OWNERS = {
         "models/sentence_transformer.py",
         "models/dense_loading.py",
         "models/devices.py",
+        "models/altered_copies.py",
         "models/bert_encoder.py",
         "models/bert_forward.py",
         "models/forward_threads.py",
