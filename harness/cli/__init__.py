@@ -17,6 +17,7 @@ from harness.cli import (
     card,
     compare,
     doctor,
+    guide,
     history,
     leaderboard,
     models,
@@ -77,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         card,
         cache,
         doctor,
+        guide,
     ):
         group.add(commands)
     return top

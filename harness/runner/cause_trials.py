@@ -64,7 +64,7 @@ class CauseTrials:
         self._difference = max(mean_difference(self._start, self._target), _LEAST)
         spec = changed.side.spec
         by_code = changed.facts.prompts.by_model or is_run_by_mteb(spec)
-        self.is_possible = not by_code and spec.origin not in ("baseline", "python")
+        self.is_possible = not by_code and spec.origin in ("hub", "folder", "bundled")
 
     def truncation(self, whole: int, cut: int) -> Iterator[Trial]:
         """Maximum lengths at which a text of `whole` tokens is read whole and one of `cut` tokens is not."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -62,16 +61,21 @@ class WatchedEncoder:
         self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
     ) -> Iterator[Encoded]:
         """What the encoder answers."""
-        waiting: deque[Sequence[str]] = deque()
+        asked: list[str] = []
+        start = 0
 
         def noted() -> Iterator[Sequence[str]]:
             for block in blocks:  # another thread may ask for blocks ahead of the answers
-                waiting.append(block)
+                asked.extend(block)
                 yield block
 
         for encoded in self._encoder.encode(noted(), prompt=prompt, role=role, batching=batching):
-            texts = waiting.popleft()
-            keys = [TextKey(self.task, role, text.removesuffix(prompt.suffix)) for text in texts]
+            places: Sequence[int] = range(start, start + len(encoded.vectors))
+            if encoded.places is None:
+                start += len(places)
+            else:
+                places = encoded.places.tolist()
+            keys = [TextKey(self.task, role, asked[place].removesuffix(prompt.suffix)) for place in places]
             self.rows.update(zip(keys, np.array(encoded.vectors), strict=True))
             self.prompts.update(dict.fromkeys(keys, prompt))
             if encoded.tokens is not None:
