@@ -18,10 +18,11 @@ from dataclasses import replace
 from harness.hub.downloads import download_model
 from harness.hub.model_lookup import cached_models, remember_ref
 from harness.hub.offline import is_offline
+from harness.models.asked_settings import of_options, require_honoured
 from harness.models.backend_files import local_paths
 from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
-from harness.models.kinds import abilities, open_as_its_kind
+from harness.models.kinds import abilities, kind_of_spec
 from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
@@ -62,17 +63,14 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         of_first = options_of_first(options)
         opener = functools.partial(open_model, spec.first_stage.model, of_first)
         return TwoStages(ranker, spec.first_stage, options=of_first, open_first=opener)
-    if spec.origin == "baseline":
-        from harness.models import baselines
-
-        return baselines.BM25() if spec.name.endswith("bm25") else baselines.Hashing()
-    if spec.function is not None:
-        from harness.models.python_callable import FunctionEncoder
-
-        return FunctionEncoder(spec.function)
+    kind = kind_of_spec(spec)
+    assert kind.open is not None
+    require_honoured(spec, of_options(options))
+    if spec.origin in ("baseline", "python"):
+        return kind.open(spec, options)
     fetch(spec)
     has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec) or spec.backend_file is not None
-    encoder = open_as_its_kind(spec, options)
+    encoder = kind.open(spec, options)
     encoder.facts = replace(
         encoder.facts,
         kind=spec.kind,

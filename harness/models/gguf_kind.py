@@ -30,5 +30,5 @@ KIND = ModelKind(
     recognises=recognises,
     open=_open,
     packages=lambda repository: {"llama_cpp": "llama-cpp-python"},
-    settings=frozenset({"device", "max_length", "store"}),
+    settings=frozenset({"device", "max_length", "store", "dims", "quantize", "prompts", "like"}),
 )

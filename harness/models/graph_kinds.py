@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.models import bert_kind, dense_kinds
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import SETTINGS, ModelKind
 
 RUNS_GRAPHS = (bert_kind.KIND.name, dense_kinds.SENTENCE_TRANSFORMERS.name, dense_kinds.TRANSFORMERS.name)
 """The kinds whose transformer may be such a file; tokenizer and pooling are theirs."""
@@ -15,7 +15,7 @@ def _kind(name: str, package: str) -> ModelKind:
         recognises=lambda repository: False,
         open=dense_kinds.open_dense,
         packages=lambda repository: {package: package},
-        settings=frozenset({"device", "batching", "batch_tokens", "max_length", "store"}),
+        settings=SETTINGS - {"precision"},
     )
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 from harness.errors import ModelError
 from harness.models import (
     bert_kind,
@@ -13,6 +11,7 @@ from harness.models import (
     endpoint_kinds,
     gguf_kind,
     graph_kinds,
+    kinds_without_files,
     mteb_kind,
     mteb_loaders,
     multi_vector,
@@ -22,7 +21,7 @@ from harness.models import (
 )
 from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
-from harness.types import BackendName, EncodeOptions, Encoder, ModelSpec, Searcher
+from harness.types import BackendName, ModelSpec
 
 KINDS: tuple[ModelKind, ...] = (
     gguf_kind.KIND,
@@ -44,11 +43,6 @@ KINDS: tuple[ModelKind, ...] = (
 _BY_LOADER = {"CrossEncoderWrapper": cross_encoder.KIND, "SparseEncoderWrapper": sparse_encoder.KIND}
 """mteb's loader -> the kind of the models that it opens, where that is not a dense one."""
 _NOT_DENSE = KINDS[1 : KINDS.index(bert_kind.KIND)]
-_BM25 = Abilities(
-    vectors=False,
-    ranks=frozenset({"corpus", "candidates"}),
-    limits="BM25 ranks documents; it has no vectors",
-)
 
 
 def kind_of(repository: Repository) -> ModelKind:
@@ -95,25 +89,16 @@ def kind_for(repository: Repository, backend: BackendName | None) -> ModelKind:
     return of_backend
 
 
+def kind_of_spec(spec: ModelSpec) -> ModelKind:
+    """The kind of a model that was found."""
+    if spec.origin == "baseline":
+        return kinds_without_files.BM25 if spec.name.endswith("bm25") else kinds_without_files.HASHING
+    if spec.origin == "python":
+        return kinds_without_files.CALLABLE
+    return next((kind for kind in KINDS if kind.name == spec.kind), dense_kinds.SENTENCE_TRANSFORMERS)
+
+
 def abilities(spec: ModelSpec) -> Abilities:
-    """What a model can do; one that is not a repository has vectors, but for BM25."""
-    if spec.name == "baseline/bm25":
-        return _BM25
-    of_kind = next((kind.abilities for kind in KINDS if kind.name == spec.kind), Abilities())
+    """What a model can do, with the first stage that it was given."""
+    of_kind = kind_of_spec(spec).abilities
     return of_kind if spec.first_stage is None else of_kind._replace(ranks=of_kind.ranks | {"corpus"})
-
-
-def open_as_its_kind(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
-    """Load a model that was found as a repository.
-
-    Raises:
-        ModelError: it cannot be loaded.
-    """
-    kind = next((kind for kind in KINDS if kind.name == spec.kind), dense_kinds.SENTENCE_TRANSFORMERS)
-    assert kind.open is not None
-    for option in fields(options):
-        value = getattr(options, option.name)
-        if option.name not in kind.settings and value != option.default:
-            flag = option.name.replace("_", "-")
-            raise ModelError(f'model {spec.name}: kind "{kind.name}" takes no --{flag} ({value}); leave it out')
-    return kind.open(spec, options)

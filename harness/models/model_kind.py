@@ -9,8 +9,15 @@ from typing import NamedTuple
 from harness.models.repository import Repository
 from harness.types import EncodeOptions, Encoder, ModelSpec, Ranking, Searcher
 
-SETTINGS = frozenset({"device", "precision", "batching", "batch_tokens", "max_length", "store"})
-"""The options of encoding that a kind can honour: fields of `EncodeOptions`."""
+SETTINGS = frozenset(
+    {
+        *("device", "precision", "batching", "batch_tokens", "max_length", "store"),
+        *("dims", "quantize", "prompts", "like"),
+    }
+)
+"""What a user can set for a model on this machine: options of encoding, transforms of its vectors, and prompts."""
+NOT_STORED: Mapping[str, frozenset[str]] = {"store": frozenset({"off"})}
+"""What is true of a kind whose vectors are not kept."""
 
 
 class Abilities(NamedTuple):
@@ -39,7 +46,8 @@ class ModelKind:
         advice: what to do with a model of a kind that cannot be run; empty for one that can.
         packages: what to install for a repository: the module that is imported -> the name for `pip install`.
         abilities: what it can do.
-        settings: the options that it honours; any other is refused where a user sets it.
+        settings: the settings that it honours; any other is refused where a user sets it.
+        true_anyway: of other settings, the values that say what it does in any case.
     """
 
     name: str
@@ -49,3 +57,4 @@ class ModelKind:
     packages: Callable[[Repository], Mapping[str, str]] = field(default=lambda repository: {})
     abilities: Abilities = field(default=Abilities())
     settings: frozenset[str] = SETTINGS
+    true_anyway: Mapping[str, frozenset[str]] = field(default_factory=lambda: NOT_STORED, hash=False)

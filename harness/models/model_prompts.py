@@ -65,8 +65,6 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     """
     if prompts is None and like is None:
         return spec
-    if spec.origin in ("baseline", "python") or spec.kind == "cross-encoder" or is_run_by_mteb(spec):
-        raise ModelError(f"model {spec.name}: takes no prompts; leave out --prompts and --like")
     if spec.origin == "endpoint":
         require_prompts_allowed(spec)
     entry = None if like is None else catalog.entry(like)

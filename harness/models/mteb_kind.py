@@ -41,13 +41,14 @@ def _open(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     return mteb_backend.open_through_mteb(spec, options, vectors=spec.kind == ENCODERS.name)
 
 
-def _kind(name: str, abilities: Abilities) -> ModelKind:
+def _kind(name: str, abilities: Abilities, *, of_vectors: frozenset[str] = frozenset()) -> ModelKind:
     return ModelKind(
         name=name,
         recognises=lambda repository: False,
         open=_open,
         abilities=abilities,
-        settings=frozenset({"device", "store"}),
+        settings=frozenset({"device", "store"}) | of_vectors,
+        true_anyway={"batching": frozenset({"mteb"})},
     )
 
 
@@ -55,7 +56,7 @@ def _ranks(*ranks: Ranking, limits: str) -> Abilities:
     return Abilities(vectors=False, ranks=frozenset(ranks), limits=limits)
 
 
-ENCODERS = _kind("mteb's loader, vectors", Abilities())
+ENCODERS = _kind("mteb's loader, vectors", Abilities(), of_vectors=frozenset({"dims", "quantize"}))
 RERANKERS = _kind(
     "mteb's loader, reranking",
     _ranks(

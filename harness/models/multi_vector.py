@@ -43,7 +43,7 @@ KIND = ModelKind(
         ranks=frozenset({"corpus", "candidates"}),
         limits="it has a vector for each token and none for a text; only retrieval and reranking are scored by MaxSim",
     ),
-    settings=frozenset({"device", "precision", "batching", "store"}),
+    settings=frozenset({"device", "precision", "batching", "store", "prompts", "like"}),
 )
 WITHOUT_SETTINGS = ModelKind(
     name="multi-vector",

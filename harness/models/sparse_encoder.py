@@ -37,5 +37,5 @@ KIND = ModelKind(
     recognises=recognises,
     open=_open,
     abilities=Abilities(ranks=frozenset({"corpus", "candidates"})),
-    settings=frozenset({"device", "precision", "batching", "store"}),
+    settings=frozenset({"device", "precision", "batching", "store", "prompts", "like"}),
 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from harness.models import dense_kinds, model_prompts, saved_modules
 from harness.models.model_files import has_weights, settings_folder
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import SETTINGS, ModelKind
 from harness.models.repository import Repository
 from harness.types import EncodeOptions, Encoder, ModelSpec
 
@@ -38,4 +38,4 @@ def open_static(spec: ModelSpec, options: EncodeOptions) -> Encoder:
     return dense_kinds.open_dense(spec, options)
 
 
-KIND = ModelKind(name="static embeddings", recognises=recognises, open=open_static)
+KIND = ModelKind(name="static embeddings", recognises=recognises, open=open_static, settings=SETTINGS - {"max_length"})

@@ -12,6 +12,7 @@ from typing import Any
 
 from harness import models
 from harness.evaluators import KINDS
+from harness.models.asked_settings import of_options, of_transforms, require_honoured
 from harness.models.forward_precision import used_precision
 from harness.models.preflight import require_room
 from harness.runner.cells import Plan, TaskCells
@@ -20,7 +21,7 @@ from harness.runner.recorded import LookUp, RecordedParts, in_folder
 from harness.runner.request import Request
 from harness.runner.selection import chosen
 from harness.tasks.registry import ChosenTask
-from harness.types import PLAIN, ModelSpec, TaskSpec, VectorTransform
+from harness.types import ModelSpec, TaskSpec, VectorTransform
 
 
 def plan(
@@ -34,8 +35,8 @@ def plan(
         contents: task -> its `task_content`, for callers that plan the same tasks more than once.
 
     Raises:
-        HarnessError: a model, a task or a filter does not exist, a model has no room for the maximum length, or the
-            files of a local task cannot be read.
+        HarnessError: a model, a task or a filter does not exist, a model ignores a setting or has no room for the
+            maximum length, or the files of a local task cannot be read.
     """
     tasks = chosen(request.selection)
     specs = request.resolved()
@@ -43,15 +44,16 @@ def plan(
     if contents is None:
         contents = {task.name: task_content(task) for task, _ in tasks}
     planned: list[TaskCells] = []
+    asked = {**of_options(request.options), **of_transforms(request.transforms)}
     for model in specs:
+        require_honoured(model, asked)
         precision = used_precision(model, request.options)
         require_room(model, request.options)
         if model.first_stage is not None:
             require_room(model.first_stage.model, models.options_of_first(request.options))
-        transforms = (PLAIN,) if models.abilities(model).ranks else request.transforms
         of_model: dict[tuple[str, VectorTransform], TaskCells] = {}
         for task in tasks:
-            for transform in transforms:
+            for transform in request.transforms:
                 cells = _task_cells(
                     model, task, request, transform, precision=precision, look_up=look_up, contents=contents
                 )

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 from harness import models
 from harness.errors import HarnessError, ModelError
+from harness.models.asked_settings import require_honoured
 from harness.models.model_prompts import asked_of
 from harness.runner.model_names import named, require_own_name, with_name
 from harness.runner.selection import Selection
@@ -70,11 +71,7 @@ class Request:
         specs = [
             model
             if isinstance(model, ModelSpec)
-            else asked_of(
-                self._resolved(model, backend=self.backend, backend_file=self.backend_file),
-                prompts=self.prompts,
-                like=self.like,
-            )
+            else self._asked(self._resolved(model, backend=self.backend, backend_file=self.backend_file))
             for model in dict.fromkeys(self.models)
         ]
         if self.name is not None:
@@ -89,6 +86,10 @@ class Request:
             return list(dict.fromkeys(named(specs, results=self.results)))
         *specs, first = named([*specs, self._resolved(self.first_stage)], results=self.results)
         return [models.in_two_stages(spec, FirstStage(first, self.top or models.TOP)) for spec in dict.fromkeys(specs)]
+
+    def _asked(self, spec: ModelSpec) -> ModelSpec:
+        require_honoured(spec, {"prompts": self.prompts, "like": self.like})
+        return asked_of(spec, prompts=self.prompts, like=self.like)
 
     def _resolved(
         self, model: ModelName, *, backend: BackendName | None = None, backend_file: str | None = None

@@ -228,5 +228,5 @@ def test_kinds_without_vectors_take_no_transform(tmp_path: Path) -> None:
     """What ranks by itself says so, and options that it cannot honour are refused by name."""
     folder = save_sparse_encoder(tmp_path / "model")
     assert abilities(resolve(str(folder))).ranks == {"corpus", "candidates"}
-    with pytest.raises(harness.CellsFailed, match='kind "sparse encoder" takes no --max-length'):
+    with pytest.raises(harness.HarnessError, match='kind "sparse encoder" takes no --max-length'):
         harness.run(str(folder), "MiniSTSGerman", device="cpu", max_length=9, results=tmp_path / "results")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from harness.errors import HarnessError
+from harness.models.asked_settings import refusal
 from harness.models.forward_precision import used_precision
 from harness.models.preflight import require_room
 from harness.nightly.schedule import recorded_index
@@ -65,16 +66,23 @@ def tasks_of(schedule: Schedule) -> list[ChosenTask]:
 
 
 def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
-    """The requests of a schedule: one for each of its precisions."""
+    """The requests of a schedule: one for each of its precisions, with the models that compute in it."""
+    by_options: dict[EncodeOptions, dict[ModelSpec, None]] = {}
+    for precision in schedule.precisions:
+        for spec in specs:
+            by_options.setdefault(_options(schedule, precision, spec), {})[spec] = None
     return [
         Request(
-            models=tuple(specs),
-            selection=Selection(tasks=tuple(tasks)),
-            options=EncodeOptions(device=schedule.engine.device, precision=cast("Precision", precision)),
-            results=schedule.results,
+            models=tuple(models), selection=Selection(tasks=tuple(tasks)), options=options, results=schedule.results
         )
-        for precision in schedule.precisions
+        for options, models in by_options.items()
     ]
+
+
+def _options(schedule: Schedule, precision: str, spec: ModelSpec) -> EncodeOptions:
+    """The schedule's precision and device for a model; the precisions are for models that honour them."""
+    options = EncodeOptions(device=schedule.engine.device, precision=cast("Precision", precision))
+    return replace(options, precision="auto") if refusal(spec, {"precision": precision}) else options
 
 
 def plan_night(
@@ -116,7 +124,7 @@ def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
     if scheduled.model is None:
         return scheduled
     try:
-        for request in requests_of(schedule, (), ()):
+        for request in requests_of(schedule, [scheduled.model], ()):
             used_precision(scheduled.model, request.options)
             require_room(scheduled.model, request.options)
     except HarnessError as err:

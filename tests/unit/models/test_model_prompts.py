@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.encoding.prompts import choose
-from harness.errors import ModelError, UnknownName
+from harness.errors import UnknownName
 from harness.models import model_prompts
 from harness.models.mteb_loaders import Opening
 from harness.models.record_facts import variant
@@ -64,13 +64,9 @@ def test_what_changes_vectors_is_in_the_fingerprint() -> None:
 
 
 def test_what_cannot_be_asked() -> None:
-    """An unknown model to be like is met with near names; baselines and cross-encoders take no prompts."""
+    """An unknown model to be like is met with near names."""
     with pytest.raises(UnknownName, match=E5):
         model_prompts.asked_of(spec(), prompts=None, like=E5[:-1])
-    baseline = ModelSpec(name="baseline/hashing", revision="1", location="", origin="baseline")
-    for model in (baseline, spec(kind="cross-encoder")):
-        with pytest.raises(ModelError, match="takes no prompts"):
-            model_prompts.asked_of(model, prompts={}, like=None)
 
 
 def test_prompts_are_planned_without_loading(tmp_path: Path) -> None:

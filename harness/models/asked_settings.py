@@ -1,0 +1,54 @@
+"""The settings that a user asks of a model, and the refusal of those that its kind does not honour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from harness.errors import ModelError
+from harness.models.kinds import kind_of_spec
+from harness.types import PLAIN, EncodeOptions, ModelSpec, VectorTransform
+
+
+def of_options(options: EncodeOptions) -> dict[str, Any]:
+    """The options that are set, by name; what is left to the model and the machine is not among them."""
+    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    return {name: value for name, value in values.items() if value != getattr(EncodeOptions(), name)}
+
+
+def of_transforms(transforms: Sequence[VectorTransform]) -> dict[str, Any]:
+    """`dims` and `quantize`, where a transform names them."""
+    asked: dict[str, list[str]] = {}
+    for transform in transforms:
+        for name, value in transform._asdict().items():
+            if value != getattr(PLAIN, name):
+                asked.setdefault(name, []).append(str(value))
+    return {name: ",".join(dict.fromkeys(values)) for name, values in asked.items()}
+
+
+def refusal(spec: ModelSpec, asked: Mapping[str, Any]) -> str:
+    """Why a model cannot be asked in this way, as a sentence; empty where its kind honours all settings.
+
+    Args:
+        spec: the model.
+        asked: name -> value; a value of None is not set.
+    """
+    kind = kind_of_spec(spec)
+    for name, value in asked.items():
+        honoured = value is None or name in kind.settings or value in kind.true_anyway.get(name, ())
+        if not honoured:
+            shown = "" if isinstance(value, Mapping) else f" ({value})"
+            flag = name.replace("_", "-")
+            return f'model {spec.name}: kind "{kind.name}" takes no --{flag}{shown}; leave it out'
+    return ""
+
+
+def require_honoured(spec: ModelSpec, asked: Mapping[str, Any]) -> None:
+    """Refuse a setting that the model's kind would ignore.
+
+    Raises:
+        ModelError: there is one; see `refusal`.
+    """
+    if reason := refusal(spec, asked):
+        raise ModelError(reason, kind="request")
