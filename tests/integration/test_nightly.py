@@ -424,14 +424,12 @@ def test_hooks(command: Callable[..., Said], home: Path, webhook: str, monkeypat
         {"webhook": f"{webhook}/rubbish?token=secret", "when": "always"},
         {"webhook": "http://127.0.0.1:9/secret", "when": "always"},
         {"command": 'cat > told.json; echo "$HARNESS_SUMMARY" > summary', "when": "always"},
-        {"command": "sleep 60 & sleep 60", "when": "always", "timeout": "1s"},
+        {"command": "sleep infinity & sleep infinity", "when": "always", "timeout": "1s"},
         {"command": "echo broken >&2; exit 4", "when": "change"},
         {"command": "touch never", "when": "alert"},
     ]
     schedule = nights.write_schedule(home, tasks=["MiniSTSEnglish"], baselines=None, notify=hooks)
-    began = time.monotonic()
-    night = command("nightly", str(schedule))
-    assert time.monotonic() - began < 50  # the hooks would take 60
+    night = command("nightly", str(schedule))  # two of the hooks never end by themselves
     assert night.status == 1
     problems = [line for line in night.out.splitlines() if line.startswith("PROBLEM")]
     assert [line.partition(": ")[2].partition(",")[0] for line in problems] == [

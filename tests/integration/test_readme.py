@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests import in_process
 from tests.conftest import ROOT, environment
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -24,22 +28,6 @@ def blocks(language: str) -> list[str]:
 
 LONG = "harness doctor bundled/all-MiniLM-L6-v2"
 """Encodes the suite `mini` in three precisions; its parts are tested with tiny models."""
-
-ONE_AFTER_ANOTHER = """
-import shlex, sys
-from harness import cli
-
-for line in sys.argv[1:]:
-    print("$", line, flush=True)
-    program, *arguments = shlex.split(line)
-    try:
-        status = cli.main(arguments)
-    except SystemExit as leaving:
-        status = leaving.code
-    if program != "harness" or status:
-        sys.exit(f"{line}: status {status}")
-"""
-"""Commands in one process: most of what a command takes is importing libraries."""
 
 
 def commands() -> list[str]:
@@ -67,52 +55,41 @@ def test_the_commands(small_hub: Any, tmp_path: Path) -> None:
     """Every `harness` line of the README exits 0, in the order shown, on the data and with the spec that it shows."""
     env = environment(tmp_path, HF_ENDPOINT=small_hub.endpoint)
     del env["HARNESS_RESULTS"]
-    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
     folder = tmp_path / "my-tasks"
     folder.mkdir()
     (folder / "tickets.jsonl").write_text(blocks("json")[0], encoding="utf-8")
     assert len(commands()) >= 10
     assert LONG in commands()
-    first, *others = (command for command in commands() if command != LONG)
-    succeeds(first, folder=tmp_path, env=env)
-    done = subprocess.run(
-        [sys.executable, "-c", ONE_AFTER_ANOTHER, *others],
-        cwd=tmp_path,
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
-    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    for command in commands():
+        if command != LONG:
+            done = in_process.run_command(shlex.split(command)[1:], env=env, cwd=tmp_path)
+            assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     assert (tmp_path / "results").is_dir()
     assert (folder / "Tickets.yaml").read_text(encoding="utf-8") == blocks("yaml")[0]
-
-
-def succeeds(command: str, *, folder: Path, env: dict[str, str]) -> None:
-    done = subprocess.run(command, shell=True, cwd=folder, env=env, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
 
 
 @pytest.mark.slow
 def test_the_long_command(tmp_path: Path) -> None:
     """It exits 0 too."""
+    done = in_process.run_command(shlex.split(LONG)[1:], env=environment(tmp_path), cwd=tmp_path)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
+def test_the_installed_command(tmp_path: Path) -> None:
+    """A `harness` line of the README exits 0 in a shell, through the program that pip installed."""
     env = environment(tmp_path)
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-    succeeds(LONG, folder=tmp_path, env=env)
+    [command] = (command for command in commands() if command.startswith("harness tasks list"))
+    done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
 
 def test_the_python_example(tmp_path: Path) -> None:
     """The Python block runs and prints a score between 0 and 1."""
-    done = subprocess.run(
-        [sys.executable, "-c", blocks("python")[0]],
-        cwd=tmp_path,
-        env=environment(tmp_path),
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert 0 < float(done.stdout.strip()) < 1
+    printed = io.StringIO()
+    with in_process.environment_of(environment(tmp_path), folder=tmp_path), contextlib.redirect_stdout(printed):
+        exec(blocks("python")[0], {})
+    assert 0 < float(printed.getvalue()) < 1
 
 
 @pytest.mark.parametrize("target", ["demo", "test", "install", "lint", "bench", "test-slow"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -237,14 +236,13 @@ def test_no_thread_is_left(five: dict[str, Any], tmp_path: Path, monkeypatch: py
 
     with pytest.raises(KeyboardInterrupt):
         api.run("baseline/hashing", results=tmp_path, overwrite=True, on_event=leaving, **five)
-    deadline = time.monotonic() + 5
-    while stages() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    for thread in stages():
+        thread.join(timeout=60)
     assert stages() == []
 
 
-def stages() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name in ("load", "score")]
+def stages() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name in ("load", "score")]
 
 
 # --- transforms ------------------------------------------------------------------------------------------------------
