@@ -154,11 +154,14 @@ def _check_metrics(metrics: Sequence[str], records: Iterable[Record], registry: 
 def dataset_of(record: Record, facts: TaskSpec | MtebTask | None) -> str:
     """The hub's path of a record's data: as recorded, else of the spec's source or mirror at the record's revision.
 
-    Of a task that only mteb has it is the path of mteb's data set, if the record is of the revision that mteb names.
+    Of a task that only mteb has it is the path of mteb's data set, if the record is of the revision that mteb names. A
+    mean of other tasks has no data set, and its name stands in for one.
 
     Raises:
         CardError: neither the record nor the task tells.
     """
+    if facts is not None and facts.members:
+        return record.task
     source = record.harness.get("source")
     if isinstance(source, Mapping) and isinstance(source.get("path"), str):
         # A path on one machine's disk means nothing to the readers of a card.

@@ -28,6 +28,10 @@ _SCORES_AT_ONCE = 1 << 21
 bits of a score, so it does not depend on the number of cores."""
 
 
+_QUERIES_AT_ONCE = 10_000
+"""How many queries have their hits sorted at once."""
+
+
 class TopK:
     """The best `k` documents of every query so far.
 
@@ -65,11 +69,15 @@ class TopK:
 
     def hits(self) -> Hits:
         """The ranking, best first; -1 pads where fewer than `k` documents were folded in."""
-        keys = np.sort(self._keys, axis=1)[:, ::-1]
-        filled = keys != 0
-        ranks = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
-        indices = np.where(filled, self._by_rank[np.maximum(ranks - 1, 0)], -1) if len(self._by_rank) else ranks
-        return Hits(indices=indices, scores=_floats(keys >> np.uint64(32)))
+        indices = np.empty(self._keys.shape, dtype=np.int64)
+        scores = np.empty(self._keys.shape, dtype=np.float32)
+        for start in range(0, len(indices), _QUERIES_AT_ONCE):  # the copies of all would need much memory
+            rows = slice(start, start + _QUERIES_AT_ONCE)
+            keys = np.sort(self._keys[rows], axis=1)[:, ::-1]
+            ranks = (keys & np.uint64(0xFFFFFFFF)).astype(np.int64)
+            indices[rows] = np.where(keys != 0, self._by_rank[np.maximum(ranks - 1, 0)], -1) if keys.size else ranks
+            scores[rows] = _floats(keys >> np.uint64(32))
+        return Hits(indices=indices, scores=scores)
 
 
 def _ordered(scores: Float32) -> NDArray[np.uint64]:

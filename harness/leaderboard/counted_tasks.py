@@ -138,7 +138,7 @@ def scoped(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:
         description=task.description,
         reference=task.reference,
         main_metric=task.main_metric,
-        dataset=None if task.source.kind == "local" else task.source.path,
+        dataset=None if task.source.kind == "local" or task.members else task.source.path,
         revision=task.source.revision,
     )
 

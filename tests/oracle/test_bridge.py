@@ -128,7 +128,7 @@ def test_a_task_without_a_spec_scores_as_mteb_scores_it(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("MockInstructionRetrieval", "type InstructionRetrieval is not scored"),
+        ("MockAudioReranking", "type AudioReranking is not scored"),
     ],
 )
 @pytest.mark.usefixtures("mocked")

@@ -74,6 +74,8 @@ def target_of(claim: Claim, lookup: TaskLookup, *, pinned_data: bool = False, mi
 
 def computed(metric: str, task: TaskSpec) -> bool:
     """Whether a record of the task has this metric (mteb 2's name)."""
+    if task.members:
+        return metric == task.main_metric
     return metric in KINDS[task.type].metrics(task.settings) or bool(_EXTRA_METRICS.fullmatch(metric))
 
 
@@ -97,6 +99,13 @@ def _on_data_of(claim: Claim, task: TaskSpec, *, pinned_data: bool) -> tuple[Tas
     """The task on the data that the claim names, and a note about the data; or why it cannot be run."""
 
     path, revision = claim.key.dataset, claim.key.revision
+    if task.members:
+        if pinned_data or path is None:
+            return task, "run on the data of the tasks that it is the mean of"
+        return (
+            f"the card's data set, {path}, is not that of {task.name}, which is the mean of tasks with data of their "
+            "own; --pinned-data runs those"
+        )
     pinned = task.source
     named = (path or pinned.path, revision or pinned.revision)
     if pinned.kind == "local" and named[0] in (pinned.path, task.name):  # the record's digest identifies the files

@@ -52,6 +52,21 @@ def test_the_specs_own_data() -> None:
     assert (unsaid.off_spec, unsaid.note) == (False, "the card names no revision of the data")
 
 
+def test_a_mean_of_other_tasks() -> None:
+    """Its one metric can be run where the user accepts the data of the tasks that it is made of."""
+
+    def mean(metric: str, **options: Any) -> Target | str:
+        text = result(path="BeIR/cqadupstack", revision=None).replace("GermanSTSBenchmark", "CQADupstackRetrieval")
+        return target(text.replace("cos_sim_spearman", metric).replace("STS\n", "Retrieval\n"), **options)
+
+    own = mean("ndcg_at_10", pinned_data=True)
+    assert isinstance(own, Target)
+    assert (len(own.task.members), own.off_spec, str(own.part)) == (12, False, "test")
+    assert own.note == "run on the data of the tasks that it is the mean of"
+    assert "--pinned-data runs those" in str(mean("ndcg_at_10"))
+    assert mean("map_at_10", pinned_data=True) == "the harness does not compute the metric map_at_10"
+
+
 def test_other_data() -> None:
     """The mirror is taken where the card names it, another revision is taken as named, another data set is refused."""
     assert OWN.mirror is not None
