@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.data import hub_tables
-from harness.errors import DataError
+from harness.errors import DataError, RecordError
 from harness.evaluators import KINDS
 from harness.hub.retries import retried_requests
 from harness.tasks import mteb_metadata
@@ -62,6 +63,21 @@ def citation(name: str) -> str:
 
     kind = _TASKS_REGISTRY.get(name)
     return str(kind.metadata.bibtex_citation or "") if kind is not None else ""
+
+
+def check_results(paths: Iterable[Path]) -> None:
+    """Read result files with mteb's own loader.
+
+    Raises:
+        RecordError: mteb refuses one of them; the message names it.
+    """
+    from mteb.results.task_result import TaskResult
+
+    for path in paths:
+        try:
+            TaskResult.from_disk(path)
+        except Exception as err:
+            raise RecordError(f"{path}: mteb does not read it: {err}") from err
 
 
 def _beyond_the_file(name: str) -> MtebTask | None:

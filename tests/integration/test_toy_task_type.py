@@ -90,6 +90,32 @@ def test_a_new_type_has_a_column_and_a_comparison(
     assert "[0] the red apple | a red apple (odd: my invoice is wrong)" in capsys.readouterr().out
 
 
+def test_records_of_a_new_type_are_exported(tasks: Path, tmp_path: Path) -> None:
+    """They are read by mteb and written as JSON of Every Eval Ever, with the interval of their score."""
+    pytest.importorskip("mteb")
+    results, target = tmp_path / "results", tmp_path / "out"
+    run(tasks, results)
+    export = [
+        "results",
+        "export",
+        "--output",
+        str(target),
+        "--results",
+        str(results),
+        "--organization",
+        "Some Lab",
+        "--format",
+    ]
+    assert cli.main([*export, "mteb"]) == 0
+    assert len(list(target.rglob("OddTickets.json"))) == 2
+    assert cli.main([*export, "every-eval-ever"]) == 0
+    files = [json.loads(path.read_text()) for path in (target / "data").rglob("*.json")]
+    details = {file["model_info"]["id"]: file["evaluation_results"][0]["score_details"] for file in files}
+    assert details["baseline/hashing"]["score"] == 0.75
+    interval = details["baseline/hashing"]["uncertainty"]["confidence_interval"]
+    assert interval["lower"] < 0.75 <= interval["upper"] <= 1
+
+
 def test_a_task_file_of_a_new_type_is_checked_and_rendered(tasks: Path) -> None:
     """Its settings, columns and metrics are read strictly and written back; a wrong one is named with its line."""
     file = tasks / "OddTickets.yaml"
