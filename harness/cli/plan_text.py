@@ -56,7 +56,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         row["prompts"] = " | ".join(by_role) or "none"
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
     numbers = ("texts", "tokens", "seconds", *(("cost_usd",) if rows and "cost_usd" in rows[0] else ()))
-    shown = [{**row, **{key: row[key] or "?" for key in numbers}} for row in rows]
+    shown = [{**row, **{key: "?" if row[key] is None else row[key] for key in numbers}} for row in rows]
     print(text_table.plain_records(shown, right=range(3, 3 + len(numbers))), end="")
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
