@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -103,8 +104,8 @@ class Pooled(Pooling):  # type: ignore[misc]
 
 
 @pytest.fixture
-def opened(monkeypatch: pytest.MonkeyPatch) -> list[Opened]:
-    """What was opened so far. No repository is looked for."""
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Opened]]:
+    """What was opened so far. No repository is looked for, and what the loaders warn of is not printed."""
     seen: list[Opened] = []
 
     def modules(self: Any, name: str, **arguments: Any) -> Any:
@@ -119,7 +120,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[Opened]:
     # Reads the metadata of installed packages, for a card that nobody writes, each time a model is opened.
     for package in ("accelerate", "datasets"):
         monkeypatch.setattr(model_card, f"is_{package}_available", lambda: False)
-    return seen
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield seen
 
 
 def settings(opened: Opened) -> dict[str, Any]:
@@ -267,7 +270,6 @@ def plain_repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.filterwarnings("ignore")
 def test_nothing_differs_silently(
     opened: list[Opened], plain_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
