@@ -29,7 +29,7 @@ from harness.types import Part, Record, Refused
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
 
-__all__ = ["check_writable", "from_json", "get", "main_score", "put", "scan", "to_json"]
+__all__ = ["check_writable", "from_json", "get", "main_score", "merged", "put", "scan", "to_json"]
 
 _T = TypeVar("_T")
 _Metas: TypeAlias = "dict[Path, Mapping[str, Any] | None]"
@@ -194,7 +194,7 @@ def put(
         atomic.write_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)
         same = old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint
-        text = to_json(_merged(old, record) if old is not None and same else record)
+        text = to_json(merged(old, record) if old is not None and same else record)
         if items:
             from harness.results.items import write
 
@@ -215,7 +215,8 @@ def check_writable(folder: Path | str) -> None:
         (root / ".harness.probe").unlink()
 
 
-def _merged(old: Record, new: Record) -> Record:
+def merged(old: Record, new: Record) -> Record:
+    """Two records of the same fingerprint as one, as `put` merges them."""
     by_part = {**old.parts, **new.parts}
     scores: dict[str, list[Mapping[str, Any]]] = {}
     for part, entry in by_part.items():

@@ -11,17 +11,19 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, Failure, failure_of
 from harness.hub.offline import offline_mode
-from harness.runner import recording, task_means
+from harness.runner import task_means
 from harness.runner.cells import Cell, Plan
 from harness.runner.events import Event, in_order, left_as_they_are
-from harness.runner.measurement import encode, load, score
+from harness.runner.measurement import EncodedPart, encode, load, score
 from harness.runner.open_model import OpenModel
 from harness.runner.plan import plan
+from harness.runner.recorder import Recorder
 from harness.runner.request import Request
 from harness.runner.stage_threads import Stage
 from harness.types import Loaded, ModelSpec, Record
@@ -56,7 +58,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
 
     While a part is encoded, the next one is loaded and the last one is scored and recorded; no score depends on that.
     After a cell that fails the next one starts, and after a model that cannot be opened the next model. Every finished
-    cell is on disk at once.
+    cell is on disk at once, or soon; see `recorder`.
 
     Raises:
         RecordError: the results folder cannot be written, which is checked before anything is computed.
@@ -65,9 +67,14 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
     encoded_here = [cell for cell in todo if not cell.task.members]
     if todo:
         results.check_writable(folder)
-    with Stage("load") as loading, Stage("score") as scoring, OpenModel() as model:
+    with (
+        Recorder(folder) as recorder,
+        Stage("load") as loading,
+        Stage("score") as scoring,
+        OpenModel() as model,
+    ):
         loads = _Loads(encoded_here, loading)
-        under_way: deque[tuple[Event, Future[Record]]] = deque()
+        under_way: deque[_UnderWay] = deque()
         refused: dict[ModelSpec, Failure] = {}
         for cells in planned.task_cells:
             yield from left_as_they_are(cells)
@@ -76,9 +83,10 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                 continue
             for cell in map(cells.cell, cells.todo if cells.applies else ()):
                 if cell.task.members:
+                    scoring.submit(recorder.flush)
                     yield from _finished(under_way, left=0)
                     mean = scoring.submit(task_means.put, folder, cell)
-                    under_way.append((Event("recorded", cells, cell.part), mean))
+                    under_way.append(_UnderWay(Event("recorded", cells, cell.part), mean, mean))
                     continue
                 yield Event("load", cells, cell.part)
                 loaded = loads.take()
@@ -86,6 +94,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                     # Not at the same time: importing `datasets` fails while another thread imports `transformers`. And
                     # recording the last cell frees its memory.
                     wait([loaded])
+                    scoring.submit(recorder.flush)
                     yield from _finished(under_way, left=0)
                     yield Event("open", cells)
                     model.open(cell.model, functools.partial(models.open_model, cell.model, cell.options))
@@ -96,8 +105,9 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                         break
                 loads.begin()
                 yield Event("encode", cells, cell.part)
-                under_way.append((Event("recorded", cells, cell.part), _encoded(cell, model, loaded, scoring, folder)))
+                under_way.append(_encoded(Event("recorded", cells, cell.part), cell, model, loaded, scoring, recorder))
                 yield from _finished(under_way, left=1)
+            scoring.submit(recorder.flush)
         yield from _finished(under_way, left=0)
     cache_upkeep.evict()
 
@@ -129,23 +139,52 @@ class _Loads:
         return loaded
 
 
-def _encoded(cell: Cell, model: OpenModel, loaded: Future[Loaded], scoring: Stage, folder: Path) -> Future[Record]:
+class _UnderWay(NamedTuple):
+    """A cell that is encoded.
+
+    Attributes:
+        recorded: the event of its end, without the record.
+        scored: done when it is scored, or has failed.
+        record: the record that holds it, or its error.
+    """
+
+    recorded: Event
+    scored: Future[Any]
+    record: Future[Record]
+
+
+def _encoded(
+    event: Event, cell: Cell, model: OpenModel, loaded: Future[Loaded], scoring: Stage, recorder: Recorder
+) -> _UnderWay:
     """Encode a part in this thread; score and record it in the scoring thread. Errors are in the future."""
+    record: Future[Record] = Future()
     try:
         encoded = encode(
             cell.task, cell.part, model.encoder(), loaded.result(), options=cell.options, transform=cell.transform
         )
     except Exception as err:  # an error fails this cell only
-        broken: Future[Record] = Future()
-        broken.set_exception(err)
-        return broken
-    return scoring.submit(lambda: recording.put(folder, cell, score(encoded)))
+        record.set_exception(err)
+        scored: Future[None] = Future()
+        scored.set_result(None)
+        return _UnderWay(event, scored, record)
+    return _UnderWay(event, scoring.submit(_scored, cell, encoded, recorder, record), record)
 
 
-def _finished(under_way: deque[tuple[Event, Future[Record]]], *, left: int) -> Iterator[Event]:
-    """Yield the events of finished cells, in order, and wait until at most `left` cells are unfinished."""
-    while under_way and (len(under_way) > left or under_way[0][1].done()):
-        event, record = under_way.popleft()
+def _scored(cell: Cell, encoded: EncodedPart, recorder: Recorder, record: Future[Record]) -> None:
+    try:
+        measured = score(encoded)
+    except Exception as err:  # an error fails this cell only
+        record.set_exception(err)
+    else:
+        recorder.record(cell, measured, record)
+
+
+def _finished(under_way: deque[_UnderWay], *, left: int) -> Iterator[Event]:
+    """Yield the events of recorded cells, in order; at most `left` cells stay unscored, or with 0 unrecorded."""
+    if len(under_way) > left > 0:
+        wait([under_way[-left - 1].scored])  # those before it are scored before it
+    while under_way and (left == 0 or under_way[0].record.done()):
+        event, _, record = under_way.popleft()
         try:
             yield event._replace(record=record.result())
         except Exception as err:  # an error fails this cell only

@@ -1,8 +1,10 @@
-"""Writes a measured part to the record of its model and task."""
+"""Writes measured parts to the record of their model and task."""
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,21 @@ def put(folder: Path, cell: Cell, measured: MeasuredPart) -> Record:
     Raises:
         RecordError: as `results.put`.
     """
+    return put_all(folder, [(cell, measured)])
+
+
+def put_all(folder: Path, parts: Sequence[tuple[Cell, MeasuredPart]]) -> Record:
+    """Merge measured parts of one record into it, and write it once; returns the merged record.
+
+    Raises:
+        RecordError: as `results.put`.
+    """
+    cell, measured = parts[-1]
     return results.put(
         folder,
-        record_of(cell, measured),
+        functools.reduce(results.merged, (record_of(*part) for part in parts)),
         model_meta=models.meta(cell.model, measured.facts),
-        items=None if measured.items is None else {cell.part: measured.items},
+        items={each.part: of_part.items for each, of_part in parts if of_part.items is not None},
     )
 
 
