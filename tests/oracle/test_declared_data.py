@@ -123,7 +123,7 @@ def shown(gold: Any) -> dict[str, Any]:
     return named
 
 
-def _write(root: Path, name: str, repository: Repository) -> None:
+def write_repository(root: Path, name: str, repository: Repository) -> None:
     folder = root / "datasets" / name
     configs = []
     for config, splits in repository.items():
@@ -144,7 +144,7 @@ def loaded(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> di
     """Task -> its gold by the spec and through mteb."""
     folder = tmp_path_factory.mktemp("declared")
     for name, repository in REPOSITORIES.items():
-        _write(folder / "hub", name, repository)
+        write_repository(folder / "hub", name, repository)
     both = {}
     with (
         localhub.LocalHub(str(folder / "hub")) as hub,
