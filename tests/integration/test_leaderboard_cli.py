@@ -201,7 +201,7 @@ class TestCompare:
         ("names", "message"),
         [
             (("org/a", "org/c"), "no recorded model named 'org/c'"),
-            (("org/a@r9", "org/b"), "no recorded model named 'org/a@r9'"),
+            (("org/a@r9", "org/b"), "no recorded revision of org/a named 'r9'; known: r1, r2"),
             (("org/a@r", "org/b"), "fits 2 recorded revisions; name one of org/a@r1, org/a@r2"),
         ],
     )
