@@ -18,6 +18,7 @@ def add(commands: Any) -> None:
         description="Download models and data, so that `harness run --offline` with the same names needs no network.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to download")
+    shared_options.add_backend(command)
     shared_options.add_tasks(command)
     shared_options.add_filters(command)
     command.set_defaults(do=do)
@@ -30,7 +31,17 @@ def do(args: argparse.Namespace) -> int:
     from harness.runner.selection import chosen
 
     # Nothing runs here: code and pickles are fetched for a run that may allow them.
-    specs = [models.resolve(name, trust_remote_code=True, allow_pickle=True, runnable=False) for name in args.models]
+    specs = [
+        models.resolve(
+            name,
+            trust_remote_code=True,
+            allow_pickle=True,
+            runnable=False,
+            backend=args.backend,
+            backend_file=args.backend_file,
+        )
+        for name in args.models
+    ]
     has_tasks = args.tasks or args.suite or not args.models
     tasks = chosen(shared_options.selection(args)) if has_tasks else []
     tasks = [task for task in tasks if not task.task.members]

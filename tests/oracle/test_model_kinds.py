@@ -135,6 +135,45 @@ def test_sparse_and_multi_vector_models(
         }
 
 
+def as_pylate(folder: Path) -> Path:
+    """The same model as pylate 1.6 saves it: other classes, and settings that pylate has by itself."""
+    modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+    kept = [module for module in modules if module["type"].rpartition(".")[2] in ("Transformer", "Dense")]
+    kept[0]["type"] = "sentence_transformers.models.Transformer"
+    kept[1]["type"] = "pylate.models.Dense.Dense"
+    dense = folder / kept[1]["path"] / "config.json"
+    settings = json.loads(dense.read_text(encoding="utf-8"))
+    old = {name: settings[name] for name in ("in_features", "out_features", "bias", "activation_function")}
+    dense.write_text(json.dumps({**old, "use_residual": False}), encoding="utf-8")
+    (folder / "modules.json").write_text(json.dumps(kept), encoding="utf-8")
+    settings = {
+        "model_type": "ColBERT",
+        "similarity_fn_name": "MaxSim",
+        "query_prefix": "[Q] ",
+        "document_prefix": "[D] ",
+        "query_length": 32,
+        "document_length": 48,
+        "attend_to_expansion_tokens": False,
+        "skiplist_words": ["!", "."],
+        "do_query_expansion": True,
+    }
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(settings), encoding="utf-8")
+    return folder
+
+
+def test_a_folder_of_pylate(tmp_path: Path) -> None:
+    """It is run as a multi-vector model, without pylate, with the scores of mteb's wrapper."""
+    pytest.importorskip("sentence_transformers.multi_vector_encoder", reason="needs sentence-transformers 6")
+    task = "MiniAnswersGerman"
+    folder = as_pylate(save_multi_vector(tmp_path / "model"))
+    found = run_one(folder, task, tmp_path)
+    expected = mteb_scores_of(wrapped("MultiVectorWrapper", folder), task_of(task, tmp_path))
+    assert found.parts[task_of(task, tmp_path).parts[0]]["ndcg_at_10"] == pytest.approx(
+        expected["ndcg_at_10"], abs=1e-5
+    )
+    assert found.harness["encoder"]["kind"] == "multi-vector"
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_cross_encoders(dtype: str, tmp_path: Path) -> None:
     """A reranker gets mteb's scores, to 1e-5 in every metric in mteb's batches, and is told apart from what searches.

@@ -13,6 +13,7 @@ from harness.errors import SpecError
 from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
 from harness.nightly.schedule.night_plan import tasks_of
 from tests import nights
+from tests.tiny import save_cross_encoder
 
 TEXT = """\
 models: [baseline/hashing]
@@ -138,6 +139,28 @@ def test_a_whole_plan(tmp_path: Path) -> None:
     assert schedule.publish == schedule_file.Publishing(
         branch="b", push="origin", dataset="a/b", space="a/c", private=True
     )
+
+
+def test_ways_to_run_a_model(tmp_path: Path) -> None:
+    """One model counts once for each way in which it runs: its backend, its file, its first stage."""
+    ranker = str(save_cross_encoder(tmp_path / "ranker"))
+    first = {"name": ranker, "first_stage": "baseline/bm25", "top": 5}
+    schedule = nights.schedule_of(
+        tmp_path, models=[ranker, first, dict(first), {"name": ranker, "backend": "onnx", "backend_file": "x.onnx"}]
+    )
+    with_stage, other = schedule.models[1], schedule.models[3]
+    assert (with_stage.first_stage, with_stage.top, other.backend, other.backend_file) == (
+        "baseline/bm25",
+        5,
+        "onnx",
+        "x.onnx",
+    )
+    resolved = [found for found in schedule_models.resolve(schedule) if not found.entry.baseline]
+    stages = [found.model.first_stage for found in resolved if found.model]
+    assert [stage and (stage.model.name, stage.top) for stage in stages] == [None, ("baseline/bm25", 5)]
+    assert ["is not run by --backend onnx" in found.problem for found in resolved] == [False, False, True]
+    with pytest.raises(SpecError, match="top belongs to first_stage"):
+        nights.schedule_of(tmp_path, models=[{"name": ranker, "top": 5}])
 
 
 def test_the_starter_is_a_plan(tmp_path: Path) -> None:
