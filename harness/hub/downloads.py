@@ -139,6 +139,24 @@ def _not_fetched(name: str, what: str, err: Exception) -> ModelError:
 
 
 @retried_requests()
+def remember_absence(name: str, file: str, *, commit: str) -> None:
+    """Let the client's cache know whether the model `name` at `commit` has a file; without the network it cannot ask.
+
+    Raises:
+        ModelError: the hub could not be asked.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        hf_hub_download(name, file, revision=commit)
+    except EntryNotFoundError:
+        return
+    except Exception as err:
+        raise _not_fetched(name, file, err) from err
+
+
+@retried_requests()
 def has_model_file(name: str, file: str, *, revision: str) -> bool:
     """Whether one file of the model `name` is in the client's cache, or could be brought there."""
     from huggingface_hub import hf_hub_download

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ModelError
-from harness.hub.downloads import download_model
+from harness.hub.downloads import download_model, remember_absence
 from harness.hub.model_lookup import find_model, remember_ref
 from harness.hub.offline import is_offline
 from harness.models import adapter_base, own_code, weight_files
@@ -88,6 +88,7 @@ def fetch(spec: ModelSpec) -> None:
             remember_ref(name, ref="main", commit=commit)
     if spec.dependencies and spec.origin == "hub" and not is_offline():
         download_model(spec.location, spec.revision)
+        remember_absence(spec.location, "config.json", commit=spec.revision)  # an adapter has none, and is asked for it
 
 
 def _folder_below(repository: Repository, base: str, *, on_hub: bool) -> Repository:

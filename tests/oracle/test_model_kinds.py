@@ -5,6 +5,7 @@ Tiny models with random weights; STS, classification, retrieval and reranking, a
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
