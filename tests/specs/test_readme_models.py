@@ -48,7 +48,9 @@ EXERCISED = {
         ("bert", "sentence-transformers", "transformers encoder"),
     ),
     "static embeddings": Exercise(("oracle/test_direct.py::test_static_embeddings",), ("static embeddings",)),
-    "an adapter of peft": Exercise(("integration/test_hub.py::test_an_adapter_brings_its_base",)),
+    "an adapter of peft": Exercise(
+        ("integration/test_hub.py::test_an_adapter_brings_its_base", "oracle/test_adapters.py::test_an_adapter")
+    ),
     "code of its own": Exercise(
         (
             "oracle/test_encoder.py::test_a_module_of_its_own_code",
@@ -59,7 +61,11 @@ EXERCISED = {
         ("oracle/test_model_kinds.py::test_sparse_and_multi_vector_models",), ("sparse encoder",)
     ),
     "a multi-vector model (ColBERT, pylate)": Exercise(
-        ("oracle/test_model_kinds.py::test_sparse_and_multi_vector_models",), ("multi-vector",)
+        (
+            "oracle/test_model_kinds.py::test_sparse_and_multi_vector_models",
+            "oracle/test_model_kinds.py::test_a_folder_of_pylate",
+        ),
+        ("multi-vector",),
     ),
     "a cross-encoder": Exercise(
         (
