@@ -18,14 +18,23 @@ _LONGEST_SUITE_SECONDS = 120
 """Half precision takes many times longer than fp32 on processors without such arithmetic."""
 
 
+_ADVICE = (
+    "vectors depend on the texts beside them: check padding, attention mask and the model's code; compare "
+    "`harness run --batching mteb`",
+    "this precision changes vectors: use --precision fp32, or compare the scores",
+)
+"""For float32, and for half precision."""
+
+
 def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "doctor",
         help="check this machine, or a model, or compare two models text by text",
         description="Check this machine: versions, devices, precisions that work, the hub, the bundled model, and "
-        "whether folders are writable. With MODEL, check instead whether its vectors stay the same in other batches, "
-        "another order and half precision, and whether bf16 or fp16 changes its scores on the suite mini by more than "
+        "whether folders are writable. With MODEL, check instead, as `harness models check`, its dimensions, "
+        "lengths, truncation and prompts, whether its vectors stay the same again, in other batches, another order and "
+        "half precision, and whether bf16 or fp16 changes its scores on the suite mini by more than "
         "0.01 points of 100. With --against or --with, compare its vectors and scores with those of another model, or "
         "of the same one under other settings, and say what the difference is consistent with (see harness guide "
         "doctor).",
@@ -52,15 +61,20 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--worst", type=shared_options.positive, default=5, metavar="N", help="how many of the worst texts to show"
     )
+    add_check(command)
+    shared_options.add_results(command)
+    command.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
+    shared_options.add_json(command)
+    command.set_defaults(do=do)
+
+
+def add_check(command: argparse.ArgumentParser) -> None:
+    """`--device`, `--full`, and how the model may be opened."""
     command.add_argument("--device", default="auto", metavar="DEVICE", help="device of the model (default: auto)")
     command.add_argument(
         "--full", action="store_true", help="score the suite mini in half precision even if that takes long"
     )
-    shared_options.add_results(command)
     shared_options.add_opening(command)
-    command.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
-    shared_options.add_json(command)
-    command.set_defaults(do=do)
 
 
 def do(args: argparse.Namespace) -> int:
@@ -73,7 +87,7 @@ def do(args: argparse.Namespace) -> int:
 
         return doctor_against.do(args)
     if args.model:
-        return _check_model(args)
+        return check_model(args)
     from harness import models, results
     from harness.files import run_environment
     from harness.files.folders import cache_folder, results_folder
@@ -123,22 +137,29 @@ def do(args: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-def _check_model(args: argparse.Namespace) -> int:
+def check_model(args: argparse.Namespace) -> int:
+    """Check a model; 1 if one of the checks fails."""
     from harness import models
+    from harness.outputs.text_table import one_line
     from harness.runner import model_check
+    from harness.runner.model_probes import Probe
     from harness.types import EncodeOptions
 
-    spec, options = models.resolve(args.model), EncodeOptions(device=args.device)
-    differences = []
-    for difference in model_check.differences(spec, options):
-        differences.append(difference)
+    spec = models.resolve(args.model, trust_remote_code=args.trust_remote_code, allow_pickle=args.allow_pickle)
+    options = EncodeOptions(device=args.device)
+    probes, differences = [], []
+    for outcome in model_check.checked(spec, options):
+        if isinstance(outcome, Probe):
+            probes.append(outcome)
+            text = f"{one_line(outcome.figure)}: {'pass' if outcome.passed else f'FAIL; {outcome.advice}'}"
+            name = one_line(outcome.name)
+        else:
+            differences.append(outcome)
+            verdict = "rounding" if outcome.fine else f"MORE THAN ROUNDING; {_ADVICE[outcome.precision != 'fp32']}"
+            text = f"largest difference {outcome.largest:.1e}, least cosine {outcome.cosine:.7f}: {verdict}"
+            name = outcome.what
         if not args.json:
-            verdict = "rounding" if difference.fine else "MORE THAN ROUNDING"
-            print(
-                f"{difference.what:<28} largest difference {difference.largest:.1e}, least cosine "
-                f"{difference.cosine:.7f}: {verdict}",
-                flush=True,
-            )
+            print(f"{name:<28} {text}", flush=True)
     half = {
         difference.precision: difference.suite_seconds for difference in differences if difference.precision != "fp32"
     }
@@ -148,6 +169,7 @@ def _check_model(args: argparse.Namespace) -> int:
         shared_options.print_json(
             {
                 "model": spec.name,
+                "probes": [probe._asdict() for probe in probes],
                 "differences": [difference._asdict() for difference in differences],
                 "scores": [{**change._asdict(), "points": change.points} for change in scores],
             }
@@ -156,7 +178,8 @@ def _check_model(args: argparse.Namespace) -> int:
         _print_changes(scores)
         for precision, seconds in half.items():
             print(f"{precision}: {_score_changes(precision, seconds, scores, tried=precision in precisions)}")
-    return 0 if all(difference.fine for difference in differences) else 1
+    passed = all(probe.passed for probe in probes) and all(difference.fine for difference in differences)
+    return 0 if passed else 1
 
 
 def _score_changes(precision: str, seconds: float, scores: list[Change], *, tried: bool) -> str:

@@ -1,11 +1,11 @@
-"""`harness models list` and `show`: the models that mteb knows, and how any model would be run."""
+"""`harness models list`, `show` and `check`: the models that mteb knows, what a model is, and whether it is sound."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import shared_options
+from harness.cli import doctor, shared_options
 from harness.errors import UnknownName
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ _UNITS = {"k": 1e3, "m": 1e6, "b": 1e9}
 
 def add(commands: Any) -> None:
     """Declare the commands."""
-    group = commands.add_parser("models", help="list and show models").add_subparsers(
+    group = commands.add_parser("models", help="list, show and check models").add_subparsers(
         title="commands", metavar="COMMAND", required=True
     )
     listing = group.add_parser(
@@ -63,6 +63,18 @@ def add(commands: Any) -> None:
     shared_options.add_opening(showing)
     shared_options.add_json(showing)
     showing.set_defaults(do=_show)
+    checking = group.add_parser(
+        "check",
+        help="probe a model: dimensions, lengths, truncation, prompts, batches, order, precision",
+        description="Open a model and probe its dimensions and lengths, whether the same texts give the same vectors "
+        "again, in other batches and in another order, truncation, and what its prompts and half precision change. "
+        "Each probe passes or fails with a figure and advice. The same as `harness doctor MODEL`. Exit status: 1 if a "
+        "probe fails.",
+    )
+    checking.add_argument("model", metavar="MODEL", help="a model as for `harness run`")
+    doctor.add_check(checking)
+    shared_options.add_json(checking)
+    checking.set_defaults(do=doctor.check_model)
 
 
 def _list(args: argparse.Namespace) -> int:

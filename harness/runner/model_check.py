@@ -18,6 +18,7 @@ from harness.errors import ModelError
 from harness.evaluators import KINDS
 from harness.evaluators.similarity import unit_rows
 from harness.runner.measurement import encode, score
+from harness.runner.model_probes import Probe, probes
 from harness.tasks import registry
 from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, TaskSpec, Texts
 
@@ -74,8 +75,8 @@ class Change(NamedTuple):
         return self.half - self.full
 
 
-def differences(spec: ModelSpec, options: EncodeOptions) -> Iterator[Difference]:
-    """Compare other batches, another order and half precisions with fp32 in batches by tokens.
+def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Difference]:
+    """Probe the model; then compare other batches, another order and half precisions with fp32 in batches by tokens.
 
     A model behind an endpoint has a precision of its own.
 
@@ -96,6 +97,7 @@ def differences(spec: ModelSpec, options: EncodeOptions) -> Iterator[Difference]
 
     with _opened(spec, options if spec.origin == "endpoint" else replace(options, precision="fp32")) as encoder:
         plain = _vectors(encoder, texts, "tokens")
+        yield from probes(encoder, texts)
         yield compared("batches of 32 texts", encoder, "mteb", 1, "fp32")
         yield compared("the texts in reverse order", encoder, "tokens", -1, "fp32")
     for precision in _halves(spec):

@@ -220,7 +220,9 @@ def among_others(texts: list[str]) -> np.ndarray:
 
 def nearly_alone(texts: list[str]) -> np.ndarray:
     """Vectors that hang on the others by rounding."""
-    return np.array([[1.0, len(text), 1e-6 * place] for place, text in enumerate(texts)], dtype=np.float32)
+    return np.array(
+        [[1.0, sum(map(ord, text)) % 97, 1e-6 * place] for place, text in enumerate(texts)], dtype=np.float32
+    )
 
 
 @pytest.mark.parametrize(("rows", "status"), [(among_others, 1), (nearly_alone, 0)])
@@ -254,3 +256,45 @@ def test_doctor_keeps_nothing(command: Command, tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(model_check, "_suite", lambda: [])
     command("doctor", str(save_sentence_transformer(tmp_path / "model")), "--device", "cpu")
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
+
+
+def probes_of(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
+    """Probe -> its outcome, by `models check`, without the scores of the suite."""
+    monkeypatch.setattr(model_check, "_suite", lambda: [])
+    answer = json.loads(command("models", "check", str(folder), "--device", "cpu", "--json").out)
+    return {probe["name"]: probe for probe in answer["probes"]}
+
+
+def test_probes_of_a_sound_model(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each probe passes with its figure: dimensions, unit lengths, repeated texts, the cut, and an effective prompt."""
+    folder = save_sentence_transformer(tmp_path / "model", normalize=True, prompts={"query": "q: "})
+    probes = probes_of(command, folder, monkeypatch)
+    assert all(probe["passed"] and not probe["advice"] for probe in probes.values())
+    assert probes["dimensions"]["figure"] == "32"
+    assert probes["lengths"]["figure"] == "1.0000 to 1.0000"
+    assert probes["truncation"]["figure"] == "cut at 64 tokens"
+    assert "mean cosine to texts without it" in probes["prompt 'q: {text}'"]["figure"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "facts", "failing"),
+    [
+        (lambda texts: [[1.0, sum(map(ord, text)) % 97] for text in texts], {"normalized": True}, "lengths"),
+        (lambda texts: [[1.0, sum(map(ord, text)) % 97] for text in texts], {"max_length": 50}, "truncation"),
+        (lambda texts: [[1.0, sum(map(ord, text[:40])) % 97] for text in texts], {}, "truncation"),
+        (lambda texts: np.random.default_rng().random((len(texts), 2)) + 0.1, {}, "the same texts again"),
+    ],
+    ids=["lengths", "read beyond the maximum", "cut without a word", "random"],
+)
+def test_a_probe_that_fails(
+    rows: Any, facts: dict[str, Any], failing: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model that does not do what it states fails that probe, with advice, and the command ends with 1."""
+    made = lambda texts: np.array(rows(texts), dtype=np.float32)  # noqa: E731
+    monkeypatch.setattr(models, "open_model", lambda spec, options: Fake(rows=made, **facts))
+    answer = command("models", "check", "baseline/hashing", "--json")
+    assert answer.status == 1
+    probes = {probe["name"]: probe for probe in json.loads(answer.out)["probes"]}
+    assert not probes[failing]["passed"]
+    assert probes[failing]["advice"]
+    assert "FAIL; " in command("doctor", "baseline/hashing").out
