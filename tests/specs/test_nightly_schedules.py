@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from harness import models
 from harness.errors import SpecError
 from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
-from harness.nightly.schedule.night_plan import tasks_of
+from harness.nightly.schedule.night_plan import plan_night, tasks_of
 from tests import nights
 from tests.tiny import save_cross_encoder
 
@@ -228,6 +229,33 @@ def test_two_models_of_one_name(tmp_path: Path) -> None:
     schedule = nights.schedule_of(tmp_path, models=["./a/last", "./b/last"], baselines=None)
     labels = [entry.label for entry in schedule_models.resolve(schedule)]
     assert labels == ["a/last", "b/last"]
+
+
+def test_a_model_without_room_and_a_baseline_in_every_precision(tmp_path: Path) -> None:
+    """A model whose maximum length exceeds its positions is a problem of its own and not of the night; a baseline, with
+    its one precision, is measured once whatever the precisions of the schedule are.
+    """
+    folder = tmp_path / "long"
+    folder.mkdir()
+    for name, content in {
+        "config.json": {"model_type": "bert", "max_position_embeddings": 512},
+        "modules.json": [{"path": "", "type": "sentence_transformers.models.Transformer"}],
+        "sentence_bert_config.json": {"max_seq_length": 513},
+        "tokenizer.json": {},
+    }.items():
+        (folder / name).write_text(json.dumps(content))
+    (folder / "model.safetensors").write_bytes(b"")
+    schedule = nights.schedule_of(
+        tmp_path,
+        models=["./long", "baseline/hashing"],
+        baselines=None,
+        tasks=["MiniSTSEnglish"],
+        precisions=["fp16", "bf16"],
+    )
+    night = plan_night(schedule, schedule_models.resolve(schedule), tasks_of(schedule), now=time.time())
+    assert [problem.label for problem in night.problems] == ["local/long"]
+    assert "run it with --max-length 512" in night.problems[0].problem
+    assert [(cell.label, cell.variant) for cell in night.todo] == [("baseline/hashing", "")]
 
 
 def test_check_says_everything(tmp_path: Path) -> None:
