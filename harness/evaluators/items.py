@@ -6,7 +6,7 @@ The kind of the items decides their columns:
     correlation  similarity (n,) float32, gold (n,) float32                   spearman, pearson
     matching     <family> (n,) float32 for each family, gold (n,) uint8       ap            the best of the families
     labels       gold (n,) int32, predicted (experiments, n) int32            accuracy, f1  mean over experiments
-    mined        gold (n,) int64, predicted (n,) int64                        f1, accuracy  f1 weighted by support
+    mined        gold (n,) unsigned, predicted (n,) unsigned                  f1, accuracy  f1 weighted by support
     label_sets   gold (labels, n) 0/1, predicted (experiments, labels, n) 0/1 f1            mean over experiments
     values       value (n,) float32                                           any           their mean
 
@@ -165,7 +165,10 @@ def labels(gold: ArrayLike, predicted: ArrayLike, *, metric: Literal["accuracy",
 
 def mined(gold: ArrayLike, predicted: ArrayLike, *, metric: Literal["f1", "accuracy"]) -> Items:
     """Items of bitext mining: for each left text (n,) the right text that translates it, and the nearest one."""
-    columns = {"gold": np.asarray(gold, np.int64), "predicted": np.asarray(predicted, np.int64)}
+    # As small as they fit: a task with 41,000 pairs of languages has as many of these columns.
+    sides = {"gold": np.asarray(gold, np.int64), "predicted": np.asarray(predicted, np.int64)}
+    kind = np.min_scalar_type(max(int(side.max(initial=0)) for side in sides.values()))
+    columns = {name: side.astype(kind) for name, side in sides.items()}
     return _in_order("mined", metric, "text", columns)
 
 

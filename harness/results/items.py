@@ -127,10 +127,14 @@ def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
                 raise RecordError(f"{path}: format {header['format']}, expected {FORMAT}; update embedding-harness")
             if header["fingerprint"] != fingerprint:
                 return None
+            of_numbers: dict[str, dict[str, NDArray[Any]]] = {}
+            for name in archive.files:
+                number, _, column = name.partition(".")
+                if column:
+                    of_numbers.setdefault(number, {})[column] = archive[name]
             by_part = {}
-            for number, about in enumerate(header["parts"]):
-                start = f"{number}."
-                columns = {name.removeprefix(start): archive[name] for name in archive.files if name.startswith(start)}
+            for place, about in enumerate(header["parts"]):
+                columns = of_numbers.get(str(place), {})
                 by_part[Part(about["split"], about["subset"])] = _checked(about, columns, path)
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError) as err:
         raise RecordError(f"{path}: not an items file: {err}; delete it, and run the task again to make it") from err
