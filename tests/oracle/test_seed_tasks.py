@@ -25,7 +25,7 @@ from tests import in_process
 from tests.conftest import environment
 from tests.oracle.mteb_tasks import plain, same
 from tests.oracle.test_bridge import expected
-from tests.oracle.test_declared_data import Repository, Rows, _write
+from tests.oracle.test_declared_data import Repository, Rows, write_repository
 from tests.oracle.test_spec_drift import THEIR_NAME
 
 pytest.importorskip("mteb", reason="the oracle is mteb")
@@ -239,7 +239,7 @@ def scored(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> di
         for place, repository in zip(places, served, strict=True):
             if repository is not None:
                 assert place is not None
-                _write(folder / "hub", place.path, repository)
+                write_repository(folder / "hub", place.path, repository)
     with (
         localhub.LocalHub(str(folder / "hub")) as hub,
         in_process.environment_of(environment(folder, HF_ENDPOINT=hub.endpoint), folder=folder),
