@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.types.counted import counted
 
+MOST_PARTS = 20
+"""A task with more parts of one status is one row of the table; `--json` has them all."""
+
 if TYPE_CHECKING:
+    from harness.data.size_estimate import Size
     from harness.runner.cells import Plan
     from harness.runner.forecast import Pace
-    from harness.types import ModelSpec, PromptRules
+    from harness.types import ModelSpec, Part, PromptRules, TaskSpec
 
 
 def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
     """Print the plan; returns the exit status."""
-    from harness.data.size_estimate import estimate
     from harness.models.model_prompts import planned_prompts, planned_rules, shown_prompt
 
     rows: list[dict[str, Any]] = []
@@ -30,8 +35,9 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
             for role, prompt in planned_prompts(rules[cells.model], cells.task).items()
             if prompt.text or prompt.suffix or prompt.adapter
         }
-        for part in (*cells.done, *cells.todo):
-            size, pace = estimate(cells.task, part), paces.get(cells.model.name)
+        parts = (*cells.done, *cells.todo)
+        for part, size in zip(parts, _sizes(cells.task, cells.done) + _sizes(cells.task, cells.todo), strict=True):
+            pace = paces.get(cells.model.name)
             price = cells.options.price
             rows.append(
                 {
@@ -56,7 +62,9 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
         row["prompts"] = " | ".join(by_role) or "none"
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
     numbers = ("texts", "tokens", "seconds", *(("cost_usd",) if rows and "cost_usd" in rows[0] else ()))
-    shown = [{**row, **{key: "?" if row[key] is None else row[key] for key in numbers}} for row in rows]
+    shown = [
+        {**row, **{key: "?" if row[key] is None else row[key] for key in numbers}} for row in _joined(rows, numbers)
+    ]
     print(text_table.plain_records(shown, right=range(3, 3 + len(numbers))), end="")
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
     unknown = sum(row["texts"] is None for row in todo)
@@ -74,6 +82,25 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
             basis = f"{counted(pace.parts, 'part')} recorded on this machine"
             print(f"{model}: about {taken:,.0f} s{memory}, going by {basis}")
     return 0
+
+
+def _sizes(task: TaskSpec, parts: Sequence[Part]) -> list[Size | None]:
+    """The size of each part. A mean of other tasks has no texts of its own: they have rows of their own."""
+    from harness.data.size_estimate import Size, of_parts
+
+    return [Size(0, 0) for _ in parts] if task.members else of_parts(task, parts)
+
+
+def _joined(rows: Sequence[Mapping[str, Any]], numbers: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The rows, but the many parts of a task that have the same status in one row."""
+    for _, group in itertools.groupby(rows, key=lambda row: (row["model"], row["task"], row["status"])):
+        parts = list(group)
+        if len(parts) <= MOST_PARTS:
+            yield from parts
+        else:
+            totals = {key: [part[key] for part in parts if part[key] is not None] for key in numbers}
+            sums = {key: round(sum(values), 8) if values else None for key, values in totals.items()}
+            yield {**parts[0], "part": f"{len(parts):,} parts", **sums}
 
 
 def _paces(folder: Path) -> dict[str, Pace]:

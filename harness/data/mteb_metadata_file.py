@@ -77,7 +77,7 @@ def _data(task: Any) -> dict[str, Any]:
         "protocol": protocol or ("own_scores" if _scores_itself(task) else None),
         "code": _code(task),
         # those of 41,000 pairs of languages would make the file half as large again
-        "sizes": {} if getattr(task, "parallel_subsets", False) else _sizes(task, training),
+        **_sizes_of(task, training),
     }
 
 
@@ -129,6 +129,25 @@ def _code(task: Any) -> list[str]:
         code.append("fast_loading")
     options = {key: value for key, value in task.metadata.dataset.items() if key not in ("path", "revision")}
     return [*code, *(f"the option {key}={value!r}" for key, value in options.items())]
+
+
+def _sizes_of(task: Any, training: list[str]) -> dict[str, Any]:
+    """Sizes by part; of a parallel table, by column."""
+    if getattr(task, "parallel_subsets", False):
+        return {"column_sizes": _column_sizes(task)}
+    return {"sizes": _sizes(task, training)}
+
+
+def _column_sizes(task: Any) -> dict[str, dict[str, list[int]]]:
+    """Split -> column of the parallel table -> texts and characters, as mteb published them for pairs of columns."""
+    sizes: dict[str, dict[str, list[int]]] = {}
+    for split in task.metadata.eval_splits:
+        pairs = ((task.metadata.descriptive_stats or {}).get(split) or {}).get("hf_subset_descriptive_stats") or {}
+        for pair, published in pairs.items():
+            for column, side in zip(pair.split("-"), ("sentence1_statistics", "sentence2_statistics"), strict=True):
+                texts, characters = published["num_samples"], published[side]["total_text_length"]
+                sizes.setdefault(split, {})[column] = [int(texts), int(characters)]
+    return sizes
 
 
 def _sizes(task: Any, training: list[str]) -> dict[str, list[list[int] | None]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harness.evaluators import KINDS
@@ -31,11 +31,31 @@ def estimate(task: TaskSpec, part: Part) -> Size | None:
     return _published(task, part)
 
 
-def of_parts(task: TaskSpec, parts: Sequence[Part]) -> tuple[Size | None, ...]:
-    """The size of each of the parts; of a task that is the mean of others, those of all parts of the others."""
+def of_parts(task: TaskSpec, parts: Sequence[Part]) -> list[Size | None]:
+    """The size of each of the parts, where every text is encoded once.
+
+    The parts of a parallel table share its columns: each column counts in the first of the parts that has it. The size
+    of a task that is the mean of others is that of all parts of the others.
+    """
     if task.members:
-        return tuple(estimate(member, part) for member in task.members for part in member.parts)
-    return tuple(estimate(task, part) for part in parts)
+        return [size for member in task.members for size in of_parts(member, member.parts)]
+    published = mteb_metadata.get(task.name)
+    if published is None or not published.column_sizes:
+        return [estimate(task, part) for part in parts]
+    counted: set[tuple[str, str]] = set()
+    sizes: list[Size | None] = []
+    for part in parts:
+        columns = [column for column in part.subset.split("-") if (part.split, column) not in counted]
+        counted.update((part.split, column) for column in columns)
+        sizes.append(_of_columns(published.column_sizes.get(part.split, {}), columns))
+    return sizes
+
+
+def _of_columns(sizes: Mapping[str, mteb_metadata.PartSize], columns: Sequence[str]) -> Size | None:
+    if not all(column in sizes for column in columns):
+        return None
+    characters = sum(sizes[column].characters for column in columns)
+    return Size(sum(sizes[column].texts for column in columns), characters // _CHARACTERS_PER_TOKEN)
 
 
 def _counted(task: TaskSpec, part: Part) -> Size:
@@ -51,7 +71,8 @@ def _published(task: TaskSpec, part: Part) -> Size | None:
     sizes = published.sizes if published is not None else {}
     tested = sizes.get(part)
     if tested is None:
-        return None
+        columns = published.column_sizes.get(part.split, {}) if published is not None else {}
+        return _of_columns(columns, part.subset.split("-")) if columns else None
     texts, characters = tested.texts, tested.characters
     kind = KINDS[task.type]
     if kind.training is not None:

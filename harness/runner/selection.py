@@ -65,7 +65,8 @@ def chosen(selection: Selection) -> list[ChosenTask]:
     _check_filters([task for task, _ in named], selection)
     tasks: dict[str, ChosenTask] = {}
     for task, parts in named:
-        wanted = [part for part in _fitting(task, selection) if parts is None or part in parts]
+        allowed = None if parts is None else set(parts)
+        wanted = [part for part in _fitting(task, selection) if allowed is None or part in allowed]
         splits = {part.split for part in wanted}
         for member in task.members:
             _add(tasks, member, [part for part in member.parts if part.split in splits])

@@ -57,6 +57,7 @@ class MtebTask:
         private: whether the data is not public.
         code: what mteb does besides loading the data set from the hub.
         sizes: part -> size, as far as mteb published it, for the splits that are scored and a training split.
+        column_sizes: split -> column -> size, for a parallel table, of which any two columns make a subset.
     """
 
     name: str
@@ -80,6 +81,7 @@ class MtebTask:
     private: bool = False
     code: tuple[str, ...] = ()
     sizes: Mapping[Part, PartSize] = field(default_factory=dict)
+    column_sizes: Mapping[str, Mapping[str, PartSize]] = field(default_factory=dict)
 
     @property
     def parts(self) -> tuple[Part, ...]:
@@ -195,6 +197,10 @@ def task_of(fields: Mapping[str, Any]) -> MtebTask:
         for split, sizes in fields.get("sizes", {}).items()
         for subset, size in zip(subsets, sizes, strict=True)
         if size
+    }
+    values["column_sizes"] = {
+        split: {column: PartSize(*size) for column, size in columns.items()}
+        for split, columns in fields.get("column_sizes", {}).items()
     }
     return MtebTask(**values)
 

@@ -116,7 +116,7 @@ class Registry:
             )
         benchmark = mteb_benchmarks.get(name)
         if benchmark is None:
-            raise UnknownName.of("suite", name, self.suite_names())
+            raise UnknownName.of("suite", name, self.suite_names(), hint="`harness suites` lists them")
         return mteb_benchmarks.suite_of(benchmark)
 
     def members(self, name: str) -> tuple[ChosenTask, ...]:

@@ -130,7 +130,8 @@ def test_pickled_weights_are_refused(command: Command, tmp_path: Path) -> None:
         (["baseline/hashin"], ["no recorded model named 'baseline/hashin'", "did you mean baseline/hashing"]),
         (["-t", "MiniSTSgerman"], ["'MiniSTSgerman'", "did you mean MiniSTSGerman"]),
         (["-t", "MiniSTSSpanish"], ["no record matches the request"]),
-        (["--suite", "maxi"], ["no suite named 'maxi'", "mini"]),
+        (["--suite", "maxi"], ["no suite named 'maxi'", "`harness suites` lists them"]),
+        (["--suite", "minni"], ["no suite named 'minni'", "did you mean mini"]),
     ],
 )
 def test_a_table_of_what_is_not_recorded(command: Command, arguments: list[str], words: list[str]) -> None:

@@ -149,6 +149,15 @@ def test_showing_a_task(command: Command) -> None:
     assert shown == yaml.safe_load((ROOT / "tasks/mini/MiniTopicsGerman.yaml").read_text(encoding="utf-8"))
 
 
+def test_a_plan_of_many_parts_is_short(command: Command) -> None:
+    """A task with thousands of parts is one row of the plan, in which each text counts once; `--json` has each part."""
+    plan = ("run", "baseline/hashing", "-t", "FloresBitextMining,MiniSTSGerman", "--plan")
+    lines = command(*plan).out.splitlines()
+    [row] = [line.split() for line in lines if "FloresBitextMining" in line]
+    assert row[2:5] == ["41,412", "parts", str(204 * 1012)]
+    assert len(json.loads(command(*plan, "--json").out)) == 41_413
+
+
 def test_finding_tasks_of_a_benchmark(command: Command) -> None:
     """`tasks list --suite` lists a benchmark's tasks, narrowed by licence and size; `tasks show` names its suites."""
     everything = json.loads(command("tasks", "list", "--suite", "MTEB(eng, v2)", "--json").out)

@@ -102,3 +102,22 @@ def test_sizes_count_both_sides_and_the_training_texts() -> None:
     assert found is not None
     assert found.texts == 3080 + drawn
     assert size(task, Part("validation", "default")) is None
+
+
+def test_a_column_of_a_parallel_table_counts_once() -> None:
+    """Each language of Flores is encoded once: a pair has both columns, the next one only the column that is new."""
+    task = mteb_metadata.spec("FloresBitextMining")
+    first, second = (Part("devtest", subset) for subset in ("ace_Arab-bam_Latn", "ace_Arab-dzo_Tibt"))
+    assert size_estimate.estimate(task, first) == Size(2 * 1012, (111_621 + 126_387) // 4)
+    sizes = size_estimate.of_parts(task, [first, second])
+    assert [size.texts for size in sizes if size is not None] == [2 * 1012, 1012]
+    whole = size_estimate.of_parts(task, task.parts)
+    assert sum(size.texts for size in whole if size is not None) == 204 * 1012
+
+
+def test_a_mean_of_tasks_is_as_large_as_its_members() -> None:
+    """The size of CQADupstackRetrieval is that of its twelve forums."""
+    task = mteb_metadata.spec("CQADupstackRetrieval")
+    members = [size_estimate.estimate(member, part) for member in task.members for part in member.parts]
+    assert len(members) == 12
+    assert size_estimate.of_parts(task, task.parts) == members
