@@ -75,6 +75,14 @@ def add(commands: Any) -> None:
         help="also score the vectors quantized, in full and in each of --dims, recorded separately",
     )
     command.add_argument(
+        "--rescore",
+        type=shared_options.counts,
+        default=(),
+        metavar="N,N",
+        help="with --quantize, for tasks that search: also search in the quantized vectors and rank the first N "
+        "documents again by the float ones, recorded separately (see harness table --compression)",
+    )
+    command.add_argument(
         "--store",
         choices=("float32", "float16", "off"),
         default="float32",
@@ -190,7 +198,7 @@ def _request(args: argparse.Namespace) -> Request:
             store=args.store,
             price=args.price,
         ),
-        transforms=transforms(args.dims, args.quantize),
+        transforms=transforms(args.dims, args.quantize, args.rescore),
         max_texts=args.max_texts,
         prompts=args.prompts,
         like=args.like,

@@ -63,6 +63,11 @@ def positives(value: str) -> list[int]:
     return [positive(number) for number in names(value)]
 
 
+def counts(value: str) -> list[int]:
+    """`0,100` -> [0, 100]."""
+    return [0 if number == "0" else positive(number) for number in names(value)]
+
+
 def quantizations(value: str) -> list[str]:
     """`int8,binary` -> ["int8", "binary"]; other names are refused."""
     for name in names(value):

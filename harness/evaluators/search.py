@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from harness.types import Float32, Int64
 
-_SCORES_AT_ONCE = 1 << 21
+SCORES_AT_ONCE = 1 << 21
 """The most scores of one group of queries, which one core computes; this bounds memory. The grouping decides the last
 bits of a score, so it does not depend on the number of cores."""
 
@@ -80,6 +80,70 @@ class TopK:
         return Hits(indices=indices, scores=scores)
 
 
+class RescoredTopK(TopK):
+    """The best documents of every query, of which the first `rescore` are ranked again by other scores.
+
+    Those behind them stay behind them in their order. With `rescore` 0 it is a `TopK`, and where all documents are
+    ranked again, the hits are those of a `TopK` of the other scores.
+
+    Args:
+        n_queries, k, document_ids: as for `TopK`.
+        rescore: how many of the best documents of each query are ranked again; more than `k` are possible.
+    """
+
+    def __init__(self, n_queries: int, *, k: int, document_ids: Sequence[str], rescore: int) -> None:
+        super().__init__(n_queries, k=max(k, rescore), document_ids=document_ids)
+        self._k, self._rescore = k, rescore
+        self._floats = np.zeros(self._keys.shape if rescore else (n_queries, 0), dtype=np.float32)
+
+    def fold(
+        self,
+        scores: Float32,
+        *,
+        start: int = 0,
+        at: Int64 | None = None,
+        first_query: int = 0,
+        floats: Float32 | None = None,
+    ) -> None:
+        """As `TopK.fold`; `floats` (n, m) float32 are the other scores."""
+        if not self._rescore:
+            super().fold(scores, start=start, at=at, first_query=first_query)
+            return
+        assert floats is not None, "documents are ranked again by scores of their own"
+        rows = slice(first_query, first_query + len(scores))
+        ranks = self._rank[start : start + scores.shape[1]] if at is None else self._rank[at]
+        merged = np.concatenate([self._keys[rows], _ordered(scores) << np.uint64(32) | ranks], axis=1)
+        beside = np.concatenate([self._floats[rows], floats], axis=1)
+        k = self._keys.shape[1]
+        if merged.shape[1] > k:
+            best = np.argpartition(merged, merged.shape[1] - k, axis=1)[:, -k:]
+            merged, beside = np.take_along_axis(merged, best, axis=1), np.take_along_axis(beside, best, axis=1)
+        self._keys[rows], self._floats[rows] = merged, beside
+
+    def hits(self) -> Hits:
+        """The ranking, best first.
+
+        The scores of documents that were not ranked again are moved by one number for each query, so that the best of
+        them continues where the others end.
+        """
+        hits, n = super().hits(), min(self._rescore, self._keys.shape[1])
+        if not n:
+            return hits
+        indices, scores = hits.indices, hits.scores
+        order = np.argsort(self._keys, axis=1)[:, : -n - 1 : -1]
+        is_hit = indices[:, :n] >= 0
+        floats = np.where(is_hit, np.take_along_axis(self._floats, order, axis=1), np.float32(-np.inf))
+        ranks = np.where(is_hit, self._rank[indices[:, :n]], 0)
+        best_first = np.lexsort((ranks, floats), axis=1)[:, ::-1]
+        indices[:, :n] = np.take_along_axis(indices[:, :n], best_first, axis=1)
+        scores[:, :n] = np.take_along_axis(floats, best_first, axis=1)
+        if n < indices.shape[1]:
+            longer = indices[:, n] >= 0
+            last, behind = scores[longer, n - 1 : n], scores[longer, n:]
+            scores[longer, n:] = np.minimum(behind + (last - behind[:, :1]), last)
+        return Hits(indices=indices[:, : self._k], scores=scores[:, : self._k])
+
+
 def _ordered(scores: Float32) -> NDArray[np.uint64]:
     """Bits of float32 as unsigned integers in the order of the floats (sign bit flipped, negatives inverted)."""
     bits = np.ascontiguousarray(scores + np.float32(0.0), dtype=np.float32).view(
@@ -118,7 +182,7 @@ def search(
     start = 0
     for block in blocks:
         documents = prepare(block, similarity=similarity)
-        step = max(1, _SCORES_AT_ONCE // max(1, len(documents)))
+        step = max(1, SCORES_AT_ONCE // max(1, len(documents)))
 
         def fold(first: int, documents: Float32 = documents, step: int = step, start: int = start) -> None:
             scores = block_scores(queries[first : first + step], documents, similarity=similarity)

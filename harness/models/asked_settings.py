@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import ModelError
 from harness.models.kinds import kind_of_spec
-from harness.types import PLAIN, EncodeOptions, ModelSpec, VectorTransform
+from harness.types import EncodeOptions, ModelSpec, VectorTransform
 
 
 def of_options(options: EncodeOptions) -> dict[str, Any]:
@@ -18,11 +18,11 @@ def of_options(options: EncodeOptions) -> dict[str, Any]:
 
 
 def of_transforms(transforms: Sequence[VectorTransform]) -> dict[str, Any]:
-    """`dims` and `quantize`, where a transform names them."""
+    """`dims` and `quantize`, where a transform names them; the other settings of a transform need one of these."""
     asked: dict[str, list[str]] = {}
     for transform in transforms:
-        for name, value in transform._asdict().items():
-            if value != getattr(PLAIN, name):
+        for name in ("dims", "quantize"):
+            if (value := getattr(transform, name)) is not None:
                 asked.setdefault(name, []).append(str(value))
     return {name: ",".join(dict.fromkeys(values)) for name, values in asked.items()}
 

@@ -61,7 +61,7 @@ def variant(
     settings: dict[str, str] = {}
     if max_texts is not None:
         settings["max_texts"] = str(max_texts)
-    settings |= {key: str(value) for key, value in transform._asdict().items() if value is not None}
+    settings |= {key: str(value) for key, value in transform.settings().items()}
     if spec.origin not in ("baseline", "python", "endpoint"):
         if options.max_length is not None:
             settings["max_length"] = str(options.max_length)

@@ -36,6 +36,7 @@ def run(
     max_length: int | None = None,
     dims: Sequence[int] = (),
     quantize: Sequence[Literal["int8", "binary"]] = (),
+    rescore: Sequence[int] = (),
     store: Literal["float32", "float16", "off"] = "float32",
     price: float | None = None,
     results: str | os.PathLike[str] | None = None,
@@ -73,6 +74,8 @@ def run(
         max_length: cut texts at this many tokens instead of the model's own limit.
         dims: for each of these numbers, also score that many first dimensions of the vectors; records are variants.
         quantize: also score the same vectors as `int8` or `binary`, in all dimensions and in each of `dims`.
+        rescore: for each of these numbers N and of `quantize`, also search in the quantized vectors and rank the first
+            N documents again by the float ones; for tasks that search, records are variants.
         store: format of the vector cache; float16 changes scores, so its records are variants.
         price: of a million tokens at an endpoint, in US dollars; records then hold the cost.
         results: folder for the records; `$HARNESS_RESULTS`, else `results`.
@@ -120,7 +123,7 @@ def run(
             store=store,
             price=price,
         ),
-        transforms=transforms(dims, quantize),
+        transforms=transforms(dims, quantize, rescore),
         max_texts=max_texts,
         results=results_folder(results),
         overwrite=overwrite,

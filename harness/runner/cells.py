@@ -104,13 +104,21 @@ class TaskCells(RecordSettings):
 
     @property
     def applies(self) -> bool:
-        """Whether the model can do the task: one that only ranks documents has no vectors for the other types."""
+        """Whether the model can do the task in this variant.
+
+        One that only ranks documents has no vectors for the other types, and only the hits of a search are scored
+        again.
+        """
         able, ranks = models.abilities(self.model), KINDS[self.task.type].ranks
+        if self.transform.rescore and ranks is None:
+            return False
         return able.vectors or (ranks is not None and ranks in able.ranks)
 
     @property
     def limits(self) -> str:
         """Why the model cannot do every task, as a sentence for messages."""
+        if self.transform.rescore:
+            return f"--rescore {self.transform.rescore} is for tasks that search"
         return models.abilities(self.model).limits
 
     @property

@@ -6,8 +6,9 @@ The vectors of a corpus are never all in memory.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -48,12 +49,49 @@ class Search(NamedTuple):
     facts: EncoderFacts
 
 
-def search_corpus(fields: Fields, gold: Gold) -> Hits:
+class CorpusHits(NamedTuple):
+    """The hits of a search.
+
+    Attributes:
+        kept_hits: of a search in compressed vectors, the share of hits that it keeps; see `compressed_search`.
+        calibrated_on: of how many documents the ranges are by which all are quantized; 0 where there are none.
+    """
+
+    hits: Hits
+    kept_hits: Mapping[str, float]
+    calibrated_on: int
+
+
+def search_corpus(fields: Fields, gold: Gold) -> CorpusHits:
     """Encode the queries, then encode and search the corpus block by block."""
     kind, settings = KINDS[fields.task.type], fields.task.settings
     problem, texts = _problem(fields.task, gold), kind.texts(gold, settings)
+    if fields.transform != PLAIN:
+        return _compressed(fields, problem, texts)
     queries = fields.encode("queries", texts["queries"])
-    return _hits(fields, problem, queries, texts["documents"], first=0, end=len(problem.document_ids))
+    hits = _hits(fields, problem, queries, texts["documents"], first=0, end=len(problem.document_ids))
+    return CorpusHits(hits, {}, 0)
+
+
+def _compressed(fields: Fields, problem: SearchProblem, texts: Mapping[str, Texts]) -> CorpusHits:
+    """The hits of compressed vectors, beside a search in the vectors that the model gives."""
+    from harness.encoding.compression import Compression
+    from harness.evaluators import compressed_search
+
+    queries, similarity = fields.model_vectors("queries", texts["queries"]), fields.encoder.facts.similarity
+    blocks = _blocks(fields.model_vectors, texts["documents"], first=0, end=len(problem.document_ids))
+    first = next(blocks, np.empty((0, queries.shape[1]), dtype=np.float32))
+    compression = Compression.calibrated(fields.transform, similarity, documents=first)
+    compared = compressed_search.search(
+        compression.views(queries),
+        map(compression.views, chain([first], blocks)),
+        problem=problem,
+        similarity=similarity,
+        searched_by=compression.searched_by,
+        rescore=fields.transform.rescore,
+    )
+    calibrated_on = 0 if compression.ranges is None else len(first)
+    return CorpusHits(compared.hits, compressed_search.kept_hits(compared), calibrated_on)
 
 
 def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
@@ -198,21 +236,23 @@ def _problem(task: TaskSpec, gold: Gold) -> SearchProblem:
     return search(gold, task.settings)
 
 
+def _blocks(encode: Callable[[str, Texts], Float32], documents: Texts, *, first: int, end: int) -> Iterator[Float32]:
+    """The vectors of the documents from `first` up to `end`."""
+    for start in range(first, end, _CORPUS_BLOCK):
+        yield encode("documents", replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)]))
+
+
 def _hits(fields: Fields, problem: SearchProblem, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
     """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
     from harness.evaluators import search
 
-    def blocks() -> Iterator[Float32]:
-        for start in range(first, end, _CORPUS_BLOCK):
-            block = replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)])
-            yield fields.encode("documents", block)
-
+    blocks = _blocks(fields.encode, documents, first=first, end=end)
     similarity, ids = fields.encoder.facts.similarity, problem.document_ids[first:end]
     if problem.candidates is None:
-        return search.search(queries, blocks(), document_ids=ids, k=problem.depth, similarity=similarity)
+        return search.search(queries, blocks, document_ids=ids, k=problem.depth, similarity=similarity)
     return search.rerank(
         queries,
-        np.concatenate(list(blocks())),
+        np.concatenate(list(blocks)),
         [places[(places >= first) & (places < end)] - first for places in problem.candidates],
         document_ids=ids,
         k=problem.depth,

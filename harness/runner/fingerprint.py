@@ -66,5 +66,5 @@ def fingerprint(
     if model.first_stage is not None:
         content["first_stage"] = [of_first_stage, model.first_stage.top]
     if transform != PLAIN:
-        content["shape"] = transform._asdict()
+        content["shape"] = {"dims": transform.dims, "quantize": transform.quantize, **transform.settings()}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]

@@ -45,6 +45,8 @@ class EncodedPart(NamedTuple):
         counts: what was encoded.
         facts: of the encoder.
         seconds: wall time of encoding.
+        kept_hits: metric -> the share of the hits of float vectors that a search in compressed ones keeps.
+        compression: what compressed vectors take; see `compression_facts`. None for the model's own.
     """
 
     task: TaskSpec
@@ -54,6 +56,8 @@ class EncodedPart(NamedTuple):
     counts: Counts
     facts: EncoderFacts
     seconds: float
+    kept_hits: Mapping[str, float] = {}
+    compression: Mapping[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +73,7 @@ class MeasuredPart:
         seconds: phase -> wall time.
         environment: the run environment: versions, platform and machine.
         peak_memory_mib: of the process that measured it; None where the system does not tell.
+        compression: what compressed vectors take; see `compression_facts`. None for the model's own.
     """
 
     scores: Scores
@@ -81,6 +86,7 @@ class MeasuredPart:
     seconds: Mapping[str, float]
     environment: Mapping[str, Any]
     peak_memory_mib: int | None
+    compression: Mapping[str, int] | None = None
 
 
 def load(cell: Cell) -> Loaded:
@@ -118,13 +124,39 @@ def encode(
     started = time.perf_counter()
     if KINDS[task.type].takes == "hits" and isinstance(encoder, Searcher):
         given, counts, facts = corpus_search.ranked_by_model(task, part, encoder, loaded)
+        return EncodedPart(task, part, loaded, given, counts, facts, time.perf_counter() - started)
+    assert isinstance(encoder, Encoder), "a plan leaves out what a model cannot do"
+    options = options or EncodeOptions(store="off")
+    fields = Fields(task, part, encoder, options=options, transform=transform)
+    kept_hits: Mapping[str, float] = {}
+    calibrated_on = 0
+    if KINDS[task.type].takes == "hits":
+        given, kept_hits, calibrated_on = corpus_search.search_corpus(fields, loaded.gold)
     else:
-        assert isinstance(encoder, Encoder), "a plan leaves out what a model cannot do"
-        options = options or EncodeOptions(store="off")
-        fields = Fields(task, part, encoder, options=options, transform=transform)
-        given, counts = _given(fields, loaded.gold), fields.counts
-        facts = encoder.facts
-    return EncodedPart(task, part, loaded, given, counts, facts, time.perf_counter() - started)
+        given = _vectors(fields, loaded.gold)
+    seconds = time.perf_counter() - started
+    compression = compression_facts(transform, fields.dimensions, calibrated_on=calibrated_on)
+    return EncodedPart(
+        task, part, loaded, given, fields.counts, encoder.facts, seconds, kept_hits=kept_hits, compression=compression
+    )
+
+
+def compression_facts(transform: VectorTransform, dimensions: int, *, calibrated_on: int) -> dict[str, int] | None:
+    """What a record says of compressed vectors; None for the model's own.
+
+    `bytes_per_document` are those of all vectors of a document (or another text); `bytes_searched` those of the one
+    that is compared with every query, where float vectors are kept beside it to score again; `dimensions` those of the
+    model; and `calibrated_on` the number of documents whose ranges all codes have.
+    """
+    from harness.encoding.compression import stored_bytes
+
+    if transform == PLAIN:
+        return None
+    stored = stored_bytes(transform, dimensions)
+    compression = {"dimensions": dimensions, "bytes_per_document": stored.total}
+    if stored.rescored:
+        compression["bytes_searched"] = stored.searched
+    return compression | ({"calibrated_on": calibrated_on} if calibrated_on else {})
 
 
 def join(task: TaskSpec, part: Part, loaded: Loaded, shards: Sequence[SearchedShard]) -> EncodedPart:
@@ -149,7 +181,7 @@ def score(encoded: EncodedPart) -> MeasuredPart:
     if scores.get(task.main_metric) is None:
         raise DataError(f"{task.name} {encoded.part}: the main metric {task.main_metric} is undefined on this data")
     return MeasuredPart(
-        scores=scores,
+        scores={**scores, **encoded.kept_hits},
         items=items.get(task.main_metric),
         rows=loaded.rows,
         digest=loaded.digest,
@@ -163,15 +195,14 @@ def score(encoded: EncodedPart) -> MeasuredPart:
             "machine": run_environment.machine(),
         },
         peak_memory_mib=run_environment.peak_memory_mib(),
+        compression=encoded.compression,
     )
 
 
-def _given(fields: Fields, gold: Gold) -> Any:
-    """The input of the scorer: the vectors of every field of the gold, or the hits of a search."""
+def _vectors(fields: Fields, gold: Gold) -> Any:
+    """The input of a scorer that takes vectors: those of every field of the gold."""
     task, encoder = fields.task, fields.encoder
     kind = KINDS[task.type]
-    if kind.takes == "hits":
-        return corpus_search.search_corpus(fields, gold)
     vectors = {name: fields.encode(name, texts) for name, texts in kind.texts(gold, task.settings).items()}
     if kind.takes == "pairs":
         return {**vectors, "similarity": encoder.similarity_pairwise(vectors["left"], vectors["right"])}

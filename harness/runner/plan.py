@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from harness import models
+from harness.errors import HarnessError
 from harness.evaluators import KINDS
 from harness.models.asked_settings import of_options, of_transforms, require_honoured
 from harness.models.forward_precision import used_precision
@@ -43,6 +44,7 @@ def plan(
     look_up = recorded or in_folder(request.results)
     if contents is None:
         contents = {task.name: task_content(task) for task, _ in tasks}
+    _require_search(request.transforms, tasks)
     planned: list[TaskCells] = []
     asked = {**of_options(request.options), **of_transforms(request.transforms)}
     for model in specs:
@@ -61,6 +63,17 @@ def plan(
                 of_model[task.task.name, transform] = _mean_of(cells, members) if members else cells
         planned += of_model.values()
     return Plan(tuple(planned))
+
+
+def _require_search(transforms: Sequence[VectorTransform], tasks: Sequence[ChosenTask]) -> None:
+    """Refuse a second scoring of hits where no task has hits."""
+    rescored = dict.fromkeys(str(transform.rescore) for transform in transforms if transform.rescore)
+    if rescored and all(KINDS[task.type].ranks is None for task, _ in tasks):
+        types = ", ".join(name for name, kind in KINDS.items() if kind.ranks)
+        raise HarnessError(
+            f"--rescore {','.join(rescored)}: is for tasks that search ({types}), and none of the tasks does; leave it "
+            "out, or name such a task"
+        )
 
 
 def _mean_of(cells: TaskCells, members: Sequence[TaskCells]) -> TaskCells:

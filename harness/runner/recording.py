@@ -84,6 +84,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                     **_cost(counts.tokens_encoded, cell.options.price),
                     "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),
                     "peak_memory_mib": measured.peak_memory_mib,
+                    **({} if measured.compression is None else {"compression": dict(measured.compression)}),
                     "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
                 }
             },

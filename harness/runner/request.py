@@ -105,10 +105,27 @@ class Request:
         )
 
 
-def transforms(dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]]) -> tuple[VectorTransform, ...]:
-    """The plain transform, then every pair of one of `dims` (or all dimensions) and one of `quantize` (or floats)."""
+def transforms(
+    dims: Sequence[int], quantize: Sequence[Literal["int8", "binary"]], rescore: Sequence[int] = ()
+) -> tuple[VectorTransform, ...]:
+    """The plain transform, then every pair of one of `dims` (or all dimensions) and one of `quantize` (or floats).
+
+    Each quantized pair is there without a second scoring, and with that of each number of `rescore`.
+
+    Raises:
+        HarnessError: a number is negative, or nothing is quantized whose documents could be scored again.
+    """
+    shown = ",".join(map(str, rescore))
+    if any(number < 0 for number in rescore):
+        raise HarnessError(f"--rescore {shown}: expected numbers of documents, 0 or more")
+    if any(rescore) and not quantize:
+        raise HarnessError(
+            f"--rescore {shown}: ranks the best documents of a search in quantized vectors again; add --quantize int8 "
+            "or --quantize binary"
+        )
     return tuple(
-        VectorTransform(dimensions, number_format)
+        VectorTransform(dimensions, number_format, number)
         for dimensions in (None, *dict.fromkeys(dims))
         for number_format in (None, *dict.fromkeys(quantize))
+        for number in ((0, *(number for number in dict.fromkeys(rescore) if number)) if number_format else (0,))
     )

@@ -74,16 +74,29 @@ def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Ba
 
 
 class Fields:
-    """Encodes the fields of a part with one encoder, and counts what it encodes."""
+    """Encodes the fields of a part with one encoder, and counts what it encodes.
+
+    Attributes:
+        task: whose part it is.
+        encoder: the loaded model.
+        transform: of the vectors.
+        counts: what was encoded so far.
+        dimensions: of the model's vectors before `transform`; 0 before anything is encoded.
+    """
 
     def __init__(
         self, task: TaskSpec, part: Part, encoder: Encoder, *, options: EncodeOptions, transform: VectorTransform
     ) -> None:
-        self.task, self.encoder, self._part, self._options, self._transform = task, encoder, part, options, transform
+        self.task, self.encoder, self._part, self._options = task, encoder, part, options
         self.counts = Counts(batching=batching_for(task, encoder, options))
+        self.transform, self.dimensions = transform, 0
 
     def encode(self, name: str, texts: Texts) -> Float32:
         """The transformed vectors of `texts`, counted under the field `name`."""
+        return transforms.transformed(self.model_vectors(name, texts), self.transform)
+
+    def model_vectors(self, name: str, texts: Texts) -> Float32:
+        """The vectors of `texts` as the model gives them, counted under the field `name`."""
         from harness import encoding
 
         counts = self.counts
@@ -104,4 +117,5 @@ class Fields:
         counts.prompts[name] = prompt.text or None
         if prompt.adapter is not None:
             counts.adapters[name] = prompt.adapter
-        return transforms.transformed(encoded.vectors, self._transform)
+        self.dimensions = max(self.dimensions, encoded.vectors.shape[1])
+        return encoded.vectors

@@ -128,10 +128,23 @@ class VectorTransform(NamedTuple):
     Attributes:
         dims: how many dimensions to keep, the first ones (Matryoshka truncation), not normalized again; None for all.
         quantize: `int8` or `binary`, as in mteb's CompressionWrapper; None for floats.
+        rescore: how many of the best documents of a search in quantized vectors are ranked again by the float ones; 0
+            for none. The search is then that of `encoding.compression`.
     """
 
     dims: int | None = None
     quantize: Literal["int8", "binary"] | None = None
+    rescore: int = 0
+
+    @property
+    def calibration(self) -> Literal["documents"] | None:
+        """Whose ranges the int8 codes of both sides have; None where each list of vectors has ranges of its own."""
+        return "documents" if self.rescore and self.quantize == "int8" else None
+
+    def settings(self) -> dict[str, Any]:
+        """What sets it apart from the plain one, by name."""
+        settings = {**self._asdict(), "calibration": self.calibration}
+        return {name: value for name, value in settings.items() if value}
 
 
 PLAIN = VectorTransform()

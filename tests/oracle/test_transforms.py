@@ -13,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from harness.encoding.compression import Compression
 from harness.encoding.transforms import transformed
 from harness.errors import EncodeError
+from harness.evaluators import compressed_search
+from harness.evaluators.task_kind import SearchProblem
 from harness.types import PLAIN, VectorTransform
 from tests.oracle.test_encoder import encode, opened, some_texts
 from tests.tiny import save_sentence_transformer
@@ -109,3 +112,42 @@ def test_too_many_dimensions() -> None:
 def test_no_vectors(transform: VectorTransform) -> None:
     """Nothing in, nothing out."""
     assert len(transformed(np.empty((0, 0), np.float32), transform)) == 0
+
+
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+@pytest.mark.parametrize("dims", [None, 11])
+def test_codes_of_candidates(similarity: str, dims: int | None) -> None:
+    """What candidates are searched by is what sentence-transformers quantizes with the ranges of the documents."""
+    from sentence_transformers.util import quantize_embeddings
+
+    documents, queries = ROWS[:200], ROWS[200:] * np.float32(1.5)
+    compression = Compression.calibrated(VectorTransform(dims, "int8", 5), similarity, documents=documents)
+    views = [compression.views(rows) for rows in (documents, queries)]
+    ranges = np.stack([views[0].rescored.min(axis=0), views[0].rescored.max(axis=0)])
+    for view in views:
+        theirs = quantize_embeddings(view.rescored, precision="int8", ranges=ranges)
+        assert np.array_equal(view.searched, theirs)
+    clipped = (views[1].rescored < ranges[0]) | (views[1].rescored > ranges[1])
+    assert clipped.any(), "some numbers of queries lie outside of the documents' ranges"
+
+
+@pytest.mark.parametrize("dims", [None, 11])
+def test_candidates_by_packed_bits(dims: int | None) -> None:
+    """Their order is that of the Hamming distances of sentence-transformers' packed bits, ties by document id."""
+    from sentence_transformers.util import quantize_embeddings
+
+    documents, queries = ROWS[:200], ROWS[200:220]
+    compression = Compression.calibrated(VectorTransform(dims, "binary", 1), "dot", documents=documents)
+    ids = [f"d{place:03}" for place in range(200)]
+    hits, _ = compressed_search.search(
+        compression.views(queries),
+        [compression.views(documents)],
+        problem=SearchProblem(ids, 200, None),
+        similarity="dot",
+        searched_by=compression.searched_by,
+        rescore=1,
+    )
+    bits, asked = (quantize_embeddings(rows[:, :dims], precision="ubinary") for rows in (documents, queries))
+    apart = np.unpackbits(asked[:, None] ^ bits[None], axis=-1).sum(axis=-1).astype(int)
+    expected = [sorted(range(200), key=lambda place: (-row[place], ids[place]), reverse=True) for row in apart]
+    assert hits.indices.tolist() == expected

@@ -1,0 +1,114 @@
+"""Compressed vectors in a run: variants with what they take and what they keep of the float search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness import cli
+from harness.errors import HarnessError
+from harness.types import Record
+
+TASK = "MiniAnswersEnglish"
+EVERY = 10_000
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("results")
+    settings: dict[str, Any] = {"dims": [64], "quantize": ["int8", "binary"], "rescore": [0, 3, EVERY]}
+    harness.run("baseline/hashing", [TASK, "MiniSTSEnglish"], results=folder, **settings)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records(results: Path) -> dict[tuple[str, str], Record]:
+    return {(record.task, record.variant): record for record in harness.load_results(results)}
+
+
+def metrics(record: Record) -> dict[str, Any]:
+    return {name: value for name, value in record.scores["test"][0].items() if "float_recall" not in name}
+
+
+def test_variants(records: dict[tuple[str, str], Record]) -> None:
+    """Dimensions, bits, rescoring and calibration are in the name; tasks without a search have no rescored variant."""
+    unscored = {
+        f"{dims}{quantize}" for dims in ("", "dims=64, ") for quantize in ("", "quantize=int8", "quantize=binary")
+    }
+    unscored = {variant.removesuffix(", ") for variant in unscored}
+    rescored = {
+        variant
+        for n in (3, EVERY)
+        for dims in ("", "dims=64, ")
+        for variant in (
+            f"{dims}quantize=binary, rescore={n}",
+            f"calibration=documents, {dims}quantize=int8, rescore={n}",
+        )
+    }
+    assert {variant for task, variant in records if task == "MiniSTSEnglish"} == unscored
+    assert {variant for task, variant in records if task == TASK} == unscored | rescored
+    assert len({record.fingerprint for record in records.values()}) == len(records)
+
+
+def test_what_is_recorded(records: dict[tuple[str, str], Record]) -> None:
+    """Bytes and the model's dimensions in every compressed record, recall against floats where hits are scored."""
+    parts = {key: record.harness["parts"]["test"] for key, record in records.items()}
+    assert "compression" not in parts[TASK, ""]
+    assert parts["MiniSTSEnglish", "quantize=int8"]["compression"] == {"dimensions": 1024, "bytes_per_document": 1024}
+    assert parts[TASK, "dims=64, quantize=binary"]["compression"] == {"dimensions": 1024, "bytes_per_document": 8}
+    assert parts[TASK, "calibration=documents, dims=64, quantize=int8, rescore=3"]["compression"] == {
+        "dimensions": 1024,
+        "bytes_per_document": 64 + 256,
+        "bytes_searched": 64,
+        "calibrated_on": parts[TASK, ""]["rows"]["corpus"],
+    }
+    for (task, variant), record in records.items():
+        [entry] = record.scores["test"]
+        assert ("float_recall_at_10" in entry) == (task == TASK and variant != "")
+        if "float_recall_at_10" in entry:
+            assert 0 < entry["float_recall_at_10"] <= 1
+
+
+def test_rescoring_every_document(records: dict[tuple[str, str], Record]) -> None:
+    """Every metric is that of the float vectors in as many dimensions, and all float hits are kept."""
+    for dims, floats in (("", ""), ("dims=64, ", "dims=64")):
+        for compressed in (f"{dims}quantize=binary", f"calibration=documents, {dims}quantize=int8"):
+            record = records[TASK, f"{compressed}, rescore={EVERY}"]
+            assert metrics(record) == metrics(records[TASK, floats])
+            if not dims:
+                assert record.scores["test"][0]["float_recall_at_10"] == 1
+
+
+def test_rescoring_nothing(tmp_path: Path) -> None:
+    """`rescore` 0 is the plain quantized variant."""
+    harness.run("baseline/hashing", TASK, results=tmp_path, quantize=["binary"], rescore=[0])
+    assert {record.variant for record in harness.load_results(tmp_path)} == {"", "quantize=binary"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rescore": [5]}, "--rescore 5: ranks the best documents of a search in quantized vectors again; add --quant"),
+        ({"rescore": [-1], "quantize": ["int8"]}, "--rescore -1: expected numbers of documents, 0 or more"),
+        (
+            {"tasks": "MiniSTSEnglish", "rescore": [5], "quantize": ["int8"]},
+            r"--rescore 5: is for tasks that search \(.*Retrieval.*\), and none of the tasks does",
+        ),
+        ({"models": "baseline/bm25", "rescore": [5], "quantize": ["int8"]}, r"takes no --quantize \(int8\)"),
+    ],
+)
+def test_refused(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    """Rescoring without anything to rescore is refused before anything runs."""
+    with pytest.raises(HarnessError, match=message):
+        harness.run(**{"models": "baseline/hashing", "tasks": TASK, "results": tmp_path, **options})
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_a_run_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A task that does not search is left out of the rescored variants, in one line."""
+    command = f"run baseline/hashing -t {TASK},MiniSTSEnglish --quantize binary --rescore 0,5 --results {tmp_path}"
+    assert cli.main(command.split()) == 0
+    assert "--rescore 5 is for tasks that search; left out 1 task" in capsys.readouterr().out
