@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.hub import retries
 from tests import in_process
 from tests.conftest import environment
 
@@ -73,8 +74,10 @@ def test_faults_change_no_score(
     localhub: ModuleType,
     hub_root: Path,
     undisturbed: Callable[[tuple[str, ...]], dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Data and a model come through 30% failures, throttling and cut bodies with the same scores."""
+    monkeypatch.setattr(retries, "_wait", lambda attempt, retry_after: 0.01)  # how long it waits is tested elsewhere
     with localhub.LocalHub(str(hub_root), **faults) as server:
         done = harness("run", MODEL, "baseline/hashing", *options(tasks), env={"HF_ENDPOINT": server.endpoint})
         injected = [request for request in server.requests if request["fault"]]

@@ -54,7 +54,7 @@ def part_of(problem: Problem) -> Problem:
     """Some of its pairs, or of its queries and documents: enough to score, and quick to encode."""
     gold = problem.gold
     if isinstance(gold, Pairs):
-        gold = Pairs(left=gold.left[:80], right=gold.right[:80], gold=gold.gold[:80])
+        gold = Pairs(left=gold.left[:60], right=gold.right[:60], gold=gold.gold[:60])
     elif isinstance(gold, Ranked):
         queries = gold.query_ids[:25]
         judged = {name for query in queries for name in gold.qrels[query]}
@@ -77,7 +77,7 @@ def rows(file: str, limit: int | None = None) -> list[dict[str, Any]]:
 
 def stsb() -> Problem:
     """Spanish pairs of the STS Benchmark."""
-    found = rows("stsb_multi_mt/es/test.jsonl", 80)
+    found = rows("stsb_multi_mt/es/test.jsonl", 60)
     gold = np.array([row["similarity_score"] for row in found], dtype=np.float64)
     return Problem(
         Pairs(left=[row["sentence1"] for row in found], right=[row["sentence2"] for row in found], gold=gold),
@@ -85,7 +85,7 @@ def stsb() -> Problem:
     )
 
 
-def pawsx(limit: int | None = 80) -> Problem:
+def pawsx(limit: int | None = 60) -> Problem:
     """German pairs of PAWS-X: nearly the same words on both sides, so all similarities crowd below 1."""
     found = rows("PawsXPairClassification/de/test.jsonl", limit)
     gold = np.array([row["labels"] for row in found], dtype=np.float64)
@@ -118,7 +118,7 @@ def few_of_each(found: Sequence[Mapping[str, Any]], names: Sequence[str], count:
 
 def sib200() -> Problem:
     """German sentences of SIB-200 by topic."""
-    found = rows("sib200/deu_Latn/test.jsonl", 130)
+    found = rows("sib200/deu_Latn/test.jsonl", 110)
     return Problem(
         Clustered(texts=[row["text"] for row in found], labels=[(row["category"],) for row in found]),
         ClusteringSettings(max_document_to_embed=100, max_documents_per_cluster=300),
