@@ -18,7 +18,8 @@ from harness.leaderboard.file_index import Index
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.results.asked_names import recorded_name
 from harness.results.folder_walk import results_root
-from harness.tasks import registry
+from harness.tasks import mteb_benchmarks, registry
+from harness.tasks.mteb_benchmarks import Benchmark
 
 if TYPE_CHECKING:
     from harness.leaderboard.comparison import Comparison
@@ -133,7 +134,14 @@ def ranked(
     tasks = _tasks(scope, indices)
     title = scope.suite or "All recorded tasks"
     leaderboard = board.build(
-        indices, tasks, title=title, models=models, variants=variants, revisions=revisions, common=common
+        indices,
+        tasks,
+        title=title,
+        models=models,
+        variants=variants,
+        revisions=revisions,
+        common=common,
+        benchmark=_benchmark(scope),
     )
     chosen = f"--suite {shlex.quote(scope.suite)}" if scope.suite else "-t TASK,..."
     return replace(leaderboard, completed_by=f"harness run MODEL {chosen}")
@@ -187,6 +195,14 @@ def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
             task for task in counted_tasks.of_names(declared, names, recorded=recorded) if task.name not in of_suite
         ]
     return counted_tasks.filtered(tasks, scope.filters)
+
+
+def _benchmark(scope: Scope) -> Benchmark | None:
+    """The benchmark of mteb that the scope is, where nothing is added to it."""
+    if scope.suite is None or scope.tasks:
+        return None
+    suite = registry.get_tasks(map(Path, scope.tasks_dirs)).suite(scope.suite)
+    return mteb_benchmarks.get(suite.name) if suite.mirror else None
 
 
 def _row(leaderboard: Leaderboard, name: str) -> Row:

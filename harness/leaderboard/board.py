@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import numpy as np
 from harness.errors import UnknownName
 from harness.evaluators import KINDS
 from harness.leaderboard import model_facts
+from harness.leaderboard.benchmark_means import MEAN_SUBSET, BenchmarkMeans, benchmark_means
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
 from harness.leaderboard.folder_owners import ModelFacts
@@ -21,6 +23,7 @@ from harness.leaderboard.ranking import rank
 from harness.leaderboard.record_choice import IndexRow, Who, select
 from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
 from harness.results.asked_names import RecordedName, recorded_name
+from harness.tasks.mteb_benchmarks import Benchmark
 from harness.types import Part, Refused, model_label
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ class Row:
         rank: by the Borda count, from 1.
         mean_task, mean_type: None where a task is missing.
         by_type: type -> mean over its tasks, None where one is missing.
+        by_group: name of a further mean of the benchmark's table -> the mean, None where one is missing.
         scores: task -> score, for the tasks that have one.
         missing: task -> why there is no score.
         files: task -> the file that its score comes from; see `Leaderboard.indices`.
@@ -67,6 +71,7 @@ class Row:
     files: Mapping[str, IndexRow]
     facts: ModelFacts = field(default_factory=ModelFacts)
     throughput: model_facts.Throughput = field(default_factory=model_facts.Throughput)
+    by_group: Mapping[str, float | None] = field(default_factory=dict)
     zero_shot: float | None = None
     interval: Span | None = None
     score_intervals: Mapping[str, Span] = field(default_factory=dict)
@@ -82,6 +87,7 @@ class Leaderboard:
         tasks: the columns: the tasks of the scope that some model has results for.
         parts: of each of them, the parts that count.
         types: in the order of `evaluators.KINDS`, then others.
+        groups: names of the further means of the benchmark's table.
         rows: best first.
         unrecorded: tasks of the scope that no model has results for; they are not counted.
         not_common: tasks that were left out because some model lacks them, where only common tasks were asked for.
@@ -99,6 +105,7 @@ class Leaderboard:
     parts: tuple[tuple[Part, ...], ...]
     types: tuple[str, ...]
     rows: tuple[Row, ...]
+    groups: tuple[str, ...] = ()
     unrecorded: tuple[ScopedTask, ...] = ()
     not_common: tuple[ScopedTask, ...] = ()
     without_row: tuple[str, ...] = ()
@@ -129,6 +136,7 @@ def build(
     variants: bool = False,
     revisions: bool = False,
     common: bool = False,
+    benchmark: Benchmark | None = None,
 ) -> Leaderboard:
     """The leaderboard of these results folders.
 
@@ -169,7 +177,9 @@ def build(
     counted = {scope[number].name for number in recorded}
     present = np.array([number for number, files in enumerate(selected.values()) if counted.intersection(files)])
     scores = scored.scores[present][:, recorded]
-    ranking = rank(scores, [task.type for task in tasks], partial=scored.partial[present][:, recorded])
+    further = BenchmarkMeans({}) if benchmark is None else benchmark_means(indices, selected, tasks, benchmark)
+    partial = scored.partial[:, recorded] if further.subsets is None else further.subsets
+    ranking = rank(scores, [task.type for task in tasks], partial=partial[present])
     type_order = list(dict.fromkeys(task.type for task in tasks))
     everyone = list(selected)
     labels = _labels([everyone[number] for number in present])
@@ -193,6 +203,7 @@ def build(
                 mean_task=_number(float(ranking.mean_task[at])),
                 mean_type=_number(float(ranking.mean_type[at])),
                 by_type={name: means[name] for name in types},
+                by_group={name: _number(float(values[number])) for name, values in further.columns.items()},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
                 missing=_missing(tasks, recorded, scored.gaps, number, refused.get(who, {})),
                 files=files,
@@ -201,13 +212,14 @@ def build(
                 zero_shot=model_facts.zero_shot(facts, tasks),
             )
         )
-    rows.sort(key=lambda row: (row.rank, -(row.mean_task if row.mean_task is not None else -1.0), row.label))
+    rows.sort(key=functools.partial(_place, by_subset=further.subsets is not None))
     return Leaderboard(
         title=title,
         tasks=tasks,
         parts=tuple(scored.parts[number] for number in recorded),
         types=types,
         rows=tuple(rows),
+        groups=tuple(further.columns),
         unrecorded=tuple(task for number, task in enumerate(scope) if number not in (*recorded, *not_common)),
         not_common=tuple(scope[number] for number in not_common),
         without_row=tuple(sorted(labels[everyone[number]] for number in present if not whole[number])),
@@ -215,6 +227,13 @@ def build(
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),
     )
+
+
+def _place(row: Row, *, by_subset: bool) -> tuple[float, float, float, str]:
+    """What the rows are sorted by: the Borda rank, but first the mean over subsets where a table has it, as in mteb."""
+    mean_subset = row.by_group.get(MEAN_SUBSET) if by_subset else None
+    first = 0.0 if not by_subset else math.inf if mean_subset is None else -mean_subset
+    return first, row.rank, -(row.mean_task if row.mean_task is not None else -1.0), row.label
 
 
 def recorded_tasks(indices: Sequence[Index]) -> dict[str, str | None]:

@@ -49,7 +49,8 @@ def rank(scores: Float64, types: Sequence[str], *, partial: Float64 | None = Non
     Args:
         scores: (n, tasks) float64, NaN where a model lacks a task or a part of it.
         types: The type of each task.
-        partial: (n, tasks) float64, the mean over the parts that are there, NaN where there is none; `scores` if None.
+        partial: (n, columns) float64, from which the Borda points are counted: the mean over the parts of a task, or of
+            a subset, that are there, NaN where there is none; `scores` if None.
     """
     whole = int((~np.isnan(scores)).any(axis=1).sum())
     order = list(dict.fromkeys(types))

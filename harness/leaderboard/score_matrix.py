@@ -40,13 +40,15 @@ class Matrix(NamedTuple):
 def matrix(
     indices: Sequence[Index], selected: Mapping[Who, Mapping[str, IndexRow]], tasks: Sequence[ScopedTask]
 ) -> Matrix:
-    """The scores of all selected models on `tasks`, in their orders."""
-    number_of = {task.name: number for number, task in enumerate(tasks)}
+    """The scores of all selected models on `tasks`, in their orders. Two of them may be different parts of one task."""
+    numbers_of: dict[str, list[int]] = {}
+    for number, scoped in enumerate(tasks):
+        numbers_of.setdefault(scoped.name, []).append(number)
     files = [
-        (file.source, file.row, who, number_of[task])
+        (file.source, file.row, who, number)
         for who, by_task in enumerate(selected.values())
         for task, file in by_task.items()
-        if task in number_of
+        for number in numbers_of.get(task, ())
     ]
     index_of, row_of, who_of, task_of = np.array(files, np.int64).reshape(-1, 4).T
     parts: dict[Part, int] = {}

@@ -46,6 +46,7 @@ def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
         ]
     summary.append(BoardColumn("Mean (TaskType)", lambda row: row.mean_type, score))
     summary += [BoardColumn(name, _of_type(name), score) for name in board.types]
+    summary += [BoardColumn(name, _of_group(name), score) for name in board.groups]
     facts = [
         BoardColumn("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
         BoardColumn("Parameters", lambda row: row.facts.parameters, short_number, descending=False),
@@ -134,6 +135,7 @@ def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
             "tie_group": row.tie_group,
             "mean_task_type": row.mean_type,
             **{name: row.by_type[name] for name in board.types},
+            **{name: row.by_group[name] for name in board.groups},
             "zero_shot": row.zero_shot,
             "parameters": row.facts.parameters,
             "dimensions": row.facts.dimensions,
@@ -178,6 +180,7 @@ def _row(row: Row) -> dict[str, Any]:
         "tie_group": row.tie_group,
         "mean_task_type": row.mean_type,
         "types": dict(row.by_type),
+        "groups": dict(row.by_group),
         "zero_shot": row.zero_shot,
         "parameters": row.facts.parameters,
         "dimensions": row.facts.dimensions,
@@ -286,6 +289,10 @@ def _ranks(value: tuple[int, int] | None) -> str:
 
 def _of_type(name: str) -> Callable[[Row], float | None]:
     return lambda row: row.by_type[name]
+
+
+def _of_group(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.by_group[name]
 
 
 def _of_task(name: str) -> Callable[[Row], float | None]:

@@ -8,11 +8,13 @@ import os
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from harness.errors import UnknownName
-from harness.leaderboard import board, counted_tasks, file_index, record_choice
+from harness.leaderboard import api, board, counted_tasks, file_index, record_choice
 from harness.tasks import mteb_benchmarks, registry
+from tests import boards
 
 pytest.importorskip("mteb")
 
@@ -83,6 +85,71 @@ def test_the_table(name: str, results: Path) -> None:
         assert (row.mean_task is None) == bool(row.missing)
     assert sum(row.mean_task is not None for row in ours.values()) > (30 if name in WHOLE else -1)
     assert {row.rank for row in ours.values()} != set(range(1, len(ours) + 1)) or name != IN_PART
+
+
+FURTHER = ("HUME(v1)", "LongEmbed", "LMEB")
+"""Benchmarks whose tables have further means: over subsets, and over groups of tasks."""
+
+
+def invented(folder: Path, name: str) -> None:
+    """Results of five models of mteb's registry: random, some parts and some tasks missing."""
+    from mteb.models.model_implementations import MODEL_REGISTRY
+
+    random = np.random.default_rng(0)
+    models = [name for name, meta in MODEL_REGISTRY.items() if meta.revision and "/" in name][:5]
+    for number, model in enumerate(models):
+        for task in counted_tasks.of_suite(registry.get_tasks(), name):
+            scores = {part: float(random.uniform()) for part in task.parts or ()}
+            if number > 2 and random.uniform() < 0.2:
+                continue
+            if number > 1 and len(scores) > 1 and random.uniform() < 0.5:
+                scores.popitem()
+            boards.put(
+                folder, model, task.name, scores, revision=str(MODEL_REGISTRY[model].revision), evaluation_time=1.0
+            )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in FURTHER else pytest.mark.slow)
+        for name in mteb_benchmarks.names()
+        if name not in ("MTEB(Multilingual, v1)", "MTEB(Multilingual, v2)", "MTEB(Europe, v1)", "RTEB(jpn, beta)")
+    ],
+)
+def test_the_table_of_invented_results(name: str, tmp_path: Path) -> None:
+    """Every column of mteb's table, the further means among them, of results with gaps."""
+    import mteb
+
+    invented(tmp_path / "results", name)
+    loaded = mteb.ResultCache(tmp_path).load_results(
+        tasks=mteb.get_benchmark(name), require_model_meta=False, include_remote=False
+    )
+    theirs = {row["Model"]: row for row in loaded.get_benchmark_result().to_dict("records")}
+    found = api.rank(suite=name, results=tmp_path / "results")
+    assert {row.label for row in found.rows} == set(theirs)
+    assert bool(found.groups) == (name in FURTHER)
+    for row in found.rows:
+        expected = theirs[row.label]
+        assert row.rank == expected["Rank (Borda)"]
+        means = {"Mean (Task)": row.mean_task, "Mean (TaskType)": row.mean_type, **row.by_type}
+        means |= {_theirs(column): value for column, value in row.by_group.items()}
+        shown = {column: value for column, value in means.items() if column in expected}
+        assert len(shown) > (name in FURTHER)
+        assert {column for column in expected if column.startswith("__cg__")} <= set(shown)
+        for column, value in shown.items():
+            missing = expected[column] is None or math.isnan(expected[column])
+            assert (value is None) == missing, (row.label, column)
+            assert value is None or value == pytest.approx(expected[column], abs=1e-12), (row.label, column)
+    if "Mean (Subset)" in found.groups:
+        by_mean = [row.label for row in found.rows if row.by_group["Mean (Subset)"] is not None]
+        assert by_mean == list(theirs)[: len(by_mean)]
+
+
+def _theirs(column: str) -> str:
+    """mteb's name of the column of a group."""
+    dimension, _, label = column.partition(": ")
+    return f"__cg__{dimension}::{label}" if label else column
 
 
 def test_main_revisions() -> None:

@@ -24,6 +24,7 @@ def script(board: Leaderboard, urls: Urls) -> str:
     content = {
         "title": board.title,
         "types": list(board.types),
+        "groups": list(board.groups),
         "tasks": [_task(task, parts, urls) for task, parts in zip(board.tasks, board.parts, strict=True)],
         "models": models,
         "reasons": list(reasons),
@@ -63,6 +64,7 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
         "group": row.tie_group,
         "mean_type": _short(row.mean_type),
         "types": [_short(row.by_type[name]) for name in board.types],
+        "groups": [_short(row.by_group[name]) for name in board.groups],
         "scores": [_short(row.scores.get(task.name)) for task in board.tasks],
         "zero_shot": _short(row.zero_shot),
         "parameters": row.facts.parameters,

@@ -72,6 +72,7 @@
     column("chosen", "Mean (chosen tasks)", score),
     column("mean_type", "Mean (TaskType)", score),
     ...BOARD.types.map((type, at) => column(`type${at}`, type, score, { minWidth: 110 })),
+    ...BOARD.groups.map((name, at) => column(`group${at}`, name, score, { minWidth: 110 })),
     column("zero_shot", "Zero-shot", (value) => known(value) ? `${Math.round(value * 100)}%` : "–"),
     column("parameters", "Parameters", (value) => known(value) ? compact(value).replace("G", "B") : "–", { headerSortStartingDir: "asc" }),
     column("dimensions", "Dimensions", number),
@@ -105,6 +106,7 @@
         ranks: known(model.best) ? (model.best === model.worst ? `${model.best}` : `${model.best} to ${model.worst}`) : null,
       };
       BOARD.types.forEach((type, at) => { row[`type${at}`] = model.types[at]; });
+      BOARD.groups.forEach((name, at) => { row[`group${at}`] = model.groups[at]; });
       model.scores.forEach((value, at) => { row[`task${at}`] = value; });
       return row;
     });
