@@ -146,10 +146,10 @@ def _report_similarity(events: list[Event]) -> None:
 
 
 def _report_inapplicable(events: list[Event]) -> None:
-    left_out: dict[str, list[str]] = {}
+    left_out: dict[str, set[str]] = {}
     for event in events:
         if event.kind == "inapplicable":
-            left_out.setdefault(f"{event.cells.model.name}: {event.message}", []).append(event.cells.task.name)
+            left_out.setdefault(f"{event.cells.model.name}: {event.message}", set()).add(event.cells.task.name)
     for reason, names in left_out.items():
         print(f"\n{reason}; left out {counted(len(names), 'task')}")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
-from harness.errors import UnknownName
+from harness.errors import HarnessError, UnknownName
 from harness.outputs import score_table
 
 if TYPE_CHECKING:
@@ -30,7 +31,16 @@ def add(commands: Any) -> None:
     command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
     command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
     command.add_argument(
-        "--format", choices=score_table.FORMATS, default="table", help="output format (default: table)"
+        "--compression",
+        action="store_true",
+        help="show what fewer dimensions, quantized vectors and rescoring keep of each model (see harness run --dims, "
+        "--quantize, --rescore): bytes a document, scores, recall against the float search",
+    )
+    command.add_argument(
+        "--format",
+        choices=(*score_table.FORMATS, "svg"),
+        default="table",
+        help="output format (default: table); svg: with --compression, a picture of quality against bytes",
     )
     command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
     shared_options.add_results(command)
@@ -58,9 +68,39 @@ def do(args: argparse.Namespace) -> int:
         elif not requested or item.task in requested:
             records.append(item)
     records, order = _chosen(records, args.models, folder)
+    if args.compression:
+        score = functools.partial(
+            _score, metric=args.metric, splits=args.splits, parts_of_tasks=parts, task_registry=task_registry
+        )
+        print(_compression(records, args, score=score), end="")
+        return 0
+    if args.format == "svg":
+        raise HarnessError("--format svg: draws quality against bytes; add --compression, or choose another format")
     table = _table(records, args, order=order, requested=requested, parts=parts, task_registry=task_registry)
     print(score_table.render(table, format=args.format, digits=args.digits), end="")
     return 0
+
+
+def _compression(records: list[Record], args: argparse.Namespace, *, score: Callable[[Record], float | None]) -> str:
+    """The table or the picture of compressed vectors."""
+    from harness.leaderboard.compression import compressions
+    from harness.outputs import compression_picture, compression_table
+
+    tables = compressions(records, score=score)
+    if not tables:
+        raise UnknownName(
+            "no record with compressed vectors fits the request; `harness run MODEL --dims N --quantize int8,binary` "
+            "makes some"
+        )
+    if args.format != "svg":
+        return compression_table.render(tables, format=args.format, digits=args.digits)
+    if len(tables) > 1:
+        names = ", ".join(compression_table.name_of(table, tables) for table in tables)
+        raise HarnessError(f"--format svg: draws one model; found {len(tables)} ({names}); name one of them")
+    drawn = compression_picture.picture(tables[0])
+    if not drawn:
+        raise HarnessError("--format svg: fewer than two rows have bytes and a score; see the table")
+    return drawn
 
 
 def _table(
@@ -78,7 +118,7 @@ def _table(
     for record in sorted(records, key=lambda record: order.index(record.model)):
         row = scores.setdefault(labels[_identity(record)], {})
         value = _score(
-            record, args.metric, splits=args.splits, parts=parts.get(record.task), task_registry=task_registry
+            record, metric=args.metric, splits=args.splits, parts_of_tasks=parts, task_registry=task_registry
         )
         metrics.update(
             name for entry in record.parts.values() for name, score in entry.items() if isinstance(score, int | float)
@@ -133,14 +173,14 @@ def _labels(records: list[Record]) -> dict[tuple[str, str, str], str]:
 
 def _score(
     record: Record,
-    metric: str | None,
     *,
+    metric: str | None,
     splits: list[str] | None,
-    parts: tuple[Part, ...] | None,
+    parts_of_tasks: Mapping[str, tuple[Part, ...]],
     task_registry: Registry,
 ) -> float | None:
     """Mean over the task's parts; if a suite narrows the task, all of the suite's parts must be recorded."""
-    entries = record.parts
+    entries, parts = record.parts, parts_of_tasks.get(record.task)
     if parts is None and record.task in task_registry.names() and not splits:
         declared = task_registry.get(record.task).parts
         chosen = [part for part in declared if part in entries] or list(entries)

@@ -49,7 +49,7 @@ def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
     columns = [*table.tasks, *(["Mean"] if len(table.tasks) > 1 else [])]
     cells = {model: _row(table, model, columns) for model in table.models}
     best = {column: _best([cells[model][column] for model in table.models], digits) for column in columns}
-    names = {name: _escaped(name, format) for name in (*table.models, *columns)}
+    names = {name: escaped(name, format) for name in (*table.models, *columns)}
 
     def shown(model: str, column: str) -> str:
         value = cells[model][column]
@@ -69,8 +69,8 @@ def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
 
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table, ending in a newline; header and first column are escaped, other cells stand as given."""
-    shown = [[_escaped(first, "markdown"), *cells] for first, *cells in rows]
-    return _tabulated([_escaped(name, "markdown") for name in header], shown, "markdown")
+    shown = [[escaped(first, "markdown"), *cells] for first, *cells in rows]
+    return _tabulated([escaped(name, "markdown") for name in header], shown, "markdown")
 
 
 def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, float | None]:
@@ -89,7 +89,8 @@ def _bold(text: str, format: Format) -> str:
     return {"markdown": f"**{text}**", "latex": rf"\textbf{{{text}}}"}.get(format, text)
 
 
-def _escaped(name: str, format: Format) -> str:
+def escaped(name: str, format: Format) -> str:
+    """A text that the format shows as it is."""
     if format == "latex":
         return name.translate(_LATEX)
     return escape_markdown(name) if format == "markdown" else name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import harness
 from harness import cli
 from harness.errors import HarnessError
+from harness.outputs import site
 from harness.types import Record
 
 TASK = "MiniAnswersEnglish"
@@ -112,3 +114,45 @@ def test_what_a_run_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     command = f"run baseline/hashing -t {TASK},MiniSTSEnglish --quantize binary --rescore 0,5 --results {tmp_path}"
     assert cli.main(command.split()) == 0
     assert "--rescore 5 is for tasks that search; left out 1 task" in capsys.readouterr().out
+
+
+def test_the_command(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`harness table --compression` shows every variant with the score that its record holds, or draws them."""
+    command = ["table", "baseline/hashing", "-t", TASK, "--compression", "--results", str(results)]
+    assert cli.main([*command, "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len(rows) == 6 + 8
+    shown = {(row["dims"], row["vectors"], row["rescore"]): row for row in rows}
+    assert shown[64, "binary", 3]["bytes_per_document"] == 8 + 256
+    assert shown[64, "binary", EVERY]["mean"] == shown[64, "float32", 0]["mean"]
+    assert shown[1024, "int8", EVERY]["kept"] == shown[1024, "int8", EVERY]["float_recall_at_10"] == 1
+    assert cli.main([*command, "--format", "svg"]) == 0
+    assert capsys.readouterr().out.count("<title>") == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--format", "svg"], "--format svg: draws quality against bytes; add --compression"),
+        (["--compression", "-t", "MiniPairsEnglish"], "no record with compressed vectors fits the request"),
+    ],
+)
+def test_refused_tables(options: list[str], message: str, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What cannot be shown is refused with what to do."""
+    assert cli.main(["table", *options, "--results", str(results)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_page_of_the_model(results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The site shows table and picture where compressed variants are recorded, and nothing elsewhere."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    board = harness.rank(results=results)
+    pages = dict(site.render(board))
+    [page] = [str(text) for name, text in pages.items() if name.startswith("models/")]
+    assert page.count('<h2 id="compression-heading">') == 1
+    assert "<td>64</td><td>binary</td><td>3</td><td>264 / 8</td>" in page
+    assert page.count("<title>") == 1 + 14
+    harness.run("baseline/hashing", TASK, results=tmp_path / "plain")
+    pages = dict(site.render(harness.rank(results=tmp_path / "plain")))
+    [page] = [str(text) for name, text in pages.items() if name.startswith("models/")]
+    assert "compression" not in page

@@ -10,8 +10,10 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.compression import of_row
 from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix
+from harness.outputs import compression_picture, compression_table
 from harness.outputs.number_text import MISSING, interval_text, score_text
 from harness.outputs.site.dates import iso_date, recorded_at
 from harness.outputs.site.urls import Urls
@@ -56,6 +58,9 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
                 history=entries,
                 shared=shared,
                 spans=spans,
+                compression=(compression := of_row(board, row)),
+                picture=compression_picture.picture(compression) if compression else "",
+                compressed=compression_table,
             ),
         )
     task_page = templates.get_template("task.html")
