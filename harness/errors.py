@@ -83,6 +83,10 @@ class UnknownName(HarnessError):
         return cls("; ".join(part for part in (f"no {kind} named {name!r}", help_, hint) if part))
 
 
+class NothingApplies(HarnessError):
+    """A request of tasks that none of its models can do."""
+
+
 class SpecError(HarnessError):
     """A task or suite file that cannot be used; `problems` holds every defect found in it."""
 

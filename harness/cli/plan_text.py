@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from harness.types import ModelSpec, Part, PromptRules, TaskSpec
 
 
-def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
-    """Print the plan; returns the exit status."""
+def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
+    """Print the plan."""
     from harness.models.model_prompts import planned_prompts, planned_rules, shown_prompt
 
     rows: list[dict[str, Any]] = []
@@ -54,7 +54,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
             )
     if as_json:
         shared_options.print_json(rows)
-        return 0
+        return
     from harness.outputs import text_table
 
     for row in rows:
@@ -81,7 +81,6 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> int:
             taken = sum(value or 0 for value in seconds)
             basis = f"{counted(pace.parts, 'part')} recorded on this machine"
             print(f"{model}: about {taken:,.0f} s{memory}, going by {basis}")
-    return 0
 
 
 def _sizes(task: TaskSpec, parts: Sequence[Part]) -> list[Size | None]:

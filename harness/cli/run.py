@@ -154,7 +154,9 @@ def do(args: argparse.Namespace) -> int:
     if args.plan:
         from harness.cli.plan_text import show_plan
 
-        return show_plan(planned, request.results, as_json=args.json)
+        show_plan(planned, request.results, as_json=args.json)
+        planned.require_applicable()
+        return 0
     from harness.runner.events import in_order, left_as_they_are
 
     started = time.monotonic()
@@ -170,13 +172,15 @@ def do(args: argparse.Namespace) -> int:
         if args.json or any(failure.traceback for failure in refusals):
             report_text.tell(events, request.results, seconds=0.0, as_json=args.json, similarity=False)
         return HANDLING[refusals[0].kind].exit_status
-    report_text.tell(
-        events,
-        request.results,
-        seconds=time.monotonic() - started,
-        as_json=args.json,
-        similarity=args.report == "similarity",
-    )
+    if args.json or any(event.kind != "inapplicable" for event in events):
+        report_text.tell(
+            events,
+            request.results,
+            seconds=time.monotonic() - started,
+            as_json=args.json,
+            similarity=args.report == "similarity",
+        )
+    planned.require_applicable()
     return 1 if any(event.kind in ("failed", "refused") for event in events) else 0
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 from harness import models
+from harness.errors import NothingApplies
 from harness.evaluators import KINDS
 from harness.runner.recorded import RecordedParts
 from harness.types import PLAIN, EncodeOptions, ModelSpec, Part, Record, TaskSpec, VectorTransform, model_label
+from harness.types.counted import counted
 
 
 class CellKey(NamedTuple):
@@ -152,3 +154,17 @@ class Plan(NamedTuple):
     def inapplicable(self) -> list[Cell]:
         """The cells of tasks that their model cannot do."""
         return [cells.cell(part) for cells in self.task_cells if not cells.applies for part in cells.todo]
+
+    def require_applicable(self) -> None:
+        """Refuse a request of which nothing would be measured.
+
+        Raises:
+            NothingApplies: no model can do any of the tasks, and none is recorded.
+        """
+        if any(cells.applies or cells.done for cells in self.task_cells):
+            return
+        by_model: dict[str, set[str]] = {}
+        for cells in self.task_cells:
+            by_model.setdefault(f"{cells.model.name}: {cells.limits}", set()).add(cells.task.name)
+        reasons = [f"{reason}; left out {counted(len(names), 'task')}" for reason, names in by_model.items()]
+        raise NothingApplies("nothing to measure: " + "\n".join(reasons))

@@ -36,7 +36,8 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
         Records in the order of models, then tasks.
 
     Raises:
-        HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
+        HarnessError: the request is wrong (nothing has run), among them `NothingApplies`, or `CellsFailed` after
+            everything else has run.
     """
     events = []
     with offline_mode(on=request.offline):
@@ -44,6 +45,7 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
         for event in execute(planned, request.results):
             on_event(event)
             events.append(event)
+    planned.require_applicable()
     events = in_order(events, planned)
     records = [event.record for event in events if event.kind in ("recorded", "kept") and event.record is not None]
     failures = list(dict.fromkeys(event.failure for event in events if event.failure is not None))

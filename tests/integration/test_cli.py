@@ -262,6 +262,18 @@ def test_the_plan(command: Command, three: list[str], results: Path) -> None:
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == before
 
 
+@pytest.mark.parametrize("how", [[], ["--plan"], ["--json"], ["--json", "--plan"]])
+def test_nothing_that_was_asked_for_applies(how: list[str], command: Command) -> None:
+    """A model that can do none of the tasks ends with 2 and the reason, which JSON holds too; Python raises it."""
+    said = command("run", "baseline/bm25", "-t", "MiniSTSGerman,MiniSTSEnglish", *how)
+    assert said.status == 2
+    reason = "nothing to measure: baseline/bm25: BM25 ranks documents; it has no vectors; left out 2 tasks"
+    assert said.err == f"harness: {reason}\n"
+    assert said.out.count("does not apply" if "--plan" in how else "inapplicable") == (2 if how else 0)
+    with pytest.raises(api.HarnessError, match=reason):
+        api.run("baseline/bm25", ["MiniSTSGerman", "MiniSTSEnglish"])
+
+
 def test_a_plan_of_data_that_is_not_here(command: Command) -> None:
     """The size of a hub task comes from mteb's published statistics: nothing is downloaded for a plan."""
     [row] = json.loads(command("run", "baseline/hashing", "-t", "SciFact", "--plan", "--json").out)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from harness.cards.verify.targets import Target
-from harness.errors import CellsFailed
+from harness.errors import CellsFailed, NothingApplies
 from harness.types import EncodeOptions, Part, Record, Source, TaskSpec
 
 if TYPE_CHECKING:
@@ -95,6 +95,8 @@ def _run(
         records = execution.carry_out(request, on_event=take)
     except CellsFailed as err:
         records = err.records
+    except NothingApplies:
+        records = []
     outcome.records.update({data_by_task[record.task]: record for record in records})
 
 
