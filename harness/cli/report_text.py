@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ from harness.types.counted import counted
 if TYPE_CHECKING:
     from harness.errors import Failure
     from harness.runner.events import Event
+
+_NAMED = 3
+"""How many parts are named beside a note."""
 
 
 def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, similarity: bool) -> None:
@@ -50,6 +54,8 @@ def _cell(event: Event) -> dict[str, Any]:
         parts = event.record.parts
         measured = [event.part] if event.part else cells.done
         cell["scores"] = {str(part): parts[part]["main_score"] for part in measured}
+        if notes := [note for _, note in _notes(event)]:
+            cell["notes"] = list(dict.fromkeys(notes))
     if event.failure:
         cell["error"] = event.failure.error
     if event.message:
@@ -86,6 +92,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
     if rows:
         print(text_table.plain(headers, rows, right=[len(headers) - 2, len(headers) - 1]), end="")
     kinds = [event.kind for event in events]
+    _report_notes(events)
     _report_inapplicable(events)
     failures = [event.failure for event in events if event.kind == "failed" and event.failure]
     for failure in failures:
@@ -101,6 +108,28 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
         f"\n{kinds.count('recorded')} computed, {kept} already recorded, {len(failures) + left_out.total()} failed "
         f"in {seconds:.1f} s; records in {results}"
     )
+
+
+def _notes(event: Event) -> Iterator[tuple[str, str]]:
+    """(part, note) of the parts that an event is about: what a reader of their scores should know."""
+    if event.record is None:
+        return
+    details = event.record.harness.get("parts", {})
+    for part in [event.part] if event.part else event.cells.done:
+        for note in details.get(str(part), {}).get("notes", ()):
+            yield str(part), note
+
+
+def _report_notes(events: list[Event]) -> None:
+    """Print each note once, with the parts that it is about."""
+    places: dict[str, dict[str, None]] = {}
+    for event in events:
+        for part, note in _notes(event):
+            places.setdefault(note, {})[f"{event.cells.task.name} {part}"] = None
+    for note, cells in places.items():
+        first = ", ".join([*cells][:_NAMED])
+        more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""
+        print(f"note: {first}{more}: {note}")
 
 
 def refusal_text(failure: Failure) -> str:

@@ -73,9 +73,8 @@ def _propose_table(source: Path, request: SpecRequest) -> Proposal:
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
     proposal = spec_proposal.propose(tables, request)
-    for part in proposal.task.parts:
-        data.load(proposal.task, part)
-    return proposal
+    notes = [note for part in proposal.task.parts for note in data.load(proposal.task, part).notes]
+    return proposal._replace(reasons=(*proposal.reasons, *(("note", note) for note in dict.fromkeys(notes))))
 
 
 def _splits_in(folder: Path) -> dict[str, Filed]:

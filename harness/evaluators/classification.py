@@ -30,6 +30,7 @@ from harness.evaluators.task_kind import (
     seed_field,
     settings_from_mteb,
 )
+from harness.evaluators.unseen_labels import unseen_note
 from harness.types import ItemText, Part, TaskSpec, Texts
 
 if TYPE_CHECKING:
@@ -193,14 +194,16 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
     split = task.settings.train_split
     test = table(part.split)
     train = test if split == part.split else table(split)
-    gold = read_labelled(
-        train,
-        test,
-        task.columns,
-        where=f"{task.name} {part}",
-        train_where=f"{task.name} {Part(split, part.subset)}",
+    where, train_where = f"{task.name} {part}", f"{task.name} {Part(split, part.subset)}"
+    gold = read_labelled(train, test, task.columns, where=where, train_where=train_where)
+    names = gold.label_names
+    notes = unseen_note(
+        {names[label] for label in gold.train_labels.tolist()},
+        [(names[label],) for label in gold.test_labels.tolist()],
+        where=where,
+        train_where=train_where,
     )
-    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)})
+    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, notes)
 
 
 def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:

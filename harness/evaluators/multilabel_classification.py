@@ -32,6 +32,7 @@ from harness.evaluators.task_kind import (
     seed_field,
     settings_from_mteb,
 )
+from harness.evaluators.unseen_labels import unseen_note
 from harness.types import ItemText, Part, TaskSpec, Texts
 
 if TYPE_CHECKING:
@@ -252,7 +253,9 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
         label_names=names,
         rows_before=tuple(table.rows(split, subset) for subset in before),
     )
-    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)})
+    seen = {label for of_text in train_labels for label in of_text}
+    notes = unseen_note(seen, test_labels, where=where, train_where=train_where)
+    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, notes)
 
 
 def _label_sets(table: Table, name: str, *, where: str) -> list[list[str | int]]:

@@ -1,0 +1,64 @@
+"""Private data as people have it: what is odd about it is refused or said, with the file and the line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Command = Callable[..., Any]
+
+CASES = Path(__file__).parents[1] / "cases" / "data"
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def copied(case: str, to: Path) -> Path:
+    """A copy of the case's file or folder."""
+    source = CASES / case
+    return Path((shutil.copytree if source.is_dir() else shutil.copy)(source, to / source.name))
+
+
+def labelled(path: Path, *rows: tuple[str, str]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+
+
+def test_labels_that_no_training_text_has(command: Command, here: Path) -> None:
+    """Where no label of the test texts occurs in training, nothing is written; both sides are named."""
+    copied("unseen_labels", here)
+    said = command("tasks", "new", "--from", "unseen_labels", "--name", "U")
+    assert said.status == 2
+    assert "no label of the test texts occurs in U train: the test texts have -1, the training texts 0, 1" in said.err
+    assert not (here / "unseen_labels" / "U.yaml").exists()
+
+
+def test_a_label_with_a_blank_at_its_end(command: Command, here: Path, results: Path) -> None:
+    """A test label that differs by a blank is named when the task is written, at the end of the run, and in the
+    record, with the number of test texts that cannot be predicted right.
+    """
+    texts = ("sun and rain", "snow and fog", "wind and hail")
+    labelled(here / "tone" / "train.jsonl", *((text, name) for text in texts for name in ("pos", "neg")))
+    labelled(here / "tone" / "test.jsonl", *((f"{text} today", name) for text in texts for name in ("pos ", "neg")))
+    note = "3 of 6 test texts cannot be predicted right: no training text in Tone train has the label 'pos ' "
+    note += "(training texts have 'pos')"
+    assert f"  note         {note}" in command("tasks", "new", "--from", "tone").out.splitlines()
+    said = command("run", "baseline/hashing", "--tasks-dir", "tone", "-t", "Tone")
+    assert said.status == 0
+    assert f"note: Tone test: {note}" in said.out.splitlines()
+    [record] = results.rglob("Tone.json")
+    assert json.loads(record.read_text())["harness"]["parts"]["test"]["notes"] == [note]
+    said = command("run", "baseline/hashing", "--tasks-dir", "tone", "-t", "Tone", "--json")
+    [cell] = json.loads(said.out)["cells"]
+    assert (cell["status"], cell["notes"]) == ("kept", [note])
