@@ -156,7 +156,7 @@ def _jsonl(path: Path) -> Filed:
 
 def _object(line: str, place: str) -> dict[str, Any]:
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=lambda pairs: _once(pairs, place))
     except (ValueError, RecursionError) as err:
         raise DataError(f"{place}: not JSON ({err}); expected one object a line") from err
     if not isinstance(row, dict):
@@ -166,6 +166,16 @@ def _object(line: str, place: str) -> dict[str, Any]:
             json.dumps(row, ensure_ascii=False).encode()
         except UnicodeEncodeError as err:
             raise DataError(f"{place}: half of a surrogate pair (\\ud800-\\udfff) is no character") from err
+    return row
+
+
+def _once(pairs: list[tuple[str, Any]], place: str) -> dict[str, Any]:
+    """An object of JSON, whose keys must differ: of a key that stands twice, readers keep one value or the other."""
+    row = dict(pairs)
+    if len(row) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{place}: the key {twice!r} stands more than once in one object; expected every key once")
     return row
 
 

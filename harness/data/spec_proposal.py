@@ -10,18 +10,17 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from harness.data import header_check
 from harness.data.column_contents import described
 from harness.data.field_reader import FieldReader, SpecRequest
 from harness.errors import DataError
 from harness.evaluators import KINDS, tables
-from harness.evaluators.tables import NUMBER, Table
+from harness.evaluators.tables import Table
 from harness.evaluators.task_kind import Fit
 from harness.types import Source, TaskSpec
 
 SPLITS = ("train", "validation", "valid", "val", "dev", "test")
 """The names of files that are taken for splits."""
-
-_LONGEST_NAME = 60
 
 
 class Proposal(NamedTuple):
@@ -45,9 +44,8 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
         UnknownName: a column of the request does not exist.
     """
     first = next(iter(by_split.values()))
-    for name in first:
-        if NUMBER.fullmatch(name) or len(name) > _LONGEST_NAME:
-            raise DataError(f"{request.data}: a column called {name!r}; expected the columns' names in the first line")
+    for table in by_split.values():
+        header_check.check(table, data=request.data, named=request.columns.values())
     shared = [name for name in first if all(name in table for table in by_split.values())]
     joined = {name: [value for table in by_split.values() for value in table[name]] for name in shared}
     contents = described(joined)
@@ -63,6 +61,7 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
     reasons += [("not used", "; ".join(unused))] if unused else []
     train = f"; train is {'what is learnt from' if kind.training else 'left out'}" if trainable else ""
     reasons += [("splits", ", ".join(splits) + train)]
+    reasons += [("note", note) for note in header_check.note(first, columns.values(), named=request.columns.values())]
     return _proposal(type_, request, splits=splits, columns=columns, fit=fit, reasons=reasons)
 
 

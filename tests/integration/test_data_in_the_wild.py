@@ -62,3 +62,39 @@ def test_a_label_with_a_blank_at_its_end(command: Command, here: Path, results: 
     said = command("run", "baseline/hashing", "--tasks-dir", "tone", "-t", "Tone", "--json")
     [cell] = json.loads(said.out)["cells"]
     assert (cell["status"], cell["notes"]) == ("kept", [note])
+
+
+def test_a_csv_file_without_a_header(command: Command, here: Path) -> None:
+    """A first line that is data is not taken for names: the line that shows it is named, and nothing is written.
+
+    The same file with the columns named by the caller, or with a header, keeps every row.
+    """
+    file = copied("headerless.csv", here)
+    said = command("tasks", "new", "--from", file.name, "--name", "H")
+    assert said.status == 2
+    assert "headerless.csv:3: column 'positive' holds its own name as a value" in said.err
+    assert "the first line (I love this product, positive) may be data" in said.err
+    assert not (here / "H.yaml").exists()
+    file.write_text("text,label\n" + file.read_text())
+    assert command("tasks", "new", "--from", file.name, "--name", "H").status == 0
+    spam = here / "spam.csv"
+    spam.write_text("text,spam\nbuy now,spam\nhello there,ham\ncheap pills,spam\nsee you soon,ham\n")
+    assert "spam.csv:2: column 'spam' holds its own name" in command("tasks", "new", "--from", "spam.csv").err
+    assert command("tasks", "new", "--from", "spam.csv", "--columns", "text=text,label=spam").status == 0
+
+
+def test_names_that_read_like_texts(command: Command, here: Path) -> None:
+    """A header that may be data, though nothing proves it, is said."""
+    (here / "odd.csv").write_text("I love this so much,fine\nit is bad,bad\nvery bad,bad\nso good,good\nyes,good\n")
+    said = command("tasks", "new", "--from", "odd.csv")
+    assert said.status == 0
+    assert "the first line is read as the names of the columns, and 'I love this so much' reads like a text" in said.out
+
+
+def test_a_key_that_stands_twice(command: Command, here: Path) -> None:
+    """An object of JSON with a key twice is refused with its line: no value is dropped."""
+    copied("duplicate_json_key.jsonl", here)
+    said = command("tasks", "new", "--from", "duplicate_json_key.jsonl", "--name", "D")
+    assert said.status == 2
+    assert "duplicate_json_key.jsonl:5: the key 'a' stands more than once in one object" in said.err
+    assert not (here / "D.yaml").exists()
