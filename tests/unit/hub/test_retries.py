@@ -1,0 +1,61 @@
+"""Requests of the hub's client that are repeated: when, how often, and after how long."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from harness.hub import retries
+
+
+class Answer(NamedTuple):
+    """A response of the client, as far as it is looked at."""
+
+    status_code: int
+    headers: dict[str, str]
+
+    def close(self) -> None:
+        return
+
+
+class ReadError(Exception):
+    """What the client raises where the connection breaks."""
+
+
+def asked(*answers: Answer | Exception) -> tuple[Any, list[float]]:
+    """What the caller gets where the hub answers so one after the other, and the waits between."""
+    waits: list[float] = []
+    queue = list(answers)
+
+    def send(request: str) -> Answer:
+        answer = queue.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return retries._RepeatedSend(send, sleep=waits.append)("request"), waits
+
+
+def test_the_wait_that_the_hub_asks_for() -> None:
+    """`Retry-After` is waited for, a minute at most; the second answer is returned."""
+    busy = [Answer(429, {"Retry-After": seconds}) for seconds in ("3", "0", "600")]
+    response, waits = asked(*busy, Answer(200, {}))
+    assert (response.status_code, waits) == (200, [3.0, 0.0, 60.0])
+
+
+def test_the_wait_without_a_word_of_the_hub() -> None:
+    """From half a second on each wait is twice the one before, give or take a quarter; a broken connection counts."""
+    response, waits = asked(Answer(503, {}), ReadError(), Answer(500, {"Retry-After": "tomorrow"}), Answer(404, {}))
+    assert response.status_code == 404
+    assert all(0.75 <= wait / expected <= 1.25 for wait, expected in zip(waits, (0.5, 1.0, 2.0), strict=True))
+
+
+def test_the_last_attempt() -> None:
+    """After eight attempts the caller gets what the hub said; an error that no wait mends is raised at once."""
+    response, waits = asked(*[Answer(503, {})] * retries.ATTEMPTS, Answer(200, {}))
+    assert (response.status_code, len(waits)) == (503, retries.ATTEMPTS - 1)
+    with pytest.raises(ConnectionRefusedError):
+        asked(ConnectionRefusedError(), Answer(200, {}))
+    with pytest.raises(ReadError):
+        asked(*[ReadError()] * retries.ATTEMPTS)
