@@ -124,7 +124,8 @@ class RescoredTopK(TopK):
         """The ranking, best first.
 
         The scores of documents that were not ranked again are moved by one number for each query, so that the best of
-        them continues where the others end.
+        them continues where the others end. What is made of the scores themselves, not of their order (nAUC by the
+        standard deviation, the best of several queries), is a mixture where `rescore` is less than the depth.
         """
         hits, n = super().hits(), min(self._rescore, self._keys.shape[1])
         if not n:

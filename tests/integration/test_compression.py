@@ -110,8 +110,8 @@ def test_refused(options: dict[str, Any], message: str, tmp_path: Path) -> None:
 
 
 def test_what_a_run_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A task that does not search is left out of the rescored variants, in one line."""
-    command = f"run baseline/hashing -t {TASK},MiniSTSEnglish --quantize binary --rescore 0,5 --results {tmp_path}"
+    """A task that does not search is left out of both rescored variants, and counts once."""
+    command = f"run baseline/hashing -t {TASK},MiniSTSEnglish --quantize int8,binary --rescore 0,5 --results {tmp_path}"
     assert cli.main(command.split()) == 0
     assert "--rescore 5 is for tasks that search; left out 1 task" in capsys.readouterr().out
 
