@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 from importlib import resources
 from pathlib import Path
 
@@ -150,6 +151,24 @@ def _theirs(column: str) -> str:
     """mteb's name of the column of a group."""
     dimension, _, label = column.partition(": ")
     return f"__cg__{dimension}::{label}" if label else column
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_a_copy_under_a_private_name_has_the_rank_of_the_original(name: str, results: Path, tmp_path: Path) -> None:
+    """The results of a public model in a folder of one's own, under another name: the same rank, means and columns."""
+    original = "intfloat/multilingual-e5-small"
+    [folder] = [folder for folder in results.glob("intfloat__multilingual-e5-small/*") if any(folder.glob("STS*.json"))]
+    revision = tmp_path / "lab__private" / folder.name
+    shutil.copytree(folder, revision)
+    meta = json.loads((folder / "model_meta.json").read_text(encoding="utf-8"))
+    boards.write(revision / "model_meta.json", json.dumps({**meta, "name": "lab/private"}))
+    found = api.rank(suite=name, results=[tmp_path, results])
+    copy, source = (next(row for row in found.rows if row.who.model == model) for model in ("lab/private", original))
+    assert (copy.rank, copy.mean_task, copy.mean_type, copy.by_type) == (
+        *(source.rank, source.mean_task, source.mean_type),
+        source.by_type,
+    )
+    assert copy.scores == source.scores
 
 
 def test_main_revisions() -> None:
