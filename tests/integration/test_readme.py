@@ -79,7 +79,7 @@ def test_the_installed_command(tmp_path: Path) -> None:
     """A `harness` line of the README exits 0 in a shell, through the program that pip installed."""
     env = environment(tmp_path)
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
-    [command] = (command for command in commands() if command.startswith("harness tasks list"))
+    command = next(command for command in commands() if command.startswith("harness tasks list"))
     done = subprocess.run(command, shell=True, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
 
