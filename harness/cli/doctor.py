@@ -23,7 +23,7 @@ _ADVICE = (
     "`harness run --batching mteb`",
     "this precision changes vectors: use --precision fp32, or compare the scores",
 )
-"""For float32, and for half precision."""
+"""For the model's own precision, and for half precision."""
 
 
 def add(commands: Any) -> None:
@@ -48,8 +48,8 @@ def add(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KEY=VALUE",
-        help="a setting of OTHER alone, such as precision=bf16, max-length=128, prompts=FILE; without --against, OTHER "
-        "is MODEL under these settings; repeat the option for more",
+        help="a setting of OTHER alone, such as precision=bf16, max-length=128, backend=onnx, prompts=FILE; without "
+        "--against, OTHER is MODEL under these settings; repeat the option for more",
     )
     command.add_argument(
         "--least-cosine",
@@ -69,11 +69,12 @@ def add(commands: Any) -> None:
 
 
 def add_check(command: argparse.ArgumentParser) -> None:
-    """`--device`, `--full`, and how the model may be opened."""
+    """`--device`, `--full`, what runs the model, and how it may be opened."""
     command.add_argument("--device", default="auto", metavar="DEVICE", help="device of the model (default: auto)")
     command.add_argument(
         "--full", action="store_true", help="score the suite mini in half precision even if that takes long"
     )
+    shared_options.add_backend(command)
     shared_options.add_opening(command)
 
 
@@ -145,7 +146,7 @@ def check_model(args: argparse.Namespace) -> int:
     from harness.runner.model_probes import Probe
     from harness.types import EncodeOptions
 
-    spec = models.resolve(args.model, trust_remote_code=args.trust_remote_code, allow_pickle=args.allow_pickle)
+    spec = models.resolve(args.model, **shared_options.opening(args))
     options = EncodeOptions(device=args.device)
     probes, differences = [], []
     for outcome in model_check.checked(spec, options):
@@ -155,13 +156,13 @@ def check_model(args: argparse.Namespace) -> int:
             name = one_line(outcome.name)
         else:
             differences.append(outcome)
-            verdict = "rounding" if outcome.fine else f"MORE THAN ROUNDING; {_ADVICE[outcome.precision != 'fp32']}"
+            verdict = "rounding" if outcome.fine else f"MORE THAN ROUNDING; {_ADVICE[outcome.is_half_precision]}"
             text = f"largest difference {outcome.largest:.1e}, least cosine {outcome.cosine:.7f}: {verdict}"
             name = outcome.what
         if not args.json:
             print(f"{name:<28} {text}", flush=True)
     half = {
-        difference.precision: difference.suite_seconds for difference in differences if difference.precision != "fp32"
+        difference.precision: difference.suite_seconds for difference in differences if difference.is_half_precision
     }
     precisions = [precision for precision, seconds in half.items() if args.full or seconds < _LONGEST_SUITE_SECONDS]
     scores = list(model_check.changes(spec, options, precisions))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 _LEFT_OUT = ("store",)
 """Options of encoding that a comparison does not use: nothing is cached."""
 _OF_THE_MODEL = ("prompts", "like")
+_OF_A_FILE = ("backend", "backend_file")
+_OF_SCORES = ("dims", "quantize")
+"""Settings of a run that change vectors after the model, which a comparison of models does not do."""
 
 
 def do(args: argparse.Namespace) -> int:
@@ -23,8 +26,12 @@ def do(args: argparse.Namespace) -> int:
     from harness.runner.difference_causes import diagnosed
     from harness.runner.model_pair import compared
 
-    model = _side(args, args.model, {})
-    other = _side(args, args.against or args.model, _settings(args.settings))
+    settings = _settings(args.settings)
+    run_by = {"backend": args.backend, "backend_file": args.backend_file}
+    model = _side(args, args.model, run_by)
+    # A file belongs to its backend: OTHER is MODEL under other settings, or another model with none of MODEL's files.
+    same = args.against is None and "backend" not in settings
+    other = _side(args, args.against or args.model, {**(run_by if same else {}), **settings})
     pair = compared(model, other)
     diagnosis = diagnosed(pair)
     shown: dict[str, Any] = {"least_cosine": args.least_cosine, "worst": args.worst}
@@ -37,25 +44,29 @@ def do(args: argparse.Namespace) -> int:
 
 def _side(args: argparse.Namespace, name: str, settings: dict[str, Any]) -> Side:
     from harness import models
+    from harness.models.asked_settings import require_honoured
     from harness.models.model_prompts import asked_of
     from harness.runner.model_pair import Side
     from harness.types import EncodeOptions
 
-    spec = models.resolve(name, trust_remote_code=args.trust_remote_code, allow_pickle=args.allow_pickle)
-    spec = asked_of(spec, prompts=settings.get("prompts"), like=settings.get("like"))
-    changes = {key: value for key, value in settings.items() if key not in _OF_THE_MODEL}
+    run_by = {key: settings.get(key) for key in _OF_A_FILE}
+    spec = models.resolve(name, **{**shared_options.opening(args), **run_by})
+    of_model = {key: settings.get(key) for key in _OF_THE_MODEL}
+    require_honoured(spec, of_model)
+    spec = asked_of(spec, **of_model)
+    changes = {key: value for key, value in settings.items() if key not in (*_OF_THE_MODEL, *_OF_A_FILE)}
     return Side(spec, replace(EncodeOptions(device=args.device, store="off"), **changes))
 
 
 def _settings(given: list[str]) -> dict[str, Any]:
-    """`["precision=bf16"]` -> {"precision": "bf16"}: fields of `EncodeOptions`, prompts, and a model to be like.
+    """`["precision=bf16"]` -> {"precision": "bf16"}: fields of `EncodeOptions`, prompts, a model to be like, a backend.
 
     Raises:
         UnknownName, HarnessError: there is no such setting, or it has no such value.
     """
-    from harness.types import EncodeOptions
+    from harness.types import BackendName, EncodeOptions
 
-    types = get_type_hints(EncodeOptions)
+    types = {**get_type_hints(EncodeOptions), "backend": BackendName}
     names = [field.name for field in fields(EncodeOptions) if field.name not in _LEFT_OUT]
     settings: dict[str, Any] = {}
     for text in given:
@@ -63,8 +74,14 @@ def _settings(given: list[str]) -> dict[str, Any]:
         name = key.strip().replace("-", "_")
         if not equals or not value:
             raise HarnessError(f"--with {text}: expected KEY=VALUE, such as precision=bf16")
-        if name not in (*names, *_OF_THE_MODEL):
-            raise UnknownName.of("setting for --with", key, [entry.replace("_", "-") for entry in names])
+        if name in _OF_SCORES:
+            raise HarnessError(
+                f"--with {text}: changes vectors after the model, and whole vectors are compared here; to see what it "
+                f"does to the scores, use harness run MODEL --{name} {value}"
+            )
+        others = (*names, *_OF_THE_MODEL, *_OF_A_FILE)
+        if name not in others:
+            raise UnknownName.of("setting for --with", key, [entry.replace("_", "-") for entry in others])
         settings[name] = _value(text, name, value, types.get(name))
     return settings
 
@@ -75,6 +92,8 @@ def _value(text: str, name: str, value: str, type_: Any) -> Any:
             return shared_options.prompts(value)
         if int in get_args(type_):
             return shared_options.positive(value)
+        if float in get_args(type_):
+            return shared_options.size(value)
     except argparse.ArgumentTypeError as err:
         raise HarnessError(f"--with {text}: {err}") from err
     choices = [choice for choice in get_args(type_) if isinstance(choice, str)]

@@ -60,6 +60,7 @@ def add(commands: Any) -> None:
     )
     showing.add_argument("model", metavar="MODEL", help="a name of mteb's registry, or a model as for `harness run`")
     showing.add_argument("--hub", action="store_true", help="also read the files of a model of the registry on the hub")
+    shared_options.add_backend(showing)
     shared_options.add_opening(showing)
     shared_options.add_json(showing)
     showing.set_defaults(do=_show)
@@ -157,10 +158,10 @@ def _of_files(args: argparse.Namespace) -> Description:
     from harness.errors import ModelError
     from harness.models import description
 
-    allowed = {"trust_remote_code": args.trust_remote_code, "allow_pickle": args.allow_pickle}
-    spec, refusal = models.resolve(args.model, **allowed, runnable=False), ""
+    asked = shared_options.opening(args)
+    spec, refusal = models.resolve(args.model, **asked, runnable=False), ""
     try:
-        models.resolve(args.model, **allowed)
+        models.resolve(args.model, **asked)
     except ModelError as err:
         refusal = str(err).removeprefix(f"model {spec.name}: ")
     return description.of_spec(spec, refusal=refusal)

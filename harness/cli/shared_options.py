@@ -156,6 +156,12 @@ def add_opening(command: argparse.ArgumentParser) -> None:
     command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
 
 
+def opening(args: argparse.Namespace) -> dict[str, Any]:
+    """What `add_backend` and `add_opening` declare, as arguments of `models.resolve`."""
+    names = ("backend", "backend_file", "trust_remote_code", "allow_pickle")
+    return {name: getattr(args, name) for name in names}
+
+
 def add_json(command: argparse.ArgumentParser) -> None:
     """`--json`."""
     command.add_argument("--json", action="store_true", help="print JSON instead of text")

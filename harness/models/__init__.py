@@ -18,7 +18,7 @@ from dataclasses import replace
 from harness.hub.downloads import download_model
 from harness.hub.model_lookup import cached_models, remember_ref
 from harness.hub.offline import is_offline
-from harness.models.asked_settings import of_options, require_honoured
+from harness.models.asked_settings import of_options, refusal, require_honoured
 from harness.models.backend_files import local_paths
 from harness.models.dependencies import fetch
 from harness.models.forward_precision import remark
@@ -45,6 +45,7 @@ __all__ = [
     "only_searches",
     "open_model",
     "options_of_first",
+    "refusal",
     "remark",
     "resolve",
     "variant",

@@ -65,10 +65,12 @@ def with_pooling(spec: ModelSpec, mode: str) -> Iterator[ModelSpec]:
 
 @contextlib.contextmanager
 def with_int8_weights(spec: ModelSpec) -> Iterator[ModelSpec | None]:
-    """The same model, whose linear layers are rounded to int8 with a scale a row; None where it is too large."""
+    """The same model, whose linear layers are rounded to int8 with a scale a row; None where it is too large,
+    or where a file of another backend holds the weights."""
     repository, folder = repository_of(spec), settings_folder(spec)
     files = frozenset(file for file in loaded_weights(repository, repository.transformer))
-    if sum((folder / file).stat().st_size for file in files) > _LARGEST_BYTES:
+    too_large = sum((folder / file).stat().st_size for file in files) > _LARGEST_BYTES
+    if too_large or spec.backend_file is not None:
         yield None
         return
 

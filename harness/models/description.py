@@ -176,7 +176,7 @@ def repository_of(spec: ModelSpec) -> Repository:
 
 def _own_files(spec: ModelSpec) -> OwnFiles:
     repository = repository_of(spec)
-    kind = kinds.kind_of(repository)
+    kind = kinds.kind_of_spec(spec)
     types = [module.type.rpartition(".")[2] for module in repository.modules]
     return OwnFiles(
         spec=spec,

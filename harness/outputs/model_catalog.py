@@ -56,6 +56,7 @@ def as_json(description: Description) -> dict[str, Any]:
             "name": files.spec.name,
             "kind": files.spec.kind or None,
             "origin": files.spec.origin,
+            "backend_file": files.spec.backend_file and files.spec.backend_file.path,
             "revision": files.spec.revision,
             "architecture": list(files.architecture),
             "pooling": files.pooling,
@@ -178,6 +179,7 @@ def _of_files(description: Description) -> list[tuple[str, str]]:
         precision = f"{spec.checkpoint_precision} in the checkpoint; {files.precision} on this machine by default"
     return [
         ("kind", spec.kind),
+        ("file", spec.backend_file.path if spec.backend_file else ""),
         ("revision", f"{spec.revision} ({spec.origin})"),
         ("architecture", ", ".join(files.architecture)),
         ("pooling", f"{files.pooling}{', normalised' if files.normalized else ''}" if files.pooling else ""),

@@ -9,18 +9,18 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from harness import data, encoding, models
+from harness import data, models
 from harness.errors import ModelError
 from harness.evaluators import KINDS
 from harness.evaluators.similarity import unit_rows
 from harness.runner.measurement import encode, score
-from harness.runner.model_probes import Probe, probes
+from harness.runner.model_probes import Probe, probes, vectors
 from harness.tasks import registry
-from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, Prompt, TaskSpec, Texts
+from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, TaskSpec, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -31,8 +31,15 @@ PROBE_TEXTS = 40
 """How many texts of each probe task: short sentences and passages, so that batches are padded."""
 ROUNDING: Mapping[str, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-3}
 """Precision -> how much rounding may change a number of a unit vector: some hundred units in the last place."""
+HALVES: tuple[Precision, ...] = ("bf16", "fp16")
+"""Precisions below fp32."""
 POINTS = 0.01
 """The least change of a score, of 100, that is reported."""
+_DEPENDS = {
+    "positions": "its positions follow from the longest text",
+    "quantization": "its activations are scaled by all texts",
+}
+"""Why no other batches than mteb's give a model's vectors."""
 
 
 class Difference(NamedTuple):
@@ -53,6 +60,11 @@ class Difference(NamedTuple):
     fine: bool
     precision: Precision
     suite_seconds: float
+
+    @property
+    def is_half_precision(self) -> bool:
+        """Whether the other way is a precision below that of the model."""
+        return self.what == self.precision
 
 
 class Change(NamedTuple):
@@ -78,7 +90,8 @@ class Change(NamedTuple):
 def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Difference]:
     """Probe the model; then compare other batches, another order and half precisions with fp32 in batches by tokens.
 
-    A model behind an endpoint has a precision of its own.
+    A model whose kind takes no precision is checked in its own, and one whose vectors follow from mteb's batches in no
+    others.
 
     Raises:
         ModelError: the model cannot be opened, or has no vectors.
@@ -89,18 +102,27 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
 
     def compared(what: str, encoder: Encoder, batching: Batching, order: int, precision: Precision) -> Difference:
         started = time.perf_counter()
-        rows = _vectors(encoder, texts[::order], batching)[::order]
+        rows = _unit_vectors(encoder, texts[::order], batching)[::order]
         seconds = time.perf_counter() - started
         largest = float(np.abs(plain - rows).max())
         cosine = float(np.einsum("ij,ij->i", plain.astype(np.float64), rows.astype(np.float64)).min())
         return Difference(what, largest, cosine, largest <= ROUNDING[precision], precision, seconds * longer)
 
-    with _opened(spec, options if spec.origin == "endpoint" else replace(options, precision="fp32")) as encoder:
-        plain = _vectors(encoder, texts, "tokens")
+    takes_none = models.refusal(spec, {"precision": "bf16"})
+    with _opened(spec, options if takes_none else replace(options, precision="fp32")) as encoder:
+        plain = _unit_vectors(encoder, texts, "tokens")
         yield from probes(encoder, texts)
-        yield compared("batches of 32 texts", encoder, "mteb", 1, "fp32")
-        yield compared("the texts in reverse order", encoder, "tokens", -1, "fp32")
-    for precision in _halves(spec):
+        used = cast("Precision", encoder.facts.precision if encoder.facts.precision in ROUNDING else "fp32")
+        if why := _DEPENDS.get(encoder.facts.depends_on_batch or ""):
+            figure = f"not tried: {why} of a batch, so that runs use mteb's batches"
+            yield Probe("other batches and orders", True, figure)
+        else:
+            if not encoder.facts.prompts.by_model:
+                yield compared("batches of 32 texts", encoder, "mteb", 1, used)
+            yield compared("the texts in reverse order", encoder, "tokens", -1, used)
+    if takes_none:
+        yield Probe("precision", True, f"not tried: {takes_none.partition(': ')[2].partition(' (')[0]}")
+    for precision in () if takes_none else HALVES:
         with _opened(spec, replace(options, precision=precision)) as encoder:
             yield compared(precision, encoder, "tokens", 1, precision)
 
@@ -157,11 +179,6 @@ class _opened:
         self._encoder.close()
 
 
-def _halves(spec: ModelSpec) -> tuple[Precision, ...]:
-    """Precisions below fp32; built-in baselines and Python callables have none."""
-    return ("bf16", "fp16") if spec.origin in ("hub", "folder", "bundled") else ()
-
-
 def _probe() -> list[str]:
     texts: list[str] = []
     for name, field in PROBE_TASKS.items():
@@ -169,10 +186,9 @@ def _probe() -> list[str]:
     return texts
 
 
-def _vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Float32:
+def _unit_vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Float32:
     """Rows of unit length."""
-    embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None), batching=batching)
-    return unit_rows(embedded.vectors, too_short="keep")
+    return unit_rows(vectors(encoder, texts, batching=batching), too_short="keep")
 
 
 def _score(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> float:

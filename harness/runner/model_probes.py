@@ -13,7 +13,8 @@ from harness.encoding.prompts import choose
 from harness.errors import HarnessError
 from harness.evaluators import KINDS
 from harness.runner import probe_texts
-from harness.types import Encoder, Prompt, Role, Texts
+from harness.tasks import registry
+from harness.types import Batching, Encoder, Prompt, Purpose, Role, Texts
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -26,6 +27,8 @@ _LONGEST = 2048
 """Tokens; longer maximum lengths are not tried, because the texts would take too long."""
 _UNLIMITED_WORDS = 1200
 """Words of the text that is given to a model without a maximum length."""
+_PURPOSE = "MiniSTSEnglish"
+"""The task that a model is told where code of its own decides by the task."""
 _TAILS = ("apples and pears", "seven grey whales")
 
 
@@ -51,10 +54,10 @@ def probes(encoder: Encoder, texts: Sequence[str]) -> Iterator[Probe]:
     Raises:
         EncodeError: it returns something that is not one finite vector for each text.
     """
-    rows = _vectors(encoder, texts)
+    rows = vectors(encoder, texts)
     yield _dimensions(encoder, rows)
     yield _lengths(encoder, rows)
-    yield _again(rows, _vectors(encoder, texts))
+    yield _again(rows, vectors(encoder, texts))
     try:
         yield _truncation(encoder)
     except HarnessError as err:  # a server may refuse long texts
@@ -94,7 +97,7 @@ def _truncation(encoder: Encoder) -> Probe:
     text = " ".join(words)
     place = max(1, len(words) // 16)
     inside = " ".join([*words[:place], _TAILS[0], *words[place + 3 :]])
-    first, second, other = _unit(_vectors(encoder, [f"{text} {_TAILS[0]}", f"{text} {_TAILS[1]}", inside]))
+    first, second, other = _unit(vectors(encoder, [f"{text} {_TAILS[0]}", f"{text} {_TAILS[1]}", inside]))
     tail, head = float(np.abs(first - second).max()), float(np.abs(first - other).max())
     read = f"{len(words):,} words"
     if head <= _ROUNDING:
@@ -126,7 +129,7 @@ def _prompts(encoder: Encoder, texts: Sequence[str], rows: Float32) -> Iterator[
     if not chosen:
         yield Probe("prompts", True, "it has none")
     for (text, suffix, role), prompt in chosen.items():
-        prompted = _unit(_vectors(encoder, texts, prompt=prompt, role=role))
+        prompted = _unit(vectors(encoder, texts, prompt=prompt, role=role))
         cosine = float(np.einsum("ij,ij->i", prompted, _unit(rows)).mean())
         passed = float(np.abs(prompted - _unit(rows)).max()) > _ROUNDING
         advice = "" if passed else "the prompt does not reach the model: check the tokenizer and the pooling"
@@ -134,10 +137,20 @@ def _prompts(encoder: Encoder, texts: Sequence[str], rows: Float32) -> Iterator[
         yield Probe(f"prompt {shown!r}", passed, f"mean cosine to texts without it {cosine:.4f}", advice)
 
 
-def _vectors(
-    encoder: Encoder, texts: Sequence[str], *, prompt: Prompt | None = None, role: Role | None = None
+def vectors(
+    encoder: Encoder,
+    texts: Sequence[str],
+    *,
+    batching: Batching = "tokens",
+    prompt: Prompt | None = None,
+    role: Role | None = None,
 ) -> Float32:
-    return encoding.encode(encoder, Texts(items=texts, role=role), prompt=prompt or Prompt(None, None)).vectors
+    """The vectors of texts, without a prompt by default: (n, dim) float32."""
+    if encoder.facts.prompts.by_model:
+        task = registry.get_tasks().get(_PURPOSE)
+        prompt, batching = Prompt(None, None, purpose=Purpose(task, task.parts[0])), "model"
+    items = Texts(items=texts, role=role)
+    return encoding.encode(encoder, items, prompt=prompt or Prompt(None, None), batching=batching).vectors
 
 
 def _unit(rows: Float32) -> Float32:

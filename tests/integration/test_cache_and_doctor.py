@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from collections.abc import Callable
@@ -12,9 +13,11 @@ import numpy as np
 import pytest
 
 from harness import models
+from harness.models.asked_settings import of_options, require_honoured
+from harness.models.kinds import KINDS
 from harness.runner import model_check
 from harness.tasks import registry
-from harness.types import EncodeOptions
+from harness.types import EncodeOptions, ModelSpec, PromptRules
 from tests.encoders import Fake
 from tests.tiny import save_sentence_transformer, save_static
 
@@ -249,6 +252,38 @@ def test_models_without_vectors_or_weights(command: Command) -> None:
     assert said.status == 2
     assert "ranks documents by itself and has no vectors to check" in said.err
     assert command("doctor", "./none").status == 2
+
+
+@pytest.mark.parametrize(
+    "kind", [kind.name for kind in KINDS if kind.abilities.vectors and "precision" not in kind.settings]
+)
+def test_a_kind_that_takes_no_precision(kind: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another backend, a model of mteb's loader and an endpoint are probed as they are; the probe of
+    precision says why it is left out.
+    """
+    spec = models.resolve("baseline/hashing")
+    spec = dataclasses.replace(spec, origin="endpoint" if "endpoint" in kind else "folder", kind=kind)
+
+    def opened(spec: ModelSpec, options: EncodeOptions) -> Fake:
+        require_honoured(spec, of_options(options))
+        return Fake(prompts=PromptRules(by_model=kind.startswith("mteb")), precision="as stored")
+
+    monkeypatch.setattr(models, "resolve", lambda name, **asked: spec)
+    monkeypatch.setattr(models, "open_model", opened)
+    said = command("models", "check", "any")
+    assert said.status == 0, said.err
+    assert f'not tried: kind "{kind}" takes no --precision: pass' in said.out
+    batches = [] if kind.startswith("mteb") else ["batches of 32 texts"]
+    assert [match[0].strip() for match in LINE.findall(said.out)] == [*batches, "the texts in reverse order"]
+
+
+@pytest.mark.parametrize("depends", ["positions", "quantization"])
+def test_a_model_of_mtebs_batches(depends: str, command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vectors that are known to follow from their batch are not compared with those of other batches."""
+    monkeypatch.setattr(models, "open_model", lambda spec, options: Fake(rows=among_others, depends_on_batch=depends))
+    said = command("doctor", "baseline/hashing")
+    assert "so that runs use mteb's batches: pass" in said.out
+    assert not LINE.findall(said.out)
 
 
 def test_doctor_keeps_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

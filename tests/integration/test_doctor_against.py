@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from harness.models import preflight
 from harness.runner import probe_texts
 from harness.tasks import registry
 from tests.tiny import save_sentence_transformer
@@ -210,13 +211,20 @@ def test_the_scores_are_those_of_a_run(command: Command, base: Path, other: Path
         assert scores["interval"][0] <= scores["difference"] <= scores["interval"][1]
 
 
-def test_requests_that_make_no_sense(command: Command, base: Path) -> None:
+def test_requests_that_make_no_sense(command: Command, base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unknown settings and values, models without vectors and no model at all end with 2 and say what to do."""
+    monkeypatch.setattr(preflight, "_is_installed", lambda module, package: True)
     for arguments, message in (
         (["--with", "precison=bf16"], "did you mean precision"),
         (["--with", "precision=int4"], "expected auto, checkpoint, fp32, fp16, bf16"),
         (["--with", "max-length=none"], "expected a whole number above 0"),
         (["--with", "precision"], "expected KEY=VALUE"),
+        (["--with", "dims=16"], "use harness run MODEL --dims 16"),
+        (["--with", "quantize=int8"], "use harness run MODEL --quantize int8"),
+        (["--with", "backend=tensorrt"], "expected torch, onnx, openvino, gguf"),
+        (["--with", "backend=onnx"], "export the model first"),
+        (["--backend", "onnx", "--with", "backend=torch"], "export the model first"),
+        (["--with", "backend-file=x.onnx"], "belongs to --backend onnx, openvino or gguf"),
         (["--against", "./none"], "no such folder"),
         (["--against", "baseline/bm25"], "has no vectors"),
     ):

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harness.models import catalog
+from harness.models import catalog, preflight
 from tests.conftest import environment
 from tests.tiny import save_sentence_transformer, save_transformer
 
@@ -192,6 +192,21 @@ def test_a_folder_that_cannot_be_run(command: Command, tmp_path: Path) -> None:
     assert answer["run"] == "refused"
     assert "has no weights" in answer["refused_because"]
     assert command("models", "show", str(tmp_path / "none")).status == 2
+
+
+def test_another_backend_of_a_folder(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--backend` shows the file that would be run, by the kind that runs it, and what is to be installed for it."""
+    monkeypatch.setattr(preflight, "_is_installed", lambda module, package: True)
+    folder = save_sentence_transformer(tmp_path / "mine")
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.onnx").touch()
+    answer = json.loads(command("models", "show", str(folder), "--backend", "onnx", "--json").out)
+    assert (answer["files"]["kind"], answer["files"]["backend_file"]) == ("onnx", "onnx/model.onnx")
+    assert answer["files"]["packages"] == ["onnxruntime"]
+    assert answer["files"]["precision_here"] == "as stored"
+    for arguments in (["models", "show"], ["models", "check"], ["doctor"]):
+        answer = command(*arguments, str(folder), "--backend", "onnx", "--backend-file", "onnx/none.onnx")
+        assert "there is no such file for onnx; found onnx/model.onnx" in answer.err, arguments
 
 
 def test_the_text_of_a_model_cannot_write_on_the_terminal(command: Command, tmp_path: Path) -> None:

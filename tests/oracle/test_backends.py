@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import harness
+from harness import cli
 from harness.models import open_model, resolve
+from harness.runner import probe_texts
 from harness.types import EncodeOptions
 from tests.encoders import one_block
 from tests.tiny import MAX_LENGTH, save_sentence_transformer
@@ -87,6 +89,25 @@ def test_onnx(model: Path, tmp_path: Path) -> None:
     used = int8[0].harness["encoder"]
     assert (used["kind"], used["backend"], used["precision"]) == ("onnx", "onnxruntime", "as stored")
     assert list(used["weights"]) == ["onnx/int8.onnx"]
+
+
+def test_doctor_takes_a_file_of_another_backend(
+    model: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`doctor --with backend=onnx` compares torch with the file beside it; `models check` probes such a file."""
+    pytest.importorskip("onnx", reason="exporting needs the package onnx")
+    pytest.importorskip("onnxruntime", reason="the backend onnx needs the package onnxruntime")
+    with_graph(model)
+    tasks = [harness.get_task(name) for name in TASKS]
+    monkeypatch.setattr(probe_texts, "mini_suite", lambda: tasks)
+    capsys.readouterr()
+    for arguments in (["--with", "backend=onnx"], ["--backend", "onnx", "--with", "backend=torch"]):
+        assert cli.main(["doctor", str(model), *arguments, "--device", "cpu", "--json"]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        assert {answer["model"]["precision"], answer["other"]["precision"]} == {"fp32", "as stored"}
+        assert answer["cosine"]["least"] > 0.99999
+    assert cli.main(["models", "check", str(model), "--backend", "onnx", "--device", "cpu"]) == 0
+    assert 'kind "onnx" takes no --precision: pass' in capsys.readouterr().out
 
 
 def test_openvino(model: Path, tmp_path: Path) -> None:

@@ -16,6 +16,9 @@ import pytest
 import harness
 from harness.errors import ModelError
 from harness.models import abilities, resolve
+from harness.runner import model_check
+from harness.runner.model_probes import Probe
+from harness.types import EncodeOptions
 from tests import in_process
 from tests.conftest import environment
 from tests.oracle.mteb_runs import CASES, RERANKING, mteb_scores_of, task_of, write_reranking
@@ -60,6 +63,11 @@ def test_models_of_mtebs_own_loaders(localhub: ModuleType, tmp_path: Path) -> No
                 assert compared(record.parts[task.parts[0]], mteb_scores_of(loaded, task)) >= 4
                 assert record.harness["encoder"]["backend"] == "mteb"
                 assert record.harness["encoder"]["precision"] in ("fp32", "unknown")
+            spec = resolve(name, trust_remote_code=True)
+            if abilities(spec).vectors:
+                outcomes = list(model_check.checked(spec, EncodeOptions(device="cpu")))
+                probes = {probe.name: probe.figure for probe in outcomes if isinstance(probe, Probe)}
+                assert probes["precision"].startswith('not tried: kind "mteb\'s loader, vectors"')
 
 
 @pytest.mark.parametrize(
