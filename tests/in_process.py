@@ -63,6 +63,8 @@ def _copy_environment() -> None:
             sys.modules[name].HF_MODULES_CACHE = modules_cache  # type: ignore[attr-defined]
     for name in [name for name in sys.modules if name.partition(".")[0] in _REMOTE_CODE]:
         del sys.modules[name]
+    if "transformers.utils.hub" in sys.modules:
+        sys.modules["transformers.utils.hub"]._hf_api = None  # type: ignore[attr-defined]  # made anew when asked for
     if "huggingface_hub.hf_api" in sys.modules:
         sys.modules["huggingface_hub.hf_api"].api.endpoint = constants.ENDPOINT
     if "huggingface_hub.hf_file_system" in sys.modules:
