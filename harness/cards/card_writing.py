@@ -33,7 +33,7 @@ class CardOptions:
         suite: name of a suite.
         tasks_dirs: folders with more task files.
         metrics: each task's main metric (`main`), all metrics (`all`), or the named ones.
-        names: the vocabulary of metric names; None writes mteb 2's and keeps mteb 1's where a card has them.
+        names: the vocabulary of metric names; None writes that of the card, else mteb 2's, and renames nothing.
         digits: decimals of the values (0-100); None for all.
     """
 

@@ -6,22 +6,21 @@ values are 0-1, and what a card does not state is None. `lint` reports what is w
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from harness.cards.card_file import Card
 from harness.cards.edit.yaml_nodes import Node
-from harness.cards.metric_names import fraction, read_name, to_v2
+from harness.cards.metric_names import Names, era_of, fraction, is_bounded, read_name, to_v2
+from harness.cards.scales import Scale, ScaledResult, Writer, ambiguous, scales
+from harness.results.json_format import NO_REVISION
 from harness.tasks import mteb_metadata
 
-Scale = Literal["percent", "fraction"]
 _NONE_TEXTS = ("None", "none")
 """Python's None written as text, as in cards of 2023."""
-_WEAK = 0.1
-"""On a card of percentages, a result whose best value is below this is a very weak percentage, not a fraction."""
 
 
 class ClaimKey(NamedTuple):
@@ -47,6 +46,7 @@ class Claim:
         metric: as written; `key.metric` is mteb 2's name.
         text: the value as written.
         scale: the scale of `text`; see `scales`.
+        ambiguous: whether no value of its task tells the scale, so that the writer alone does.
         score: 0-1; None if the value is not a finite number.
         line: line of the value in the file.
         place: positions of model, result and metric in the index.
@@ -59,6 +59,7 @@ class Claim:
     metric: str
     text: str
     scale: Scale
+    ambiguous: bool = False
     score: float | None
     line: int
     place: tuple[int, int, int]
@@ -124,7 +125,7 @@ def key_of(result: Node, metric: str) -> ClaimKey:
         dataset=text(dataset, "type"),
         config=text(dataset, "config"),
         split=text(dataset, "split"),
-        revision=text(dataset, "revision"),
+        revision=None if (revision := text(dataset, "revision")) == NO_REVISION else revision,
         metric=to_v2(metric, type_of(result)) if metric else "",
     )
 
@@ -134,7 +135,8 @@ def claims_of(card: Card) -> list[Claim]:
     claims: list[Claim] = []
     for number, entry in enumerate(models(card)):
         model = text(entry, "name") or ""
-        scale_of = scales(entry)
+        scaled = scaled_results(entry)
+        scale_of, is_ambiguous = scales(scaled), ambiguous(scaled)
         for nodes in metric_nodes(entry, number):
             value = nodes.value.real.text if nodes.value is not None and nodes.value.real.kind == "scalar" else ""
             metric = nodes.type.real.text if nodes.type is not None else ""
@@ -150,6 +152,7 @@ def claims_of(card: Card) -> list[Claim]:
                     metric=metric,
                     text=value,
                     scale=scale,
+                    ambiguous=is_ambiguous[nodes.place[1]],
                     score=_score(value, scale),
                     line=place.line,
                     place=nodes.place,
@@ -158,20 +161,36 @@ def claims_of(card: Card) -> list[Claim]:
     return claims
 
 
-def scales(entry: Node) -> list[Scale]:
-    """The scale of each result of an index entry.
+def names_of(entries: Iterable[Node]) -> Names | None:
+    """The vocabulary of most metric names in entries of an index that are only in one; None without such a name."""
+    eras = Counter(
+        era_of(nodes.type.real.text, type_of(nodes.result))
+        for entry in entries
+        if entry.real.kind == "mapping"
+        for nodes in metric_nodes(entry)
+        if nodes.type is not None and nodes.type.real.kind == "scalar"
+    )
+    if not eras["v1"] and not eras["v2"]:
+        return None
+    return "v1" if eras["v1"] > eras["v2"] else "v2"
 
-    A result with a value above 1 holds percentages. Any other result holds fractions, unless results of the same style
-    (named with or without `MTEB `) hold percentages and its best value is so small that it must be a weak percentage.
-    """
-    results = items(entry, "results")
-    peaks = [_peak(items(result, "metrics")) for result in results]
-    styles = [read_name(text(result, "dataset", "name") or "").prefixed for result in results]
-    percent_styles = {style for style, peak in zip(styles, peaks, strict=True) if peak > 1}
-    return [
-        "percent" if peak > 1 or (style in percent_styles and peak < _WEAK) else "fraction"
-        for style, peak in zip(styles, peaks, strict=True)
+
+def scaled_results(entry: Node) -> list[ScaledResult]:
+    """What tells the scale of each result of an index entry, in order; see `scales`."""
+    return [_scaled_result(result) for result in items(entry, "results")]
+
+
+def _scaled_result(result: Node) -> ScaledResult:
+    values = [
+        number(text(metric, "value") or "")
+        for metric in items(result, "metrics")
+        if is_bounded(text(metric, "type") or "")
     ]
+    peak = max((abs(float(value)) for value in values if value is not None), default=None)
+    name = read_name(text(result, "dataset", "name") or "")
+    task_type = type_of(result)
+    writer: Writer = "mteb 1" if name.prefixed else "mteb 2" if task_type else "other"
+    return ScaledResult(writer, name.task, task_type or text(result, "task", "type") or "", peak)
 
 
 def number(value: str) -> Decimal | None:
@@ -181,11 +200,6 @@ def number(value: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return parsed if parsed.is_finite() else None
-
-
-def _peak(metrics: Sequence[Node]) -> float:
-    values = [number(text(metric, "value") or "") for metric in metrics]
-    return max((abs(float(value)) for value in values if value is not None), default=math.inf)
 
 
 def _score(value: str, scale: Scale) -> float | None:

@@ -28,6 +28,7 @@ from harness.errors import CardError, RecordError, UnknownName
 from harness.files import atomic
 from harness.files.disk_errors import on_disk
 from harness.files.reading import check_inside
+from harness.results.json_format import NO_REVISION
 from harness.tasks.registry import Registry
 from harness.tasks.task_file import SAFE_NAME
 from harness.types import Part, Record, TaskSpec
@@ -116,7 +117,7 @@ def _entries(record: Record, registry: Registry, *, parts: Sequence[Part] | None
         raise _NotPublishableError(str(err)) from err
     common: dict[str, Any] = {
         "dataset_id": dataset,
-        "dataset_revision": None if record.dataset_revision == model_index.NO_REVISION else record.dataset_revision,
+        "dataset_revision": None if record.dataset_revision == NO_REVISION else record.dataset_revision,
         "date": None if record.date is None else _date(record.date),
         "notes": f"Measured with {PROJECT}" if record.fingerprint else None,
     }

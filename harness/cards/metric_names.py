@@ -63,9 +63,9 @@ class NameParts(NamedTuple):
     prefixed: bool
 
 
-def is_score(metric: str) -> bool:
-    """Whether a metric is between 0 and 100; the thresholds on mteb's cards are distances times 100."""
-    return not metric.endswith(("_threshold", "_thresholds"))
+def is_bounded(metric: str) -> bool:
+    """Whether a metric is at most 100: thresholds are distances times 100, and nAUC has no lower bound."""
+    return not metric.endswith(("_threshold", "_thresholds")) and "nauc_" not in metric.lower()
 
 
 def read_name(name: str) -> NameParts:

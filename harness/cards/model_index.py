@@ -11,15 +11,15 @@ from harness.cards.metric_names import to_v2
 from harness.cards.model_records import usual_order
 from harness.cards.task_lookup import facts_of
 from harness.errors import CardError, UnknownName
+from harness.results.json_format import NO_REVISION
 from harness.tasks.mteb_metadata import MtebTask
 from harness.tasks.registry import Registry
 from harness.types import Part, Record, Source, TaskSpec
 
 Metrics = Literal["main", "all"]
-NO_REVISION = "no_revision_available"
 
 _NOT_METRICS = ("main_score",)
-_SPREAD = re.compile(r"(nauc_.*|.*_std|.*_thresholds?)")
+_SPREAD = re.compile(r"(.*nauc_.*|.*_std|.*_stderr|.*_thresholds?)", flags=re.IGNORECASE)
 
 
 class LeftOut(NamedTuple):
@@ -106,7 +106,7 @@ def _results(
         raise CardError("its task type is unknown: neither mteb nor a spec has this name (see `harness tasks new`)")
     dataset = dataset_of(record, facts)
     configs = _configs(record, facts)
-    revision = None if record.dataset_revision == NO_REVISION else record.dataset_revision
+    revision = None if record.dataset_revision in (NO_REVISION, "None") else record.dataset_revision
     entries = record.parts
     recorded = [part for part in (parts or entries) if part in entries]
     for part in sorted(recorded, key=lambda part: (part.subset.casefold(), part.split.casefold(), part)):

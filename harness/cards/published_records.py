@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.cards import card_file
 from harness.cards.claims import Claim, claims_of
-from harness.cards.metric_names import is_score
-from harness.cards.model_index import NO_REVISION
+from harness.cards.metric_names import is_bounded
 from harness.cards.model_records import EXTERNAL
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import CardError, RecordError
 from harness.results import paths
+from harness.results.json_format import NO_REVISION
 from harness.results.schema import SCHEMA
 from harness.tasks import registry
 from harness.tasks.mteb_metadata import MtebTask
@@ -71,6 +71,12 @@ def read(
     fractions = sorted({claim.line for claim in all_claims if claim.scale == "fraction"})
     if fractions and len(fractions) < len(all_claims):
         notes.append(f"{path}:{fractions[0]}: {counted(len(fractions), 'value')} read as 0-1, the others as 0-100")
+    weak = sorted({claim.line for claim in all_claims if claim.ambiguous and claim.scale == "percent"})
+    if weak:
+        notes.append(
+            f"{path}:{weak[0]}: {counted(len(weak), 'value')} of tasks without a value above 1 read as 0-100, as mteb "
+            "1 writes results named `MTEB ...`; compare them with the model's other results"
+        )
     return PublishedRecords(records, notes)
 
 
@@ -95,7 +101,7 @@ def _problem(claim: Claim) -> str:
         return "a metric without a type"
     if claim.score is None:
         return f"{claim.key.task}: the value {claim.text!r} is not a number"
-    if abs(claim.score) > 1.01 and is_score(claim.metric):
+    if abs(claim.score) > 1.01 and is_bounded(claim.metric):
         return f"{claim.key.task}: the value {claim.text} is not a score from 0 to 100"
     try:
         paths.record_path(Path("results"), paths.Identity(claim.model, EXTERNAL), claim.key.task)
@@ -129,11 +135,18 @@ def _record(
     task_type = facts.type if facts else claims[0].type
     scores: dict[str, list[Mapping[str, Any]]] = {}
     for (split, subset), metrics in parts.items():
-        only = next(iter(metrics.values())) if len(metrics) == 1 else None
-        score = metrics.pop("main_score", None)
+        first = next(iter(metrics))
+        stated = metrics.pop("main_score", None)
+        score = _main_score(metrics, stated, main)
+        where = f"{path}:{lines[split, subset, first].line}: {task} {split}/{subset}"
+        if stated is not None and main in metrics and metrics[main] != stated:
+            both = f"main_score {stated:g}, and {main} {metrics[main]:g}"
+            notes.append(f"{where}: the card states {both}; the former counts")
+        elif score is None and main:
+            notes.append(f"{where}: no main score: its main metric is {main}, and the card states {', '.join(metrics)}")
         entry = {
             **metrics,
-            "main_score": metrics.get(main, only if score is None else score),
+            "main_score": score,
             "hf_subset": subset,
             "languages": list(facts.subsets.get(subset, ())) if facts else [],
         }
@@ -152,6 +165,15 @@ def _record(
             **({"source": {"kind": "hub", "path": claims[0].key.dataset}} if claims[0].key.dataset else {}),
         },
     )
+
+
+def _main_score(metrics: Mapping[str, Any], stated: float | None, main: str) -> float | None:
+    """The main score of a part: the stated one, else the main metric; where nobody knows that, the only value."""
+    if stated is not None:
+        return stated
+    if main:
+        return metrics.get(main)
+    return next(iter(metrics.values())) if len(metrics) == 1 else None
 
 
 def _subset(claim: Claim, facts: TaskSpec | MtebTask | None) -> str:

@@ -18,8 +18,8 @@ def add_selection(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--names",
         choices=("v1", "v2"),
-        help="write metric names of mteb 2 (v2, the default) or mteb 1 (v1: cos_sim_spearman); metrics that the card "
-        "already has are renamed only if this option is given",
+        help="write metric names of mteb 2 (v2: cosine_spearman) or mteb 1 (v1: cos_sim_spearman); the default is that "
+        "of the card, else v2; metrics that the card already has are renamed only if this option is given",
     )
 
 

@@ -27,7 +27,7 @@ FOUND: dict[str, tuple[int, str]] = {
     "metric-without-value": (16, "no-value"),
     "misspelled-metrics": (16, "no-metrics"),
     "mixed-names": (16, "other-era"),
-    "mixed-scale": (17, "mixed-scale"),
+    "mixed-scale": (28, "mixed-scale"),
     "model-without-name": (7, "no-name"),
     "model-without-results": (7, "no-results"),
     "no-mapping": (2, "unreadable"),

@@ -63,7 +63,8 @@ def merge(
         card: the card as read; one that is missing or empty becomes a whole new card.
         results: of one model.
         name: the model's name in the index. An entry whose name differs only in case, `-` and `_` counts as its entry.
-        names: the vocabulary of metric names. None writes mteb 2's, and keeps the names that the card already has.
+        names: the vocabulary of metric names. None writes the one of the model's entry, else of the card, else mteb
+            2's, and keeps the names that the card already has.
         digits: decimals of the values; None for all.
         prune: selects metrics of this model's entry to remove if they are not among `results`; None removes nothing.
 
@@ -75,8 +76,10 @@ def merge(
         text = new_card.new_card(name, results, names=names or "v2", digits=digits)
         return Merged(text, ValueCounts(added, 0, 0, 0))
     pending = PendingEdits()
-    writer = IndexWriter(card=card, pending=pending, names=names or "v2", digits=digits, rename=names is not None)
     entry = _entry(card, name)
+    on_card = claims.names_of([entry[1]] if entry else []) or claims.names_of(claims.models(card))
+    written_names = names or on_card or "v2"
+    writer = IndexWriter(card=card, pending=pending, names=written_names, digits=digits, rename=names is not None)
     if entry is not None:
         writer.update_model(*entry, results)
     elif results:

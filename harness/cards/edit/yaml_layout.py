@@ -26,6 +26,7 @@ from harness.cards.claims import ClaimKey
 from harness.cards.edit.text_edits import Item
 from harness.cards.edit.yaml_nodes import tag_of
 from harness.cards.metric_names import PREFIX, Names, named, percent_text, value_of
+from harness.results.json_format import NO_REVISION
 
 _PLAIN = re.compile(r"[A-Za-z0-9_@(/][A-Za-z0-9_.@()/+ -]*(?<! )")
 _NUMBER_ANYWHERE = re.compile(r"[-+]?(0x[0-9a-fA-F]+|0o[0-7]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
@@ -38,7 +39,7 @@ class Result:
 
     Attributes:
         dataset: the hub's path of the data.
-        revision: of the data; None where the record does not tell.
+        revision: of the data; None where the record does not tell, which mteb's word for it says on the card.
         metrics: metric (mteb 2's name) -> score (0-1), in the order to write.
     """
 
@@ -88,7 +89,7 @@ class Result:
         return {
             "config": self.config,
             "name": PREFIX + self.task,
-            **({} if self.revision is None else {"revision": self.revision}),
+            "revision": self.revision or NO_REVISION,
             "split": self.split,
             "type": self.dataset,
         }

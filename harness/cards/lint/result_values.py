@@ -19,7 +19,8 @@ from harness.cards.edit.text_edits import Edit
 from harness.cards.edit.yaml_layout import scalar
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.lint.findings import Finding
-from harness.cards.metric_names import RENAMED, Names, era_of, is_score, named, read_name, to_v2
+from harness.cards.metric_names import RENAMED, Names, era_of, is_bounded, named, read_name, to_v2
+from harness.cards.scales import scales
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
 from harness.evaluators import KINDS
@@ -28,15 +29,17 @@ from harness.tasks.registry import Registry
 
 _NONE = ("None", "none", "nan", "NaN")
 _FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
+_SUBQUERIES = "(max_over_subqueries_)?"
 _USUAL_METRICS = re.compile(
     "|".join(
         (
-            r"(nauc_)?(ndcg|map|mrr|recall|precision|hit_rate|cv_recall)_at_\d+(_(max|std|diff1))?",
-            r"nauc_(map|mrr|ndcg|recall|precision)_(max|std|diff1)",
+            rf"{_SUBQUERIES}((nauc|nAUC)_)?(ndcg|map|mrr|recall|precision|hit_rate|cv_recall)_at_\d+(_(max|std|diff1))?",
+            r"(nauc|nAUC)_(map|mrr|ndcg|recall|precision)_(max|std|diff1)",
             rf"({_FAMILIES}_)?(accuracy|f1|ap|precision|recall)(_(weighted|threshold|std))?",
             rf"({_FAMILIES}_)?(pearson|spearman)",
             r"(v_measure|ami)(_std)?",
-            r"main_score|map|mrr|p-MRR|hamming|lrap|jaccard|accuracy_stderr|f1_stderr",
+            r"(accuracy|f1|ap)(_weighted)?_stderr",
+            rf"main_score|map|mrr|p-MRR|hamming|lrap|jaccard|{_SUBQUERIES}accuracy",
         )
     )
 )
@@ -158,7 +161,7 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
         yield Finding(
             value.line, "number-as-text", f"`value` is the text {real.text!r}", f"write the number {written:f}", change
         )
-    elif abs(written) > 100 and _is_mteb(nodes.result) and is_score(claims.text(nodes.metric, "type") or ""):
+    elif abs(written) > 100 and _is_mteb(nodes.result) and is_bounded(claims.text(nodes.metric, "type") or ""):
         yield Finding(
             value.line, "out-of-range", f"`value` is {real.text}, but scores are at most 100", "correct the value"
         )
@@ -167,10 +170,9 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
 def _scales(entry: Node) -> Iterator[Finding]:
     """Find results from 0 to 1 beside percentages of the same model."""
     results = claims.items(entry, "results")
-    scales = claims.scales(entry)
     mteb = [
         (result, scale)
-        for result, scale in zip(results, scales, strict=True)
+        for result, scale in zip(results, scales(claims.scaled_results(entry)), strict=True)
         if result.real.kind == "mapping" and _is_mteb(result) and _has_numbers(result)
     ]
     if "percent" not in {scale for _, scale in mteb}:
@@ -184,8 +186,8 @@ def _scales(entry: Node) -> Iterator[Finding]:
             yield Finding(
                 (value or result).line,
                 "mixed-scale",
-                f"{task}: {shown} looks like a score from 0 to 1, and other results of this card go up to 100",
-                "if it is, multiply it by 100",
+                f"{task}: {shown} is a score from 0 to 1, and other results of this card go up to 100",
+                "multiply the values of this result by 100",
             )
 
 

@@ -1,0 +1,105 @@
+"""Cards as they are found on the hub, one kind a file: what `card read` and `card lint` make of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import cards
+from harness.cards import lint, published_records
+from harness.cards.card_writing import CardOptions
+from harness.types import Part
+
+CASES = Path(__file__).parent / "cards" / "cases"
+
+
+def read(card: Path) -> tuple[dict[str, Mapping[Part, Mapping[str, Any]]], list[str]]:
+    """The parts of each task on a card, and the notes of the reader."""
+    records, notes = published_records.read(card)
+    return {record.task: record.parts for record in records}, notes
+
+
+def main_scores(card: Path) -> list[float | None]:
+    return [entry["main_score"] for parts in read(card)[0].values() for entry in parts.values()]
+
+
+def test_a_weak_score_in_percent() -> None:
+    """0.3 beside 33.1 of the same task is a percentage, not 30 percent, and nothing is wrong with it."""
+    card = CASES / "card_weak_score_in_percent.md"
+    assert main_scores(card) == [0.277, 0.0025]
+    assert lint.lint(card) == []
+
+
+@pytest.mark.parametrize("names", [None, "v1", "v2"])
+def test_what_is_written_is_read_back(tmp_path: Path, names: Any) -> None:
+    """Records with a score below one percent come back from a card as they were; lint finds nothing in it."""
+    card = tmp_path / "README.md"
+    cards.write("me/m", card, options=CardOptions(results=CASES / "roundtrip", names=names))
+    parts, _ = read(card)
+    assert {part.subset: entry["main_score"] for part, entry in parts["Tatoeba"].items()} == {
+        "ara-eng": 0.003,
+        "fra-eng": 0.4,
+    }
+    assert [entry["main_score"] for entry in parts["STSBenchmark"].values()] == [0.61]
+    assert lint.lint(card) == []
+
+
+def test_a_weak_score_alone_is_read_back(tmp_path: Path) -> None:
+    """A card whose only task is weak has no value that tells its scale; its names tell that it holds percentages."""
+    card = tmp_path / "README.md"
+    cards.write("me/m", card, options=CardOptions(results=CASES / "roundtrip", tasks=["Tatoeba"], metrics=["accuracy"]))
+    text = card.read_text(encoding="utf-8")
+    card.write_text(text.replace("value: 44.0", "value: 0.7"), encoding="utf-8")
+    parts, notes = read(card)
+    assert [entry["accuracy"] for entry in parts["Tatoeba"].values()] == [0.004, 0.007]
+    assert any("read as 0-100" in note for note in notes)
+
+
+def test_a_card_of_fractions_stays_one(tmp_path: Path) -> None:
+    """Results named `MTEB ...` without a value above 1 are fractions where percentages would be below chance."""
+    card = tmp_path / "README.md"
+    text = (CASES.parent / "defects" / "sound.md").read_text(encoding="utf-8")
+    values = {"82.03": "0.8203", "57.82": "0.5782", "55.1": "0.551"}
+    for percent, fraction in values.items():
+        text = text.replace(percent, fraction)
+    card.write_text(text, encoding="utf-8")
+    assert main_scores(card) == [0.8203, 0.5782]
+    assert lint.lint(card) == []
+
+
+def test_a_v1_card_gets_its_own_names(tmp_path: Path) -> None:
+    """A card with names of mteb 1 gets new results under names of mteb 1, unless others are asked for."""
+    old = (CASES.parent / "defects" / "sound.md").read_text(encoding="utf-8").replace("cosine_", "cos_sim_")
+    old = old.replace("STSBenchmark", "BIOSSES")
+    for names, name in ((None, "cos_sim_spearman"), ("v2", "cosine_spearman")):
+        card = tmp_path / "README.md"
+        card.write_text(old, encoding="utf-8")
+        options = CardOptions(results=CASES / "roundtrip", tasks=["STSBenchmark"], names=names)
+        cards.write("me/m", card, options=options, entry="model")
+        assert f"- type: {name}\n      value: 61.0\n" in card.read_text(encoding="utf-8")
+        assert lint.lint(card) == [] or names == "v2"
+
+
+def test_the_stated_main_score_counts(tmp_path: Path) -> None:
+    """`main_score` is the main score; so is the task's own main metric; where they differ, the former, with a note."""
+    card = CASES / "card_main_score_overridden.md"
+    assert main_scores(card) == [0.65766]
+    copy = tmp_path / "README.md"
+    text = card.read_text(encoding="utf-8")
+    copy.write_text(text.replace("    - type: main_score\n      value: 65.766\n", ""), encoding="utf-8")
+    assert main_scores(copy) == [0.65766]
+    copy.write_text(text.replace("main_score\n      value: 65.766", "main_score\n      value: 60.0"), encoding="utf-8")
+    assert main_scores(copy) == [0.6]
+    assert "the card states main_score 0.6, and recall_at_100 0.65766" in read(copy)[1][0]
+
+
+def test_another_metric_is_no_main_score() -> None:
+    """A task with only another metric than its main one has no main score, and the reader says so."""
+    parts, notes = read(CASES / "card_only_other_metric.md")
+    (entry,) = parts["SciFact"].values()
+    assert (entry["main_score"], entry["recall_at_100"]) == (None, 0.951)
+    assert len(notes) == 1
+    assert "no main score: its main metric is ndcg_at_10, and the card states recall_at_100" in notes[0]
