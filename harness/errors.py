@@ -111,7 +111,7 @@ class ModelError(HarnessError):
 
 
 class EncodeError(HarnessError):
-    """A model that loaded but returned something that is not one finite, non-zero vector per text."""
+    """A model that loaded but returned something that is not one finite vector per text."""
 
     default_kind = "model"
 

@@ -116,7 +116,8 @@ def _notes(event: Event) -> Iterator[tuple[str, str]]:
         return
     details = event.record.harness.get("parts", {})
     for part in [event.part] if event.part else event.cells.done:
-        for note in details.get(str(part), {}).get("notes", ()):
+        of_part = details.get(str(part), {})
+        for note in (*of_part.get("notes", ()), *of_part.get("defects", ())):
             yield str(part), note
 
 

@@ -137,6 +137,12 @@ def add(commands: Any) -> None:
     )
     shared_options.add_results(command)
     command.add_argument("--overwrite", action="store_true", help="also compute cells that are already recorded")
+    command.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse what is scored, as in mteb, though it is wrong: texts with a zero vector, document ids that stand "
+        "twice, labels that no training text has",
+    )
     command.add_argument("--plan", action="store_true", help="print what would run, and exit")
     command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
     command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
@@ -201,6 +207,7 @@ def _request(args: argparse.Namespace) -> Request:
             max_length=args.max_length,
             store=args.store,
             price=args.price,
+            strict=args.strict,
         ),
         transforms=transforms(args.dims, args.quantize, args.rescore),
         max_texts=args.max_texts,

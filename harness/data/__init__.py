@@ -20,8 +20,8 @@ def load(task: TaskSpec, part: Part) -> Loaded:
         DataError: the data cannot be read, does not hold what the task needs, or is not what the same revision held
             when this machine last loaded it.
     """
-    gold, rows, notes = KINDS[task.type].read(task, part, _Tables(task, part))
-    loaded = Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes)
+    gold, rows, notes, defects = KINDS[task.type].read(task, part, _Tables(task, part))
+    loaded = Loaded(gold=gold, rows=rows, digest=digest(gold), notes=notes, defects=defects)
     if task.source.kind != "local":
         revision_check.check(task, part, loaded)
     return loaded

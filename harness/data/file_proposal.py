@@ -73,7 +73,8 @@ def _propose_table(source: Path, request: SpecRequest) -> Proposal:
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
     proposal = spec_proposal.propose(tables, request)
-    notes = [note for part in proposal.task.parts for note in data.load(proposal.task, part).notes]
+    loaded = [data.load(proposal.task, part) for part in proposal.task.parts]
+    notes = [note for of_part in loaded for note in (*of_part.notes, *of_part.defects)]
     return proposal._replace(reasons=(*proposal.reasons, *(("note", note) for note in dict.fromkeys(notes))))
 
 

@@ -1,8 +1,8 @@
 """Texts to vectors, checked and cached.
 
 `encode` is the only way from texts to vectors. It reads from the vector cache what is there, lets the encoder compute
-the rest block by block, and writes each block to the cache as soon as it is done. An answer that is not one finite,
-non-zero row per text is refused before a scorer sees it. Encoders are built from `batches` and `pipeline`.
+the rest block by block, and writes each block to the cache as soon as it is done. An answer that is not one finite row
+per text is refused before a scorer sees it; zero rows are counted. Encoders are built from `batches` and `pipeline`.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class EncodedTexts(NamedTuple):
         tokens: tokens of all n texts.
         tokens_encoded: tokens of the texts that went through the model now.
         tokens_padded: the same with padding.
+        texts_zero: how many of the n texts have a zero vector.
     """
 
     vectors: Float32
@@ -45,6 +46,7 @@ class EncodedTexts(NamedTuple):
     tokens: int | None
     tokens_encoded: int | None
     tokens_padded: int | None
+    texts_zero: int
 
 
 def prompt_for(rules: PromptRules, task: TaskSpec, texts: Texts, *, part: Part) -> Prompt:
@@ -85,8 +87,8 @@ def encode(
         (n, dim) float32 vectors in the order of the texts, and what they took.
 
     Raises:
-        EncodeError: the encoder returned something else than a float matrix with one row per text, NaN, infinity, or a
-            zero vector.
+        EncodeError: the encoder returned something else than a float matrix with one row per text, NaN, infinity, or
+            zero vectors only.
     """
     items = [text + prompt.suffix for text in texts.items] if prompt.suffix else texts.items
     distinct = _distinct(items, batching)
@@ -129,6 +131,8 @@ def encode(
         vectors = np.empty((0, 0), dtype=np.float32)
     texts_encoded = sum(len(block) for block in blocks)
     positions = distinct.positions
+    zero: NDArray[np.bool_] = np.count_nonzero(vectors, axis=1) == 0
+    _refuse_only_zeros(zero, distinct.texts)
     return EncodedTexts(
         vectors=vectors if len(positions) == total else vectors[positions],
         texts_encoded=texts_encoded,
@@ -137,6 +141,7 @@ def encode(
         tokens=None if (tokens < 0).any() else int(tokens[positions].sum()),
         tokens_encoded=sum_or_none(tokens_encoded),
         tokens_padded=sum_or_none(tokens_padded),
+        texts_zero=int(zero[positions].sum()),
     )
 
 
@@ -209,13 +214,13 @@ def checked(vectors: Float32, texts: Sequence[str], *, dimensions: int | None = 
         `vectors` as (n, dim) float32.
 
     Raises:
-        EncodeError: not a float matrix with one row per text, other dimensions, NaN, infinity, or a zero vector; the
-            message quotes the first text concerned.
+        EncodeError: not a float matrix with one row per text, no or other dimensions, NaN, or infinity; the message
+            quotes the first text concerned.
     """
     rows = np.asarray(vectors)
     if not len(texts) and rows.size == 0:
         return np.empty((0, rows.shape[-1] if rows.ndim == 2 else 0), dtype=np.float32)
-    if rows.ndim != 2 or rows.dtype.kind != "f":
+    if rows.ndim != 2 or rows.dtype.kind != "f" or not rows.shape[1]:
         raise EncodeError(
             f"the model returned an array of shape {rows.shape} and type {rows.dtype}; "
             "expected one row of floats per text (n_texts, dimensions)"
@@ -235,13 +240,16 @@ def checked(vectors: Float32, texts: Sequence[str], *, dimensions: int | None = 
             f"the model returned NaN or infinity for {int((~finite).sum())} of {len(texts)} texts, "
             f"first for {_excerpt(texts[int(np.argmin(finite))])}; try --precision fp32"
         )
-    nonzero = rows.any(axis=1)
-    if not nonzero.all():
-        raise EncodeError(
-            f"the model returned a zero vector for {int((~nonzero).sum())} of {len(texts)} texts, "
-            f"first for {_excerpt(texts[int(np.argmin(nonzero))])}; a zero vector has no direction to compare"
-        )
     return rows
+
+
+def _refuse_only_zeros(zero: NDArray[np.bool_], texts: Sequence[str]) -> None:
+    """Refuse zero vectors for all of several texts: single ones are scored, as in mteb, but these compare nothing."""
+    if len(texts) > 1 and zero.all() and (filled := [text for text in texts if text.strip()]):
+        raise EncodeError(
+            f"the model returned a zero vector for all of {len(texts)} texts, first for {_excerpt(filled[0])}; "
+            "a zero vector has no direction to compare"
+        )
 
 
 def _excerpt(text: str) -> str:

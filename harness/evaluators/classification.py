@@ -197,13 +197,13 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
     where, train_where = f"{task.name} {part}", f"{task.name} {Part(split, part.subset)}"
     gold = read_labelled(train, test, task.columns, where=where, train_where=train_where)
     names = gold.label_names
-    notes = unseen_note(
+    unseen = unseen_note(
         {names[label] for label in gold.train_labels.tolist()},
         [(names[label],) for label in gold.test_labels.tolist()],
         where=where,
         train_where=train_where,
     )
-    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, notes)
+    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, defects=unseen)
 
 
 def _recognizes(values: Mapping[str, Sequence[Any]], trainable: bool) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -35,6 +36,35 @@ def without_identical(gold: Ranked, hits: Hits) -> Hits:
     """The hits but for the document that has the id of the query."""
     positions = _positions(gold)
     return _without(hits, np.array([positions.get(name, -2) for name in gold.query_ids]))
+
+
+def without_repeated(gold: Ranked, hits: Hits) -> Hits:
+    """The hits with each document id once for a query, at the position of its last document.
+
+    Documents that share an id share their place in mteb's answer too: its hits of a query lie in a heap, and the score
+    of an id is that of its last hit in the order of the heap (mteb 2.26.24, `chunked_full_corpus_search`, for a corpus
+    of one chunk and scores without ties, whose order torch leaves open). What such hits take of the depth is not
+    filled up.
+    """
+    names = gold.document_ids
+    last = {name: position for position, name in enumerate(names)}
+    if len(last) == len(names):
+        return hits
+    place_of = np.array([*(last[name] for name in names), -1])
+    indices, scores = place_of[hits.indices], hits.scores.copy()
+    for row, places in enumerate(indices):
+        hit_places = places[places >= 0].tolist()
+        if len(set(hit_places)) == len(hit_places):
+            continue
+        heap: list[tuple[float, str]] = []
+        for score, place in zip(scores[row].tolist(), hit_places, strict=False):
+            heapq.heappush(heap, (score, names[place]))
+        score_of = {name: score for score, name in heap}
+        ranked = sorted(score_of, key=lambda name: (score_of[name], name), reverse=True)
+        indices[row] = -1
+        indices[row, : len(ranked)] = [last[name] for name in ranked]
+        scores[row, : len(ranked)] = [score_of[name] for name in ranked]
+    return Hits(indices=indices, scores=scores)
 
 
 def of_queries(gold: Ranked, hits: Hits, *, k_values: Sequence[int]) -> QueryScores:

@@ -254,8 +254,8 @@ def _read(task: TaskSpec, part: Part, table: ReadTable) -> ReadPart:
         rows_before=tuple(table.rows(split, subset) for subset in before),
     )
     seen = {label for of_text in train_labels for label in of_text}
-    notes = unseen_note(seen, test_labels, where=where, train_where=train_where)
-    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, notes)
+    unseen = unseen_note(seen, test_labels, where=where, train_where=train_where)
+    return ReadPart(gold, {part.split: tables.length(test), split: tables.length(train)}, defects=unseen)
 
 
 def _label_sets(table: Table, name: str, *, where: str) -> list[list[str | int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -86,10 +87,11 @@ class Ranked:
 
 
 class Judged(NamedTuple):
-    """A search problem, and notes about ids that are missing or left out."""
+    """A search problem, notes about ids that are missing or left out, and defects that are scored nevertheless."""
 
     gold: Ranked
     notes: tuple[str, ...]
+    defects: tuple[str, ...] = ()
 
     @property
     def greatest(self) -> int:
@@ -117,12 +119,18 @@ def read_ranked(
         queries: the queries; those without judgements here belong to another split and are left out.
         qrels: the judgements.
         where: for messages.
-        strict: refuse judgements of unknown ids and queries without a relevant document. Published data sets have
-            both, and published scores include them: without `strict` they are kept, as in mteb, and noted.
+        strict: refuse judgements of unknown ids, queries without a relevant document, and document ids that stand more
+            than once. Published data sets have all three, and published scores include them: without `strict` they are
+            kept, as in mteb, and noted.
         shared_queries: several splits share the queries, so that queries without judgements are only noted.
         instructions: the instruction of each query; empty where the data have no such table.
     """
-    document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
+    defects: tuple[str, ...] = ()
+    if strict:
+        document_ids = tables.distinct_ids(corpus, where=f"{where}, corpus")
+    else:
+        document_ids = tables.ids(corpus, tables.id_column(corpus), where=f"{where}, corpus")
+        defects = _repeated(document_ids)
     documents = _documents(corpus, where=f"{where}, corpus")
     query_ids = tables.distinct_ids(queries, where=f"{where}, queries")
     texts = query_texts(queries, instructions=instructions, where=f"{where}, queries")
@@ -155,7 +163,15 @@ def read_ranked(
         documents=documents,
         qrels={query_ids[i]: judged[query_ids[i]] for i in kept},
     )
-    return Judged(gold, tuple(notes))
+    return Judged(gold, tuple(notes), defects)
+
+
+def _repeated(document_ids: Sequence[str]) -> tuple[str, ...]:
+    """What is said of ids that several documents have; empty where each has its own."""
+    if len(set(document_ids)) == len(document_ids):
+        return ()
+    repeated = [name for name, times in Counter(document_ids).items() if times > 1]
+    return (tables.counted(repeated, "document ids that stand more than once, scored as in mteb"),)
 
 
 def with_candidates(gold: Ranked, table: Table, *, where: str) -> Judged:

@@ -104,6 +104,7 @@ def score(gold: Ranked, given: Hits, *, settings: RetrievalSettings) -> Scored:
         raise DataError(
             "there are no queries to score, but retrieval needs at least 1; check the query and qrels files"
         )
+    given = hit_scores.without_repeated(gold, given)
     hits = hit_scores.without_identical(gold, given) if settings.ignore_identical_ids else given
     ranking = Hits(indices=hits.indices[:, 1:], scores=hits.scores[:, 1:]) if settings.skip_first_result else hits
     usual = hit_scores.of_queries(gold, ranking, k_values=settings.k_values)
@@ -147,15 +148,15 @@ def read(task: TaskSpec, part: Part, table: ReadTable, *, reads: Collection[str]
     )
     gold, notes = judged.gold, judged.notes
     if "candidates" in loaded:
-        gold, more_notes = ranked.with_candidates(gold, loaded["candidates"], where=f"{where}, candidates")
+        gold, more_notes, _ = ranked.with_candidates(gold, loaded["candidates"], where=f"{where}, candidates")
         notes += more_notes
     elif "candidates" in reads:
         notes += ("the data name no candidates, so the whole corpus is ranked, as in mteb",)
     if task.settings.further_metrics == "p-MRR":
         loaded["changes"] = table("changes")
-        gold, more_notes = ranked.with_changes(gold, loaded["changes"], where=f"{where}, changes")
+        gold, more_notes, _ = ranked.with_changes(gold, loaded["changes"], where=f"{where}, changes")
         notes += more_notes
-    return ReadPart(gold, {name: tables.length(content) for name, content in loaded.items()}, notes)
+    return ReadPart(gold, {name: tables.length(content) for name, content in loaded.items()}, notes, judged.defects)
 
 
 def _setting_problems(settings: RetrievalSettings, given: Collection[str]) -> Iterator[SettingProblem]:

@@ -38,7 +38,7 @@ class TopK:
     Args:
         n_queries: number of rows of every score block.
         k: depth of the ranking.
-        document_ids: all ids, in corpus order; must be unique.
+        document_ids: all ids, in corpus order. Documents of one id are ranked by their place, the later one first.
     """
 
     def __init__(self, n_queries: int, *, k: int, document_ids: Sequence[str]) -> None:

@@ -38,11 +38,13 @@ class ReadPart(NamedTuple):
     Attributes:
         rows: table -> the number of its rows.
         notes: remarks for readers of the scores.
+        defects: what is wrong with the data and is scored nevertheless, as in mteb.
     """
 
     gold: Gold
     rows: Mapping[str, int]
     notes: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
 
 
 class Sides(NamedTuple):

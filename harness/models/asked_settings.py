@@ -12,8 +12,11 @@ from harness.types import EncodeOptions, ModelSpec, VectorTransform
 
 
 def of_options(options: EncodeOptions) -> dict[str, Any]:
-    """The options that are set, by name; what is left to the model and the machine is not among them."""
-    values = {option.name: getattr(options, option.name) for option in fields(options)}
+    """The options that are set, by name, but for those that are not the model's to honour.
+
+    What is left to the model and the machine is not among them.
+    """
+    values = {option.name: getattr(options, option.name) for option in fields(options) if option.name != "strict"}
     return {name: value for name, value in values.items() if value != getattr(EncodeOptions(), name)}
 
 

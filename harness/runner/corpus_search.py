@@ -17,7 +17,7 @@ from harness import encoding, models
 from harness.errors import DataError
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import SearchProblem
-from harness.runner.text_fields import NUMBERS, Counts, Fields
+from harness.runner.text_fields import NUMBERS, UNKNOWN_TO_RANKERS, Counts, Fields
 from harness.types import (
     PLAIN,
     EncodeOptions,
@@ -143,9 +143,8 @@ def _ranked(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded, probl
         prompts=prompts,
     )
     count = len(queries) + len(documents)
-    counts = Counts(
-        texts=count, texts_encoded=count, texts_truncated=None, tokens=None, tokens_encoded=None, tokens_padded=None
-    )
+    counts = Counts(texts=count, texts_encoded=count)
+    counts.add(**dict.fromkeys(UNKNOWN_TO_RANKERS))
     counts.prompts |= {"queries": prompts.query.text or None, "documents": prompts.document.text or None}
     return Search(hits, counts, encoder.facts)
 

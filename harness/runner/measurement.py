@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.errors import DataError
+from harness.errors import DataError, EncodeError
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import Sides
 from harness.files import run_environment
@@ -32,6 +32,7 @@ from harness.types import (
     TaskSpec,
     VectorTransform,
 )
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.evaluators.items import Items
@@ -68,6 +69,7 @@ class MeasuredPart:
         scores: metric -> value.
         items: the items of the main metric; None where the main metric is not made of single items.
         rows, digest, notes: of the data; see `Loaded`.
+        defects: those of the data, and texts with a zero vector.
         facts: of the encoder.
         counts: what was encoded.
         seconds: phase -> wall time.
@@ -81,6 +83,7 @@ class MeasuredPart:
     rows: Mapping[str, int]
     digest: str
     notes: tuple[str, ...]
+    defects: tuple[str, ...]
     facts: EncoderFacts
     counts: Counts
     seconds: Mapping[str, float]
@@ -93,7 +96,7 @@ def load(cell: Cell) -> Loaded:
     """Load the data of a cell, or in quick mode a sample of it, and take the time.
 
     Raises:
-        DataError: the data cannot be loaded.
+        DataError: the data cannot be loaded, or have a defect that the options refuse.
     """
     from harness import data
 
@@ -101,6 +104,8 @@ def load(cell: Cell) -> Loaded:
     loaded = data.load(cell.task, cell.part)
     if cell.max_texts is not None:
         loaded = data.limited(cell.task, loaded, cell.max_texts)
+    if cell.options.strict and loaded.defects:
+        raise DataError(f"{cell.task.name} {cell.part}: {'; '.join(loaded.defects)}; --strict refuses it")
     return replace(loaded, seconds=time.perf_counter() - started)
 
 
@@ -118,7 +123,7 @@ def encode(
     Without `options` the vector cache is off.
 
     Raises:
-        EncodeError: the model returned something that cannot be scored.
+        EncodeError: the model returned something that cannot be scored, or a zero vector that the options refuse.
         DataError: the data cannot be scored.
     """
     started = time.perf_counter()
@@ -134,6 +139,8 @@ def encode(
         given, kept_hits, calibrated_on = corpus_search.search_corpus(fields, loaded.gold)
     else:
         given = _vectors(fields, loaded.gold)
+    if options.strict and (note := _zero_note(fields.counts)):
+        raise EncodeError(f"{task.name} {part}: {note}; --strict refuses it")
     seconds = time.perf_counter() - started
     compression = compression_facts(transform, fields.dimensions, calibrated_on=calibrated_on)
     return EncodedPart(
@@ -186,6 +193,7 @@ def score(encoded: EncodedPart) -> MeasuredPart:
         rows=loaded.rows,
         digest=loaded.digest,
         notes=loaded.notes,
+        defects=(*loaded.defects, *filter(None, [_zero_note(encoded.counts)])),
         facts=encoded.facts,
         counts=encoded.counts,
         seconds={"load": loaded.seconds, "encode": encoded.seconds, "score": time.perf_counter() - started},
@@ -197,6 +205,14 @@ def score(encoded: EncodedPart) -> MeasuredPart:
         peak_memory_mib=run_environment.peak_memory_mib(),
         compression=encoded.compression,
     )
+
+
+def _zero_note(counts: Counts) -> str:
+    """What is said of texts with a zero vector; empty where there are none."""
+    if not counts.texts_zero:
+        return ""
+    verb = "has" if counts.texts_zero == 1 else "have"
+    return f"{counts.texts_zero} of {counted(counts.texts, 'text')} {verb} a zero vector, scored as in mteb"
 
 
 def _vectors(fields: Fields, gold: Gold) -> Any:

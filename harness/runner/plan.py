@@ -116,7 +116,9 @@ def _task_cells(
         recorded = look_up(model, variant=variant, task=task.name)
     why = recorded if isinstance(recorded, str) else _why(recorded, current, precision)
     valid = recorded if isinstance(recorded, RecordedParts) and recorded.fingerprint == current else None
-    done = tuple(part for part in parts if valid and part in valid.parts)
+    defective = _with_defects(valid) if valid and options.strict else ()
+    why = "--strict, and the record has defects" if defective else why
+    done = tuple(part for part in parts if valid and part in valid.parts and str(part) not in defective)
     return TaskCells(
         model=model,
         task=task,
@@ -147,6 +149,12 @@ def _of_first_stage(
     first = model.first_stage.model
     precision = used_precision(first, models.options_of_first(request.options))
     return fingerprint(first, task, precision=precision, max_length=None, of_task=contents[task.name])
+
+
+def _with_defects(recorded: RecordedParts) -> list[str]:
+    """The parts of a record whose data or vectors had a defect when they were measured."""
+    details = recorded.record.harness.get("parts", {}) if recorded.record else {}
+    return [part for part, of_part in details.items() if of_part.get("defects")]
 
 
 def _why(recorded: RecordedParts, current: str, precision: str) -> str:

@@ -80,6 +80,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                     "rows": dict(measured.rows),
                     "sha256": measured.digest,
                     "notes": list(measured.notes),
+                    **({"defects": list(measured.defects)} if measured.defects else {}),
                     **asdict(counts),
                     **_cost(counts.tokens_encoded, cell.options.price),
                     "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 NUMBERS = (
     *("texts", "texts_encoded", "texts_cached", "texts_truncated"),
-    *("tokens", "tokens_encoded", "tokens_padded"),
+    *("tokens", "tokens_encoded", "tokens_padded", "texts_zero"),
 )
+UNKNOWN_TO_RANKERS = ("texts_truncated", "tokens", "tokens_encoded", "tokens_padded", "texts_zero")
+"""The counts that a model which ranks documents by itself does not give."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +34,7 @@ class Counts:
         tokens: tokens of all texts.
         tokens_encoded: tokens of the texts that the model encoded.
         tokens_padded: the same, with padding.
+        texts_zero: texts with a zero vector.
         batching: how batches were made; None where nothing was encoded in batches.
         prompts: field -> the prompt put before its texts.
         adapters: field -> the adapter that encoded its texts, or the input type that an endpoint was told.
@@ -44,6 +47,7 @@ class Counts:
     tokens: int | None = 0
     tokens_encoded: int | None = 0
     tokens_padded: int | None = 0
+    texts_zero: int | None = 0
     batching: Batching | None = None
     prompts: dict[str, str | None] = field(default_factory=dict)
     adapters: dict[str, str] = field(default_factory=dict)
@@ -113,6 +117,7 @@ class Fields:
             tokens=encoded.tokens,
             tokens_encoded=encoded.tokens_encoded,
             tokens_padded=encoded.tokens_padded,
+            texts_zero=encoded.texts_zero,
         )
         counts.prompts[name] = prompt.text or None
         if prompt.adapter is not None:

@@ -52,6 +52,7 @@ class Loaded:
         rows: rows of each of the part's tables, as loaded (`{"test": 1379}`, `{"corpus": ..., "queries": ...}`).
         digest: sha256 over the content that the scorer sees, in order.
         notes: what a reader of the scores should know about the data (dropped queries, unjudged documents).
+        defects: what is wrong with the data and is scored nevertheless, as in mteb; `EncodeOptions.strict` refuses it.
         seconds: wall time of loading.
     """
 
@@ -59,6 +60,7 @@ class Loaded:
     rows: Mapping[str, int]
     digest: str
     notes: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
     seconds: float = 0.0
 
 

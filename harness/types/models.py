@@ -111,6 +111,7 @@ class EncodeOptions:
         max_length: tokens at which texts are cut.
         store: the type of the vectors in the vector cache, or `off` to neither read nor write it.
         price: of a million tokens at an endpoint, in US dollars; only for forecasts and records.
+        strict: refuse what mteb scores though it is wrong: defects of the data, and texts with a zero vector.
     """
 
     device: str = "auto"
@@ -120,6 +121,7 @@ class EncodeOptions:
     max_length: int | None = None
     store: Literal["float32", "float16", "off"] = "float32"
     price: float | None = None
+    strict: bool = False
 
 
 class VectorTransform(NamedTuple):

@@ -398,10 +398,7 @@ WRONG = {
         "NaN or infinity for 1 of 6 texts, first for 'a red",
     ),
     "infinity": (lambda rows: with_first_row(rows, float("inf")), "NaN or infinity for 1 of 6 texts"),
-    "a zero vector": (
-        lambda rows: with_first_row(rows, 0.0),
-        "a zero vector for 1 of 6 texts, first for 'a red",
-    ),
+    "zero vectors": (lambda rows: rows * 0, "a zero vector for all of 6 texts, first for '"),
     "too few rows": (lambda rows: rows[:-1], "5 vectors for 6 texts; expected one per text"),
     "too many rows": (lambda rows: np.concatenate([rows, rows]), "12 vectors for 6 texts"),
     "a 1-d array": (lambda rows: rows[:, 0], "shape (6,)"),

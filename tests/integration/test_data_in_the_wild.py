@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from scipy.stats import spearmanr
+
+from tests import tiny
 
 Command = Callable[..., Any]
 
@@ -58,7 +61,7 @@ def test_a_label_with_a_blank_at_its_end(command: Command, here: Path, results: 
     assert said.status == 0
     assert f"note: Tone test: {note}" in said.out.splitlines()
     [record] = results.rglob("Tone.json")
-    assert json.loads(record.read_text())["harness"]["parts"]["test"]["notes"] == [note]
+    assert json.loads(record.read_text())["harness"]["parts"]["test"]["defects"] == [note]
     said = command("run", "baseline/hashing", "--tasks-dir", "tone", "-t", "Tone", "--json")
     [cell] = json.loads(said.out)["cells"]
     assert (cell["status"], cell["notes"]) == ("kept", [note])
@@ -98,3 +101,40 @@ def test_a_key_that_stands_twice(command: Command, here: Path) -> None:
     assert said.status == 2
     assert "duplicate_json_key.jsonl:5: the key 'a' stands more than once in one object" in said.err
     assert not (here / "D.yaml").exists()
+
+
+@pytest.fixture(scope="module")
+def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of static embeddings, which gives an empty text a zero vector."""
+    return tiny.save_static(tmp_path_factory.mktemp("static") / "static")
+
+
+def test_an_empty_text_is_scored_as_in_mteb(command: Command, here: Path, results: Path, static: Path) -> None:
+    """A text with a zero vector is scored with mteb's number, counted, and told at the end of the run and in the
+    record; `--strict` refuses it, also where it is recorded.
+    """
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.util import pairwise_cos_sim
+    from sklearn.metrics.pairwise import paired_cosine_distances
+
+    rows = [json.loads(line) for line in copied("empty_text.jsonl", here).read_text().splitlines()]
+    assert command("tasks", "new", "--from", "empty_text.jsonl", "--name", "Z").status == 0
+    run = ("run", str(static), "--tasks-dir", ".", "-t", "Z")
+    refused = command(*run, "--strict")
+    assert refused.status == 1
+    assert "Z test: 1 of 10 texts has a zero vector, scored as in mteb; --strict refuses it" in refused.out
+    said = command(*run)
+    assert said.status == 0
+    assert "note: Z test: 1 of 10 texts has a zero vector, scored as in mteb" in said.out
+    [record] = results.rglob("Z.json")
+    content = json.loads(record.read_text())
+    part, [scores] = content["harness"]["parts"]["test"], content["scores"]["test"]
+    assert (part["texts_zero"], part["defects"]) == (1, ["1 of 10 texts has a zero vector, scored as in mteb"])
+    left, right = (SentenceTransformer(str(static)).encode([row[side] for row in rows]) for side in ("a", "b"))
+    grades = [row["grade"] for row in rows]
+    expected = spearmanr(1 - paired_cosine_distances(left, right), grades).statistic
+    assert scores["cosine_spearman"] == pytest.approx(expected, abs=1e-6)
+    own = spearmanr(pairwise_cos_sim(left, right), grades).statistic
+    assert scores["spearman"] == pytest.approx(own, abs=1e-6)
+    assert command(*run, "--strict").status == 1
+    assert "kept" in command(*run).out

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,7 +54,14 @@ def ties(rng: np.random.Generator, n: int) -> np.ndarray:
     return rng.integers(1, 3, size=(6, DIM)).astype(np.float32)[rng.integers(6, size=n)]
 
 
-SPREADS: list[Callable[[np.random.Generator, int], np.ndarray]] = [gaussian, uniform, half, ties]
+def some_zero(rng: np.random.Generator, n: int) -> np.ndarray:
+    """Zero vectors among others, as static embeddings give texts of unknown words."""
+    rows = gaussian(rng, n)
+    rows[::7] = 0
+    return rows
+
+
+SPREADS: list[Callable[[np.random.Generator, int], np.ndarray]] = [gaussian, uniform, half, ties, some_zero]
 each_kind = pytest.mark.parametrize("kind", SPREADS, ids=lambda kind: kind.__name__)
 
 
@@ -376,6 +384,19 @@ def test_retrieval_of_the_query_itself() -> None:
     encoder = look_up(gaussian, [*gold.queries, *gold.documents])
     found = check_retrieval(gold, encoder, ignore_identical_ids=True)
     assert found["recall_at_1"] == 0.5
+
+
+@pytest.mark.parametrize("kind", [gaussian, half], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("ignore_identical_ids", [False, True])
+def test_retrieval_where_documents_share_an_id(kind: Callable[..., np.ndarray], ignore_identical_ids: bool) -> None:
+    """Documents of one id, with one text or with several, count as mteb counts them, near the top and at the depth."""
+    gold = ranked(30, 60, seed=12)
+    repeated = [*gold.document_ids[:10], *gold.document_ids[:5]]
+    texts = [*gold.documents[:5], *(f"other {name}" for name in repeated[5:])]
+    gold = replace(gold, document_ids=[*gold.document_ids, *repeated], documents=[*gold.documents, *texts])
+    encoder = look_up(kind, [*gold.queries, *dict.fromkeys(gold.documents)])
+    for cutoffs in ((1, 3, 10, 100), (1, 5, 12)):
+        check_retrieval(gold, encoder, ignore_identical_ids=ignore_identical_ids, k_values=cutoffs)
 
 
 @pytest.mark.parametrize("n_queries", [1, 3, 10, 40])

@@ -231,7 +231,7 @@ def test_a_reranking_task_of_mteb_without_candidates_ranks_the_corpus() -> None:
         rows = tables.get(name, [])
         return {column: [row[column] for row in rows] for column in (rows[0] if rows else {})}
 
-    gold, _, notes = KINDS[task.type].read(task, task.parts[0], table)  # type: ignore[arg-type]
+    gold, _, notes, _ = KINDS[task.type].read(task, task.parts[0], table)  # type: ignore[arg-type]
     assert KINDS[task.type].search is not None
     assert KINDS[task.type].search(gold, task.settings).candidates is None
     assert notes == ("the data name no candidates, so the whole corpus is ranked, as in mteb",)

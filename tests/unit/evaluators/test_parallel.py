@@ -131,7 +131,7 @@ def searched() -> Any:
 @pytest.mark.parametrize("problem", [classified, clustered, clustered_in_sets, searched])
 def test_the_number_of_cores_changes_no_score(problem: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every score, and every hit with its similarity, is the same bits on 1, 2 and 7 cores."""
-    monkeypatch.setattr(search, "_SCORES_AT_ONCE", 3000)  # so that there are several groups of queries
+    monkeypatch.setattr(search, "SCORES_AT_ONCE", 3000)  # so that there are several groups of queries
     found = []
     for count in CORES:
         monkeypatch.setattr(parallel, "cores", lambda count=count: count)

@@ -307,3 +307,13 @@ def test_judgements_of_nobody(strict: bool) -> None:
 def test_merged() -> None:
     """Tables one after the other, column by column."""
     assert tables.merged([{"a": [1], "b": [2]}, {"b": [4, 6], "a": [3, 5]}]) == {"a": [1, 3, 5], "b": [2, 4, 6]}
+
+
+def test_document_ids_that_stand_twice() -> None:
+    """In a published data set they are kept and told as a defect; a private one is refused."""
+    corpus = {"_id": ["d1", "d2", "d1"], "title": ["", "", ""], "text": ["honey", "wax", "hive"]}
+    judged = ranked(corpus, strict=False)
+    assert judged.gold.document_ids == ["d1", "d2", "d1"]
+    assert judged.defects == ("1 document ids that stand more than once, scored as in mteb: 'd1'",)
+    with pytest.raises(DataError, match="the id 'd1' stands more than once"):
+        ranked(corpus)
