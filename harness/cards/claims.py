@@ -44,6 +44,7 @@ class Claim:
         type: mteb's task type; empty if the card names none of them.
         subset: the one in parentheses after the dataset's name, else the config.
         metric: as written; `key.metric` is mteb 2's name.
+        name: the metric's `name`, where it says more than its type.
         text: the value as written.
         scale: the scale of `text`; see `scales`.
         ambiguous: whether no value of its task tells the scale, so that the writer alone does.
@@ -57,6 +58,7 @@ class Claim:
     type: str
     subset: str
     metric: str
+    name: str | None = None
     text: str
     scale: Scale
     ambiguous: bool = False
@@ -96,6 +98,12 @@ def text(mapping: Node | None, *path: str) -> str | None:
         return None
     scalar = node.real
     return None if scalar.text == "" or (scalar.style is None and scalar.text in _NONE_TEXTS) else scalar.text
+
+
+def metric_name(metric: Node) -> str | None:
+    """The `name` of a metric, which tells metrics of one type apart; None if it repeats the type."""
+    name = text(metric, "name")
+    return None if name == text(metric, "type") else name
 
 
 def metric_nodes(entry: Node, model: int = 0) -> Iterator[MetricNodes]:
@@ -150,6 +158,7 @@ def claims_of(card: Card) -> list[Claim]:
                     type=type_of(nodes.result),
                     subset=name.subset or text(nodes.result, "dataset", "config") or "default",
                     metric=metric,
+                    name=metric_name(nodes.metric),
                     text=value,
                     scale=scale,
                     ambiguous=is_ambiguous[nodes.place[1]],
@@ -189,7 +198,9 @@ def _scaled_result(result: Node) -> ScaledResult:
     peak = max((abs(float(value)) for value in values if value is not None), default=None)
     name = read_name(text(result, "dataset", "name") or "")
     task_type = type_of(result)
-    writer: Writer = "mteb 1" if name.prefixed else "mteb 2" if task_type else "other"
+    writer: Writer = (
+        "mteb 1" if name.prefixed else "mteb 2" if task_type and mteb_metadata.type_of(name.task) else "other"
+    )
     return ScaledResult(writer, name.task, task_type or text(result, "task", "type") or "", peak)
 
 

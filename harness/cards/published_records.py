@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from harness import results
 from harness.cards import card_file
-from harness.cards.claims import Claim, claims_of
+from harness.cards.claims import Claim, ClaimKey, claims_of
 from harness.cards.metric_names import is_bounded
 from harness.cards.model_records import EXTERNAL
 from harness.cards.task_lookup import TaskLookup
@@ -116,6 +116,9 @@ def _record(
     revision = claims[0].key.revision
     parts: dict[tuple[str, str], dict[str, Any]] = {}
     lines: dict[tuple[str, str, str], Claim] = {}
+    names: dict[ClaimKey, set[str | None]] = {}
+    for claim in claims:
+        names.setdefault(claim.key, set()).add(claim.name)
     for claim in claims:
         if claim.key.revision != revision:
             notes.append(
@@ -123,14 +126,15 @@ def _record(
             )
             continue
         subset = _subset(claim, facts)
-        place = (claim.key.split or "test", subset, claim.key.metric)
+        metric = claim.name or claim.key.metric if len(names[claim.key]) > 1 else claim.key.metric
+        place = (claim.key.split or "test", subset, metric)
         if place in lines and lines[place].score != claim.score:
             notes.append(
                 f"{path}:{claim.line}: {task} {claim.key.split} {claim.metric} is repeated; "
                 f"{claim.text} counts, {lines[place].text} (line {lines[place].line}) does not"
             )
         lines[place] = claim
-        parts.setdefault((place[0], subset), {})[claim.key.metric] = claim.score
+        parts.setdefault((place[0], subset), {})[metric] = claim.score
     main = facts.main_metric if facts else ""
     task_type = facts.type if facts else claims[0].type
     scores: dict[str, list[Mapping[str, Any]]] = {}

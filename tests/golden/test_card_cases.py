@@ -103,3 +103,36 @@ def test_another_metric_is_no_main_score() -> None:
     assert (entry["main_score"], entry["recall_at_100"]) == (None, 0.951)
     assert len(notes) == 1
     assert "no main score: its main metric is ndcg_at_10, and the card states recall_at_100" in notes[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["aggregate_task", "metric_names_of_mteb_1", "nauc_below_minus_100", "two_named_metrics", "only_other_metric"],
+)
+def test_nothing_is_wrong_with_it(name: str) -> None:
+    """Aggregates, names of mteb 1, an unbounded nAUC and the results of other tools are no findings."""
+    assert lint.lint(CASES / f"card_{name}.md") == []
+
+
+def test_a_low_nauc_is_kept() -> None:
+    """nAUC has no lower bound: -174.08 is a value like any other."""
+    parts, notes = read(CASES / "card_nauc_below_minus_100.md")
+    (entry,) = parts["SciFact"].values()
+    assert (entry["main_score"], entry["nauc_precision_at_100_std"]) == (0.645, -1.7407785375176616)
+    assert notes == []
+
+
+def test_metrics_of_one_type_are_told_apart_by_name() -> None:
+    """ROUGE-1 and ROUGE-2 have one type; both are read, under their names, and neither repeats the other."""
+    parts, notes = read(CASES / "card_two_named_metrics.md")
+    (entry,) = parts["some_news"].values()
+    assert (entry["ROUGE-1"], entry["ROUGE-2"], entry["main_score"]) == (0.429, 0.208, None)
+    assert notes == []
+
+
+def test_results_named_as_mteb_names_them_are_still_checked(tmp_path: Path) -> None:
+    """A task under mteb's name and type is mteb's without the prefix too; its unknown metric is found."""
+    card = tmp_path / "README.md"
+    text = (CASES / "card_only_other_metric.md").read_text(encoding="utf-8").replace("MTEB SciFact", "SciFact")
+    card.write_text(text.replace("recall_at_100", "rouge"), encoding="utf-8")
+    assert [finding.code for finding in lint.lint(card)] == ["unknown-metric"]

@@ -1,6 +1,7 @@
 """Checks of the results on a card: scale, names, identity, repetitions (pure, apart from reading task files).
 
-Only results that look like mteb's are checked: those named `MTEB ...` or with one of mteb's task types.
+Only mteb's results are checked: those named `MTEB ...`, and those with one of mteb's task types and the name of a task.
+Results of other tools may have any task, metric and scale.
 """
 
 from __future__ import annotations
@@ -19,31 +20,17 @@ from harness.cards.edit.text_edits import Edit
 from harness.cards.edit.yaml_layout import scalar
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.lint.findings import Finding
-from harness.cards.metric_names import RENAMED, Names, era_of, is_bounded, named, read_name, to_v2
+from harness.cards.lint.metric_vocabulary import unknown_metric
+from harness.cards.metric_names import Names, era_of, is_bounded, named, read_name
 from harness.cards.scales import scales
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
-from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 from harness.tasks.registry import Registry
 
+_FORMER_TYPES = {"InstructionReranking": "InstructionRetrieval"}
+"""Type of tasks -> the type that mteb 1 gave to some of them."""
 _NONE = ("None", "none", "nan", "NaN")
-_FAMILIES = r"(cos_sim|cosine|dot|euclidean|manhattan|max|similarity)"
-_SUBQUERIES = "(max_over_subqueries_)?"
-_USUAL_METRICS = re.compile(
-    "|".join(
-        (
-            rf"{_SUBQUERIES}((nauc|nAUC)_)?(ndcg|map|mrr|recall|precision|hit_rate|cv_recall)_at_\d+(_(max|std|diff1))?",
-            r"(nauc|nAUC)_(map|mrr|ndcg|recall|precision)_(max|std|diff1)",
-            rf"({_FAMILIES}_)?(accuracy|f1|ap|precision|recall)(_(weighted|threshold|std))?",
-            rf"({_FAMILIES}_)?(pearson|spearman)",
-            r"(v_measure|ami)(_std)?",
-            r"(accuracy|f1|ap)(_weighted)?_stderr",
-            rf"main_score|map|mrr|p-MRR|hamming|lrap|jaccard|{_SUBQUERIES}accuracy",
-        )
-    )
-)
-"""Every metric that mteb has put on a card, whatever the task's type."""
 
 
 class _CardMetric(NamedTuple):
@@ -59,16 +46,16 @@ def check(card: Card, registry: Registry, *, names: Names | None) -> Iterator[Fi
     """All findings about results that readers would misread."""
     tasks = TaskLookup(registry)
     for number_, entry in enumerate(claims.models(card)):
-        yield from _scales(entry)
+        yield from _scales(entry, tasks)
         places = []
         for result in claims.items(entry, "results"):
             if result.real.kind == "mapping":
                 yield from _none_texts(card, result)
                 yield from _result(result, tasks)
         for nodes in claims.metric_nodes(entry, number_):
-            yield from _number(nodes)
+            yield from _number(nodes, tasks)
             metric = nodes.type.real.text if nodes.type is not None else ""
-            if metric and _is_mteb(nodes.result):
+            if metric and _is_mteb(nodes.result, tasks):
                 key = claims.key_of(nodes.result, metric)
                 places.append(_CardMetric(nodes, key, claims.type_of(nodes.result), metric))
         for place in places:
@@ -77,12 +64,13 @@ def check(card: Card, registry: Registry, *, names: Names | None) -> Iterator[Fi
         yield from _repeated(card, entry, places)
 
 
-def _is_mteb(result: Node) -> bool:
-    return read_name(claims.text(result, "dataset", "name") or "").prefixed or bool(claims.type_of(result))
+def _is_mteb(result: Node, tasks: TaskLookup) -> bool:
+    name = read_name(claims.text(result, "dataset", "name") or "")
+    return name.prefixed or (bool(claims.type_of(result)) and name.task in tasks)
 
 
 def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
-    if not _is_mteb(result):
+    if not _is_mteb(result, tasks):
         return
     dataset = result.real.get("dataset")
     if dataset is None or dataset.real.kind != "mapping":
@@ -102,7 +90,11 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
             yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
     facts = tasks.facts(task)
     stated = claims.text(result, "task", "type")
-    if facts is not None and stated in mteb_metadata.types() and stated != facts.type:
+    if (
+        facts is not None
+        and stated in mteb_metadata.types()
+        and stated not in (facts.type, _FORMER_TYPES.get(facts.type))
+    ):
         kind = result.real.get("task")
         yield Finding(
             kind.line if kind is not None else result.line,
@@ -141,7 +133,7 @@ def _line_removed(card: Card, key: Node, value: Node) -> Edit:
     return Edit(begin, following.end() if following else value.end, "")
 
 
-def _number(nodes: MetricNodes) -> Iterator[Finding]:
+def _number(nodes: MetricNodes, tasks: TaskLookup) -> Iterator[Finding]:
     value = nodes.value
     if value is None:
         return
@@ -161,19 +153,19 @@ def _number(nodes: MetricNodes) -> Iterator[Finding]:
         yield Finding(
             value.line, "number-as-text", f"`value` is the text {real.text!r}", f"write the number {written:f}", change
         )
-    elif abs(written) > 100 and _is_mteb(nodes.result) and is_bounded(claims.text(nodes.metric, "type") or ""):
+    elif abs(written) > 100 and _is_mteb(nodes.result, tasks) and is_bounded(claims.text(nodes.metric, "type") or ""):
         yield Finding(
             value.line, "out-of-range", f"`value` is {real.text}, but scores are at most 100", "correct the value"
         )
 
 
-def _scales(entry: Node) -> Iterator[Finding]:
+def _scales(entry: Node, tasks: TaskLookup) -> Iterator[Finding]:
     """Find results from 0 to 1 beside percentages of the same model."""
     results = claims.items(entry, "results")
     mteb = [
         (result, scale)
         for result, scale in zip(results, scales(claims.scaled_results(entry)), strict=True)
-        if result.real.kind == "mapping" and _is_mteb(result) and _has_numbers(result)
+        if result.real.kind == "mapping" and _is_mteb(result, tasks) and _has_numbers(result)
     ]
     if "percent" not in {scale for _, scale in mteb}:
         return
@@ -198,19 +190,10 @@ def _has_numbers(result: Node) -> bool:
 def _metric(place: _CardMetric) -> Iterator[Finding]:
     node = place.nodes.type
     assert node is not None
-    today = to_v2(place.metric, place.type)
-    kind = KINDS.get(place.type)
-    ours = kind.metrics(kind.settings()) if kind else ()
-    if today in (*ours, mteb_metadata.main_metric(place.key.task)):
-        return
-    if _USUAL_METRICS.fullmatch(place.metric) or place.metric in RENAMED.get(place.type, {}):
-        return
-    yield Finding(
-        node.line,
-        "unknown-metric",
-        str(UnknownName.of(f"{place.type or 'mteb'} metric", place.metric, ours)),
-        "use the name that mteb gives the metric",
-    )
+    task_type = place.type or mteb_metadata.type_of(place.key.task) or ""
+    unknown = unknown_metric(place.metric, task_type, main_metric=mteb_metadata.main_metric(place.key.task))
+    if unknown is not None:
+        yield Finding(node.line, "unknown-metric", str(unknown), "use the name that mteb gives the metric")
 
 
 def _eras(places: Sequence[_CardMetric], names: Names | None) -> Iterator[Finding]:
@@ -235,9 +218,9 @@ def _eras(places: Sequence[_CardMetric], names: Names | None) -> Iterator[Findin
 
 def _repeated(card: Card, entry: Node, places: Sequence[_CardMetric]) -> Iterator[Finding]:
     """Find repeated results. If their values differ, only the author knows which one is right."""
-    first: dict[ClaimKey, _CardMetric] = {}
+    first: dict[tuple[ClaimKey, str | None], _CardMetric] = {}
     for place in places:
-        before = first.setdefault(place.key, place)
+        before = first.setdefault((place.key, claims.metric_name(place.nodes.metric)), place)
         if before is place or not place.key.task:
             continue
         node, earlier = place.nodes.value or place.nodes.metric, before.nodes.value or before.nodes.metric
