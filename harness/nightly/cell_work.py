@@ -40,7 +40,7 @@ class CellsRun:
     Attributes:
         computed: how many cells were computed and recorded.
         left: how many cells were not started or not finished when the night stopped.
-        failures: cell -> error message.
+        failures: cell, or a model that could not be opened -> error message.
         problems: errors that concern no single cell.
     """
 
@@ -79,6 +79,7 @@ def compute(
             yield Outcome("done", Work(cell=cell, timeout=timeout), "this process")
 
     finished: set[str] = set()
+    failed: set[str] = set()
     time_left = _TimeLeft(order)
     for outcome in outcomes():
         if is_full and outcome.kind == "done":
@@ -86,9 +87,12 @@ def compute(
         outcome = _put(outcome, schedule, sharded)
         journal.take(outcome)
         cell, failure = outcome.work.cell, outcome.answer.failure
-        name = str(cell.key)
+        name, repeated = str(cell.key), False
         if outcome.kind == "done" and failure is not None:
-            ran.failures[name] = journal.status.failures[name] = failure.error
+            failed.add(name)
+            blamed = failure.cell if failure.cell == cell.group_label else name
+            repeated = ran.failures.get(blamed) == failure.error
+            ran.failures[blamed] = journal.status.failures[blamed] = failure.error
             is_full = HANDLING[failure.kind].stops_night
             if is_full:
                 ran.problems.append(f"the disk is full: nothing more was started ({failure.error})")
@@ -98,8 +102,9 @@ def compute(
             sharded.forget(cell)
         if outcome.kind == "done":
             journal.status.seconds_left = time_left.without(cell, deadline)
-        on_news(News(_sentence(outcome), outcome, len(finished) + len(ran.failures), len(order.cells)))
-    ran.left = len(order.cells) - len(finished | set(ran.failures))
+        if not repeated:
+            on_news(News(_sentence(outcome), outcome, len(finished) + len(failed), len(order.cells)))
+    ran.left = len(order.cells) - len(finished | failed)
     return ran
 
 
@@ -182,5 +187,6 @@ def _sentence(outcome: Outcome) -> str:
     if outcome.kind == "started":
         return f"{what} on {outcome.worker}"
     if answer.failure is not None:
-        return f"{'FAILED' if outcome.kind == 'done' else 'AGAIN'} {what}: {answer.failure.error}"
+        blamed = answer.failure.cell if outcome.kind == "done" else what
+        return f"{'FAILED' if outcome.kind == 'done' else 'AGAIN'} {blamed}: {answer.failure.error}"
     return f"{what}: {answer.seconds:.1f} s"

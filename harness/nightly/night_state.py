@@ -40,7 +40,7 @@ class Status(msgspec.Struct, kw_only=True):
         total, done: how many cells are planned, and how many are finished.
         seconds_left: an estimate; None where some cell was never timed.
         running: worker -> the cell that it computes, and when it started.
-        failures: cell -> error message, so far.
+        failures: cell, or a model that could not be opened -> error message, so far.
         exit: the exit status of a night that has ended.
         message: the result of a night that has ended, in one sentence.
     """

@@ -76,11 +76,19 @@ class Cell(RecordSettings):
     @property
     def group(self) -> tuple[str, str, str]:
         """Cells of one group need the same loaded model."""
-        stage = self.model.first_stage
+        return self.label, self.model.revision + self._run_by, self.options.precision
+
+    @property
+    def group_label(self) -> str:
+        """The loaded model that the cell needs, for messages."""
+        precision = self.options.precision
+        return self.label + self._run_by + ("" if precision == "auto" else f" in {precision}")
+
+    @property
+    def _run_by(self) -> str:
+        stage, file = self.model.first_stage, self.model.backend_file
         first = "" if stage is None else f" after {stage.top} of {stage.model.name}@{stage.model.revision}"
-        file = self.model.backend_file
-        run = "" if file is None else f" by {file.backend} from {file.path}"
-        return self.label, self.model.revision + run + first, self.options.precision
+        return ("" if file is None else f" by {file.backend} from {file.path}") + first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -327,6 +327,23 @@ def test_a_bad_model_costs_its_cells(command: Callable[..., Said], home: Path) -
     assert "org/somewhere" in again.out
 
 
+def test_a_model_that_cannot_be_opened_is_told_once(command: Callable[..., Said], home: Path) -> None:
+    """Three cells of a folder without readable weights are one failure, on the screen and in the snapshot; the cells of
+    the other model are computed.
+    """
+    broken = nights.save_bag_of_words(home / "broken", dimensions=4, words=["a"])
+    (broken / "0_StaticEmbedding" / "tokenizer.json").write_text("{broken")
+    tasks = ["MiniSTSEnglish", "MiniSTSGerman", "MiniAnswersGerman"]
+    schedule = nights.write_schedule(home, models=["./broken", "baseline/hashing"], tasks=tasks, baselines=None)
+    night = command("nightly", str(schedule))
+    assert night.status == 1
+    assert (night.out.count("FAILED local/broken: "), night.err.count("FAILED local/broken: ")) == (1, 1)
+    assert "3 computed, 3 cells, 1 failed" in night.out
+    snapshot = snapshot_files.last(home / "history")
+    assert snapshot is not None
+    assert (list(snapshot.failures), snapshot.left) == (["local/broken"], 0)
+
+
 def test_a_failed_model_keeps_its_last_scores(command: Callable[..., Said], home: Path) -> None:
     """A folder that is lost one night: its cells are not in the snapshot as new, and nothing is called a regression."""
     words = nights.mini_words("MiniSTSEnglish")

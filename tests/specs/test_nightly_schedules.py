@@ -164,6 +164,21 @@ def test_ways_to_run_a_model(tmp_path: Path) -> None:
         nights.schedule_of(tmp_path, models=[{"name": ranker, "top": 5}])
 
 
+def test_a_folder_as_first_stage(tmp_path: Path) -> None:
+    """A folder beside the schedule may be the first stage, under the name that it has in the records of a run."""
+    save_cross_encoder(tmp_path / "ranker")
+    for folder in ("a", "b"):
+        nights.save_bag_of_words(tmp_path / folder / "final", dimensions=4, words=["x"], seed=len(folder))
+    entry = {"name": "./ranker", "first_stage": "b/final", "top": 5}
+    schedule = nights.schedule_of(tmp_path, models=["a/final", "b/final", entry], baselines=None)
+    resolved = schedule_models.resolve(schedule)
+    assert [found.problem for found in resolved] == ["", "", ""]
+    (stage,) = [found.model.first_stage for found in resolved if found.model and found.model.first_stage]
+    names = {found.model.location: found.model.name for found in resolved if found.model}
+    assert stage.model.name == names[str(tmp_path / "b" / "final")] == "b/final"
+    assert stage.model.place
+
+
 def test_the_starter_is_a_plan(tmp_path: Path) -> None:
     """What `init` writes can be carried out as it is, and nothing is replaced without --force."""
     written = init_files.write(tmp_path / "mine.yaml", force=False)

@@ -6,7 +6,7 @@ import functools
 
 from harness import models
 from harness.encoding import cache_upkeep
-from harness.errors import HANDLING, EncodeError, HarnessError
+from harness.errors import HANDLING, EncodeError, Failure, failure_of, kind_of
 from harness.models.forward_precision import used_precision
 from harness.nightly.engines.protocol import Work
 from harness.runner.cells import Cell
@@ -22,8 +22,8 @@ class CellComputer:
     def __init__(self) -> None:
         self._model = OpenModel()
 
-    def compute(self, work: Work) -> MeasuredPart | SearchedShard:
-        """Do the work. Nothing is written.
+    def compute(self, work: Work) -> MeasuredPart | SearchedShard | Failure:
+        """Do the work. Nothing is written. A model that cannot be opened is a failure of the model, not of the cell.
 
         Raises:
             HarnessError: the cell cannot be computed; the message says why.
@@ -31,7 +31,10 @@ class CellComputer:
         cell, shard = work.cell, work.shard
         if work.shards:
             return score(join(cell.task, cell.part, load(cell), work.shards))
-        encoder = self._opened(cell)
+        try:
+            encoder = self._opened(cell)
+        except Exception as err:  # an error fails the cells of this model only
+            return failure_of(err, cell=cell.group_label)
         loaded = load(cell)
         if shard is None:
             return score(encode(cell.task, cell.part, encoder, loaded, options=cell.options, transform=cell.transform))
@@ -47,8 +50,8 @@ class CellComputer:
             cache_upkeep.evict()
         try:
             return self._model.encoder()
-        except HarnessError as err:
-            if HANDLING[err.kind].retried:
+        except Exception as err:
+            if HANDLING[kind_of(err)].retried:
                 self._model.close()
             raise
 

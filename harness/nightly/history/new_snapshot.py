@@ -24,7 +24,7 @@ class NightRun(NamedTuple):
     Attributes:
         schedule: the name of the schedule's file.
         computed: how many cells were computed.
-        failures: cell -> error message.
+        failures: cell, or a model that could not be opened -> error message.
         left: how many cells were left for the next night.
         notes: remarks for the report.
     """
@@ -73,7 +73,11 @@ def build(night_plan: NightPlan, before: Night | None, night_run: NightRun, *, h
             records[path] = _read(path, history)
         new[key] = _measured(recorded.cell, records[path])
     failed = {problem.label: problem.problem for problem in night_plan.problems}
-    stale = [(cell.key, night_run.failures.get(str(cell.key), cell.why)) for cell in night_plan.todo]
+    of_cells = night_run.failures
+    stale = [
+        (cell.key, of_cells.get(str(cell.key)) or of_cells.get(cell.group_label) or cell.why)
+        for cell in night_plan.todo
+    ]
     stale += [(key, failed[key.label]) for key in old if key.label in failed]
     for key, why in stale:
         if key in old:

@@ -55,7 +55,8 @@ def resolve(schedule: Schedule) -> tuple[ScheduledModel, ...]:
     folders = _Folders()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         named = pool.map(lambda entry: _named(entry, schedule), schedule.models)
-        resolved = list(pool.map(lambda model: _resolved(model, folders), _distinct(chain.from_iterable(named))))
+        distinct = _distinct(chain.from_iterable(named))
+        resolved = list(pool.map(lambda model: _resolved(model, folders, schedule.file.parent), distinct))
     folders.save()
     return tuple(_labelled(_in_records(resolved, schedule.results)))
 
@@ -97,12 +98,16 @@ def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
             if not names:
                 raise ModelError(f"models: the collection {entry.collection!r} holds no model")
         else:
-            saved = (folder / Path(entry.name).expanduser()).resolve()
-            is_folder = entry.name.startswith((".", "~")) or models.is_saved(saved)
-            names = [str(saved) if is_folder else entry.name]
+            names = [_beside(entry.name, folder)]
     except (HarnessError, OSError) as err:
         return [ScheduledModel(label=entry.asked, entry=entry, model=None, problem=str(err))]
     return [ScheduledModel(label=name, entry=entry, model=None) for name in names]
+
+
+def _beside(name: str, folder: Path) -> str:
+    """The name of a model; of one in a folder, which may be relative to the schedule's folder, the whole path."""
+    saved = (folder / Path(name).expanduser()).resolve()
+    return str(saved) if name.startswith((".", "~")) or models.is_saved(saved) else name
 
 
 def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
@@ -115,7 +120,7 @@ def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
     return list(by_name.values())
 
 
-def _resolved(named: ScheduledModel, folders: _Folders) -> ScheduledModel:
+def _resolved(named: ScheduledModel, folders: _Folders, folder: Path) -> ScheduledModel:
     if named.problem:
         return named
     entry = named.entry
@@ -132,7 +137,9 @@ def _resolved(named: ScheduledModel, folders: _Folders) -> ScheduledModel:
             folders.keep(named.label, entry, spec)
         if entry.first_stage is not None:
             first = models.resolve(
-                entry.first_stage, trust_remote_code=entry.trust_remote_code, allow_pickle=entry.allow_pickle
+                _beside(entry.first_stage, folder),
+                trust_remote_code=entry.trust_remote_code,
+                allow_pickle=entry.allow_pickle,
             )
             spec = models.in_two_stages(spec, FirstStage(first, entry.top or models.TOP))
     except (HarnessError, OSError) as err:
@@ -144,17 +151,21 @@ def _in_records(resolved: Sequence[ScheduledModel], results: Path) -> list[Sched
     """The models under the names that records have for them, or will."""
     checked = [_with_its_name(scheduled, results) for scheduled in resolved]
     specs = [scheduled.model for scheduled in checked if scheduled.model]
+    specs += [spec.first_stage.model for spec in specs if spec.first_stage]
     by_revision = {(spec.location, spec.revision): spec for spec in model_names.named(specs, results=results)}
     return [
-        dataclasses.replace(scheduled, model=_named_as(scheduled.model, by_revision))
-        if scheduled.model and scheduled.model.origin == "folder"
-        else scheduled
+        dataclasses.replace(scheduled, model=scheduled.model and _named_as(scheduled.model, by_revision))
         for scheduled in checked
     ]
 
 
 def _named_as(model: ModelSpec, by_revision: Mapping[tuple[str, str], ModelSpec]) -> ModelSpec:
-    """The model under the name that the same folder has."""
+    """The model, and its first stage, under the names that the same folders have."""
+    if model.first_stage is not None:
+        stage = model.first_stage._replace(model=_named_as(model.first_stage.model, by_revision))
+        model = dataclasses.replace(model, first_stage=stage)
+    if model.origin != "folder":
+        return model
     same = by_revision[model.location, model.revision]
     return dataclasses.replace(model, name=same.name, place=same.place, note=same.note)
 

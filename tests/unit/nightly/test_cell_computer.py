@@ -98,6 +98,7 @@ def test_a_model_that_cannot_be_opened(kind: Kind, tries: int, monkeypatch: pyte
     answers = [Answer(attempt(computer, Work(cell=cell("MiniSTSEnglish"), timeout=60))) for _ in range(2)]
     assert [answer.failure and answer.failure.kind for answer in answers] == [kind, kind]
     assert [answer.may_pass for answer in answers] == [tries == 2] * 2
+    assert [answer.failure and answer.failure.cell for answer in answers] == [cell("MiniSTSEnglish").label] * 2
     assert len(opened) == tries
 
 
