@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import HarnessError, UnknownName
 from harness.files.folders import results_folder
-from harness.leaderboard import board, counted_tasks, file_index
+from harness.leaderboard import board, counted_tasks, file_index, unranked
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import Filters, ScopedTask
 from harness.leaderboard.file_index import Index
@@ -189,7 +189,14 @@ def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
         names = scope.tasks or list(recorded)
         if not names:
             folders = ", ".join(str(index.root) for index in indices)
-            raise HarnessError(f"no record in {folders}; run `harness run` first, or name a folder with --results")
+            raise HarnessError(
+                "\n  ".join(
+                    [
+                        f"no record in {folders}; run `harness run` first, or name a folder with --results",
+                        *unranked.left_out(indices),
+                    ]
+                )
+            )
         of_suite = {task.name for task in tasks}
         tasks += [
             task for task in counted_tasks.of_names(declared, names, recorded=recorded) if task.name not in of_suite

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.errors import UnknownName
 from harness.evaluators import KINDS
-from harness.leaderboard import model_facts
+from harness.leaderboard import model_facts, unranked
 from harness.leaderboard.benchmark_means import MEAN_SUBSET, BenchmarkMeans, benchmark_means
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.file_index import Index
@@ -21,7 +21,8 @@ from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
 from harness.leaderboard.record_choice import IndexRow, Who, select
-from harness.leaderboard.score_matrix import NOT_RECORDED, matrix, refusals
+from harness.leaderboard.score_matrix import matrix, refusals
+from harness.leaderboard.unranked import Unranked
 from harness.results.asked_names import RecordedName, recorded_name
 from harness.tasks.mteb_benchmarks import Benchmark
 from harness.types import Part, Refused, model_label
@@ -91,8 +92,8 @@ class Leaderboard:
         rows: best first.
         unrecorded: tasks of the scope that no model has results for; they are not counted.
         not_common: tasks that were left out because some model lacks them, where only common tasks were asked for.
-        without_row: labels of models that have records of these tasks, but none with all of its parts; as in mteb, they
-            take places in the ranks all the same.
+        without_row: models that have records of these tasks, but none with all of its parts, with the reasons; as in
+            mteb, they take places in the ranks all the same.
         refused: files that are not records, and why.
         completed_by: the command that computes what a row lacks, with MODEL for the model.
         variants_left_out: how many variants of models were not asked for.
@@ -108,7 +109,7 @@ class Leaderboard:
     groups: tuple[str, ...] = ()
     unrecorded: tuple[ScopedTask, ...] = ()
     not_common: tuple[ScopedTask, ...] = ()
-    without_row: tuple[str, ...] = ()
+    without_row: Unranked = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
     completed_by: str = ""
     variants_left_out: int = 0
@@ -161,8 +162,16 @@ def build(
     scored = matrix(indices, selected, scope)
     recorded = [number for number, parts in enumerate(scored.parts) if parts]
     whole = [not np.isnan(row).all() for row in scored.scores]
+    everyone = list(selected)
+    labels = _labels(everyone)
+    without_row = {
+        labels[who]: unranked.reasons(scope, scored.gaps, number, selected[who])
+        for number, who in enumerate(everyone)
+        if not whole[number]
+    }
     if not any(whole):
-        raise UnknownName("no record fits the request; see `harness run --plan` for what is recorded")
+        first = "no record fits the request; see `harness run --plan` for what is recorded"
+        raise UnknownName("\n  ".join([first, *unranked.lines(without_row), *unranked.left_out(indices)]))
     not_common: list[int] = []
     if common:
         lacking = [bool(np.isnan(column).any()) for column in scored.scores[whole].T]
@@ -181,8 +190,6 @@ def build(
     partial = scored.partial[:, recorded] if further.subsets is None else further.subsets
     ranking = rank(scores, [task.type for task in tasks], partial=partial[present])
     type_order = list(dict.fromkeys(task.type for task in tasks))
-    everyone = list(selected)
-    labels = _labels([everyone[number] for number in present])
     refused = refusals(indices, revisions=revisions)
     sources = [model_facts.IndexLists.of(index) for index in indices]
     rows = []
@@ -205,7 +212,7 @@ def build(
                 by_type={name: means[name] for name in types},
                 by_group={name: _number(float(values[number])) for name, values in further.columns.items()},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
-                missing=_missing(tasks, recorded, scored.gaps, number, refused.get(who, {})),
+                missing=unranked.missing(tasks, recorded, scored.gaps, number, refused.get(who, {})),
                 files=files,
                 facts=facts,
                 throughput=model_facts.throughput(sources, files),
@@ -222,7 +229,7 @@ def build(
         groups=tuple(further.columns),
         unrecorded=tuple(task for number, task in enumerate(scope) if number not in (*recorded, *not_common)),
         not_common=tuple(scope[number] for number in not_common),
-        without_row=tuple(sorted(labels[everyone[number]] for number in present if not whole[number])),
+        without_row=dict(sorted(without_row.items())),
         refused=tuple(refusal for index in indices for refusal in index.refused()),
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),
@@ -275,22 +282,3 @@ def _number(value: float) -> float | None:
 def _variants(indices: Sequence[Index]) -> int:
     owners = {folder.owner.identity for index in indices for folder in index.folders}
     return len({(owner.model, owner.variant) for owner in owners if owner.variant})
-
-
-def _missing(
-    tasks: Sequence[ScopedTask],
-    numbers: Sequence[int],
-    gaps: Mapping[tuple[int, int], str],
-    who: int,
-    refused: Mapping[str, str],
-) -> dict[str, str]:
-    reasons = {}
-    for task, number in zip(tasks, numbers, strict=True):
-        why = gaps.get((who, number))
-        if why == NOT_RECORDED and task.name in refused:
-            why = refused[task.name]
-        if why == NOT_RECORDED and task.recorded_only:
-            why = f"{NOT_RECORDED}, and cannot be run here"
-        if why:
-            reasons[task.name] = why
-    return reasons

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from harness.errors import UnknownName
+from harness.leaderboard import unranked
 from harness.leaderboard.board import Leaderboard, Row
 from harness.outputs import text_table
 from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
@@ -113,7 +114,7 @@ def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
         ],
         "unrecorded": [task.name for task in board.unrecorded],
         "not_common": [task.name for task in board.not_common],
-        "without_row": list(board.without_row),
+        "without_row": {label: dict(reasons) for label, reasons in board.without_row.items()},
         "models": [_row(row) for row in rows],
         "refused": [refusal._asdict() for refusal in board.refused],
     }
@@ -246,9 +247,9 @@ def _notes(board: Leaderboard, table: str, format: Format) -> str:
         which = "this task, which is" if len(board.unrecorded) == 1 else "these tasks, which are"
         lines.append(f"no model has results for {which} not counted: {names}")
     if board.without_row:
-        names = ", ".join([*board.without_row[:4], *["..."] * (len(board.without_row) > 4)])
         count = counted(len(board.without_row), "model")
         verb = "has" if len(board.without_row) == 1 else "have"
+        names = ", ".join(unranked.lines(board.without_row))
         lines.append(f"{count} {verb} no task with all of its parts, so no row: {names}")
     if format == "html":
         return table

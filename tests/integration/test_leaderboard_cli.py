@@ -16,6 +16,7 @@ from harness.types import Part, Record
 from tests import boards
 from tests.conftest import ROOT, environment
 
+CASES = Path(__file__).parents[1] / "cases"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
@@ -217,3 +218,39 @@ class TestCompare:
         done = harness("compare", "org/a@r1", "org/a@r2")
         assert "MiniSTSEnglish  0.5000  0.1000  +0.4000" in done.stdout
         assert "Only A has MiniSTSGerman, MiniSTSSpanish." in done.stdout
+
+
+def test_a_model_without_a_main_score_is_named(harness: Command) -> None:
+    """A model whose only record has no main score stands under the table with the reason, in JSON too; alone, or
+    beside models that lack its task, it is named as well.
+    """
+    folder = CASES / "nan_main" / "results"
+    done = harness("leaderboard", "--results", str(folder), "-t", "STSBenchmark")
+    assert "so no row: me/b (STSBenchmark: no main score for test)." in done.stdout
+    content = json.loads(harness("leaderboard", "--results", str(folder), "--format", "json").stdout)
+    assert content["without_row"] == {"me/b": {"STSBenchmark": "no main score for test"}}
+    alone = harness("leaderboard", "me/b", "--results", str(folder))
+    assert alone.returncode == 2
+    assert "me/b (STSBenchmark: no main score)" in alone.stderr
+
+
+def test_a_model_is_named_though_its_task_is_not_counted(harness: Command, results: Path) -> None:
+    """A task for which no record has a main score is not counted, and the model that has it is named."""
+    part = {Part("test", "default"): float("nan")}
+    boards.put(results, "org/c", "MiniSTSFrench", part)
+    done = harness("leaderboard", "--results", str(results))
+    assert "so no row: org/c (MiniSTSFrench: no main score)." in done.stdout
+
+
+def test_what_is_no_record_is_named(harness: Command, tmp_path: Path) -> None:
+    """Where there is no record, a truncated file and a link to another place are named, with the reasons."""
+    done = harness("leaderboard", "--results", str(CASES / "only_broken" / "results"))
+    assert done.returncode == 2
+    assert "no record in " in done.stderr
+    assert "STSBenchmark.json: " in done.stderr
+    folder = tmp_path / "linked"
+    folder.mkdir()
+    (folder / "me__a").symlink_to(CASES / "nan_main" / "results" / "me__a")
+    done = harness("leaderboard", "--results", str(folder))
+    assert done.returncode == 2
+    assert f"left out {folder / 'me__a'}: a symbolic link to a place outside the results folder" in done.stderr

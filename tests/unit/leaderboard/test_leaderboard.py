@@ -172,8 +172,10 @@ class TestGaps:
         boards.put(tmp_path, "org/c", "T", dict.fromkeys(parts, 0.2))
         found = boards.build(tmp_path, tasks=boards.scoped("T"))
         assert {row.label: row.rank for row in found.rows} == {"org/a": 1, "org/c": 3}
-        assert found.without_row == ("org/b",)
-        assert "1 model has no task with all of its parts, so no row: org/b" in render(found, format="table")
+        assert found.without_row == {"org/b": {"T": "lacks test/y"}}
+        assert "1 model has no task with all of its parts, so no row: org/b (T: lacks test/y)." in render(
+            found, format="table"
+        )
 
     def test_nothing_fits(self, tmp_path: Path) -> None:
         """No record of these tasks, or no such model: an error with a suggestion, not an empty table."""
