@@ -16,7 +16,7 @@ from harness.nightly.history import new_snapshot, snapshot_files
 from harness.nightly.history import report as reports
 from harness.nightly.history.report import Report
 from harness.nightly.night_state import Journal
-from harness.nightly.publish import closing_steps
+from harness.nightly.publish import closing_steps, early_end
 from harness.nightly.schedule import schedule_models
 from harness.nightly.schedule.cell_order import ordered
 from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
@@ -24,6 +24,8 @@ from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.tasks.registry import ChosenTask
 
+_RAISED = frozenset({"request", "defect"})
+"""Kinds of errors that are raised once the hooks are told; after others the next night goes on where this one ended."""
 _GRACE = 5.0
 """A clock that is behind the end of the last night by more than this many seconds is noted in the snapshot."""
 
@@ -72,11 +74,41 @@ def run(
 
     Raises:
         AlreadyRunning: another night uses the results or the history.
-        HarnessError: the schedule cannot be run at all; nothing was computed.
+        HarnessError: the schedule cannot be run at all; nothing was computed. The hooks are told; so they are of a full
+            disk and whatever else ends a night, of which the report then tells.
     """
     started, clock = time.time(), time.monotonic()
+    journal = Journal(schedule, started=started)
+    try:
+        report = _locked_night(schedule, journal, until, engine or engine_of, on_news)
+    except night_state.AlreadyRunning:
+        raise
+    except Exception as err:
+        told = early_end.tell(schedule, str(err) or type(err).__name__)
+        ends_well = kind_of(err) not in _RAISED
+        status = told.status if ends_well else HANDLING[kind_of(err)].exit_status
+        journal.finish(exit=status, message=reports.sentence(told))
+        if not ends_well:
+            raise
+        return dataclasses.replace(told, seconds=time.monotonic() - clock)
+    except BaseException as err:
+        journal.finish(exit=130, message=str(err) or type(err).__name__)
+        raise
+    report = dataclasses.replace(report, seconds=time.monotonic() - clock)
+    if not report.nothing_to_do:
+        journal.finish(exit=report.status, message=reports.sentence(report))
+    return report
+
+
+def _locked_night(
+    schedule: Schedule,
+    journal: Journal,
+    until: float | None,
+    engine: Callable[[Schedule], Engine],
+    on_news: OnNews,
+) -> Report:
     limits = [limit for limit in (schedule.budget, until) if limit is not None]
-    deadline = clock + min(limits) if limits else None
+    deadline = time.monotonic() + min(limits) if limits else None
     with night_state.only_one(schedule):
         tonight = planned(schedule)
         before = tonight.before
@@ -85,17 +117,9 @@ def run(
             and new_snapshot.is_the_same(tonight.plan, before)
             and closing_steps.is_complete(schedule, before)
         ):
-            return Report(night=before, nothing_to_do=True, seconds=time.monotonic() - clock)
-        journal = Journal(schedule, number=before.number + 1 if before else 1, started=started)
-        try:
-            report = _night(schedule, tonight, journal, deadline, engine or engine_of, on_news)
-        except BaseException as err:
-            status = HANDLING[kind_of(err)].exit_status if isinstance(err, Exception) else 130
-            journal.finish(exit=status, message=str(err) or type(err).__name__)
-            raise
-        report = dataclasses.replace(report, seconds=time.monotonic() - clock)
-        journal.finish(exit=report.status, message=reports.sentence(report))
-    return report
+            return Report(night=before, nothing_to_do=True)
+        journal.open_log(before.number + 1 if before else 1)
+        return _night(schedule, tonight, journal, deadline, engine, on_news)
 
 
 def engine_of(schedule: Schedule) -> Engine:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import time
@@ -14,7 +15,9 @@ import msgspec
 
 from harness.errors import HarnessError
 from harness.files import atomic
+from harness.files.atomic import write_cache
 from harness.files.disk_errors import on_disk
+from harness.files.folders import cache_folder
 from harness.files.locks import LockHeld, locked
 from harness.nightly.engines.protocol import Outcome
 from harness.nightly.schedule.schedule_contents import Schedule
@@ -90,10 +93,17 @@ def is_running(history: Path) -> bool:
 
 def read_status(history: Path) -> Status | None:
     """The status of the running night, else of the last one; None where the file is missing or broken."""
-    try:
-        return msgspec.json.decode((history / STATUS).read_bytes(), type=Status)
-    except (OSError, msgspec.DecodeError):
-        return None
+    statuses = []
+    for file in (history / STATUS, _spare_status(history)):
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            statuses.append(msgspec.json.decode(file.read_bytes(), type=Status))
+    return max(statuses, key=lambda status: (status.started, status.finished or 0.0), default=None)
+
+
+def _spare_status(history: Path) -> Path:
+    """The status file in the cache folder, for a night whose history cannot be written."""
+    name = hashlib.sha256(str(history.resolve()).encode(errors="surrogateescape")).hexdigest()[:20]
+    return cache_folder() / "nightly" / f"{name}.json"
 
 
 def _running_message(schedule: Schedule, folder: Path) -> str:
@@ -112,23 +122,32 @@ class Journal:
 
     Args:
         schedule: its history takes both files.
-        number: of the night's snapshot; a run that follows a killed one adds to the same log.
         started: seconds since 1970.
     """
 
-    def __init__(self, schedule: Schedule, *, number: int, started: float) -> None:
+    def __init__(self, schedule: Schedule, *, started: float) -> None:
         self.status = Status(schedule=str(schedule.file), pid=os.getpid(), started=started)
-        self._file = schedule.history / STATUS
+        self._history = schedule.history
         self._written = 0.0
-        log = schedule.history / LOGS / f"night-{number:05}.jsonl"
+        self._log: IO[str] | None = None
+
+    def open_log(self, number: int) -> None:
+        """Begin the log of the night with this number; a run that follows a killed one adds to the same log.
+
+        Raises:
+            RecordError: it cannot be written.
+        """
+        log = self._history / LOGS / f"night-{number:05}.jsonl"
         with on_disk(log, "written"):
             log.parent.mkdir(parents=True, exist_ok=True)
-            self._log: IO[str] = log.open("a", encoding="utf-8")
+            self._log = log.open("a", encoding="utf-8")
         self.note("run", pid=os.getpid())
 
     def note(self, event: str, **content: Any) -> None:
         """Add a line to the log; where the disk is full, the line is lost."""
         line = json.dumps({"time": round(time.time(), 3), "event": event, **content}, ensure_ascii=False)
+        if self._log is None:
+            return
         with contextlib.suppress(OSError):
             self._log.write(line + "\n")
             self._log.flush()
@@ -142,8 +161,11 @@ class Journal:
         if not at_once and time.monotonic() - self._written < _EVERY:
             return
         self._written = time.monotonic()
-        with contextlib.suppress(OSError):  # a full disk costs the status only
-            atomic.write(self._file, msgspec.json.encode(self.status))
+        content = msgspec.json.encode(self.status)
+        try:
+            atomic.write(self._history / STATUS, content)
+        except OSError:
+            write_cache(_spare_status(self._history), content)
 
     def take(self, outcome: Outcome) -> None:
         """Log an engine's outcome and update the status."""
@@ -168,4 +190,6 @@ class Journal:
         self.status.exit, self.status.message = exit, message
         self.note("finished", exit=exit, message=message)
         self.show()
-        self._log.close()
+        if self._log is not None:
+            with contextlib.suppress(OSError):  # what was not written is written again when the file is closed
+                self._log.close()

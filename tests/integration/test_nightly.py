@@ -362,6 +362,53 @@ def test_a_failed_model_keeps_its_last_scores(command: Callable[..., Said], home
     assert "WORSE" not in night.out
 
 
+@pytest.mark.parametrize("refused", ["files", "folders"])
+def test_a_full_disk_under_the_history(
+    command: Callable[..., Said], home: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    """A history that takes nothing more ends the night with status 1; the hooks are told what to do, and `status` says
+    how it ended. With space again the next night does the rest.
+    """
+    told = home / "told"
+    hook = {"command": f"cat > {told}; echo $HARNESS_STATUS >> {told}", "when": "failure"}
+    schedule = nights.write_schedule(home, baselines=None, tasks=["MiniSTSEnglish"], notify=[hook])
+    replace, mkdir = os.replace, Path.mkdir
+
+    def full(source: Any, target: Any) -> None:
+        if "history" in Path(target).parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(target))
+        replace(source, target)
+
+    def no_folder(path: Path, *arguments: Any, **options: Any) -> None:
+        if refused == "folders" and path.name == "logs" and "history" in path.parts:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+        mkdir(path, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", full)
+        patch.setattr(Path, "mkdir", no_folder)
+        night = command("nightly", str(schedule), "--quiet")
+    assert night.status == 1
+    assert "the night ended early" in night.out
+    assert "No space left on device; free some space and run again" in night.out
+    report, _, status = told.read_text().rstrip().rpartition("\n")
+    assert (json.loads(report)["night"], status) == (None, "1")
+    assert "No space left on device" in json.loads(report)["problems"][0]
+    ended = command("nightly", "status", str(schedule)).out
+    assert "ended" in ended
+    assert "with status 1: the night ended early" in ended
+    assert command("nightly", str(schedule), "--quiet").status == 0
+    assert "with status 0" in command("nightly", "status", str(schedule)).out
+
+
+def test_a_night_that_cannot_begin_is_told(command: Callable[..., Said], home: Path) -> None:
+    """A schedule with a task that does not exist ends with status 2, and the hooks are told."""
+    hook = {"command": "echo $HARNESS_SUMMARY > told", "when": "failure"}
+    schedule = nights.write_schedule(home, tasks=["NoSuchTask"], notify=[hook])
+    assert command("nightly", str(schedule), "--quiet").status == 2
+    assert "NoSuchTask" in (home / "told").read_text()
+
+
 def test_a_full_disk(home: Path) -> None:
     """Nothing is torn, the night says what to do and stops; with space again the next one does the rest."""
     import resource
@@ -370,7 +417,7 @@ def test_a_full_disk(home: Path) -> None:
 
     def small_files_only() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (3040, resource.RLIM_INFINITY))
 
     full = shell(schedule, home, preexec_fn=small_files_only)
     assert full.returncode == 1, full.stderr

@@ -55,7 +55,7 @@ def sentence(report: Report) -> str:
     if report.nothing_to_do and night is not None:
         return f"nothing to do: {counted(len(night.cells), 'cell')}, unchanged since night {night.name}"
     if night is None:
-        return "nothing was recorded"
+        return f"the night ended early: {'; '.join(report.problems)}" if report.problems else "nothing was recorded"
     pieces = [f"night {night.name}: {night.computed} computed, {counted(len(night.cells), 'cell')}"]
     pieces += [f"{len(night.failures)} failed"] if night.failures else []
     pieces += [f"{night.left} left for the next night"] if night.left else []
@@ -83,7 +83,7 @@ def render(report: Report) -> str:
     """Render the report in Markdown."""
     night = report.night
     if night is None:
-        return "# Nightly\n\nNothing was recorded.\n"
+        return f"# Nightly\n\n{_capital(escape_markdown(sentence(report)))}.\n"
     lines = [f"# Night {night.number}", "", f"{_capital(sentence(report))}.", ""]
     lines += _alerts(report.alerts)
     if night.failures:
