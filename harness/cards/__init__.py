@@ -3,6 +3,8 @@
     metric_names        metric names of mteb 1 and 2, `MTEB <Task>`, scores as 0-1 and 0-100
     task_lookup         tasks by name, each spec read once
     card_file           a card on disk: read, parse, save
+    unrecognised        front matters that the hub ignores
+    scales              0-1 or 0-100, by who wrote a card's results
     claims              a card -> the values it states
     model_records       the records of one model
     model_index         records -> results

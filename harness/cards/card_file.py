@@ -190,6 +190,11 @@ def _front_matter(text: str, path: Path) -> tuple[int, int]:
     if _CLOSED_AT_ONCE.match(text, opening.end()):
         return opening.end(), opening.end()
     closing = _CLOSING.search(text, opening.end())
+    if closing is None and "\r\r\n" in text:
+        raise CardError(
+            f"{path}:1: the lines end in \\r\\r\\n, so the hub does not find the end of the front matter; "
+            "save the file with the line endings \\n or \\r\\n"
+        )
     if closing is None:
         line = len(_BREAK.findall(text, 0, opening.end()))
         raise CardError(f"{path}:{line}: the front matter is never closed; end it with a line of three dashes")

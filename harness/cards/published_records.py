@@ -17,6 +17,7 @@ from harness.cards.claims import Claim, ClaimKey, claims_of
 from harness.cards.metric_names import is_bounded
 from harness.cards.model_records import EXTERNAL
 from harness.cards.task_lookup import TaskLookup
+from harness.cards.unrecognised import unrecognised
 from harness.errors import CardError, RecordError
 from harness.results import paths
 from harness.results.json_format import NO_REVISION
@@ -51,12 +52,16 @@ def read(
         CardError: the card cannot be read, or `model` is given and the index has several entries.
     """
     card = card_file.load(path)
+    notes: list[str] = []
+    ignored = unrecognised(card)
+    if ignored is not None:
+        card = ignored.card
+        notes.append(str(ignored))
     all_claims = claims_of(card)
     names = list(dict.fromkeys(claim.model for claim in all_claims))
     if model is not None and len(names) > 1:
         raise CardError(f"{path}: --model needs a card with one entry; this one has {len(names)} ({', '.join(names)})")
     lookup = TaskLookup(registry.get_tasks([Path(folder) for folder in tasks_dirs]))
-    notes: list[str] = []
     by_record: dict[tuple[str, str], list[Claim]] = {}
     for claim in all_claims:
         problem = _problem(claim)

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from harness import cards
 from harness.cards import lint, published_records
 from harness.cards.card_writing import CardOptions
+from harness.cards.lint import hub_values
+from harness.errors import CardError
 from harness.types import Part
 
 CASES = Path(__file__).parent / "cards" / "cases"
@@ -136,3 +139,126 @@ def test_results_named_as_mteb_names_them_are_still_checked(tmp_path: Path) -> N
     text = (CASES / "card_only_other_metric.md").read_text(encoding="utf-8").replace("MTEB SciFact", "SciFact")
     card.write_text(text.replace("recall_at_100", "rouge"), encoding="utf-8")
     assert [finding.code for finding in lint.lint(card)] == ["unknown-metric"]
+
+
+HUB_RULES = {
+    "lang_zhCN": (2, "not-a-language", "write `zh`, and the longer tag under `language_bcp47`"),
+    "license_bad": (2, "not-a-licence", "did you mean `mit`?"),
+    "datasets_prose": (3, "not-a-dataset", "write the name of the repository"),
+    "base_model_url": (2, "not-a-model", "write `intfloat/e5-small`"),
+    "trail_space": (1, "ignored-front-matter", "delete them"),
+    "comment_first": (2, "ignored-front-matter", "move that text below the front matter"),
+    "tab": (2, "tab", "write spaces"),
+    "crcrlf": (1, "unreadable", "save the file with the line endings"),
+}
+
+
+@pytest.mark.parametrize("name", HUB_RULES)
+def test_what_the_hub_refuses_or_ignores(name: str) -> None:
+    """The one finding has the line, the kind, and what to do."""
+    (finding,) = lint.lint(CASES / f"card_{name}.md")
+    line, code, fix = HUB_RULES[name]
+    assert (finding.line, finding.code) == (line, code)
+    assert fix in finding.fix
+
+
+def test_line_endings_are_named() -> None:
+    r"""Lines that end in \r\r\n are called that, not a front matter that is never closed."""
+    (finding,) = lint.lint(CASES / "card_crcrlf.md")
+    assert finding.what.startswith(r"the lines end in \r\r\n")
+
+
+@pytest.mark.parametrize("name", ["trail_space", "comment_first"])
+def test_no_second_front_matter_is_written(name: str, tmp_path: Path) -> None:
+    """A card whose front matter the hub ignores is refused, with the line and what to do, and keeps its bytes."""
+    card = tmp_path / "README.md"
+    before = (CASES / f"card_{name}.md").read_bytes()
+    card.write_bytes(before)
+    with pytest.raises(CardError, match=r"README.md:[12]: the hub ignores this front matter"):
+        cards.write("me/m", card, options=CardOptions(results=CASES / "roundtrip"), entry="m")
+    assert card.read_bytes() == before
+    parts, notes = read(card)
+    assert [entry["main_score"] for entry in parts["STSBenchmark"].values()] == [0.8203]
+    assert "the hub ignores this front matter" in notes[0]
+
+
+def test_blanks_after_the_dashes_are_mended(tmp_path: Path) -> None:
+    """`--fix` deletes the blanks and nothing else; then the card is written to like any other."""
+    card = tmp_path / "README.md"
+    before = (CASES / "card_trail_space.md").read_text(encoding="utf-8")
+    card.write_text(before, encoding="utf-8")
+    assert lint.fix(card) == (1, [])
+    assert card.read_text(encoding="utf-8") == before.replace("---  \n", "---\n", 1)
+    cards.write("me/m", card, options=CardOptions(results=CASES / "roundtrip"), entry="m")
+    assert card.read_text(encoding="utf-8").count("model-index:") == 1
+
+
+@pytest.mark.parametrize("before", ["# A model\n\n", "\u200b", "text\n```yaml\na: 1\n```\n"])
+def test_any_text_before_the_front_matter_is_found(before: str, tmp_path: Path) -> None:
+    """A heading, an invisible character, a fence: whatever stands before the front matter, the hub ignores it."""
+    card = tmp_path / "README.md"
+    card.write_text(f"{before}---\nlicense: mit\ntags: [a]\n---\n", encoding="utf-8")
+    assert [finding.code for finding in lint.lint(card)] == ["ignored-front-matter"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# A model\n\n---\n\nmore\n\n---\n",
+        "# A model\n\n---\nLicense: see below\n\n---\n",
+        "Write this:\n```\n---\nlicense: mit\n---\n```\n",
+        "---\nlicense: mit\n---\n\n---\ntags: [a]\n---\n",
+    ],
+)
+def test_rules_in_the_body_are_no_front_matter(text: str, tmp_path: Path) -> None:
+    """Horizontal rules, an example in a fence, and a second block below the first are the body's."""
+    card = tmp_path / "README.md"
+    card.write_text(text, encoding="utf-8")
+    assert lint.lint(card) == []
+
+
+@pytest.mark.parametrize("case", ["tab"])
+def test_huggingface_hub_agrees(case: str) -> None:
+    """huggingface_hub cannot load the card with a tab, and can load it with spaces."""
+    from huggingface_hub import ModelCard
+
+    text = (CASES / f"card_{case}.md").read_text(encoding="utf-8")
+    with pytest.raises(yaml.YAMLError):
+        ModelCard(text)
+    assert ModelCard(text.replace("\t", " ")).data.license == "mit"
+
+
+def test_names_of_repositories_are_those_of_huggingface_hub() -> None:
+    """The rule for names agrees with `validate_repo_id` on names of every odd shape."""
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    names = ["a", "a/b", "a/b/c", "a b", "-a", "a-", ".a", "a.", "a--b", "a..b", "a.git", "org/a.git", "o/" + "a" * 97]
+    names += ["https://huggingface.co/a/b", "./a", "a/", "/a", "Foo-BAR_foo.bar123", "1", "ü/b", "a\n", "_a_"]
+    for name in names:
+        try:
+            validate_repo_id(name)
+            accepted = True
+        except HFValidationError:
+            accepted = False
+        assert hub_values.is_repository(name) == accepted, name
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        ("language: [en, de, multilingual, code, deu]", []),
+        ("language: English", ["not-a-language"]),
+        ("language: [en, zh_CN, EN]", ["not-a-language", "not-a-language"]),
+        ("license: [mit, apache-2.0]", []),
+        ("license: Apache 2.0", ["not-a-licence"]),
+        ("datasets: [ms_marco, a/b, 'a/b (train)']", ["not-a-dataset"]),
+        ("base_model: [a/b, ../b]", ["not-a-model"]),
+        ("base_model_relation: distilled", ["not-a-relation"]),
+        ("new_version: the next one", ["not-a-model"]),
+    ],
+)
+def test_values_of_the_hub(text: str, codes: list[str], tmp_path: Path) -> None:
+    """Each value that the hub refuses is found, and no other."""
+    card = tmp_path / "README.md"
+    card.write_text(f"---\n{text}\n---\n", encoding="utf-8")
+    assert [finding.code for finding in lint.lint(card)] == codes

@@ -19,6 +19,7 @@ from harness.cards.edit.index_writer import INDEX, IndexWriter, PendingEdits
 from harness.cards.edit.yaml_layout import Result
 from harness.cards.edit.yaml_nodes import Node
 from harness.cards.metric_names import Names
+from harness.cards.unrecognised import unrecognised
 from harness.errors import CardError
 
 IsOurs: TypeAlias = Callable[[Node, ClaimKey], bool]
@@ -69,8 +70,12 @@ def merge(
         prune: selects metrics of this model's entry to remove if they are not among `results`; None removes nothing.
 
     Raises:
-        CardError: the card's index is malformed, or cannot be changed without changing something else.
+        CardError: the hub ignores the card's front matter, or the card's index is malformed, or cannot be changed
+            without changing something else.
     """
+    ignored = unrecognised(card)
+    if ignored is not None:
+        raise CardError(f"{ignored}, and write again; a second front matter would hide it")
     if not card.text:
         added = sum(len(result.metrics) for result in results)
         text = new_card.new_card(name, results, names=names or "v2", digits=digits)

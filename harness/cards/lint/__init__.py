@@ -12,12 +12,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import yaml
+
 from harness.cards import card_file
 from harness.cards.card_file import Card
 from harness.cards.edit import text_edits
-from harness.cards.lint import hub_schema, result_values
+from harness.cards.lint import hub_schema, hub_values, result_values
 from harness.cards.lint.findings import Finding
 from harness.cards.metric_names import Names
+from harness.cards.unrecognised import Unrecognised, unrecognised
 from harness.errors import CardError
 from harness.tasks import registry
 from harness.tasks.registry import Registry
@@ -59,7 +62,11 @@ def lint(
 
 def findings(card: Card, tasks: Registry, *, names: Names | None = None) -> list[Finding]:
     """All findings about a card that was read; see `lint`."""
-    unsorted = [*_size(card), *hub_schema.check(card), *result_values.check(card, tasks, names=names)]
+    ignored = unrecognised(card)
+    unsorted = [_ignored(ignored)] if ignored is not None else []
+    card = card if ignored is None else ignored.card
+    unsorted += [*_size(card), *_tabs(card), *hub_schema.check(card), *hub_values.check(card)]
+    unsorted += result_values.check(card, tasks, names=names)
     return sorted(dict.fromkeys(unsorted), key=lambda finding: (finding.line, finding.code, finding.what))
 
 
@@ -109,6 +116,25 @@ def _size(card: Card) -> list[Finding]:
             "write fewer metrics (`harness card write --metrics main`)",
         )
     ]
+
+
+def _ignored(ignored: Unrecognised) -> Finding:
+    what = f"the hub ignores this front matter: {ignored.why}"
+    return Finding(ignored.line, "ignored-front-matter", what, ignored.advice, ignored.edits)
+
+
+def _tabs(card: Card) -> list[Finding]:
+    """Find a tab that PyYAML's parser in Python refuses, which huggingface_hub uses; its parser in C accepts it."""
+    if "\t" not in card.front_matter:
+        return []
+    try:
+        for _ in yaml.parse(card.front_matter, Loader=yaml.SafeLoader):
+            pass
+    except yaml.MarkedYAMLError as err:
+        line = card.line_of(card.start) + (err.problem_mark.line if err.problem_mark is not None else 0)
+        what = f"huggingface_hub cannot load this front matter: {err.problem}"
+        return [Finding(line, "tab", what, "write spaces in place of the tabs")]
+    return []
 
 
 def _unreadable(err: CardError, path: str) -> Finding:

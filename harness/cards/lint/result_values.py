@@ -50,7 +50,7 @@ def check(card: Card, registry: Registry, *, names: Names | None) -> Iterator[Fi
         places = []
         for result in claims.items(entry, "results"):
             if result.real.kind == "mapping":
-                yield from _none_texts(card, result)
+                yield from _none_texts(card, result, needed=("revision", "split") if _is_mteb(result, tasks) else ())
                 yield from _result(result, tasks)
         for nodes in claims.metric_nodes(entry, number_):
             yield from _number(nodes, tasks)
@@ -104,14 +104,19 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
         )
 
 
-def _none_texts(card: Card, result: Node) -> Iterator[Finding]:
-    """Find values such as `revision: None`, which YAML reads as a text of four letters."""
+def _none_texts(card: Card, result: Node, *, needed: Sequence[str]) -> Iterator[Finding]:
+    """Find values such as `revision: None`, which YAML reads as a text of four letters.
+
+    The line of a key in `needed` is not removed: its absence would be the next finding.
+    """
     dataset = result.real.get("dataset")
     if dataset is None or dataset.real.kind != "mapping":
         return
     for key, value in dataset.real.pairs:
         if value.kind == "scalar" and value.text in _NONE and value.tag.endswith(":str"):
-            removable = not dataset.real.flow and key.text not in ("type", "name") and len(dataset.real.pairs) > 1
+            removable = (
+                not dataset.real.flow and key.text not in ("type", "name", *needed) and len(dataset.real.pairs) > 1
+            )
             change = (_line_removed(card, key, value),) if removable and value.anchor is None else ()
             yield Finding(
                 value.line,
@@ -153,7 +158,9 @@ def _number(nodes: MetricNodes, tasks: TaskLookup) -> Iterator[Finding]:
         yield Finding(
             value.line, "number-as-text", f"`value` is the text {real.text!r}", f"write the number {written:f}", change
         )
-    elif abs(written) > 100 and _is_mteb(nodes.result, tasks) and is_bounded(claims.text(nodes.metric, "type") or ""):
+    if written is None or real.is_null:
+        return
+    if abs(written) > 100 and _is_mteb(nodes.result, tasks) and is_bounded(claims.text(nodes.metric, "type") or ""):
         yield Finding(
             value.line, "out-of-range", f"`value` is {real.text}, but scores are at most 100", "correct the value"
         )
