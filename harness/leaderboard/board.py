@@ -24,6 +24,7 @@ from harness.leaderboard.record_choice import IndexRow, Who, select
 from harness.leaderboard.score_matrix import matrix, refusals
 from harness.leaderboard.unranked import Unranked
 from harness.results.asked_names import RecordedName, recorded_name
+from harness.tasks import mteb_metadata
 from harness.tasks.mteb_benchmarks import Benchmark
 from harness.types import Part, Refused, model_label
 
@@ -244,17 +245,18 @@ def _place(row: Row, *, by_subset: bool) -> tuple[float, float, float, str]:
 
 
 def recorded_tasks(indices: Sequence[Index]) -> dict[str, str | None]:
-    """Every recorded task by name, with its type where a record names it."""
+    """Every recorded task by today's name, with its type where a record names it."""
     types: dict[str, str | None] = {}
     for index in indices:
         columns = index.columns
-        for task in np.unique(columns.files["task"]).tolist():
+        others = columns.files["task"][columns.files["facts"] == NONE]
+        for task in np.unique(others).tolist():
             if task != NONE:
-                types.setdefault(columns.strings[task], None)
+                types.setdefault(mteb_metadata.current_name(columns.strings[task]), None)
         with_facts = columns.files[columns.files["facts"] != NONE]
         for task, fact in zip(with_facts["task"].tolist(), with_facts["facts"].tolist(), strict=True):
             name = columns.strings[task]
-            types[name] = columns.facts[fact].task_type or types[name]
+            types[name] = columns.facts[fact].task_type or types.get(name)
     return dict(sorted(types.items()))
 
 

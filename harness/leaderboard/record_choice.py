@@ -26,6 +26,7 @@ from harness.leaderboard.file_index import Index
 from harness.leaderboard.index_columns import NONE
 from harness.results.json_format import NO_REVISION
 from harness.results.paths import Identity
+from harness.tasks import mteb_metadata
 
 EXTERNAL = "external"
 MAIN_REVISIONS = "main_revisions.json"
@@ -67,21 +68,25 @@ def select(
         revisions: Whether every revision of a model gets a row of its columns.
 
     Returns:
-        Model -> task -> file; models and tasks in order of their names.
+        Model -> task by today's name -> file; models and tasks in order of their names.
     """
     candidates: dict[Who, dict[str, list[IndexRow]]] = {}
     for number, index in enumerate(indices):
         columns = index.columns
-        names = [tasks is None or name in tasks for name in columns.strings]
+        today = [mteb_metadata.current_name(name) for name in columns.strings]
+        names = [tasks is None or not {name, now}.isdisjoint(tasks) for name, now in zip(columns.strings, today)]
         wanted = np.array([*names, False])[columns.files["task"]] & (columns.files["problem"] == NONE)
         rows = np.flatnonzero(wanted)
         whos = [Who.of(folder.owner.identity, revisions=revisions) for folder in index.folders]
         folders, task_ids = columns.files["folder"][rows].tolist(), columns.files["task"][rows].tolist()
-        for row, folder, task in zip(rows.tolist(), folders, task_ids, strict=True):
+        ours = (columns.files["facts"][rows] != NONE).tolist()  # other programs may have used a former name
+        for row, folder, task, is_ours in zip(rows.tolist(), folders, task_ids, ours, strict=True):
             who = whos[folder]
             if who.variant and not variants:
                 continue
-            candidates.setdefault(who, {}).setdefault(columns.strings[task], []).append(IndexRow(number, row))
+            name = columns.strings[task] if is_ours else today[task]
+            if tasks is None or name in tasks:
+                candidates.setdefault(who, {}).setdefault(name, []).append(IndexRow(number, row))
     return {
         who: {task: _best(files, indices, who.model) for task, files in sorted(by_task.items())}
         for who, by_task in sorted(candidates.items())

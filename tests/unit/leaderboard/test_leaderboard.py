@@ -311,3 +311,17 @@ class TestCommon:
         boards.put(tmp_path, "org/b", "BIOSSES", 0.5)
         text = render(api.rank(results=tmp_path, suite="MTEB(eng, v2)"), format="table")
         assert "To complete a row: harness run org/b --suite 'MTEB(eng, v2)'; --common ranks over" in text
+
+    def test_a_renamed_task_is_one_column(self, tmp_path: Path) -> None:
+        """A file of another program under a former name of a task of mteb counts as the task by today's name."""
+        boards.put(tmp_path, "org/a", "CMedQAv1", 0.5)
+        boards.put(tmp_path, "org/b", "CMedQAv1-reranking", 0.25)
+        boards.put(tmp_path, "org/c", "NorwegianParliament", 0.75)
+        found = api.rank(results=tmp_path)
+        assert [task.name for task in found.tasks] == ["CMedQAv1-reranking", "NorwegianParliamentClassification"]
+        assert {row.label: dict(row.scores) for row in found.rows} == {
+            "org/a": {"CMedQAv1-reranking": 0.5},
+            "org/b": {"CMedQAv1-reranking": 0.25},
+            "org/c": {"NorwegianParliamentClassification": 0.75},
+        }
+        assert api.rank(results=tmp_path, suite="MTEB(cmn, v1)").rows[0].label == "org/a"
