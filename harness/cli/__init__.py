@@ -7,7 +7,6 @@ Exit status: 0 success; 1 some cell failed and the others are recorded; 2 the re
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 
@@ -25,6 +24,7 @@ from harness.cli import (
     prefetch,
     results,
     run,
+    standard_output,
     suites,
     table,
     tasks,
@@ -36,11 +36,19 @@ from harness.hub.offline import offline_mode
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    arguments = parser().parse_args(argv)
+    with standard_output.usable():
+        return _run(argv)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     # Threads of OpenMP that spin while they wait take the processors from others: 3 times slower, measured. The
     # library reads the variable when it is loaded.
     scope = default_variables(OMP_WAIT_POLICY="PASSIVE")
     try:
+        try:
+            arguments = parser().parse_args(argv)
+        finally:
+            sys.stdout.flush()  # after --help, which leaves at once
         with scope, offline_mode(on=getattr(arguments, "offline", False)):
             status = int(arguments.do(arguments))
         sys.stdout.flush()
@@ -52,8 +60,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("harness: interrupted; finished records are kept", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader closed the pipe, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        standard_output.leave_behind()
         return 0
+    except OSError as err:
+        if not standard_output.was_lost(err):
+            raise
+        standard_output.leave_behind()
+        print(f"harness: standard output cannot be written: {err.strerror}; what was recorded is kept", file=sys.stderr)
+        return standard_output.EXIT_STATUS
 
 
 def parser() -> argparse.ArgumentParser:

@@ -24,7 +24,7 @@ from harness.files.folders import cache_folder
 from harness.hub.downloads import dataset_file
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
-from harness.hub.retries import kind_of_failure, retried_requests
+from harness.hub.retries import failure_text, kind_of_failure, retried_requests
 from harness.types import TaskSpec
 
 if TYPE_CHECKING:
@@ -239,4 +239,4 @@ def _source(task: TaskSpec) -> str:
 def _unreachable(source: str, err: BaseException) -> str:
     if is_offline():
         return f"{source}: not in the local cache, and --offline forbids asking the hub; run `harness prefetch` first"
-    return f"{source}: the hub could not be asked ({first_line(err)}); try again"
+    return f"{source}: the hub could not be asked ({failure_text(err, otherwise=first_line(err))}); try again"

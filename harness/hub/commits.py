@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.errors import CardError
 from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure, retried_requests
+from harness.hub.retries import failure_text, kind_of_failure, retried_requests
 from harness.hub.uploads import why_refused
 
 CARD = "README.md"
@@ -43,7 +43,7 @@ def fetch(repo: str, *, prefix: str = CARD) -> Remote:
                 files[name] = Path(hf_hub_download(repo, name, revision=repository.commit)).read_bytes()
             except Exception as err:
                 raise CardError(
-                    f"{repo}: {name} could not be fetched ({type(err).__name__}); try again",
+                    f"{repo}: {name} could not be fetched ({failure_text(err)}); try again",
                     kind=kind_of_failure(err),
                 ) from err
     return Remote(repo, repository.commit, files)

@@ -10,7 +10,7 @@ from harness.errors import ModelError
 from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
-from harness.hub.retries import kind_of_failure, retried_requests
+from harness.hub.retries import failure_text, kind_of_failure, retried_requests
 
 _SMALL = (".json", ".txt", ".model")
 """Settings and tokenizers."""
@@ -133,7 +133,7 @@ def _not_fetched(name: str, what: str, err: Exception) -> ModelError:
     if is_offline():
         return ModelError(f"model {name}: {what} is not in the local cache, and --offline forbids asking the hub")
     return ModelError(
-        f"model {name}: {what} could not be fetched ({type(err).__name__}); run the command again",
+        f"model {name}: {what} could not be fetched ({failure_text(err)}); run the command again",
         kind=kind_of_failure(err),
     )
 
@@ -180,4 +180,4 @@ def dataset_file(name: str, file: str, *, revision: str) -> str:
     try:
         return hf_hub_download(name, file, repo_type="dataset", revision=revision, local_files_only=is_offline())
     except Exception as err:
-        raise ConnectionError(f"{file}: {type(err).__name__}") from err
+        raise ConnectionError(f"{file}: {failure_text(err)}") from err

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from harness.errors import ModelError
 from harness.files.atomic import write_cache
 from harness.hub.offline import is_offline
-from harness.hub.retries import kind_of_failure, retried_requests
+from harness.hub.retries import failure_text, kind_of_failure, retried_requests
 
 
 class ModelRepository(NamedTuple):
@@ -61,7 +61,7 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
     except Exception as err:
         raise ModelError(
-            f"model {shown}: the hub could not be asked ({type(err).__name__}); "
+            f"model {shown}: the hub could not be asked ({failure_text(err)}); "
             "try again, or use --offline for what is cached",
             kind=kind_of_failure(err),
         ) from err

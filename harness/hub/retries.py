@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import random
 import threading
 import time
@@ -17,6 +18,12 @@ ATTEMPTS = 8
 LONGEST_WAIT = 60.0
 _TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 _lock = threading.Lock()
+
+
+class _Refusal:
+    """The last request that the hub refused to the end, for libraries that swallow its answer."""
+
+    answer = ""
 
 
 @contextlib.contextmanager
@@ -36,6 +43,7 @@ def retried_requests() -> Iterator[None]:
     with _lock:
         if not isinstance(session.send, _RepeatedSend):
             session.send = _RepeatedSend(session.send)
+            _Refusal.answer = ""
         repeated = session.send
         repeated.blocks += 1
     try:
@@ -65,6 +73,24 @@ def kind_of_failure(err: BaseException, *, otherwise: Kind = "transient") -> Kin
     return "request" if kind == "transient" and is_offline() else kind
 
 
+def failure_text(err: BaseException, *, otherwise: str = "") -> str:
+    """What an error of the hub's client comes from: the status that the hub answered with, where it did.
+
+    Args:
+        err: the error.
+        otherwise: what is said where there was no such answer; by default the error's class.
+    """
+    for cause in causes(err):
+        if (response := getattr(cause, "response", None)) is not None:
+            return _answer(response)
+    return _Refusal.answer or otherwise or type(err).__name__
+
+
+def _answer(response: Any) -> str:
+    reason = http.client.responses.get(response.status_code, "")
+    return f"the hub answered with status {response.status_code}" + (f", {reason}" if reason else "")
+
+
 class _RepeatedSend:
     """The method `send` of the client's session, repeated; `blocks` that want it so are running."""
 
@@ -83,6 +109,8 @@ class _RepeatedSend:
                 self._sleep(_wait(attempt, None))
                 continue
             if last or response.status_code not in RETRIED:
+                if response.status_code in RETRIED:
+                    _Refusal.answer = f"{_answer(response)}, {ATTEMPTS} times"
                 return response
             response.close()
             self._sleep(_wait(attempt, response.headers.get("Retry-After")))

@@ -145,3 +145,19 @@ def test_other_data_under_the_same_revision_is_noticed(
     assert again.returncode == 1
     assert "holds other data than before" in again.stdout
     assert record.read_bytes() == before
+
+
+def test_a_hub_that_never_lets_go_is_quoted(
+    localhub: ModuleType, hub_root: Path, harness: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that is refused to the end fails with the hub's answer, for a data set and for a model."""
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+    with localhub.LocalHub(str(hub_root), fail_rate=1.0, status=429, retry_after=0) as server:
+        env = {"HF_ENDPOINT": server.endpoint}
+        data = harness("run", "baseline/hashing", "-t", "STSBenchmark", env=env)
+        model = harness("run", "sentence-transformers/all-MiniLM-L6-v2", "-t", "MiniSTSEnglish", env=env)
+    assert data.returncode == 1
+    assert "the hub could not be asked (the hub answered with status 429, Too Many Requests, 8 times)" in data.stdout
+    assert "FileNotFoundError" not in data.stdout + data.stderr
+    assert model.returncode == 2
+    assert "the hub answered with status 429, Too Many Requests" in model.stderr
