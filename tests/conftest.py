@@ -48,6 +48,16 @@ def no_kept_vectors(cache_folder: Path) -> Iterator[None]:
     shutil.rmtree(cache_folder / "embeddings", ignore_errors=True)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[object]:
+    """Collect no garbage while tests are collected: thousands of modules are imported, and nothing is left behind."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def frozen_imports() -> None:
     """Leave what was imported so far out of garbage collections: models that close start one, and walking through
