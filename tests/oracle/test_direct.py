@@ -298,7 +298,19 @@ def test_a_run_of_static_embeddings_imports_no_torch(tmp_path: Path) -> None:
 def test_a_run_of_the_bundled_model_imports_little(tmp_path: Path) -> None:
     """torch and tokenizers are enough, for search and for pairs."""
     bundled_folder()
-    tasks = "MiniAnswersGerman,MiniSTSGerman"
-    packages = imported(tmp_path, "run", models.BUNDLED, "-t", tasks, "--offline", "--max-texts", "20")
+    rows = {
+        "corpus": [{"_id": "d0", "text": "rain"}, {"_id": "d1", "text": "bread"}],
+        "queries": [{"_id": "q0", "text": "wind"}],
+        "qrels": [{"query-id": "q0", "corpus-id": "d0", "score": 1}],
+    }
+    for name, table in rows.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in table), encoding="utf-8")
+    (tmp_path / "Small.yaml").write_text(
+        "name: Small\ntype: Retrieval\ndescription: Two documents\nsource: {kind: local, path: .}\n"
+        "splits: [test]\nmain_metric: ndcg_at_10\nsubsets: {default: [eng-Latn]}\n",
+        encoding="utf-8",
+    )
+    options = ("--tasks-dir", str(tmp_path), "--offline", "--max-texts", "20")
+    packages = imported(tmp_path, "run", models.BUNDLED, "-t", "Small,MiniSTSGerman", *options)
     assert {"torch", "tokenizers"} <= packages
     assert packages.isdisjoint({"sentence_transformers", "transformers", "sklearn", "scipy", "datasets", "mteb"})

@@ -36,6 +36,8 @@ TASKS: Mapping[str, Sequence[str]] = {
 }
 """Task -> the subsets that are run, all if there are none. The first subsets of MultiEURLEX are run: the draws of one
 depend on those before it."""
+COMPARED = 40
+"""Of the 506 pairs of languages, how many mteb scores too: 20 ms each."""
 
 
 def sentences(count: int, *, seed: int) -> list[str]:
@@ -111,6 +113,8 @@ def scores(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> li
         for name, subsets in TASKS.items():
             [record] = harness.run(model, name, languages=subsets or None, device="cpu", results=folder / "results")
             ours[name] = {str(part): entry for part, entry in record.parts.items()}
+            if name == PAIRS:
+                subsets = [part.subset for part in list(record.parts)[:: 506 // COMPARED]]
             task = mteb.get_task(name, hf_subsets=list(subsets) or None)
             loaded = SentenceTransformer(model, device="cpu")
             answer = mteb.evaluate(loaded, task, cache=None, co2_tracker=False, show_progress_bar=False)
@@ -124,7 +128,8 @@ def scores(localhub: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> li
 def test_a_run_gives_what_mteb_gives(scores: list[dict[str, Any]], name: str) -> None:
     """Every metric of every part equals mteb's to 1e-5."""
     ours, theirs = (side[name] for side in scores)
-    assert ours.keys() == theirs.keys()
+    assert ours.keys() >= theirs.keys()
+    assert len(ours) == len(theirs) or (name == PAIRS and len(theirs) >= COMPARED)
     for part, entry in theirs.items():
         metrics = {key: value for key, value in entry.items() if isinstance(value, float)}
         assert "main_score" in metrics
