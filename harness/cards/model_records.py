@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from harness import results
 from harness.errors import RecordError, SpecError, UnknownName
+from harness.files.model_folders import name_and_revision
 from harness.results.asked_names import recorded_name
 from harness.results.paths import META
 from harness.results.recorded_models import recorded_names
@@ -37,7 +38,7 @@ def records_of(folder: Path, model: str) -> ModelRecords:
     Raises:
         UnknownName: the model or revision is not recorded, or the model has several revisions.
     """
-    name, _, requested = model.partition("@")
+    name, requested = name_and_revision(model)
     home = folder / name.replace("/", "__").replace(" ", "_")
     if not _safe(name) or not home.is_dir():
         recorded = recorded_names(folder)

@@ -22,8 +22,10 @@ _OF_SCORES = ("dims", "quantize")
 
 def do(args: argparse.Namespace) -> int:
     """Print the comparison; 1 where the models are different."""
+    from harness.files.folders import results_folder
     from harness.outputs import model_pair_text
     from harness.runner.difference_causes import diagnosed
+    from harness.runner.model_names import named
     from harness.runner.model_pair import compared
 
     settings = _settings(args.settings)
@@ -32,6 +34,8 @@ def do(args: argparse.Namespace) -> int:
     # A file belongs to its backend: OTHER is MODEL under other settings, or another model with none of MODEL's files.
     same = args.against is None and "backend" not in settings
     other = _side(args, args.against or args.model, {**(run_by if same else {}), **settings})
+    specs = named([model.spec, other.spec], results=results_folder(args.results))
+    model, other = (side._replace(spec=spec) for side, spec in zip((model, other), specs, strict=True))
     pair = compared(model, other)
     diagnosis = diagnosed(pair)
     shown: dict[str, Any] = {"least_cosine": args.least_cosine, "worst": args.worst}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import doctor, shared_options
@@ -156,6 +157,7 @@ def _of_files(args: argparse.Namespace) -> Description:
     """The description of a model whose own files are read; what keeps it from being run is part of it."""
     from harness import models
     from harness.errors import ModelError
+    from harness.files.model_folders import shown_path
     from harness.models import description
 
     asked = shared_options.opening(args)
@@ -163,7 +165,8 @@ def _of_files(args: argparse.Namespace) -> Description:
     try:
         models.resolve(args.model, **asked)
     except ModelError as err:
-        refusal = str(err).removeprefix(f"model {spec.name}: ")
+        shown = shown_path(Path(args.model).expanduser()) if spec.origin == "folder" else spec.name
+        refusal = str(err).removeprefix(f"model {shown}: ")
     return description.of_spec(spec, refusal=refusal)
 
 

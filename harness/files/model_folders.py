@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.errors import ModelError
 
@@ -35,6 +36,27 @@ def names_of(folder: Path) -> tuple[str, ...]:
 def is_path(name: str) -> bool:
     """Whether a model's name is written as a path, and can be nothing else."""
     return name.startswith((".", "/", "~"))
+
+
+def shown_path(folder: Path) -> str:
+    """A folder as messages show it, which is no name of the hub: `./models/final`."""
+    path = str(folder)
+    return path if is_path(path) else f"./{path}"
+
+
+class NameAndRevision(NamedTuple):
+    """A model's name, and the revision that was asked for; None where there is no `@`."""
+
+    name: str
+    revision: str | None
+
+
+def name_and_revision(asked: str) -> NameAndRevision:
+    """`ORG/NAME@REVISION` in two. A folder that exists is the whole name, `@` and all; so is a path that goes on."""
+    name, at, revision = asked.rpartition("@") if is_path(asked) else asked.partition("@")
+    if not at or Path(asked).expanduser().is_dir() or (is_path(asked) and "/" in revision):
+        return NameAndRevision(asked, None)
+    return NameAndRevision(name, revision)
 
 
 def given_name(name: str, *, origin: str) -> str:

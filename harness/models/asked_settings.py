@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 from harness.errors import ModelError
+from harness.files.model_folders import shown_path
 from harness.models.kinds import kind_of_spec
 from harness.types import EncodeOptions, ModelSpec, VectorTransform
 
@@ -43,7 +45,8 @@ def refusal(spec: ModelSpec, asked: Mapping[str, Any]) -> str:
         if not honoured:
             shown = "" if isinstance(value, Mapping) else f" ({value})"
             flag = name.replace("_", "-")
-            return f'model {spec.name}: kind "{kind.name}" takes no --{flag}{shown}; leave it out'
+            name = shown_path(Path(spec.location)) if spec.origin == "folder" and not spec.place else spec.name
+            return f'model {name}: kind "{kind.name}" takes no --{flag}{shown}; leave it out'
     return ""
 
 

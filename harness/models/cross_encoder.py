@@ -15,7 +15,7 @@ def recognises(repository: Repository) -> bool:
     declared = repository.declared_type
     if declared is not None or repository.modules:
         return declared == "CrossEncoder"
-    names, label = repository.architectures, repository.name.lower()
+    names, label = repository.architectures, repository.label
     if any(name.endswith("ForSequenceClassification") for name in names):
         return True
     labels = repository.config.get("num_labels")

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from harness.errors import ModelError
+from harness.files.model_folders import is_path
 
 _SETTINGS = (
     *("config.json", "modules.json", "config_sentence_transformers.json", "adapter_config.json"),
@@ -66,6 +67,11 @@ class Repository:
     settings: Mapping[str, Any]
     modules: tuple[Module, ...]
     shards: Mapping[str, frozenset[str]]
+
+    @property
+    def label(self) -> str:
+        """What its name says of it, in lower case: the name on the hub, or that of its folder alone."""
+        return (PurePosixPath(self.name).name if is_path(self.name) else self.name).lower()
 
     def mapping(self, file: str, *, folder: str = "") -> Mapping[str, Any]:
         """The content of a settings file that holds an object; empty where it is absent."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
-from harness.files.model_folders import as_name, is_path, names_of
+from harness.files.model_folders import as_name, is_path, name_and_revision, names_of, shown_path
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
@@ -80,7 +80,7 @@ def resolve(
         return _function(model)
     if is_endpoint(model):
         return endpoint_kinds.resolve(model, runnable=runnable)
-    name, _, revision = model.partition("@")
+    name, revision = name_and_revision(model)
     if name.startswith("baseline/"):
         if name not in BASELINES:
             raise UnknownName.of("baseline", name, BASELINES)
@@ -91,7 +91,7 @@ def resolve(
         return _bundled(name, note="")
     folder = Path(name).expanduser()
     if is_path(name) or is_saved(folder):
-        return _folder(folder, revision, asked)
+        return _folder(folder, revision or "", asked)
     return _on_hub(name, revision or None, asked)
 
 
@@ -166,7 +166,7 @@ def _folder(folder: Path, revision: str, asked: _Asked) -> ModelSpec:
     if not is_saved(folder):
         raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
     name = names_of(folder)[0]
-    repository = repository_in_folder(name, folder)
+    repository = repository_in_folder(shown_path(folder), folder)
     described = _described(repository, asked, lambda file: folder / file, commit=None)
     return ModelSpec(
         name=name,

@@ -18,7 +18,7 @@ def recognises(repository: Repository) -> bool:
     if repository.modules:
         return any("sparse_encoder" in module.type for module in repository.modules)
     masked = any(name.endswith("ForMaskedLM") for name in repository.architectures)
-    return masked and "splade" in repository.name.lower()
+    return masked and "splade" in repository.label
 
 
 def _open(spec: ModelSpec, options: EncodeOptions) -> Encoder:

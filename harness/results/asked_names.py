@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import HarnessError, UnknownName
-from harness.files.model_folders import is_path, names_of
+from harness.files.model_folders import is_path, name_and_revision, names_of
 from harness.results.recorded_models import RecordedModel, place_of, recorded_models
 from harness.types.counted import counted
 
@@ -49,13 +49,15 @@ def recorded_name(
             if endpoint.revision not in recorded.get(endpoint.record_name, ()):
                 raise UnknownName.of(what, asked, sorted(recorded))
             return RecordedName(endpoint.record_name, endpoint.revision)
-    name, at, revision = asked.partition("@")
+    name, revision = name_and_revision(asked)
     fitting = [name] if name in recorded else _fitting(name, recorded, folders)
     if len(fitting) > 1:
         raise HarnessError(f"{asked!r} fits {len(fitting)} models; name one of {', '.join(fitting)}")
     if not fitting:
         raise UnknownName.of(what, asked, sorted(recorded))
-    return RecordedName(fitting[0], _revision(fitting[0], revision, recorded[fitting[0]]) if at else "")
+    return RecordedName(
+        fitting[0], _revision(fitting[0], revision, recorded[fitting[0]]) if revision is not None else ""
+    )
 
 
 def names_at(place: str, models: Iterable[RecordedModel], *, folder: Path) -> list[str]:

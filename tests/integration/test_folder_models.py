@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 import harness
+from harness import models
+from harness.models.asked_settings import refusal
+from harness.runner import probe_texts
 from tests import nights
 from tests.integration.conftest import Said
 
@@ -93,3 +96,41 @@ def test_nights(command: Command, home: Path) -> None:
     models[1]["label"] = "a b"
     said = command("nightly", str(nights.write_schedule(home, models=models, baselines=None, tasks=[TASK])), "--plan")
     assert "a name has at most" in said.out + said.err
+
+
+def test_a_refusal_says_which_folder(command: Command, home: Path) -> None:
+    """Of two folders of one name the refusal shows the path."""
+    file = home / "b" / "final" / "modules.json"
+    modules = file.read_text()
+    file.write_text("[{}]")
+    for arguments in (["run", "./a/final", "b/final", "-t", TASK], ["doctor", "b/final"], ["prefetch", "./b/final"]):
+        said = command(*arguments)
+        assert said.status == 2
+        assert said.err.startswith("harness: model ./b/final: modules.json has a module without"), said.err
+    file.write_text(modules)
+    said = command("models", "check", "b/final", "--backend", "onnx")
+    assert said.err.startswith("harness: model ./b/final: "), said.err
+    refused = refusal(models.resolve("b/final"), {"max_length": 9})
+    assert refused.startswith(f"model {home / 'b' / 'final'}: "), refused
+
+
+def test_doctor_tells_two_folders_apart(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The models that `doctor --against` compares have the names that a run gives them."""
+    monkeypatch.setattr(probe_texts, "mini_suite", lambda: [harness.get_task(TASK)])
+    answer = json.loads(command("doctor", "a/final", "--against", "b/final", "--device", "cpu", "--json").out)
+    assert (answer["model"]["name"], answer["other"]["name"]) == ("a/final", "b/final")
+
+
+def test_a_folder_with_an_at_sign(command: Command, home: Path) -> None:
+    """A folder that exists is taken whole; a revision after its path is refused, and a missing folder named in full."""
+    (home / "a" / "final").rename(home / "a" / "me@home")
+    for name in ("a/me@home", "./a/me@home", str(home / "a" / "me@home")):
+        said = command("run", name, "-t", TASK)
+        assert said.status == 0, said.err
+    assert command("prefetch", "a/me@home").out.startswith("model local/me_home at ")
+    assert "static embeddings" in command("models", "show", "./a/me@home").out
+    assert command("models", "check", "./a/me@home", "--device", "cpu").status in (0, 1)
+    assert command("compare", "./a/me@home", "./a/me@home").err.count("are both local/me_home") == 1
+    assert command("card", "show", "./a/me@home").status == 0
+    assert "a folder has no revisions; leave out @main" in command("run", "./a/me@home@main", "-t", TASK).err
+    assert "model a@b/none: no such folder" in command("run", "./a@b/none", "-t", TASK).err
