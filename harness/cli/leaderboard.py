@@ -130,7 +130,12 @@ def scope_of(args: argparse.Namespace) -> Scope:
 
 
 def _report(board: Leaderboard) -> None:
-    """Print on stderr what was left out, with reasons."""
+    """Print on stderr what was left out, with reasons, and what the reader had to decide."""
+    for remark in board.remarks[:MOST_REFUSALS]:
+        print(f"harness: {remark.path}: {remark.remark}", file=sys.stderr)
+    if len(board.remarks) > MOST_REFUSALS:
+        more = len(board.remarks) - MOST_REFUSALS
+        print(f"harness: {counted(more, 'more remark')} about files; --format json lists all of them", file=sys.stderr)
     for refusal in board.refused[:MOST_REFUSALS]:
         print(f"harness: left out {refusal.path}: {refusal.reason}", file=sys.stderr)
     if len(board.refused) > MOST_REFUSALS:

@@ -60,6 +60,9 @@ def _export(args: argparse.Namespace) -> int:
     results = load_results(args.results, models=args.models or None, tasks=tasks or None)
     for refusal in results.refused:
         print(f"harness: left out {refusal.path}: {refusal.reason}", file=sys.stderr)
+    for record in results.records:
+        for remark in record.remarks:
+            print(f"harness: {record.path}: {remark}", file=sys.stderr)
     if not results.records:
         raise UnknownName("no record fits the request; `harness table` shows what is recorded")
     writers: Mapping[str, Callable[[Results, argparse.Namespace], str]] = {

@@ -16,7 +16,7 @@ from harness.evaluators import KINDS
 from harness.leaderboard import model_facts, unranked
 from harness.leaderboard.benchmark_means import MEAN_SUBSET, BenchmarkMeans, benchmark_means
 from harness.leaderboard.counted_tasks import ScopedTask
-from harness.leaderboard.file_index import Index
+from harness.leaderboard.file_index import Index, Remark
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
@@ -96,6 +96,7 @@ class Leaderboard:
         without_row: models that have records of these tasks, but none with all of its parts, with the reasons; as in
             mteb, they take places in the ranks all the same.
         refused: files that are not records, and why.
+        remarks: what the reader had to decide about files that are records.
         completed_by: the command that computes what a row lacks, with MODEL for the model.
         variants_left_out: how many variants of models were not asked for.
         uncertainty: what was resampled for the intervals; empty where there are none.
@@ -112,6 +113,7 @@ class Leaderboard:
     not_common: tuple[ScopedTask, ...] = ()
     without_row: Unranked = field(default_factory=dict)
     refused: tuple[Refused, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     completed_by: str = ""
     variants_left_out: int = 0
     uncertainty: str = ""
@@ -232,6 +234,7 @@ def build(
         not_common=tuple(scope[number] for number in not_common),
         without_row=dict(sorted(without_row.items())),
         refused=tuple(refusal for index in indices for refusal in index.refused()),
+        remarks=tuple(remark for index in indices for remark in index.remarks()),
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),
     )

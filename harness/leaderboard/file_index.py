@@ -25,7 +25,7 @@ from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, File
 from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
-VERSION = 2
+VERSION = 3
 RACY_NS = 2_000_000_000
 """A file younger than this may change again within one tick of the clock, so it is read again the next time."""
 
@@ -33,6 +33,13 @@ RACY_NS = 2_000_000_000
 class _IndexedFile(NamedTuple):
     stamp: FileStamp
     row: int
+
+
+class Remark(NamedTuple):
+    """What the reader had to decide about a file."""
+
+    path: str
+    remark: str
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -61,12 +68,16 @@ class Index:
 
     def refused(self) -> tuple[Refused, ...]:
         """Every file that is not a record, with the reason; sorted by path."""
-        problems = self.columns.files["problem"]
-        unread = [
-            Refused(str(self.path(row)), self.columns.strings[problems[row]])
-            for row in np.flatnonzero(problems != NONE).tolist()
-        ]
-        return tuple(sorted([*unread, *self.misplaced]))
+        return tuple(sorted([*self._texts("problem"), *self.misplaced]))
+
+    def remarks(self) -> tuple[Remark, ...]:
+        """What the reader had to decide about files that are records; sorted by path."""
+        return tuple(sorted(Remark(*each) for each in self._texts("remark")))
+
+    def _texts(self, column: str) -> list[Refused]:
+        texts = self.columns.files[column]
+        rows = np.flatnonzero(texts != NONE).tolist()
+        return [Refused(str(self.path(row)), self.columns.strings[texts[row]]) for row in rows]
 
     def path(self, row: int) -> Path:
         """Where the file of a row lies."""

@@ -59,7 +59,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """One result file: its task, its main scores, and what decides between several files of the same task."""
+    """One result file: its task, its main scores, and what decides between several files of the same task.
+
+    `remark` is what the reader had to decide.
+    """
 
     task: str
     dataset_revision: str
@@ -68,6 +71,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     date: float | None
     scores: tuple[Score, ...]
     facts: Facts | None
+    remark: str | None = None
 
 
 class _Entry(msgspec.Struct):
@@ -188,6 +192,7 @@ def _strict(data: bytes, path: str | Path, identity: Identity) -> Summary:
         date=record.date,
         scores=tuple(_score(split, entry) for split, entries in record.scores.items() for entry in entries),
         facts=_facts_of(record, path),
+        remark="; ".join(record.remarks) or None,
     )
 
 

@@ -29,14 +29,15 @@ NONE = -1
 FILES = np.dtype(
     [
         *(("folder", "<i4"), ("name", "<i4"), ("size", "<i8"), ("mtime", "<i8"), ("inode", "<u8"), ("problem", "<i4")),
+        ("remark", "<i4"),
         *(("task", "<i4"), ("dataset_revision", "<i4"), ("mteb_version", "<i4"), ("seconds", "<f8"), ("date", "<f8")),
         *(("facts", "<i4"), ("first", "<i8"), ("count", "<i8")),
     ]
 )
 SCORES = np.dtype([("split", "<i4"), ("subset", "<i4"), ("languages", "<i4"), ("value", "<f8")])
-FILE_STRINGS = ("name", "problem", "task", "dataset_revision", "mteb_version")
+FILE_STRINGS = ("name", "problem", "remark", "task", "dataset_revision", "mteb_version")
 SCORE_STRINGS = ("split", "subset", "languages")
-_NO_SUMMARY = (NONE, NONE, NONE, np.nan, np.nan, NONE)
+_NO_SUMMARY = (NONE, NONE, NONE, NONE, np.nan, np.nan, NONE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +106,7 @@ def read(files_to_read: Sequence[FileToRead]) -> Columns:
         names = id_(summary.task), id_(summary.dataset_revision), id_(summary.mteb_version)
         numbers = _number(summary.seconds), _number(summary.date)
         fact = NONE if summary.facts is None else len(facts) - 1
-        row = (*file.stamp, NONE, *names, *numbers, fact, first, len(scores) - first)
+        row = (*file.stamp, NONE, id_(summary.remark), *names, *numbers, fact, first, len(scores) - first)
         files.append((file.folder, id_(file.name), *row))
     del ids[None]
     return Columns(

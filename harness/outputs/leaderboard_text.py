@@ -117,6 +117,7 @@ def as_json(board: Leaderboard, rows: Sequence[Row]) -> dict[str, Any]:
         "without_row": {label: dict(reasons) for label, reasons in board.without_row.items()},
         "models": [_row(row) for row in rows],
         "refused": [refusal._asdict() for refusal in board.refused],
+        "remarks": [remark._asdict() for remark in board.remarks],
     }
 
 

@@ -6,9 +6,9 @@ files. The reader reads every file of the public results repository; the oracle 
 `TaskResult.from_disk`.
 
 The reader converts bare NaN and Infinity (to None), `"pearson": [r, p]` (to r), metrics nested by similarity (to flat
-ones), the schema from before mteb 1.11, and older versions of the key `harness`. It refuses, unlike mteb, two entries
-for one subset (mteb averages them), a file without scores, and an object with a key twice. It drops mteb's
-`evaluation_phases`.
+ones), the schema from before mteb 1.11, and older versions of the key `harness`. Of two entries for one subset it takes
+the mean, as mteb does, and says so in the record's remarks. It refuses, unlike mteb, a file without scores and an
+object with a key twice. It drops mteb's `evaluation_phases`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from harness.errors import RecordError
-from harness.results import content_digest
+from harness.results import content_digest, repeated_subsets
 from harness.results.old_formats import flat, modernise
 from harness.results.paths import Identity
 from harness.results.schema import upgraded
@@ -82,6 +82,7 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
         ]
         for split, items in raw.items()
     }
+    scores, remarks = repeated_subsets.averaged(scores)
     _check_scores(scores, path)
     task = _text(data.get("task_name"), f"{path}: `task_name`")
     if not task:
@@ -99,6 +100,7 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
         harness=upgraded(_checked_harness(data, text, path)),
         variant=identity.variant,
         path=path,
+        remarks=remarks,
     )
 
 

@@ -29,6 +29,8 @@ FAMILIES: Mapping[str, str] = {
 
 _USUAL_METRICS = ("p-MRR", "cosine_spearman", "max_ap", "v_measure", "ndcg_at_10")
 _NOT_SPLITS = ("mteb_dataset_name", "mteb_version", "dataset_revision", "evaluation_phases")
+_FORMER_TASKS = {f"Scala{language}Classification": "accuracy" for language in ("Da", "Nb", "Nn", "Sv")}
+"""Tasks that mteb no longer has but still reads (`outdated_tasks`) -> main metric."""
 _FRENCH_ONLY_TASKS = ("MLSUMClusteringP2P", "MLSUMClusteringS2S")
 _FRENCH_ONLY_VERSIONS = ("1.1.2.dev0", "1.1.3.dev0")
 
@@ -56,7 +58,7 @@ def modernise(data: Mapping[str, Any], path: str) -> dict[str, Any]:
     }
     if not any(_is_subset(key, item) for value in splits.values() for key, item in value.items()):
         splits = {split: {"default": value} for split, value in splits.items()}
-    task = mteb_metadata.current_name(given)
+    task = mteb_metadata.in_todays_case(mteb_metadata.current_name(given))
     version = data.get("mteb_version")
     return {
         "task_name": task,
@@ -101,7 +103,7 @@ def _entry(metrics: Any, *, subset: str, task: str, where: str) -> dict[str, Any
 
 
 def _main_score(metrics: Mapping[str, Any], task: str) -> Any:
-    main_metric = mteb_metadata.main_metric(task)
+    main_metric = mteb_metadata.main_metric(task) or _FORMER_TASKS.get(task)
     if main_metric is not None:
         return metrics.get(main_metric)
     # Accuracy or F1 is the main metric of a classification task; a file with both does not tell which.

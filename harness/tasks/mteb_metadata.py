@@ -130,6 +130,11 @@ def current_name(name: str) -> str:
     return renamed.get(name, name)
 
 
+def in_todays_case(name: str) -> str:
+    """The name of mteb's task that is this name but for upper and lower case; the name as it is if there is none."""
+    return name if name in _rows() else _names_by_lower_case().get(name.lower(), name)
+
+
 def spec(name: str) -> TaskSpec:
     """The TaskSpec of mteb's task `name`, with source kind `mteb`.
 
@@ -239,6 +244,11 @@ def _is_scored(fields: Mapping[str, Any]) -> bool:
 
 def _rows() -> dict[str, Mapping[str, Any]]:
     return cast(dict[str, Mapping[str, Any]], _content()["rows"])
+
+
+@functools.cache
+def _names_by_lower_case() -> dict[str, str]:
+    return {name.lower(): name for name in _rows()}
 
 
 @functools.cache

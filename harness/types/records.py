@@ -24,6 +24,7 @@ class Record:
             of `results.schema`; empty when another program wrote the file.
         variant: empty, or what sets it apart from the plain record (`precision=fp16`).
         path: the file that it was read from or written to.
+        remarks: what the reader had to decide, for people who use the numbers.
     """
 
     task: str
@@ -38,6 +39,7 @@ class Record:
     harness: Mapping[str, Any] = field(default_factory=dict)
     variant: str = ""
     path: str = ""
+    remarks: tuple[str, ...] = ()
 
     @property
     def fingerprint(self) -> str | None:

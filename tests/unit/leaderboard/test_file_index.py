@@ -158,13 +158,15 @@ class TestFolders:
         assert len(found.refused()) == 8
 
     def test_public_results(self, shared: Path) -> None:
-        """Every file of the public slice is read, or refused by name with a reason; nothing is passed over."""
+        """Every file of the public slice is read, one with a remark; nothing is passed over."""
         root = shared / "public-results"
         found = file_index.read(root)
         files = {path for path in root.rglob("*.json") if path.name != "model_meta.json"}
         assert len(found.columns.files) == len(files) > 3_000
-        assert [Path(refusal.path).name for refusal in found.refused()] == ["GermanSTSBenchmark.json"]
-        assert "two entries" in found.refused()[0].reason
+        assert found.refused() == ()
+        assert [Path(remark.path).name for remark in found.remarks()] == ["GermanSTSBenchmark.json"]
+        assert "subset 'default' stands 2 times" in found.remarks()[0].remark
+        assert file_index.read(root).remarks() == found.remarks()
 
     def test_owner(self, tmp_path: Path) -> None:
         """Names and facts from `model_meta.json`, whatever shape they have; the folders' names without one."""

@@ -369,7 +369,6 @@ BROKEN = {
     document(scores={"test": {}}): "expected a list",
     document(scores={"test": [3]}): "test[0]",
     document(scores={"test": []}): "no scores",
-    document(scores={"test": [entry(), entry(0.25)]}): "two entries for split 'test', subset 'default'",
     document(scores={"test": [{"hf_subset": "default", "languages": []}]}): "`main_score` is missing",
     document(scores={"test": [entry("high")]}): "`main_score`",  # type: ignore[arg-type]
     document(scores={"test": [entry(True)]}): "`main_score`",
@@ -509,3 +508,29 @@ def test_a_file_without_a_digest_is_accepted():
     del content["harness"]["digest"]
     assert read(json.dumps(content)) == read(written())
     assert '"digest"' not in results.to_json(record(harness={}))
+
+
+def test_a_subset_that_stands_twice_is_averaged():
+    """The mean of each number counts and the record says so; a metric that only one entry has becomes None."""
+    entries = [entry(0.5, accuracy=0.25, only=1.0), entry(0.25, accuracy=0.75), entry(0.125, "de")]
+    averaged = read(document(scores={"test": entries}))
+    assert [dict(each) for each in averaged.scores["test"]] == [
+        {"accuracy": 0.5, "only": None, "main_score": 0.375, "hf_subset": "default", "languages": ["deu-Latn"]},
+        entry(0.125, "de"),
+    ]
+    assert averaged.remarks == (
+        "split 'test', subset 'default' stands 2 times, with main scores 0.5, 0.25; their mean counts, as in mteb",
+    )
+    assert read(document()).remarks == ()
+
+
+BUCC = {"de-en": 0.993, "fr-en": 0.987, "ru-en": 0.978, "zh-en": 0.991}
+
+
+def test_bitext_results_of_mteb_1_without_a_main_score():
+    """The main score of each pair of languages is its F1, the task's main metric."""
+    pairs = {pair: {"accuracy": 0.5, "f1": f1, "precision": 0.1, "recall": 0.2} for pair, f1 in BUCC.items()}
+    content = {"mteb_version": "0.0.2", "dataset_revision": None, "mteb_dataset_name": "BUCC"}
+    old = read(json.dumps({**content, "test": {**pairs, "evaluation_time": 10.0}}))
+    assert {part.subset: entry["main_score"] for part, entry in old.parts.items()} == BUCC
+    assert results.main_score(old) == 0.98725
