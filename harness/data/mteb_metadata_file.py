@@ -75,6 +75,7 @@ def _data(task: Any) -> dict[str, Any]:
         "columns": {name: column for name, column in columns.items() if kind and kind.columns.get(name) != column},
         "settings": changed_settings(settings) if settings is not None else {},
         "protocol": protocol or ("own_scores" if _scores_itself(task) else None),
+        "ranks": _ranks(task),
         "code": _code(task),
         # those of 41,000 pairs of languages would make the file half as large again
         **_sizes_of(task, training),
@@ -116,6 +117,18 @@ def _prompt(prompt: Any) -> str | dict[str, str] | None:
     if isinstance(prompt, Mapping):
         return {str(getattr(role, "value", role)): str(text) for role, text in prompt.items()}
     return str(prompt) if prompt else None
+
+
+def _ranks(task: Any) -> str | None:
+    """What a search task ranks by its published statistics, where its type says something else."""
+    usual = {"Retrieval": "corpus", "Reranking": "candidates"}.get(task.metadata.type)
+    published = (task.metadata.descriptive_stats or {}).values()
+    parts = [part for split in published for part in (split, *split.get("hf_subset_descriptive_stats", {}).values())]
+    candidates = [part["top_ranked_statistics"] for part in parts if "top_ranked_statistics" in part]
+    if usual is None or not candidates:
+        return None
+    ranks = "candidates" if any(candidates) else "corpus"
+    return None if ranks == usual else ranks
 
 
 def _code(task: Any) -> list[str]:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from harness.errors import DataError, UnknownName
 from harness.evaluators import KINDS
@@ -54,6 +54,7 @@ class MtebTask:
         protocol: `cross_validation` or `other_model`, if mteb scores the task in this way.
         members: the tasks of an aggregate, which is scored by their mean.
         superseded_by: the task that mteb recommends instead.
+        ranks: what is ranked for a query, where the data has candidates and its type has not, or the reverse.
         private: whether the data is not public.
         code: what mteb does besides loading the data set from the hub.
         sizes: part -> size, as far as mteb published it, for the splits that are scored and a training split.
@@ -78,6 +79,7 @@ class MtebTask:
     description: str = ""
     members: tuple[str, ...] = ()
     superseded_by: str | None = None
+    ranks: Literal["corpus", "candidates"] | None = None
     private: bool = False
     code: tuple[str, ...] = ()
     sizes: Mapping[Part, PartSize] = field(default_factory=dict)
@@ -122,6 +124,11 @@ def type_of(name: str) -> str | None:
     """The type of mteb's task of this name; None where mteb has no such task."""
     fields = _rows().get(name)
     return str(fields["type"]) if fields is not None else None
+
+
+def ranks(name: str) -> str | None:
+    """What is ranked for a query of mteb's task of this name, where that is not what its type says; else None."""
+    return _rows().get(name, {}).get("ranks")
 
 
 def current_name(name: str) -> str:

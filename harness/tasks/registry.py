@@ -47,6 +47,9 @@ __all__ = [
 ]
 
 
+_SEARCHES = ("Retrieval", "Reranking")
+
+
 class ChosenTask(NamedTuple):
     """A task and the parts of it to measure."""
 
@@ -234,10 +237,13 @@ def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
     Splits and subsets are left out, because a record says which parts it holds, and so is what only describes. Of the
     settings only those that differ from the defaults count, so that a new setting leaves old records valid.
     """
+    # The data of these decide what is ranked, and records from before that was seen are out of date.
+    ranks = mteb_metadata.ranks(task.name) if task.source.kind != "local" and task.type in _SEARCHES else None
     of_members = {member.name: fingerprint_of(member) for member in task.members}
     return {
         **({"members": of_members} if of_members else {}),
         "type": task.type,
+        **({"ranks": ranks} if ranks else {}),
         "source": _source(task.source),
         "columns": plain(task.columns),
         "merge_splits": plain(task.merge_splits),
