@@ -88,7 +88,7 @@ def _add_lint(kinds: Any) -> None:
         "lint",
         help="check cards offline",
         description="Check cards for what the hub refuses, and for mixed scales, unknown tasks and metrics, and "
-        "repeated results. Exit status 1 if there are findings.",
+        "repeated results (`harness guide cards` lists the rules). Exit status 1 if there are findings.",
     )
     command.add_argument("cards", nargs="+", metavar="README.md", help="the cards")
     command.add_argument("--fix", action="store_true", help="make the changes that are safe")
