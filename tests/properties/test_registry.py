@@ -102,7 +102,7 @@ _SETTINGS: dict[str, st.SearchStrategy[Any]] = {
 @st.composite
 def _tasks(draw: st.DrawFn) -> TaskSpec:
     type_ = draw(st.sampled_from(tuple(KINDS)))
-    settings_ = draw(_SETTINGS[type_])
+    settings_ = draw(_SETTINGS.get(type_, st.builds(KINDS[type_].settings)))
     splits = draw(_labels)
     subsets = draw(st.dictionaries(_label, _languages, min_size=1, max_size=4))
     return TaskSpec(

@@ -28,7 +28,7 @@ from harness.cards.edit.yaml_nodes import tag_of
 from harness.cards.metric_names import PREFIX, Names, named, percent_text, value_of
 from harness.results.json_format import NO_REVISION
 
-_PLAIN = re.compile(r"[A-Za-z0-9_@(/][A-Za-z0-9_.@()/+ -]*(?<! )")
+_PLAIN = re.compile(r"[A-Za-z0-9_(/][A-Za-z0-9_.@()/+ -]*(?<! )")
 _NUMBER_ANYWHERE = re.compile(r"[-+]?(0x[0-9a-fA-F]+|0o[0-7]+|(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?)")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "none"})
 

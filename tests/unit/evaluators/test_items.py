@@ -129,7 +129,7 @@ def test_the_interval_of_a_rank_correlation_is_that_of_scipy() -> None:
         vectorized=False,
         n_resamples=2_000,
         method="percentile",
-        rng=np.random.default_rng(0),
+        random_state=np.random.default_rng(0),
     ).confidence_interval
     width = theirs.high - theirs.low
     assert ours.low == pytest.approx(theirs.low, abs=0.08 * width)

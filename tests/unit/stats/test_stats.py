@@ -61,7 +61,7 @@ class TestBootstrap:
 
         values = np.random.default_rng(5).exponential(size=120)
         theirs = stats.bootstrap(
-            (values,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(0)
+            (values,), np.mean, n_resamples=10_000, method="percentile", random_state=np.random.default_rng(0)
         ).confidence_interval
         ours = bootstrap.interval(bootstrap.replicate_mean(values))
         spread = theirs.high - theirs.low
@@ -119,7 +119,11 @@ class TestPaired:
         for n, slack in ((8, 1e-9), (40, 0.01)):
             differences = np.random.default_rng(n).normal(0.05, 0.2, n)
             theirs = stats.permutation_test(
-                (differences,), np.mean, permutation_type="samples", n_resamples=20_000, rng=np.random.default_rng(0)
+                (differences,),
+                np.mean,
+                permutation_type="samples",
+                n_resamples=20_000,
+                random_state=np.random.default_rng(0),
             )
             assert paired.sign_flip(differences, resamples=20_000) == pytest.approx(theirs.pvalue, abs=slack)
 
