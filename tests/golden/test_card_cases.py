@@ -217,15 +217,25 @@ def test_rules_in_the_body_are_no_front_matter(text: str, tmp_path: Path) -> Non
     assert lint.lint(card) == []
 
 
-@pytest.mark.parametrize("case", ["tab"])
-def test_huggingface_hub_agrees(case: str) -> None:
-    """huggingface_hub cannot load the card with a tab, and can load it with spaces."""
+@pytest.mark.parametrize(
+    ("front", "line", "code"),
+    [
+        ("tags:\t[a,\tb]", 3, "tab"),
+        ("date: 2024-13-45", 3, "not-plain-data"),
+        ("a: [1,\n 0x_]", 4, "not-plain-data"),
+        ("value: !!python/object/apply:numpy.core.multiarray.scalar [1]", 3, "not-plain-data"),
+        ("? [a]\n: b", 3, "not-plain-data"),
+    ],
+)
+def test_what_huggingface_hub_cannot_load(front: str, line: int, code: str, tmp_path: Path) -> None:
+    """Whatever keeps huggingface_hub from loading a card is found, with its line."""
     from huggingface_hub import ModelCard
 
-    text = (CASES / f"card_{case}.md").read_text(encoding="utf-8")
-    with pytest.raises(yaml.YAMLError):
-        ModelCard(text)
-    assert ModelCard(text.replace("\t", " ")).data.license == "mit"
+    card = tmp_path / "README.md"
+    card.write_text(f"---\nlicense: mit\n{front}\n---\n", encoding="utf-8")
+    with pytest.raises((yaml.YAMLError, ValueError)):
+        ModelCard(card.read_text(encoding="utf-8"))
+    assert [(finding.line, finding.code) for finding in lint.lint(card)] == [(line, code)]
 
 
 def test_names_of_repositories_are_those_of_huggingface_hub() -> None:

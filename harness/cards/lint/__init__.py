@@ -16,7 +16,7 @@ import yaml
 
 from harness.cards import card_file
 from harness.cards.card_file import Card
-from harness.cards.edit import text_edits
+from harness.cards.edit import text_edits, yaml_nodes
 from harness.cards.lint import hub_schema, hub_values, result_values
 from harness.cards.lint.findings import Finding
 from harness.cards.metric_names import Names
@@ -30,6 +30,7 @@ MAX_FRONT_MATTER = 2**20
 issue 1368)."""
 
 _PASSES = 10
+_PLAIN_DATA = "write a text, a number, true or false, a date, a list or a mapping"
 
 
 class Fixed(NamedTuple):
@@ -65,7 +66,7 @@ def findings(card: Card, tasks: Registry, *, names: Names | None = None) -> list
     ignored = unrecognised(card)
     unsorted = [_ignored(ignored)] if ignored is not None else []
     card = card if ignored is None else ignored.card
-    unsorted += [*_size(card), *_tabs(card), *hub_schema.check(card), *hub_values.check(card)]
+    unsorted += [*_size(card), *_unloadable(card), *hub_schema.check(card), *hub_values.check(card)]
     unsorted += result_values.check(card, tasks, names=names)
     return sorted(dict.fromkeys(unsorted), key=lambda finding: (finding.line, finding.code, finding.what))
 
@@ -123,18 +124,38 @@ def _ignored(ignored: Unrecognised) -> Finding:
     return Finding(ignored.line, "ignored-front-matter", what, ignored.advice, ignored.edits)
 
 
-def _tabs(card: Card) -> list[Finding]:
-    """Find a tab that PyYAML's parser in Python refuses, which huggingface_hub uses; its parser in C accepts it."""
-    if "\t" not in card.front_matter:
-        return []
+def _unloadable(card: Card) -> list[Finding]:
+    """Find what keeps huggingface_hub from loading the front matter, which it does with PyYAML's loader in Python.
+
+    That loader refuses tabs that the one in C accepts; of everything else the faster one thinks the same.
+    """
+    loader = yaml.SafeLoader if "\t" in card.front_matter else getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        for _ in yaml.parse(card.front_matter, Loader=yaml.SafeLoader):
-            pass
+        yaml.load(card.front_matter, Loader=loader)
     except yaml.MarkedYAMLError as err:
         line = card.line_of(card.start) + (err.problem_mark.line if err.problem_mark is not None else 0)
-        what = f"huggingface_hub cannot load this front matter: {err.problem}"
-        return [Finding(line, "tab", what, "write spaces in place of the tabs")]
+        is_tab = "\\t" in str(err.problem)
+        code, advice = ("tab", "write spaces in place of the tabs") if is_tab else ("not-plain-data", _PLAIN_DATA)
+        return [Finding(line, code, f"huggingface_hub cannot load this front matter: {err.problem}", advice)]
+    except (ValueError, OverflowError, TypeError) as err:
+        what = f"huggingface_hub cannot load this front matter: {err}"
+        return [Finding(_line_of_bad_scalar(card), "not-plain-data", what, _PLAIN_DATA)]
     return []
+
+
+def _line_of_bad_scalar(card: Card) -> int:
+    """The line of the first scalar that is not plain data; the first line if none is by itself."""
+    todo = [card.root] if card.root is not None else []
+    lines = []
+    while todo:
+        node = todo.pop()
+        todo += [*node.items, *(part for pair in node.pairs for part in pair)]
+        if node.kind == "scalar":
+            try:
+                yaml_nodes.data(node, path=str(card.path))
+            except CardError:
+                lines.append(node.line)
+    return min(lines, default=1)
 
 
 def _unreadable(err: CardError, path: str) -> Finding:
