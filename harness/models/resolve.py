@@ -18,6 +18,7 @@ from harness.models import (
     catalog,
     endpoint_kinds,
     folder_digest,
+    graph_kinds,
     kinds,
     mteb_kind,
     named_files,
@@ -275,4 +276,9 @@ def _described(
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
         "max_positions": preflight.most_tokens(repository),
         "max_length": preflight.stated_length(repository),
+        "normalized": _normalized(repository) if kind.name in graph_kinds.RUNS_GRAPHS else None,
     }
+
+
+def _normalized(repository: Repository) -> bool:
+    return bool(repository.modules) and repository.modules[-1].type.rpartition(".")[2] == "Normalize"

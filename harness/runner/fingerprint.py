@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from harness.evaluators import KINDS
 from harness.files import digests
 from harness.models import model_prompts
 from harness.tasks import registry
@@ -24,6 +25,12 @@ def task_content(task: TaskSpec) -> dict[str, Any]:
     if task.source.kind == "local":
         content["files"] = digests.digests(task)
     return content
+
+
+def _is_in_batches_of_mteb(model: ModelSpec, task: TaskSpec) -> bool:
+    """Whether mteb's batches came to count for a cell: see `text_fields.batching_for`."""
+    normalized = model.normalized is not False or "normalize" in model_prompts.opening(model).after[-1:]
+    return KINDS[task.type].uses_lengths and not normalized
 
 
 def fingerprint(
@@ -57,6 +64,8 @@ def fingerprint(
     }
     if precision in ("fp16", "bf16"):
         content["half_precision"] = HALF_PRECISION
+    if precision == "fp32" and _is_in_batches_of_mteb(model, task):
+        content["batches"] = "mteb"
     if model.dependencies:
         content["dependencies"] = sorted(model.dependencies)
     if model.truncate_dim is not None:

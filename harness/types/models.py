@@ -72,6 +72,8 @@ class ModelSpec:
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
         max_positions: the most tokens that it has positions for, where it has a table of them.
         max_length: the maximum length in tokens that its settings state.
+        normalized: whether the last of its modules gives its vectors unit length; None for a kind without vectors of a
+            transformer.
         backend_file: the file that another backend than torch runs; None for torch.
         first_stage: what searches a corpus before this model ranks; None where the model does all by itself.
     """
@@ -94,6 +96,7 @@ class ModelSpec:
     truncate_dim: int | None = field(default=None, compare=False)
     max_positions: int | None = field(default=None, compare=False)
     max_length: int | None = field(default=None, compare=False)
+    normalized: bool | None = field(default=None, compare=False)
     backend_file: BackendFile | None = None
     first_stage: FirstStage | None = None
 

@@ -31,7 +31,7 @@ from harness.types import FirstStage, ModelSpec
 _AT_ONCE = 8
 _RACY_NS = 2_000_000_000
 """Files younger than this may change again within one tick of the clock: their digest is not kept."""
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
