@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.cli import shared_options
+from harness.cli import nightly_files, shared_options
 from harness.errors import HarnessError
 from harness.types.counted import counted
 
@@ -27,11 +27,13 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "nightly",
-        usage="harness nightly [SCHEDULE] [options] | harness nightly status [SCHEDULE] | harness nightly init [FILE]",
+        usage="harness nightly [SCHEDULE] [options] | harness nightly status [SCHEDULE] | "
+        "harness nightly init [FILE] | harness nightly install [FILE] [--systemd | --cron]",
         help="keep a leaderboard up to date from a schedule, and report what got worse",
         description="Compute what has changed since the last night, save a snapshot, publish it, and raise an alert if "
         "something got worse. `status` shows the night that is running, or the last one. `init` writes a schedule to "
-        "start from, with a GitHub workflow, a cron line and a systemd timer.",
+        "start from, with a GitHub workflow, a cron line and a systemd timer. `install` shows the timer or the cron "
+        "line, asks, and puts it in place.",
         epilog="Exit status: 0 success; 1 some cell or step failed and is tried again the next night; 2 the schedule "
         "is wrong, or another night is running; 3 an alert: something got worse; 130 interrupted.",
     )
@@ -39,7 +41,7 @@ def add(commands: Any) -> None:
         "words",
         nargs="*",
         metavar="SCHEDULE",
-        help=f"the schedule file (default: {DEFAULT}), after `status` or `init` if given",
+        help=f"the schedule file (default: {DEFAULT}), after `status`, `init` or `install` if given",
     )
     command.add_argument("--check", action="store_true", help="only check the schedule: names, models, folders, tools")
     command.add_argument("--plan", action="store_true", help="only print what would run, why, and how long it may take")
@@ -51,6 +53,10 @@ def add(commands: Any) -> None:
     command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
     command.add_argument("--quiet", action="store_true", help="print no progress")
     command.add_argument("--force", action="store_true", help="init: replace files that exist")
+    way = command.add_mutually_exclusive_group()
+    way.add_argument("--systemd", dest="way", action="store_const", const="systemd", help="install: as a timer")
+    way.add_argument("--cron", dest="way", action="store_const", const="cron", help="install: as a line of the crontab")
+    command.add_argument("--yes", action="store_true", help="install: without asking")
     shared_options.add_json(command)
     command.set_defaults(do=do)
 
@@ -58,12 +64,14 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Run a night, or show its plan, check or status."""
     words = list(args.words)
-    mode = words.pop(0) if words[:1] in (["status"], ["init"]) else ""
+    mode = words.pop(0) if words[:1] in (["status"], ["init"], ["install"]) else ""
     if len(words) > 1:
         raise HarnessError(f"expected one schedule file, found {' '.join(words)}")
     file = Path(words[0] if words else DEFAULT)
     if mode == "init":
-        return _init(file, force=args.force)
+        return nightly_files.init(file, force=args.force)
+    if mode == "install":
+        return nightly_files.install(file, args)
     schedule = _read(file, args)
     if mode == "status":
         return _status(schedule, as_json=args.json)
@@ -271,12 +279,3 @@ def _print_status(status: Status, *, running: bool) -> None:
             print(f"  {worker}: {what}, for {max(0.0, time.time() - began):.0f} s")
     for name, why in status.failures.items():
         print(f"  FAILED {name}: {why}")
-
-
-def _init(file: Path, *, force: bool) -> int:
-    from harness.nightly.schedule import init_files
-
-    for path in init_files.write(file, force=force):
-        print(f"wrote {path}")
-    print(f"next: edit {file}, then `harness nightly {file} --check` and `harness nightly {file} --plan`")
-    return 0
