@@ -50,6 +50,8 @@ def add(group: Any) -> None:
         "--trec-run", metavar="FILE", help="a ranking in TREC's format, whose documents are to be reranked"
     )
     command.add_argument("--split", default="test", help="name of the split of --trec-qrels (default: test)")
+    command.add_argument("--force", action="store_true", help="replace a spec and converted data that exist")
+    command.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
     command.set_defaults(do=_new)
 
 
@@ -87,7 +89,12 @@ def _new(args: argparse.Namespace) -> int:
     text = task_file.render(proposal.task)
     if problems := task_file.problems_of(request.name, text):
         raise SpecError(request.file, [f":{problem}" for problem in problems])
-    _write_all({**files, Path(request.file): text})
+    everything = {**files, Path(request.file): text}
+    existing = [str(path) for path in files if path.exists()]
+    if existing and not args.force:
+        raise UnknownName(f"{', '.join(existing)}: exists already; say --force, or choose another --name")
+    if not args.dry_run:
+        _write_all(everything)
     _report(proposal, list(files), args)
     return 0
 
@@ -110,8 +117,8 @@ def _request(args: argparse.Namespace) -> SpecRequest:
     except ValueError as err:
         raise UnknownName(f"--to {to}: {source} is not inside it; expected the data's folder or one above it") from err
     spec = to / f"{name}.yaml"
-    if spec.exists():
-        raise UnknownName(f"{spec} exists; delete it, or choose another --name")
+    if spec.exists() and not args.force:
+        raise UnknownName(f"{spec} exists; say --force, or choose another --name")
     return SpecRequest(
         name=name,
         data=str(source),
@@ -140,6 +147,7 @@ def _write_all(files: dict[Path, str]) -> None:
 
     with contextlib.ExitStack() as undo:
         for path, text in files.items():
+            existed = path.exists()
             try:
                 if not path.parent.exists():
                     path.parent.mkdir()
@@ -150,14 +158,15 @@ def _write_all(files: dict[Path, str]) -> None:
                     f"{path}: cannot be written ({err.strerror or err}); no file was kept",
                     kind=kind_of(err, otherwise="request"),
                 ) from err
-            undo.callback(path.unlink)
+            if not existed:
+                undo.callback(path.unlink)
         undo.pop_all()
 
 
 def _report(proposal: Proposal, written: Sequence[Path], args: argparse.Namespace) -> None:
     spec = Path(proposal.task.file)
     for path in (*written, spec):
-        print(f"wrote {path}")
+        print(f"{'would write' if args.dry_run else 'wrote'} {path}")
     reason = "as requested" if args.language else "assumed; for another language add, for example, --language deu-Latn"
     reasons = [*proposal.reasons, ("language", f"{', '.join(proposal.task.languages)}: {reason}")]
     print()

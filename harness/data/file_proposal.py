@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from harness import data
-from harness.data import local_tables, spec_proposal, trec_files
+from harness.data import data_defects, local_tables, spec_proposal, training_shapes, trec_files
 from harness.data.field_reader import EXPECTED, SpecRequest
 from harness.data.spec_proposal import SPLITS, Proposal
 from harness.errors import DataError, UnknownName
-from harness.evaluators import ranked
+from harness.evaluators import KINDS, ranked, tables
 from harness.evaluators.tables import Filed, Table
+from harness.evaluators.task_kind import ReadPart
+from harness.types import Loaded
 
 _FURTHER_TABLES = ("candidates", "instructions", "changes")
 """Tables that a search problem may have; which of them there are decides its type."""
@@ -51,6 +54,7 @@ def propose_for(
 
     Args:
         source: a file with a table, a folder with a table per split, or a folder with corpus, queries and qrels.
+            Training data (queries with answers; one file of texts and labels) are converted into further files.
         request: the caller's decisions.
         trec_qrels: judgements in TREC's format, which become the qrels of the split.
         trec_run: a ranking in TREC's format, which becomes the candidates to rerank.
@@ -64,18 +68,92 @@ def propose_for(
         return _from_trec(source, request, trec_qrels=trec_qrels, trec_run=trec_run, split=split)
     if source.is_dir() and {"corpus", "queries"} & local_tables.tables_in(source).keys():
         return FileProposal(_propose_search(_search_tables(source), request), {})
-    return FileProposal(_propose_table(source, request), {})
+    return _propose_table(source, request)
 
 
-def _propose_table(source: Path, request: SpecRequest) -> Proposal:
+def _propose_table(source: Path, request: SpecRequest) -> FileProposal:
     tables = _splits_in(source) if source.is_dir() else {"test": local_tables.parsed(source)}
     for table in tables.values():
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
-    proposal = spec_proposal.propose(tables, request)
-    loaded = [data.load(proposal.task, part) for part in proposal.task.parts]
-    notes = [note for of_part in loaded for note in (*of_part.notes, *of_part.defects)]
+    if not request.columns and request.type in (None, "Retrieval", "Reranking"):
+        split = next((name for name in tables if name != "train"), "train")
+        if columns := training_shapes.search_columns(tables[split]):
+            return _from_rows(tables[split], columns, request, split=split)
+    data_defects.refuse_tested_training(tables, data=request.name)
+    try:
+        if len(tables) == 1 and (converted := _split_labels(next(iter(tables.values())), request)):
+            return converted
+        proposal = spec_proposal.propose(tables, request)
+    except DataError as err:
+        if causes := [*data_defects.causes(tables, data=request.name)]:
+            raise DataError("\n  ".join([*causes, str(err)])) from err
+        raise
+    return FileProposal(_noted(proposal, [data.load(proposal.task, part) for part in proposal.task.parts]), {})
+
+
+def _noted(proposal: Proposal, read: Sequence[Loaded | ReadPart]) -> Proposal:
+    """The proposal with what is noted of its data."""
+    notes = [note for part in read for note in (*part.notes, *part.defects)]
     return proposal._replace(reasons=(*proposal.reasons, *(("note", note) for note in dict.fromkeys(notes))))
+
+
+def _split_labels(table: Filed, request: SpecRequest) -> FileProposal | None:
+    """One file of texts and labels as a classification, with a test split of its own; None for other data."""
+    if request.type not in (None, "Classification"):
+        return None
+    wanted = {"test": table} if request.type is None else {"train": table, "test": table}
+    guessed, guesses = spec_proposal.propose(wanted, request)
+    if guessed.type not in ("Clustering", "Classification"):
+        return None
+    tables = training_shapes.split(table, guessed.columns["label"], where=request.name)._asdict()
+    proposal = spec_proposal.propose(tables, request._replace(path=request.name, columns=guessed.columns))
+    task, counts = proposal.task, {name: len(next(iter(rows.values()))) for name, rows in tables.items()}
+    how = (
+        f"{counts['train']} rows to learn from and {counts['test']} to test, drawn from each label with the seed "
+        f"{training_shapes.SEED}; --type Clustering takes all rows as they are"
+    )
+    noted = [reason for reason in guesses if reason[0] == "note"]
+    description = f"{task.description} Split: {how.partition(';')[0]}."
+    proposal = Proposal(replace(task, description=description), (*proposal.reasons, ("split", how), *noted))
+    read = [KINDS[task.type].read(task, part, _InMemory(tables)) for part in task.parts]
+    folder = Path(request.file).parent / request.name
+    files = {folder / f"{name}.jsonl": training_shapes.as_jsonl(rows) for name, rows in tables.items()}
+    return FileProposal(_noted(proposal, read), files)
+
+
+def _from_rows(
+    table: Table, columns: training_shapes.SearchColumns, request: SpecRequest, *, split: str
+) -> FileProposal:
+    """Rows of queries and documents as a search problem, or with negatives as candidates to rank."""
+    rows = training_shapes.search_rows(table, columns, where=request.name)
+    tables: dict[str, Table] = {"corpus": rows.corpus, "queries": rows.queries}
+    if rows.candidates and request.type != "Retrieval":
+        tables["candidates"] = rows.candidates
+    folder = Path(request.file).parent / request.name
+    files = {folder / f"{name}.jsonl": training_shapes.as_jsonl(content) for name, content in tables.items()}
+    files[folder / "qrels.jsonl"] = training_shapes.as_jsonl(rows.qrels)
+    search = _SearchTables(tables, {"test": rows.qrels}, shared_queries=False)
+    proposal = _propose_search(search, request._replace(path=request.name))
+    named = f"query={columns.query}, positives={'+'.join(columns.positives)}"
+    named += f", negatives={'+'.join(columns.negatives)}" if columns.negatives else ""
+    counts = (
+        f"{len(rows.queries['_id'])} queries and {len(rows.corpus['_id'])} documents, the distinct texts of {split}"
+    )
+    return FileProposal(proposal._replace(reasons=(*proposal.reasons, ("columns", named), ("corpus", counts))), files)
+
+
+class _InMemory:
+    """Tables that are not on disk yet; see `ReadTable`."""
+
+    def __init__(self, tables: Mapping[str, Table]) -> None:
+        self._tables = tables
+
+    def __call__(self, name: str, *, subset: str | None = None, columns: Sequence[str] | None = None) -> Table:
+        return self._tables[name]
+
+    def rows(self, name: str, subset: str) -> int:
+        return tables.length(self._tables[name])
 
 
 def _splits_in(folder: Path) -> dict[str, Filed]:

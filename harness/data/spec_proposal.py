@@ -52,6 +52,9 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
     trainable = "train" in by_split and len(by_split) > 1
     type_, columns = FieldReader(contents, request, joined, trainable=trainable).read()
     splits = tuple(split for split in by_split if split != "train" or len(by_split) == 1)
+    for field in ("gold", "value"):
+        for table in by_split.values() if field in columns else ():
+            tables.numbers(table, columns[field], where=request.name)
     kind, values = KINDS[type_], {field: joined[column] for field, column in columns.items()}
     fit = kind.fit(values, max(tables.length(by_split[split]) for split in splits)) if kind.fit else None
     why = "as requested" if request.type else kind.recognizes(values, trainable)

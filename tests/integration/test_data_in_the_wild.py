@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from tests import tiny
 
 Command = Callable[..., Any]
 
+STS = ("--type", "STS", "--columns", "left=a,right=b,gold=grade")
 CASES = Path(__file__).parents[1] / "cases" / "data"
 
 
@@ -138,3 +141,116 @@ def test_an_empty_text_is_scored_as_in_mteb(command: Command, here: Path, result
     assert scores["spearman"] == pytest.approx(own, abs=1e-6)
     assert command(*run, "--strict").status == 1
     assert "kept" in command(*run).out
+
+
+@pytest.mark.parametrize(
+    ("case", "options", "words"),
+    [
+        ("grades_as_text.jsonl", STS, ["grades_as_text.jsonl:1: column 'grade', row 0: found '4.5' (str)"]),
+        ("null_grade.parquet", STS, ["null_grade.parquet: column 'grade', row", "found null; expected a number"]),
+        ("null_text.jsonl", (), ["null_text.jsonl:2: column 'a' is null"]),
+        ("pair_labels_as_text.jsonl", (), ["pair_labels_as_text.jsonl:1: column 'dup' holds numbers as texts"]),
+        ("train_is_test", (), ["test.jsonl:1: all 12 rows of test stand in train too, first at G: ", "train.jsonl:1"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(
+    command: Command, here: Path, case: str, options: tuple[str, ...], words: list[str]
+) -> None:
+    """One message with file, line and cause; no traceback, and nothing is written."""
+    copied(case, here)
+    said = command("tasks", "new", "--from", case, "--name", "G", *options)
+    assert (said.status, said.out) == (2, "")
+    assert not [word for word in words if word not in said.err], said.err
+    assert not list(here.rglob("*.yaml"))
+
+
+WEATHER = ("rain and wind", "snow and fog", "sun and heat")
+SHAPES: dict[str, tuple[str, list[dict[str, Any]]]] = {
+    "pairs": ("Retrieval", [{"query": text, "positive": f"it is {text} today"} for text in WEATHER]),
+    "answers": ("Retrieval", [{"question": text, "answer": f"we have {text}"} for text in WEATHER]),
+    "lists": (
+        "Retrieval",
+        [{"question": text, "relevant_docs": [f"so much {text}", f"no end to {text}"]} for text in WEATHER],
+    ),
+    "several positives": (
+        "Retrieval",
+        [{"query": text, "positive": f"{word} {text}"} for text in WEATHER for word in ("here", "there")],
+    ),
+    "triplets": (
+        "Reranking",
+        [{"anchor": text, "positive": f"it is {text}", "negative": "flour and butter"} for text in WEATHER],
+    ),
+    "hard negatives": (
+        "Reranking",
+        [{"query": t, "positive": f"it is {t}", "negative_1": "oil", "negative_2": "salt"} for t in WEATHER],
+    ),
+    "lists of negatives": (
+        "Reranking",
+        [{"query": t, "pos": [f"it is {t}"], "neg": ["oil and salt", "flour"]} for t in WEATHER],
+    ),
+    "labels": (
+        "Classification",
+        [{"text": f"{t} {i}", "label": t.split()[0]} for t in WEATHER for i in range(5)],
+    ),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_training_data_becomes_a_score_in_two_commands(command: Command, here: Path, results: Path, shape: str) -> None:
+    """The file of a training set, as it is, becomes a task of the right type, and the command that is printed runs."""
+    type_, rows = SHAPES[shape]
+    (here / "data.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    dry = command("tasks", "new", "--from", "data.jsonl", "--name", "Mine", "--dry-run")
+    assert (dry.status, [path.name for path in here.iterdir()]) == (0, ["data.jsonl"])
+    assert "would write Mine.yaml" in dry.out
+    said = command("tasks", "new", "--from", "data.jsonl", "--name", "Mine")
+    assert said.status == 0, said.err
+    assert f"  type         {type_}: " in said.out
+    assert command(*shlex.split(said.out.splitlines()[-1])[1:]).status == 0
+    [record] = results.rglob("Mine.json")
+    [scores] = json.loads(record.read_text())["scores"]["test"]
+    assert scores["main_score"] > 0.5
+    assert command("tasks", "new", "--from", "data.jsonl", "--name", "Mine").status == 2
+    before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+    assert command("tasks", "new", "--from", "data.jsonl", "--name", "Mine", "--force").status == 0
+    assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
+
+
+def test_the_corpus_is_the_distinct_texts(command: Command, here: Path) -> None:
+    """Queries and documents that come back are one each, and rows of one query are joined."""
+    rows = [("q one", "a"), ("q two", "b"), ("q one", "b"), ("q one", "a")]
+    (here / "d.jsonl").write_text("".join(json.dumps({"query": q, "positive": p}) + "\n" for q, p in rows))
+    assert command("tasks", "new", "--from", "d.jsonl", "--name", "Mine").status == 0
+    tables = {path.stem: path.read_text().splitlines() for path in (here / "Mine").iterdir()}
+    assert {name: len(lines) for name, lines in tables.items()} == {"corpus": 2, "queries": 2, "qrels": 3}
+
+
+def test_the_split_is_stratified_and_can_be_declined(command: Command, here: Path) -> None:
+    """A fifth of each label is tested, a label with one row is for training alone, no row is lost or in both; the spec
+    records it. `--type Clustering` takes the file as it is.
+    """
+    rows = [(f"{label} {i}", label) for label, n in (("a", 20), ("b", 10), ("c", 1)) for i in range(n)]
+    labelled(here / "d.jsonl", *rows)
+    assert command("tasks", "new", "--from", "d.jsonl", "--name", "Mine").status == 0
+    parts = {
+        name: [json.loads(line) for line in (here / "Mine" / f"{name}.jsonl").read_text().splitlines()]
+        for name in ("train", "test")
+    }
+    assert Counter(row["label"] for row in parts["test"]) == {"a": 4, "b": 2}
+    together = [(row["text"], row["label"]) for part in parts.values() for row in part]
+    assert sorted(together) == sorted(rows)
+    assert (
+        "25 rows to learn from and 6 to test, drawn from each label with the seed 42"
+        in (here / "Mine.yaml").read_text()
+    )
+    assert command("tasks", "new", "--from", "d.jsonl", "--name", "Other", "--type", "Clustering").status == 0
+    assert "type: Clustering" in (here / "Other.yaml").read_text()
+
+
+def test_a_text_that_is_positive_and_negative(command: Command, here: Path) -> None:
+    """A contradiction between rows is refused with its line."""
+    rows = [{"query": "q", "positive": "a", "negative": "b"}, {"query": "q", "positive": "b", "negative": "c"}]
+    (here / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = command("tasks", "new", "--from", "d.jsonl")
+    assert said.status == 2
+    assert "d.jsonl:2: 'b' is positive and negative for the query 'q'" in said.err

@@ -143,7 +143,7 @@ LABELLED = [{"text": text, "topic": topic} for text, topic in TEXTS]
     ("data", "rows", "type_", "columns"),
     [
         ("pairs.jsonl", SAME, "PairClassification", {"left": "x", "right": "y", "gold": "same"}),
-        ("topics.jsonl", LABELLED, "Clustering", {"text": "text", "label": "topic"}),
+        ("topics.jsonl", LABELLED, "Classification", {"text": "text", "label": "topic"}),
         ("sorted", LABELLED, "Classification", {"text": "text", "label": "topic"}),
     ],
 )
@@ -158,7 +158,7 @@ def test_each_kind_of_table_runs(
 ) -> None:
     """What is proposed is valid and gives a score, without an edit."""
     for file in [data] if "." in data else [f"{data}/train.jsonl", f"{data}/test.jsonl"]:
-        write(here / file, rows)
+        write(here / file, [{**row, "text": f"{row['text']} {file}"} for row in rows] if "text" in rows[0] else rows)
     assert command("tasks", "new", "--from", data, "--name", "Mine", "--language", "deu-Latn").status == 0
     [spec] = here.rglob("Mine.yaml")
     task = registry.load_file(spec)
@@ -242,7 +242,7 @@ def test_a_spec_is_never_overwritten(command: Command, here: Path) -> None:
     assert command("tasks", "new", "--from", "pairs.jsonl").status == 0
     write(here / "Pairs.yaml", "reviewed")
     said = command("tasks", "new", "--from", "pairs.jsonl")
-    assert (said.status, said.err) == (2, "harness: Pairs.yaml exists; delete it, or choose another --name\n")
+    assert (said.status, said.err) == (2, "harness: Pairs.yaml exists; say --force, or choose another --name\n")
     assert (here / "Pairs.yaml").read_text() == "reviewed"
 
 

@@ -73,8 +73,8 @@ def put_in_place(installation: Installation) -> None:
         given = installation.files.get("crontab")
         done = subprocess.run(command, input=given, capture_output=True, text=True, check=False)
         if done.returncode:
-            said = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
-            raise HarnessError(f"{' '.join(command)} ended with status {done.returncode}: {said[0]}")
+            lines = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no message"]
+            raise HarnessError(f"{' '.join(command)} ended with status {done.returncode}: {lines[0]}")
 
 
 def _read(place: Path, schedule: Path) -> str:
