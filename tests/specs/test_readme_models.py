@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 from typing import NamedTuple
 
 import pytest
@@ -114,13 +115,42 @@ def test_each_kind_has_a_row() -> None:
     assert sorted(listed) == sorted(kinds)
 
 
+def missing_packages(tree: ast.Module, test: ast.FunctionDef) -> set[str]:
+    """The packages without which a test, or its whole file, skips, and which are not installed."""
+    calls = [node for part in (test, *top_level(tree)) for node in ast.walk(part) if isinstance(node, ast.Call)]
+    needed = {ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) == "pytest.importorskip"}
+    return {package for package in needed if importlib.util.find_spec(package) is None}
+
+
+def top_level(tree: ast.Module) -> list[ast.stmt]:
+    """What runs when a file is imported."""
+    return [node for node in tree.body if not isinstance(node, ast.FunctionDef | ast.ClassDef)]
+
+
 @pytest.mark.parametrize("row", EXERCISED)
 def test_the_tests_of_a_row(row: str) -> None:
-    """Each test of a row exists, is one of `make test`, and asserts something."""
+    """Each test of a row exists, is one of `make test`, and asserts something. A row counts as exercised only where all
+    of its tests run: it is skipped with the packages that are missing.
+    """
     assert EXERCISED[row].tests
+    not_run: dict[str, set[str]] = {}
     for name in EXERCISED[row].tests:
         file, _, function = name.partition("::")
         tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
         (test,) = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == function)
         assert "slow" not in " ".join(map(ast.unparse, test.decorator_list))
         assert "assert" in ast.unparse(test)
+        if missing := missing_packages(tree, test):
+            not_run[function] = missing
+    if not_run:
+        shown = "; ".join(f"{function} needs {', '.join(sorted(names))}" for function, names in not_run.items())
+        pytest.skip(f"{len(not_run)} of {len(EXERCISED[row].tests)} tests of this row do not run here: {shown}")
+
+
+def test_a_test_that_does_not_run_is_no_exercise() -> None:
+    """Packages that a test or its file asks for are found, and only those that are not installed count."""
+    code = "pytest.importorskip('numpy')\npytest.importorskip('no_such')\ndef test(): pytest.importorskip('nor_such')\n"
+    tree = ast.parse(code + "def other(): pytest.importorskip('of_another')")
+    test = tree.body[2]
+    assert isinstance(test, ast.FunctionDef)
+    assert missing_packages(tree, test) == {"no_such", "nor_such"}
