@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 
 Scale = Literal["percent", "fraction"]
@@ -16,7 +17,6 @@ Writer = Literal["mteb 1", "mteb 2", "other"]
 
 _MANY_LABELS = 20
 _CHANCE_AT_LEAST = 0.1
-_NEAR_ZERO_TYPES = ("Retrieval", "BitextMining", "InstructionRetrieval", "InstructionReranking")
 _TASKS_FOR_A_PROOF = 3
 
 
@@ -92,7 +92,7 @@ def _of_percent_writer(
     high = [
         task
         for task, peak in peaks.items()
-        if types[task] and types[task] not in _NEAR_ZERO_TYPES and _CHANCE_AT_LEAST <= (peak or 0) <= 1
+        if types[task] and _near_zero(types[task]) != "often" and _CHANCE_AT_LEAST <= (peak or 0) <= 1
     ]
     none_above = all(peak is None or peak <= 1 for peak in peaks.values())
     if none_above and (proven or len(high) >= _TASKS_FOR_A_PROOF):
@@ -102,8 +102,12 @@ def _of_percent_writer(
 
 def _cannot_be_percent(task: str, task_type: str, peak: float | None) -> bool:
     """Whether the values would be accuracies far below those of guessing, if they were percentages."""
-    facts = mteb_metadata.get(task) if task_type == "Classification" else None
+    facts = mteb_metadata.get(task) if _near_zero(task_type) == "never" else None
     if facts is None or peak is None or not _CHANCE_AT_LEAST <= peak <= 1:
         return False
     labels = [size.labels for size in facts.sizes.values() if size.labels is not None]
     return bool(labels) and max(labels) <= _MANY_LABELS
+
+
+def _near_zero(task_type: str) -> str:
+    return KINDS[task_type].near_zero if task_type in KINDS else ""

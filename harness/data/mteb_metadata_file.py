@@ -121,7 +121,8 @@ def _prompt(prompt: Any) -> str | dict[str, str] | None:
 
 def _ranks(task: Any) -> str | None:
     """What a search task ranks by its published statistics, where its type says something else."""
-    usual = {"Retrieval": "corpus", "Reranking": "candidates"}.get(task.metadata.type)
+    kind = KINDS.get(task.metadata.type)
+    usual = kind.ranks if kind is not None else None
     published = (task.metadata.descriptive_stats or {}).values()
     parts = [part for split in published for part in (split, *split.get("hf_subset_descriptive_stats", {}).values())]
     candidates = [part["top_ranked_statistics"] for part in parts if "top_ranked_statistics" in part]

@@ -173,6 +173,7 @@ def _from_mteb(task: Any) -> FromMteb:
 
 
 KIND = TaskKind(
+    near_zero="often",
     settings=BitextMiningSettings,
     main_metric="f1",
     metrics=lambda settings: ("f1", "accuracy", "precision", "recall"),

@@ -223,6 +223,8 @@ def _from_mteb(task: Any) -> FromMteb:
 _UNWEIGHTED = ("f1", "ap", "precision", "recall")
 
 KIND = TaskKind(
+    purpose="classification",
+    near_zero="never",
     settings=ClassificationSettings,
     main_metric="accuracy",
     metrics=lambda settings: ("accuracy", *_UNWEIGHTED, *crossed(_UNWEIGHTED, ("weighted",))),

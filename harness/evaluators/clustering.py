@@ -215,6 +215,7 @@ def _from_mteb(task: Any) -> FromMteb:
 
 
 KIND = TaskKind(
+    purpose="clustering",
     settings=ClusteringSettings,
     setting_problems=_setting_problems,
     main_metric="v_measure",

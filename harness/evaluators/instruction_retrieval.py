@@ -52,6 +52,8 @@ INSTRUCTION_RERANKING = replace(
     RERANKING,
     settings=InstructionRerankingSettings,
     main_metric="p-MRR",
+    near_zero="often",
+    former_type="InstructionRetrieval",
     tables=(*RERANKING.tables, "instructions"),
     optional_tables=("changes",),
     layouts=(),

@@ -273,6 +273,7 @@ def _from_mteb(task: Any) -> FromMteb:
 
 
 KIND = TaskKind(
+    purpose="classification",
     settings=MultilabelClassificationSettings,
     main_metric="accuracy",
     metrics=lambda settings: _METRICS,

@@ -167,6 +167,7 @@ def _from_mteb(task: Any) -> FromMteb:
 
 
 KIND = TaskKind(
+    purpose="similarity",
     settings=STSSettings,
     setting_problems=_setting_problems,
     main_metric="cosine_spearman",

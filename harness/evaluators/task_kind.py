@@ -194,6 +194,10 @@ class TaskKind:
         fit: (field -> values, rows of the largest split) -> settings that fit private data; None for the defaults.
         from_mteb: a task object of mteb -> columns and settings; None where mteb has no such type.
         former_metrics: name in mteb 1 -> name in mteb 2, where they differ; one to one.
+        former_type: the type that mteb 1 gave to some tasks of this type; empty for none.
+        purpose: what providers of embeddings call such texts; empty where only the roles of a search tell.
+        near_zero: whether models score near zero: `often`, `seldom`, or `never` where guessing between few labels gives
+            more, which tells the scale of scores on cards.
     """
 
     settings: type[Any]
@@ -221,6 +225,9 @@ class TaskKind:
     fit: Callable[[Mapping[str, Sequence[Any]], int], Fit] | None = None
     from_mteb: Callable[[Any], FromMteb] | None = None
     former_metrics: Mapping[str, str] = field(default_factory=dict)
+    former_type: str = ""
+    purpose: Literal["", "classification", "clustering", "similarity"] = ""
+    near_zero: Literal["often", "seldom", "never"] = "seldom"
 
 
 def crossed(left: Sequence[str], right: Sequence[str]) -> tuple[str, ...]:

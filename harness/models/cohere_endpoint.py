@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from harness.models.endpoint_names import Endpoint
-from harness.models.endpoint_protocol import Ask, BadAnswer, EndpointProtocol, ServerAnswer, bearer, matrix, tokens_in
+from harness.models.endpoint_protocol import (
+    Ask,
+    BadAnswer,
+    EndpointProtocol,
+    ServerAnswer,
+    bearer,
+    by_purpose,
+    matrix,
+    tokens_in,
+)
 from harness.types import AdapterRules
 
 
@@ -44,9 +53,7 @@ COHERE = EndpointProtocol(
     long_texts="cut when asked",
     input_types=AdapterRules(
         by_key={
-            "Classification": "classification",
-            "MultilabelClassification": "classification",
-            "Clustering": "clustering",
+            **by_purpose(classification="classification", clustering="clustering"),
             "query": "search_query",
             "document": "search_document",
         },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from harness.errors import EncodeError
+from harness.evaluators import KINDS
 from harness.models.endpoint_names import Endpoint
 from harness.types import AdapterRules
 
@@ -44,6 +45,11 @@ class Ask(NamedTuple):
     texts: Sequence[str]
     input_type: str | None = None
     truncated: bool = False
+
+
+def by_purpose(**words: str) -> dict[str, str]:
+    """Task type -> a provider's word for the purpose of its texts, given the words by purpose."""
+    return {name: words[kind.purpose] for name, kind in KINDS.items() if kind.purpose in words}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

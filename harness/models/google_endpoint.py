@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.models.endpoint_names import Endpoint
-from harness.models.endpoint_protocol import Ask, BadAnswer, EndpointProtocol, ServerAnswer, matrix
+from harness.models.endpoint_protocol import Ask, BadAnswer, EndpointProtocol, ServerAnswer, by_purpose, matrix
 from harness.types import AdapterRules
 
 TAKES_PROMPTS = "gemini-embedding-2"
@@ -45,10 +45,7 @@ GOOGLE = EndpointProtocol(
     long_texts="unknown",
     input_types=AdapterRules(
         by_key={
-            "Classification": "CLASSIFICATION",
-            "MultilabelClassification": "CLASSIFICATION",
-            "Clustering": "CLUSTERING",
-            "STS": "SEMANTIC_SIMILARITY",
+            **by_purpose(classification="CLASSIFICATION", clustering="CLUSTERING", similarity="SEMANTIC_SIMILARITY"),
             "query": "RETRIEVAL_QUERY",
             "document": "RETRIEVAL_DOCUMENT",
         }

@@ -25,11 +25,10 @@ from harness.cards.metric_names import Names, era_of, is_bounded, named, read_na
 from harness.cards.scales import scales
 from harness.cards.task_lookup import TaskLookup
 from harness.errors import UnknownName
+from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 from harness.tasks.registry import Registry
 
-_FORMER_TYPES = {"InstructionReranking": "InstructionRetrieval"}
-"""Type of tasks -> the type that mteb 1 gave to some of them."""
 _NONE = ("None", "none", "nan", "NaN")
 
 
@@ -90,11 +89,7 @@ def _result(result: Node, tasks: TaskLookup) -> Iterator[Finding]:
             yield Finding(dataset.line, f"no-{key}", f"the data set of {task or 'a result'} has no `{key}`", advice)
     facts = tasks.facts(task)
     stated = claims.text(result, "task", "type")
-    if (
-        facts is not None
-        and stated in mteb_metadata.types()
-        and stated not in (facts.type, _FORMER_TYPES.get(facts.type))
-    ):
+    if facts is not None and stated in mteb_metadata.types() and stated not in (facts.type, _former_type(facts.type)):
         kind = result.real.get("task")
         yield Finding(
             kind.line if kind is not None else result.line,
@@ -275,3 +270,8 @@ def _anchors(node: Node) -> Iterator[str]:
         if current.anchor is not None:
             yield current.anchor
         todo += [*current.items, *(part for pair in current.pairs for part in pair)]
+
+
+def _former_type(type_: str) -> str:
+    """The type that mteb 1 gave to some tasks of this one."""
+    return KINDS[type_].former_type if type_ in KINDS else ""
