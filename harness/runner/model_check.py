@@ -37,7 +37,7 @@ POINTS = 0.01
 """The least change of a score, of 100, that is reported."""
 _DEPENDS = {
     "positions": "its positions follow from the longest text",
-    "quantization": "its activations are scaled by all texts",
+    "quantization": "activations, where they are quantized, follow from all texts",
 }
 """Why no other batches than mteb's give a model's vectors."""
 
