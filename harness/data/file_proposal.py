@@ -14,7 +14,7 @@ from harness.data.spec_proposal import SPLITS, Proposal
 from harness.errors import DataError, UnknownName
 from harness.evaluators import KINDS, ranked, tables
 from harness.evaluators.tables import Filed, Table
-from harness.evaluators.task_kind import ReadPart
+from harness.evaluators.task_kind import ReadPart, TaskKind
 from harness.types import Loaded
 
 _FURTHER_TABLES = ("candidates", "instructions", "changes")
@@ -76,7 +76,7 @@ def _propose_table(source: Path, request: SpecRequest) -> FileProposal:
     for table in tables.values():
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
-    if not request.columns and request.type in (None, "Retrieval", "Reranking"):
+    if not request.columns and (request.type is None or _is_plain_search(KINDS[request.type])):
         split = next((name for name in tables if name != "train"), "train")
         if columns := training_shapes.search_columns(tables[split]):
             return _from_rows(tables[split], columns, request, split=split)
@@ -100,11 +100,11 @@ def _noted(proposal: Proposal, read: Sequence[Loaded | ReadPart]) -> Proposal:
 
 def _split_labels(table: Filed, request: SpecRequest) -> FileProposal | None:
     """One file of texts and labels as a classification, with a test split of its own; None for other data."""
-    if request.type not in (None, "Classification"):
+    if request.type is not None and not _learns_labels(KINDS[request.type]):
         return None
     wanted = {"test": table} if request.type is None else {"train": table, "test": table}
     guessed, guesses = spec_proposal.propose(wanted, request)
-    if guessed.type not in ("Clustering", "Classification"):
+    if not (_learns_labels(KINDS[guessed.type]) or KINDS[guessed.type].purpose == "clustering"):
         return None
     tables = training_shapes.split(table, guessed.columns["label"], where=request.name)._asdict()
     proposal = spec_proposal.propose(tables, request._replace(path=request.name, columns=guessed.columns))
@@ -128,7 +128,7 @@ def _from_rows(
     """Rows of queries and documents as a search problem, or with negatives as candidates to rank."""
     rows = training_shapes.search_rows(table, columns, where=request.name)
     tables: dict[str, Table] = {"corpus": rows.corpus, "queries": rows.queries}
-    if rows.candidates and request.type != "Retrieval":
+    if rows.candidates and (request.type is None or KINDS[request.type].ranks == "candidates"):
         tables["candidates"] = rows.candidates
     folder = Path(request.file).parent / request.name
     files = {folder / f"{name}.jsonl": training_shapes.as_jsonl(content) for name, content in tables.items()}
@@ -141,6 +141,16 @@ def _from_rows(
         f"{len(rows.queries['_id'])} queries and {len(rows.corpus['_id'])} documents, the distinct texts of {split}"
     )
     return FileProposal(proposal._replace(reasons=(*proposal.reasons, ("columns", named), ("corpus", counts))), files)
+
+
+def _is_plain_search(kind: TaskKind) -> bool:
+    """Whether the type has queries and documents, and no instructions."""
+    return kind.takes == "hits" and "instructions" not in kind.tables
+
+
+def _learns_labels(kind: TaskKind) -> bool:
+    """Whether the type learns one label for each text, so that even guessing scores above zero."""
+    return kind.training is not None and kind.near_zero == "never"
 
 
 class _InMemory:
