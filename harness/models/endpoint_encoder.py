@@ -16,7 +16,7 @@ from harness.models import endpoint_probe, model_prompts
 from harness.models.endpoint_client import EndpointClient, TextsRefused
 from harness.models.endpoint_names import parse
 from harness.models.endpoint_protocol import Ask, ServerAnswer
-from harness.models.endpoint_providers import key_of, protocol_of
+from harness.models.endpoint_providers import key_advice, key_of, protocol_of
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class EndpointEncoder:
             endpoint,
             protocol.headers(key) if key else {},
             at_once=AT_ONCE,
-            key_advice=f"set {' or '.join(protocol.key_variables)} to a key that may use this model",
+            key_advice=key_advice(endpoint),
         )
         self._tokens = options.batch_tokens or protocol.tokens_per_request
         self.facts = EncoderFacts(

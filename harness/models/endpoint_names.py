@@ -42,13 +42,18 @@ class Endpoint(NamedTuple):
     def asked(self) -> str:
         """The name, in one spelling."""
         dimensions = "" if self.dimensions is None else f"#{self.dimensions}"
-        url = "" if self.url == URLS[self.provider] else f"@{self.url}"
+        url = "" if self.at_provider else f"@{self.url}"
         return f"{self.provider}:{self.model}{dimensions}{url}"
 
     @property
     def host(self) -> str:
         """The name of the machine."""
         return urlsplit(self.url).hostname or ""
+
+    @property
+    def at_provider(self) -> bool:
+        """Whether it answers at the provider's own API."""
+        return self.url == URLS[self.provider]
 
     @property
     def on_this_machine(self) -> bool:
@@ -59,7 +64,7 @@ class Endpoint(NamedTuple):
     def record_name(self) -> str:
         """`provider/model`, or `host-port/model` for a URL of one's own; safe as the name of a folder."""
         place = self.provider
-        if self.url != URLS[self.provider]:
+        if not self.at_provider:
             port = urlsplit(self.url).port
             place = self.host if port is None else f"{self.host}-{port}"
         model = re.sub(r"[^\w.-]", "_", self.model.lstrip("@").replace("/", "__"))
@@ -82,6 +87,8 @@ def parse(name: str) -> Endpoint:
     Raises:
         ModelError: the name is not of the form, or its URL holds what must not be written down.
     """
+    if not name.isprintable():
+        raise ModelError(f"model {_shown(name)}: holds characters that cannot be printed; leave them out")
     match = _NAME.fullmatch(name)
     assert match is not None, "`is_endpoint` was asked before"
     provider, model = match["provider"], match["model"]
@@ -110,7 +117,7 @@ def _url(name: str, provider: str, url: str | None) -> str:
         parts = urlsplit(url)
         host, port = (parts.hostname or "").lower(), parts.port
     except ValueError as err:
-        raise ModelError(f"model {_shown(name)}: not a URL ({err})") from err
+        raise ModelError(f"model {_shown(name)}: expected a URL such as http://localhost:8080/v1") from err
     if parts.username is not None or parts.query or parts.fragment:
         raise ModelError(
             f"model {_shown(name)}: its URL holds a user name, a password or a query, which records would show; leave "
@@ -128,5 +135,6 @@ def _url(name: str, provider: str, url: str | None) -> str:
 
 
 def _shown(name: str) -> str:
-    """The name for messages, without what may be a password or a key."""
-    return re.sub(r"(//)[^/@]*@|[?].*", r"\1", name)
+    """The name for messages: printable, without what may be a password or a key."""
+    printable = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in name)
+    return re.sub(r"(//)[^/@]*@|[?].*", r"\1", printable)

@@ -57,7 +57,7 @@ class EndpointProtocol:
     """How to talk to the servers of a provider.
 
     Attributes:
-        key_variables: the environment variables that may hold the key; the first that is set counts.
+        key_variables: the environment variables that may hold the key for the provider's own API.
         headers: key -> the headers that carry it.
         path: what is added to the URL.
         body: of a request, as JSON values.

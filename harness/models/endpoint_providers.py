@@ -6,7 +6,7 @@ import os
 
 from harness.errors import ModelError
 from harness.models import cohere_endpoint, google_endpoint, openai_endpoint, voyage_endpoint
-from harness.models.endpoint_names import URLS, Endpoint, parse
+from harness.models.endpoint_names import Endpoint, parse
 from harness.models.endpoint_protocol import EndpointProtocol
 from harness.types import ModelSpec, PromptRules
 
@@ -14,7 +14,7 @@ from harness.types import ModelSpec, PromptRules
 def protocol_of(endpoint: Endpoint) -> EndpointProtocol:
     """The protocol that a server speaks."""
     if endpoint.provider == "openai":
-        return openai_endpoint.OPENAI if endpoint.url == URLS["openai"] else openai_endpoint.COMPATIBLE
+        return openai_endpoint.OPENAI if endpoint.at_provider else openai_endpoint.COMPATIBLE
     return {
         "voyage": voyage_endpoint.VOYAGE,
         "cohere": cohere_endpoint.COHERE,
@@ -48,17 +48,37 @@ def require_prompts_allowed(spec: ModelSpec) -> None:
         raise ModelError(f"model {spec.name}: takes input types in place of prompts; leave out --prompts and --like")
 
 
+KEY_OF_OTHERS = "HARNESS_ENDPOINT_KEY"
+"""The environment variable of the key for a server that is not the provider's: the provider's key is not sent there."""
+
+
+def key_variables(endpoint: Endpoint) -> tuple[str, ...]:
+    """The environment variables that may hold the key for a server; the first that is set counts."""
+    return protocol_of(endpoint).key_variables if endpoint.at_provider else (KEY_OF_OTHERS,)
+
+
+def key_advice(endpoint: Endpoint) -> str:
+    """What to do if a server refuses the key."""
+    if _is_private(endpoint):
+        return f"set {' or '.join(key_variables(endpoint))} to a key that may use this model"
+    return f"{KEY_OF_OTHERS} is sent over https, or to this machine; give a URL with https://"
+
+
+def _is_private(endpoint: Endpoint) -> bool:
+    """Whether nobody on the way to the server can read a key."""
+    return endpoint.url.startswith("https:") or endpoint.on_this_machine
+
+
 def key_of(endpoint: Endpoint) -> str:
     """The key for a server; empty where none is needed, or where it would travel unencrypted to another machine.
 
     Raises:
         ModelError: the provider needs one, and there is none.
     """
-    variables = protocol_of(endpoint).key_variables
+    variables = key_variables(endpoint)
     key = next((value for name in variables if (value := os.environ.get(name, "").strip())), "")
-    if not key and endpoint.url == URLS[endpoint.provider]:
+    if not key and endpoint.at_provider:
         raise ModelError(f"model {endpoint.asked}: needs a key; set the environment variable {' or '.join(variables)}")
     if not key.isascii() or not key.isprintable():
         raise ModelError(f"model {endpoint.asked}: {' or '.join(variables)} holds characters that no key has")
-    encrypted = endpoint.url.startswith("https:") or endpoint.on_this_machine
-    return key if encrypted else ""
+    return key if _is_private(endpoint) else ""

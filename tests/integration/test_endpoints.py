@@ -21,6 +21,7 @@ TASKS = ["MiniSTSEnglish", "MiniIntentsEnglish", "MiniAnswersEnglish"]
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("HARNESS_ENDPOINT_KEY", KEY)
     monkeypatch.setenv("VOYAGE_API_KEY", KEY)
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setattr(endpoint_client, "_backoff", lambda failures: 0.001)

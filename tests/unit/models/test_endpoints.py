@@ -17,7 +17,7 @@ from harness.errors import HarnessError, ModelError
 from harness.hub.offline import offline_mode
 from harness.models import catalog, endpoint_client, endpoint_encoder
 from harness.models.endpoint_names import URLS, parse
-from harness.models.endpoint_providers import key_of, protocol_of
+from harness.models.endpoint_providers import KEY_OF_OTHERS, key_of, protocol_of
 from harness.models.model_prompts import asked_of, planned_prompts, planned_rules
 from harness.tasks import registry
 from harness.types import EncodeOptions, Encoder, Prompt, Texts
@@ -28,7 +28,10 @@ from tests.endpoint_server import BREAK, KEY, Asked, EndpointServer, Reply
 TEXTS = [f"text number {number} " + "word " * (number % 7) for number in range(128)]
 
 
-KEY_VARIABLES = [name for provider in URLS for name in protocol_of(parse(f"{provider}:m")).key_variables]
+KEY_VARIABLES = [
+    KEY_OF_OTHERS,
+    *(name for provider in URLS for name in protocol_of(parse(f"{provider}:m")).key_variables),
+]
 BEARER = ("Authorization", f"Bearer {KEY}")
 
 
@@ -102,14 +105,19 @@ def test_a_name_tells_model_and_url(name: str, url: str, record: str) -> None:
         "openai:m@http://localhost:port",
         "openai:m#many@http://localhost",
         f"openai:{'m' * 101}@http://localhost",
+        "openai:\x1b[31mred@http://localhost",
+        "openai:two\nlines",
+        "openai:m@http://local\x1b[31mhost",
+        "openai:m\x9b@http://localhost:\u202e1",
     ],
 )
 def test_a_wrong_name_is_refused(name: str) -> None:
-    """In one sentence, which repeats no password."""
+    """In one printable sentence, which repeats no password."""
     with pytest.raises(ModelError, match=r"^model ") as caught:
         models.resolve(name)
     assert "pass@" not in str(caught.value)
     assert "key=pass" not in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 def test_another_server_or_size_is_another_revision() -> None:
@@ -132,11 +140,24 @@ def test_a_missing_key_is_one_sentence() -> None:
 
 def test_a_key_does_not_travel_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
     """It goes to this machine and over https; never over http to another machine."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("HARNESS_ENDPOINT_KEY", KEY)
     sent = {
         url: key_of(parse(f"openai:m@{url}")) for url in ("http://a.example", "https://a.example", "http://[::1]:9")
     }
     assert sent == {"http://a.example": "", "https://a.example": KEY, "http://[::1]:9": KEY}
+
+
+def test_a_provider_s_key_goes_to_the_provider_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another server, whatever protocol it speaks, is sent no key but that of `HARNESS_ENDPOINT_KEY`."""
+    for name in KEY_VARIABLES:
+        monkeypatch.setenv(name, f"{name}-key")
+    monkeypatch.delenv(KEY_OF_OTHERS)
+    others = ["http://127.0.0.1:1", "https://a.example", "https://api.openai.com.a.example/v1"]
+    assert {key_of(parse(f"{provider}:m@{url}")) for provider in URLS for url in others} == {""}
+    assert key_of(parse("openai:m@https://api.openai.com/v1/")) == "OPENAI_API_KEY-key"
+    monkeypatch.setenv(KEY_OF_OTHERS, KEY)
+    assert key_of(parse("openai:m@https://a.example")) == KEY
+    assert key_of(parse("openai:m")) == "OPENAI_API_KEY-key"
 
 
 # --- answers ---------------------------------------------------------------------------------------------------------
@@ -340,7 +361,7 @@ def test_vectors_of_other_dimensions_in_the_middle() -> None:
 @pytest.mark.parametrize(
     ("status", "kind", "word"),
     [
-        (401, "request", "OPENAI_API_KEY"),
+        (401, "request", "HARNESS_ENDPOINT_KEY"),
         (302, "request", "302"),
         (404, "request", "model's name"),
         (400, "model", "refuses a text"),
@@ -349,7 +370,7 @@ def test_vectors_of_other_dimensions_in_the_middle() -> None:
 )
 def test_a_lasting_refusal_is_one_sentence(status: int, kind: str, word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """With what to do, the server's words, and without the key, even where the server repeats it."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("HARNESS_ENDPOINT_KEY", KEY)
     with EndpointServer() as server:
         server.always = lambda asked: Reply(
             {"error": {"message": f"bad\nkey {asked.headers['Authorization']}"}}, status, {"Location": "/elsewhere"}
@@ -532,7 +553,7 @@ def test_an_error_in_the_middle_keeps_what_arrived() -> None:
 
 def test_the_key_is_on_no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither the vector cache nor the facts for records hold it."""
-    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    monkeypatch.setenv("HARNESS_ENDPOINT_KEY", KEY)
     with EndpointServer(needs=("Authorization", f"Bearer {KEY}")) as server:
         encoder = opened(f"openai:m@{server.url}")
         encoding.encode(encoder, Texts(items=TEXTS), prompt=NO_PROMPT, cache="float32")
