@@ -7,14 +7,17 @@ Exit status: 0 success; 1 some cell failed and the others are recorded; 2 the re
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import harness
 from harness.cli import (
     cache,
     card,
     compare,
+    config,
     doctor,
     guide,
     history,
@@ -24,6 +27,7 @@ from harness.cli import (
     prefetch,
     results,
     run,
+    settings_file,
     standard_output,
     suites,
     table,
@@ -46,9 +50,13 @@ def _run(argv: Sequence[str] | None) -> int:
     scope = default_variables(OMP_WAIT_POLICY="PASSIVE")
     try:
         try:
-            arguments = parser().parse_args(argv)
+            settings, top = settings_file.read(Path.cwd()), parser()
+            settings_file.apply(settings, top)
+            arguments = top.parse_args(argv)
         finally:
             sys.stdout.flush()  # after --help, which leaves at once
+        if settings.results and not os.environ.get("HARNESS_RESULTS"):
+            scope = default_variables(OMP_WAIT_POLICY="PASSIVE", HARNESS_RESULTS=settings.results)
         with scope, offline_mode(on=getattr(arguments, "offline", False)):
             status = int(arguments.do(arguments))
         sys.stdout.flush()
@@ -93,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
         history,
         card,
         cache,
+        config,
         doctor,
         guide,
     ):
