@@ -88,6 +88,7 @@ def _list(args: argparse.Namespace) -> int:
     _refuse_unknown("kind of model", args.kinds, {kind for entry in entries for kind in entry.kinds})
     _refuse_unknown("loader", args.loaders, {entry.loader or "" for entry in entries})
     _refuse_unknown("license", args.licenses, {entry.license or "" for entry in entries})
+    _refuse_unknown_languages(args.languages, {language for entry in entries for language in entry.languages})
     listed = [ListedModel(entry, running(entry)) for entry in entries if _matches(entry, args)]
     if args.run:
         listed = [model for model in listed if model.running.way == args.run]
@@ -119,6 +120,14 @@ def _refuse_unknown(what: str, names: list[str] | None, candidates: set[str]) ->
     for name in names or ():
         if name not in candidates:
             raise UnknownName.of(what, name, sorted(candidates - {""}))
+
+
+def _refuse_unknown_languages(names: list[str] | None, spoken: set[str]) -> None:
+    from harness.tasks.languages import matches
+
+    for name in names or ():
+        if not any(matches(name, language) for language in spoken):
+            raise UnknownName.of("language", name, sorted(spoken), hint="expected for example de, deu or deu-Latn")
 
 
 def _show(args: argparse.Namespace) -> int:

@@ -23,6 +23,10 @@ class NotOnHub(ModelError):
     """A name under which the hub, or offline the local cache, has no model that may be read."""
 
 
+class HubUnreachable(ModelError):
+    """The hub did not answer, so that it is not known whether it has the model."""
+
+
 class Reachability(NamedTuple):
     """The hub's address, and `yes` or the reason why it does not answer."""
 
@@ -60,7 +64,7 @@ def find_model(name: str, *, revision: str | None = None) -> ModelRepository:
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
     except Exception as err:
-        raise ModelError(
+        raise HubUnreachable(
             f"model {shown}: the hub could not be asked ({failure_text(err)}); "
             "try again, or use --offline for what is cached",
             kind=kind_of_failure(err),

@@ -81,6 +81,12 @@ def is_endpoint(name: str) -> bool:
     return name.partition(":")[0] in URLS and ":" in name
 
 
+def is_record_name(name: str) -> bool:
+    """Whether the records of an endpoint can have this name: a provider's, or that of a server on this machine."""
+    place = name.partition("/")[0].lower()
+    return place in URLS or _LOOPBACK.fullmatch(re.sub(r"-\d+$", "", place)) is not None
+
+
 def parse(name: str) -> Endpoint:
     """The endpoint that a name asks for.
 

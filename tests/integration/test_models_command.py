@@ -75,12 +75,13 @@ def test_a_filter_keeps_exactly_the_models_it_names(
 
 
 def test_names_that_the_registry_does_not_have_are_refused(command: Command) -> None:
-    """A misspelt kind, loader, license or number is an error with the names that exist, not an empty list."""
+    """A misspelt kind, loader, license, language or number is an error with the names that exist, not an empty list."""
     for option, value, help_ in (
         ("--kinds", "spars", "did you mean sparse"),
         ("--loaders", "NomicWraper", "NomicWrapper"),
         ("--licenses", "apache", "apache-2.0"),
         ("--max-parameters", "small", "500M"),
+        ("--languages", "xx", "no language named 'xx'"),
     ):
         answer = command("models", "list", option, value)
         assert answer.status == 2

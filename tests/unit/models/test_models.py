@@ -62,8 +62,31 @@ def test_a_folder_by_a_relative_name(tmp_path: Path, monkeypatch: pytest.MonkeyP
         models.resolve("./org/other")
     with pytest.raises(ModelError, match=r"not a saved model; expected modules\.json or config\.json in it"):
         models.resolve("./org")
+    with pytest.raises(ModelError, match=r"model \./org: not a saved model"):
+        models.resolve("org")
     with pytest.raises(ModelError, match="a folder has no revisions; leave out @main"):
         models.resolve("./org/name@main")
+
+
+def test_names_that_only_records_have() -> None:
+    """The name under which a folder is recorded is not looked up on the hub: the folder's path is asked for."""
+    with pytest.raises(ModelError, match="local/final: that is the name of a recorded folder; give its path"):
+        models.resolve("local/final")
+
+
+def test_suggestions_without_a_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The catalog needs no network: suggestions come though the hub does not answer, and none for a right name."""
+    from huggingface_hub import HfApi
+
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise OSError("no route to host")
+
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
+    with pytest.raises(ModelError, match=r"could not be asked.*did you mean .*intfloat/multilingual-e5-small"):
+        models.resolve("multilingual-e5-small")
+    with pytest.raises(ModelError, match="could not be asked") as caught:
+        models.resolve("intfloat/multilingual-e5-small")
+    assert "did you mean" not in str(caught.value)
 
 
 def test_pickles_need_a_word(tmp_path: Path) -> None:

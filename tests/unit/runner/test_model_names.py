@@ -160,6 +160,8 @@ def test_a_name_that_is_given(folder: Path) -> None:
         ("x" * 200, "a name has at most"),
         ("baseline/mine", "names that begin with baseline/ belong to other models"),
         ("a@b", "a name has at most"),
+        ("openai/x", "names that begin with openai/ belong to endpoints"),
+        ("localhost-8080/x", "names that begin with localhost-8080/ belong to endpoints"),
     ],
 )
 def test_names_that_cannot_be_given(name: str, message: str, folder: Path) -> None:
