@@ -27,6 +27,7 @@ from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
 from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
+from harness.models.special_tokens import require_room_for_text
 from harness.models.two_stages import TOP, TwoStages, in_two_stages, options_of_first
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
 
@@ -56,7 +57,8 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     """Load the model that `spec` names; this is where torch is imported.
 
     Raises:
-        ModelError: the weights cannot be loaded, or the machine lacks the device or precision that `options` ask for.
+        ModelError: the weights cannot be loaded, the maximum length leaves nothing of a text, or the machine lacks the
+            device or precision that `options` ask for.
     """
     if spec.first_stage is not None:
         ranker = open_model(replace(spec, first_stage=None), options)
@@ -69,6 +71,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     require_honoured(spec, of_options(options))
     if spec.origin in ("baseline", "python"):
         return kind.open(spec, options)
+    require_room_for_text(spec, options)
     fetch(spec)
     has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec) or spec.backend_file is not None
     encoder = kind.open(spec, options)

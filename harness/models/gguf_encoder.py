@@ -70,6 +70,12 @@ class GgufEncoder:
             n_batch=self._max_length,
             n_ubatch=self._max_length,
         )
+        special = len(self._model.tokenize(b""))
+        if self._max_length <= special:
+            raise ModelError(
+                f"model {spec.name}: a maximum length of {self._max_length} leaves no token of the text beside the "
+                f"special tokens ({special}); expected {special + 1} or more"
+            )
         self._model.tokenize = self._tokens  # what `embed` calls
         self.facts = EncoderFacts(
             backend="llama-cpp-python",

@@ -16,6 +16,7 @@ from harness.models.model_kind import ModelKind
 from harness.models.model_prompts import opening
 from harness.models.repository import Repository, joined
 from harness.models.saved_modules import read_json
+from harness.models.special_tokens import require_room_for_text
 from harness.types import BackendName, EncodeOptions, ModelSpec
 
 _TOKENIZER_FILES = (
@@ -123,7 +124,9 @@ def stated_length(repository: Repository) -> int | None:
 
 
 def require_room(spec: ModelSpec, options: EncodeOptions) -> None:
-    """Refuse a maximum length beyond a model's table of positions: a longer text would have no position to look up.
+    """Refuse a maximum length beyond a model's table of positions, or without room for any token of a text.
+
+    Beyond the table, a longer text would have no position to look up.
 
     Args:
         spec: the model.
@@ -132,6 +135,7 @@ def require_room(spec: ModelSpec, options: EncodeOptions) -> None:
     Raises:
         ModelError: there is no room.
     """
+    require_room_for_text(spec, options)
     if options.max_length is not None:
         if spec.max_positions is not None and options.max_length > spec.max_positions:
             raise ModelError(

@@ -28,7 +28,12 @@ OWNERS = {
         "models/graph_backend.py",
     ),
     "sentence_transformers": ("models/sentence_transformer.py", "models/dense_loading.py"),
-    "transformers": ("models/dense_loading.py", "models/graph_backend.py", "models/bert_tokenizer.py"),
+    "transformers": (
+        "models/dense_loading.py",
+        "models/graph_backend.py",
+        "models/bert_tokenizer.py",
+        "models/special_tokens.py",
+    ),
     "datasets": ("data/hub_tables.py", "models/mteb_backend.py"),
     "pyarrow": ("data/local_tables.py", "data/table_cache.py", "outputs/leaderboard_text.py"),
     "huggingface_hub": ("hub/", "cards/eval_results.py"),

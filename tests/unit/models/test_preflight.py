@@ -8,9 +8,11 @@ import json
 import re
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness import models
@@ -18,7 +20,8 @@ from harness.errors import HANDLING, ModelError
 from harness.hub.model_lookup import ModelRepository
 from harness.models.endpoint_names import is_endpoint
 from harness.models.preflight import require_room
-from harness.types import EncodeOptions
+from harness.types import EncodeOptions, Prompt, Searcher
+from tests import tiny
 
 ST = "sentence_transformers.models"
 BERT = {"model_type": "bert", "architectures": ["BertModel"], "max_position_embeddings": 512}
@@ -242,6 +245,30 @@ def test_room_for_the_maximum_length(
     require_room(spec, EncodeOptions(max_length=room))
     with pytest.raises(ModelError, match=f"--max-length {room + 1} is more than the {room} tokens"):
         require_room(spec, EncodeOptions(max_length=room + 1))
+
+
+def test_room_for_the_text(tmp_path: Path) -> None:
+    """A maximum length that leaves no token of a text beside the special ones is refused, from a plan and from Python,
+    for a text and for a pair; the least length that leaves a token is not, and it gives each text a vector of its own.
+    """
+    dense = models.resolve(str(tiny.save_transformer(tmp_path / "m")))
+    for length in (1, 2):
+        for refuse in (require_room, models.open_model):
+            with pytest.raises(
+                ModelError, match=rf"--max-length {length} leaves no token .*\(2\); expected 3 or more$"
+            ):
+                refuse(dense, EncodeOptions(max_length=length, device="cpu"))
+    pairs = models.resolve(str(tiny.save_cross_encoder(tmp_path / "pairs")))
+    with pytest.raises(ModelError, match=r"its maximum length of 4 leaves .*\(3\); expected 5 or more$"):
+        require_room(replace(pairs, max_length=4), EncodeOptions())
+    require_room(replace(pairs, max_length=5), EncodeOptions())
+    encoder = models.open_model(dense, EncodeOptions(max_length=3, device="cpu"))
+    assert not isinstance(encoder, Searcher)
+    (encoded,) = encoder.encode([["ab", "ba", "ac"]], prompt=Prompt(None, None), role=None)
+    assert encoded.truncated is not None
+    assert encoded.truncated.all()
+    assert np.allclose(encoded.vectors[0], encoded.vectors[2], atol=1e-6)
+    assert not np.allclose(encoded.vectors[0], encoded.vectors[1], atol=1e-2)
 
 
 def test_packages_of_code_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
