@@ -12,7 +12,7 @@ from harness.errors import HarnessError, UnknownName
 if TYPE_CHECKING:
     from harness.runner.model_pair import Side
 
-_LEFT_OUT = ("store",)
+_LEFT_OUT = ("store", "afresh")
 """Options of encoding that a comparison does not use: nothing is cached."""
 _OF_THE_MODEL = ("prompts", "like")
 _OF_A_FILE = ("backend", "backend_file")

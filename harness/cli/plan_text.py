@@ -56,6 +56,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
         shared_options.print_json(rows)
         return
     from harness.outputs import text_table
+    from harness.outputs.run_costs import dollars
 
     for row in rows:
         by_role = [f"{role or 'text'}: {prompt!r}" for role, prompt in row["prompts"].items()]
@@ -63,7 +64,12 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
     todo = [row for row in rows if row["status"] not in ("recorded", "does not apply")]
     numbers = ("texts", "tokens", "seconds", *(("cost_usd",) if rows and "cost_usd" in rows[0] else ()))
     shown = [
-        {**row, **{key: "?" if row[key] is None else row[key] for key in numbers}} for row in _joined(rows, numbers)
+        {
+            **row,
+            **{key: "?" if row[key] is None else row[key] for key in numbers},
+            **({"cost_usd": dollars(row["cost_usd"])} if row.get("cost_usd") is not None else {}),
+        }
+        for row in _joined(rows, numbers)
     ]
     print(text_table.plain_records(shown, right=range(3, 3 + len(numbers))), end="")
     texts, tokens = (sum(row[key] or 0 for row in todo) for key in ("texts", "tokens"))
@@ -71,7 +77,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
     print(
         f"\n{len(todo)} of {counted(len(rows), 'cell')} to run: about {counted(texts, 'text')}, "
         f"{counted(tokens, 'token')} (estimated at 4 characters each)"
-        + (f", ${sum(row['cost_usd'] or 0 for row in todo):,.2f}" if "cost_usd" in numbers else "")
+        + (f", ${dollars(sum(row['cost_usd'] or 0 for row in todo))}" if "cost_usd" in numbers else "")
         + (f"; {unknown} of unknown size" if unknown else "")
     )
     for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):

@@ -18,7 +18,8 @@ def of_options(options: EncodeOptions) -> dict[str, Any]:
 
     What is left to the model and the machine is not among them.
     """
-    values = {option.name: getattr(options, option.name) for option in fields(options) if option.name != "strict"}
+    names = [option.name for option in fields(options) if option.name not in ("strict", "afresh")]
+    values = {name: getattr(options, name) for name in names}
     return {name: value for name, value in values.items() if value != getattr(EncodeOptions(), name)}
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import socket
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
@@ -134,7 +135,7 @@ class EndpointClient:
 
         Raises:
             _Again: there was none.
-            ModelError: nobody listens there.
+            ModelError: nobody listens there, or its name cannot be resolved.
         """
         from requests import exceptions
         from urllib3.exceptions import NewConnectionError
@@ -150,9 +151,11 @@ class EndpointClient:
         except exceptions.ConnectionError as err:
             reason = getattr(err.args[0] if err.args else None, "reason", None)
             if not self._answered and isinstance(reason, NewConnectionError):
+                why = "nobody listens there"
+                if isinstance(reason.__context__, socket.gaierror):
+                    why = f"the name {self._endpoint.host} cannot be resolved"
                 raise ModelError(
-                    self._about("cannot be reached (nobody listens there); start the server, or correct the URL"),
-                    kind="transient",
+                    self._about(f"cannot be reached ({why}); start the server, or correct the URL"), kind="transient"
                 ) from None
             raise _Again("closed the connection") from None
         except exceptions.RequestException as err:

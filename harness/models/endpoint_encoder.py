@@ -46,7 +46,7 @@ class EndpointEncoder:
 
     Args:
         spec: the model.
-        options: of which only the tokens of a request count.
+        options: of which only the tokens of a request count, and whether vectors of earlier runs may be used.
 
     Raises:
         ModelError: there is no key.
@@ -56,6 +56,7 @@ class EndpointEncoder:
         endpoint = parse(spec.location)
         protocol, key = protocol_of(endpoint), key_of(endpoint)
         self._endpoint, self._protocol, self._revision = endpoint, protocol, spec.revision
+        self._afresh = options.afresh
         self._weights: str | None = None
         self._client = EndpointClient(
             endpoint,
@@ -88,7 +89,7 @@ class EndpointEncoder:
             HarnessError: the server cannot be asked.
         """
         if self._weights is None:
-            self._weights = endpoint_probe.weights_id(self._revision, self._probed())
+            self._weights = endpoint_probe.weights_id(self._revision, self._probed(), afresh=self._afresh)
         return {
             "backend": self.facts.backend,
             "asking": _ASKING,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +19,7 @@ from harness.files.folders import cache_folder
 from harness.files.locks import locked
 
 if TYPE_CHECKING:
-    from harness.types import Float32
+    from harness.types import Float32, Float64
 
 TEXTS = (
     "Which of the two routes over the pass is open in winter?",
@@ -28,12 +29,13 @@ SAME = 1 - 2e-4
 """The least cosine of two vectors of one text under the same weights."""
 
 
-def weights_id(revision: str, vectors: Float32) -> str:
+def weights_id(revision: str, vectors: Float32, *, afresh: bool = False) -> str:
     """A name for the weights that gave `TEXTS` these vectors: the same as before where they are close to those kept.
 
     Args:
         revision: of the endpoint.
         vectors: (2, dim) float32.
+        afresh: give the weights a new name, from now on, under which no vectors are cached.
     """
     folder = cache_folder() / "endpoints"
     file = folder / f"{revision}.json"
@@ -44,15 +46,19 @@ def weights_id(revision: str, vectors: Float32) -> str:
         kept: dict[str, list[list[float]]] = {}
         with contextlib.suppress(OSError, ValueError):
             kept = json.loads(file.read_text(encoding="utf-8"))
-        for name, before in kept.items():
-            earlier = np.array(before)
-            if earlier.shape == rows.shape and float((earlier * rows).sum(axis=1).min()) >= SAME:
-                return name
-        name = hashlib.sha256(rows.tobytes()).hexdigest()[:16]
+        same = [name for name, before in kept.items() if _is_same(np.array(before), rows)]
+        if same and not afresh:
+            return same[0]
+        kept = {name: before for name, before in kept.items() if name not in same}
+        name = hashlib.sha256(rows.tobytes() + (os.urandom(16) if afresh else b"")).hexdigest()[:16]
         write_cache(file, json.dumps({**kept, name: rows.tolist()}))
     return name
 
 
-def _unit(vectors: Float32) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _is_same(earlier: Float64, rows: Float64) -> bool:
+    return earlier.shape == rows.shape and float((earlier * rows).sum(axis=1).min()) >= SAME
+
+
+def _unit(vectors: Float32) -> Float64:
     rows = vectors.astype(np.float64)
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-30)

@@ -9,6 +9,7 @@ from typing import Any
 from harness.encoding.prompts import choose
 from harness.errors import ModelError, UnknownName
 from harness.evaluators import KINDS
+from harness.files.model_folders import is_path
 from harness.models import catalog, mteb_loaders
 from harness.models.catalog import CatalogEntry
 from harness.models.endpoint_providers import input_type_rules, require_prompts_allowed
@@ -60,16 +61,25 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
     """The model with the prompts that the user gives, and with those of another model.
 
     Raises:
-        UnknownName: mteb knows no such other model, or runs it with code of its own.
-        ModelError: the model takes no prompts.
+        UnknownName: mteb knows no such other model.
+        ModelError: the model takes no prompts, or the other one has none to take.
     """
     if prompts is None and like is None:
         return spec
     if spec.origin == "endpoint":
         require_prompts_allowed(spec)
     entry = None if like is None else catalog.entry(like)
-    if like is not None and (entry is None or not mteb_loaders.is_mirrored(entry)):
+    if like is not None and entry is None:
+        if is_path(like):
+            raise ModelError(
+                f"--like {like!r}: is a folder; expected a name of mteb's catalog, or use --prompts", kind="request"
+            )
         raise UnknownName.of("model to be like", like, catalog.names())
+    if entry is not None and not mteb_loaders.is_mirrored(entry):
+        raise ModelError(
+            f"--like {like}: has no prompts to take, since code of mteb's runs this model; use --prompts",
+            kind="request",
+        )
     if entry is not None and spec.origin == "endpoint" and prompts is None:
         rules = mteb_loaders.prompt_rules(entry, PromptRules())
         if rules.adapters is not None or rules == PromptRules():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import ModelError
 from harness.models.kinds import abilities
@@ -86,7 +86,8 @@ class TwoStages:
 
 def options_of_first(options: EncodeOptions) -> EncodeOptions:
     """The options of the model that searches: its own defaults, on the device of the other one."""
-    return EncodeOptions(device=options.device, store="off" if options.store == "off" else "float32")
+    store: Literal["off", "float32"] = "off" if options.store == "off" else "float32"
+    return EncodeOptions(device=options.device, store=store, afresh=options.afresh)
 
 
 def in_two_stages(spec: ModelSpec, stage: FirstStage) -> ModelSpec:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
         padding = f", {1 - tokens / padded:.1%} padding" if padded else ""
         facts.append(f"{tokens:,.0f} tokens at {tokens / encode:,.0f}/s{padding}")
     if cost := _total(parts, lambda part: part.get("cost_usd")):
-        facts.append(f"${cost:,.4f}")
+        facts.append(f"${dollars(cost)}")
     texts, cached = _total(parts, lambda part: part.get("texts")), _total(parts, lambda part: part.get("texts_cached"))
     truncated = _total(parts, lambda part: part.get("texts_truncated"))
     if texts is not None:
@@ -35,6 +36,12 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
     if peak:
         facts.append(f"peak {peak:,} MiB")
     return "; ".join(facts)
+
+
+def dollars(amount: float) -> str:
+    """An amount of dollars in plain decimals: cents, or three digits that count where it is less than a dollar."""
+    digits = 2 if not 0 < amount < 1 else 2 - math.floor(math.log10(amount))
+    return f"{amount:,.{digits}f}"
 
 
 def _total(parts: list[Mapping[str, Any]], value: Any) -> float | None:

@@ -40,6 +40,7 @@ def plan(
             maximum length, or the files of a local task cannot be read.
     """
     tasks = chosen(request.selection)
+    request = replace(request, options=replace(request.options, afresh=request.overwrite))
     specs = request.resolved()
     look_up = recorded or in_folder(request.results)
     if contents is None:

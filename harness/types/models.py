@@ -115,6 +115,7 @@ class EncodeOptions:
         store: the type of the vectors in the vector cache, or `off` to neither read nor write it.
         price: of a million tokens at an endpoint, in US dollars; only for forecasts and records.
         strict: refuse what mteb scores though it is wrong: defects of the data, and texts with a zero vector.
+        afresh: use no vectors that an endpoint returned to earlier runs, since its weights can change.
     """
 
     device: str = "auto"
@@ -125,6 +126,7 @@ class EncodeOptions:
     store: Literal["float32", "float16", "off"] = "float32"
     price: float | None = None
     strict: bool = False
+    afresh: bool = False
 
 
 class VectorTransform(NamedTuple):

@@ -52,7 +52,7 @@ def test_scores_are_those_of_the_same_model_here(tmp_path: Path, cache_folder: P
             for part, scores in here.parts.items():
                 assert there.parts[part]["main_score"] == pytest.approx(scores["main_score"], abs=1e-6)
         server.answered.clear()
-        again = run(f"openai:org/model@{server.url}", TASKS, results=tmp_path / "served", overwrite=True)
+        again = run(f"openai:org/model@{server.url}", TASKS, results=tmp_path / "again")
         assert not server.answered
         assert [record.parts for record in again] == [record.parts for record in served]
     record = served[0]
@@ -67,6 +67,28 @@ def test_scores_are_those_of_the_same_model_here(tmp_path: Path, cache_folder: P
     assert (endpoint["model"], endpoint["model_reported"]) == ("org/model", "served/model")
     assert record.harness["encoder"]["precision"] == "unknown"
     assert holds_key(tmp_path) == holds_key(cache_folder) == []
+
+
+def test_overwrite_asks_the_server_again(tmp_path: Path) -> None:
+    """Each text once, also where two tasks share texts; a later run takes the newer vectors from the cache."""
+    tasks = ["MiniSTSEnglish", "MiniAnswersEnglish"]
+    with EndpointServer() as server:
+        name = f"openai:m@{server.url}"
+        before = run(name, tasks, results=tmp_path / "first")
+        texts = set(server.answered)
+        server.answered.clear()
+        # Other weights, which give the two texts of the probe the same vectors as before.
+        server.rows = lambda texts: (
+            endpoint_server.vectors(texts) if len(texts) == 2 else endpoint_server.vectors([f"x{t}" for t in texts])
+        )
+        again = run(name, tasks, results=tmp_path / "first", overwrite=True)
+        assert set(server.answered) == texts
+        assert set(server.answered.values()) == {1}
+        assert [record.parts for record in again] != [record.parts for record in before]
+        server.answered.clear()
+        later = run(name, tasks, results=tmp_path / "later")
+        assert not server.answered
+    assert [record.parts for record in later] == [record.parts for record in again]
 
 
 def test_a_failing_cell_leaves_the_others(tmp_path: Path) -> None:
@@ -114,6 +136,10 @@ def test_the_plan_tells_the_cost_and_asks_nobody(tmp_path: Path, capsys: pytest.
     assert "estimated" in printed.out
     assert f"${row['tokens'] * 0.02:,.2f}" in printed.out
     assert KEY not in printed.out + printed.err
+    status, printed = command(*asked, "--price", "0.00001", capsys=capsys)
+    assert "e-" not in printed.out.partition("cost_usd")[2]
+    assert "$0.00000" in printed.out
+    assert "$0.00 " not in printed.out
     status, printed = command(*asked, capsys=capsys)
     assert "$" not in printed.out
 

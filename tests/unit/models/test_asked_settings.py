@@ -65,7 +65,7 @@ def test_the_table_of_values_has_every_setting() -> None:
     """
     assert VALUES.keys() == (
         {field.name for field in fields(EncodeOptions)} | set(VectorTransform._fields) | SETTINGS
-    ) - {"strict", "rescore"}
+    ) - {"strict", "afresh", "rescore"}
 
 
 @pytest.mark.parametrize("setting", VALUES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import sys
 import time
 from types import SimpleNamespace
@@ -403,6 +404,19 @@ def test_nobody_listens() -> None:
     assert caught.value.kind == "transient"
 
 
+def test_a_host_without_an_address_is_said_to_have_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name that cannot be resolved is another mistake than a server that is not started."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    encoder = opened("openai:m@http://nosuchhost.invalid")
+    with pytest.raises(ModelError, match=r"the name nosuchhost\.invalid cannot be resolved"):
+        encoding.encode(encoder, Texts(items=TEXTS), prompt=NO_PROMPT)
+
+
 def test_a_slow_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that does not come in time is asked for again."""
     monkeypatch.setattr(endpoint_client, "READ_SECONDS", 0.3)
@@ -574,6 +588,10 @@ def test_prompts_and_those_of_a_catalogued_model() -> None:
     assert planned_prompts(planned_rules(prompted), task)["query"].text == "q: "
     like = asked_of(spec, prompts=None, like="Qwen/Qwen3-Embedding-0.6B")
     assert "Instruct" in (planned_prompts(planned_rules(like), task)["query"].text or "")
+    with pytest.raises(ModelError, match="has no prompts to take"):
+        asked_of(spec, prompts=None, like="openai/text-embedding-3-small")
+    with pytest.raises(ModelError, match="is a folder; expected a name of mteb's catalog"):
+        asked_of(spec, prompts=None, like="./folder")
     with pytest.raises(ModelError, match="adapters"):
         asked_of(spec, prompts=None, like="jinaai/jina-embeddings-v3")
     with EndpointServer() as server:
