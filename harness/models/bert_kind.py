@@ -5,6 +5,7 @@ Where the files or the options differ from what that code does, sentence-transfo
 
 from __future__ import annotations
 
+from harness.errors import ModelError, first_line
 from harness.models import dense_kinds, model_prompts, saved_modules
 from harness.models.model_files import has_weights, settings_folder
 from harness.models.model_kind import ModelKind
@@ -28,10 +29,18 @@ def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
     usual = not spec.trust_remote_code and model_prompts.opening(spec).is_usual
     model = saved_modules.read(folder) if usual else None
     if model is not None and model.kind == "bert" and has_weights(spec, folder, model.module):
+        from safetensors import SafetensorError
+
         from harness.models.bert_encoder import BertEncoder
 
         try:
             return BertEncoder(spec, options, model)
+        except SafetensorError as err:
+            file = (model.module / "model.safetensors").relative_to(folder)
+            raise ModelError(
+                f"model {spec.name}: its weights ({file.as_posix()}) cannot be read ({first_line(err)}); the file is "
+                "empty, incomplete or damaged; fetch or save the model again"
+            ) from err
         except (LookupError, OSError, ValueError):  # its files contradict its settings; sentence-transformers decides
             pass
     return dense_kinds.open_dense(spec, options)

@@ -71,6 +71,7 @@ def check(
     """
     if not trust_remote_code:
         own_code.require_trust(repository)
+    _require_default_prompt(repository)
     if not trust_remote_code and backend == "torch":
         weight_files.require_weights(repository)
     if not allow_pickle:
@@ -148,6 +149,18 @@ def require_room(spec: ModelSpec, options: EncodeOptions) -> None:
         raise ModelError(
             f"model {spec.name}: its maximum length of {length} tokens is more than the {spec.max_positions} that it "
             f"has positions for; run it with --max-length {spec.max_positions}"
+        )
+
+
+def _require_default_prompt(repository: Repository) -> None:
+    """Refuse a default prompt that is none of the model's prompts, as sentence-transformers does."""
+    settings = repository.sentence_transformers
+    default, prompts = settings.get("default_prompt_name"), settings.get("prompts")
+    names = dict.fromkeys(("query", "document", *(prompts if isinstance(prompts, dict) else ())))
+    if default is not None and default not in names:
+        raise ModelError(
+            f"model {repository.name}: config_sentence_transformers.json names {default!r} as default_prompt_name, and "
+            f"its prompts are {', '.join(names)}; name one of them, or take the setting out"
         )
 
 

@@ -109,6 +109,10 @@ MESSAGES: dict[str, tuple[dict[str, Any], str]] = {
         {"config.json": {**BERT, "auto_map": {"AutoModel": "canary.Model"}}},
         r"AutoModel: canary\.Model, without which transformers' own bert would be computed\); it runs only with",
     ),
+    "a default prompt that is no prompt": (
+        {"config_sentence_transformers.json": {"prompts": {"sts": "s: "}, "default_prompt_name": "stsx"}},
+        "names 'stsx' as default_prompt_name, and its prompts are query, document, sts; name one of them",
+    ),
     "another tokenizer": (
         {"tokenizer_config.json": {"auto_map": {"AutoTokenizer": ["canary.Tokenizer", None]}}},
         r"its tokenizer_config\.json names code of its own, AutoTokenizer: canary\.Tokenizer",
@@ -269,6 +273,17 @@ def test_room_for_the_text(tmp_path: Path) -> None:
     assert encoded.truncated.all()
     assert np.allclose(encoded.vectors[0], encoded.vectors[2], atol=1e-6)
     assert not np.allclose(encoded.vectors[0], encoded.vectors[1], atol=1e-2)
+
+
+def test_weights_that_cannot_be_read(tmp_path: Path) -> None:
+    """An empty or incomplete file of weights is told in one sentence, with what to do."""
+    folder = tiny.save_sentence_transformer(tmp_path / "m")
+    whole = (folder / "model.safetensors").read_bytes()
+    for content in (b"", whole[:100], whole[:-100]):
+        (folder / "model.safetensors").write_bytes(content)
+        spec = models.resolve(str(folder))
+        with pytest.raises(ModelError, match=r"its weights \(model\.safetensors\) cannot be read .*; fetch or save"):
+            models.open_model(spec, EncodeOptions(device="cpu"))
 
 
 def test_packages_of_code_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
