@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.cli.report_text import refusal_text
@@ -20,7 +22,34 @@ def show(events: Iterator[Event], *, total: int, quiet: bool) -> list[Event]:
         return list(events)
     if sys.stderr.isatty():
         return _live(events, total=total)
-    return _lines(events, total=total)
+    with _logged(lambda line: print(line, file=sys.stderr, flush=True)):
+        return _lines(events, total=total)
+
+
+class _Told(logging.Handler):
+    """Passes each line of the log on."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Pass the line on."""
+        self._tell(record.getMessage())
+
+
+@contextmanager
+def _logged(tell: Callable[[str], None]) -> Iterator[None]:
+    """Show what the harness logs between two events, such as that a server is asked again."""
+    log, handler = logging.getLogger("harness"), _Told(tell)
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 def _lines(events: Iterator[Event], *, total: int) -> list[Event]:
@@ -53,7 +82,11 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
         TimeElapsedColumn(),
     )
     seen = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with (
+        Progress(*columns, console=console, transient=True) as progress,
+        _logged(lambda line: console.print(escape(line), highlight=False)),
+    ):
         bar = progress.add_task("starting", total=total)
         for event in events:
             seen.append(event)

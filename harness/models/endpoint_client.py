@@ -1,14 +1,19 @@
 """Requests to an endpoint: sent, repeated where that may help, and refused in one sentence. Owns `requests`.
 
 No error, and nothing else that leaves this module, holds the key. It goes to the named server only: redirects are not
-followed, `.netrc` is not read, cookies are not kept, and it is not sent unencrypted to another machine.
+followed, `.netrc` is not read, cookies are not kept, and it is not sent unencrypted to another machine. The log tells
+when a request is repeated.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import math
 import random
 import socket
+import threading
+import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, NoReturn, TypeVar
@@ -27,10 +32,15 @@ LONGEST_ASKED_WAIT = 600.0
 PATIENCE = 1800.0
 """For how many seconds in all one request waits where a server says again and again that there are too many."""
 CONNECT_SECONDS, READ_SECONDS = 15.0, 300.0
+LONGEST_FAILING = 600.0
+"""For how many seconds in all one request is repeated that fails in another way; the README states it in minutes."""
+TELL_EVERY = 5.0
+"""The least seconds between two lines of the log."""
+_LOG = logging.getLogger(__name__)
 _RETRIED = frozenset({408, 409, 424, 425, 500, 502, 503, 504, 529})
 _REFUSED = frozenset({400, 413, 422})
-_SLOW = 3
-"""How many attempts a failure counts for that is slow, or that seldom passes by itself."""
+_SLOW, _SLOWEST = 3, 4
+"""How many attempts a failure counts for that is slow, or that seldom passes by itself; and one of `READ_SECONDS`."""
 _OUT_OF_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
 
@@ -56,6 +66,7 @@ class EndpointClient:
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self.pace = RequestPace(at_once)
         self._answered = False
+        self._told_at, self._telling = -math.inf, threading.Lock()
         self._session = requests.Session()
         self._session.trust_env = not endpoint.on_this_machine  # no proxy stands between a machine and itself
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -83,23 +94,30 @@ class EndpointClient:
             HarnessError: the server cannot be reached, refuses the request, or keeps failing.
         """
         content = json.dumps(body).encode()
-        failures, refusals, waited = 0, 0, 0.0
+        tries, failures, refusals, waited, failing = 0, 0, 0, 0.0, 0.0
         while True:
+            started = time.monotonic()
             try:
                 with self.pace:
-                    return self._once(path, content, read=read, tokens=tokens)
+                    started = time.monotonic()
+                    return self._once(path, content, read=read, tokens=tokens, within=LONGEST_FAILING - failing)
             except _Again as again:
+                seconds = time.monotonic() - started
                 if again.too_many_requests:
                     refusals += 1
                     wait = _backoff(refusals) if again.wait is None else again.wait
                     waited += wait
                     self.pace.hold(wait)
                 else:
-                    failures += again.weight
+                    tries, failures = tries + 1, failures + again.weight
                     wait = _backoff(failures) if again.wait is None else again.wait
-                if failures >= ATTEMPTS or waited > PATIENCE:
+                    failing += seconds + wait
+                if failures >= ATTEMPTS or waited > PATIENCE or failing >= LONGEST_FAILING:
                     self._answered = False
                     raise EncodeError(self._about(f"{again}; tried again without success"), kind=again.kind) from None
+                left = math.ceil((ATTEMPTS - failures) / again.weight)
+                count = "" if again.too_many_requests else f" ({tries + 1} of {tries + left})"
+                self._tell(again, seconds=seconds, wait=wait, count=count)
                 if not again.too_many_requests:
                     self.pace.stopped.wait(wait)
 
@@ -108,8 +126,18 @@ class EndpointClient:
         self.pace.stop()
         self._session.close()
 
-    def _once(self, path: str, content: bytes, *, read: Callable[[Any], _Value], tokens: int) -> _Value:
-        """Send a request and read its answer.
+    def _tell(self, again: _Again, *, seconds: float, wait: float, count: str) -> None:
+        """Log that a request is repeated, unless such a line was logged just now."""
+        with self._telling:
+            if (now := time.monotonic()) - self._told_at < TELL_EVERY:
+                return
+            self._told_at = now
+        after = f" after {seconds:,.0f} s" if seconds >= 1 else ""
+        when = f" in {wait:,.0f} s" if wait >= 1 else ""
+        _LOG.info("the server at %s %s%s; trying again%s%s", self._endpoint.url, again, after, when, count)
+
+    def _once(self, path: str, content: bytes, *, read: Callable[[Any], _Value], tokens: int, within: float) -> _Value:
+        """Send a request and read its answer, which begins within so many seconds.
 
         Raises:
             _Again: it failed, and may be answered another time.
@@ -117,7 +145,7 @@ class EndpointClient:
         """
         if self.pace.stopped.is_set():
             raise EncodeError(self._about("was not asked any more"), kind="transient")
-        response = self._send(path, content)
+        response = self._send(path, content, within=within)
         if response.status_code != 200:
             raise self._again(response)
         try:
@@ -130,7 +158,7 @@ class EndpointClient:
             self.pace.hold(min(wait, LONGEST_ASKED_WAIT))
         return value
 
-    def _send(self, path: str, content: bytes) -> Any:
+    def _send(self, path: str, content: bytes, *, within: float) -> Any:
         """The answer, whatever its status.
 
         Raises:
@@ -140,12 +168,13 @@ class EndpointClient:
         from requests import exceptions
         from urllib3.exceptions import NewConnectionError
 
+        timeout = (min(CONNECT_SECONDS, within), min(READ_SECONDS, within))
         try:
-            return self._session.post(
-                self._endpoint.url + path, data=content, timeout=(CONNECT_SECONDS, READ_SECONDS), allow_redirects=False
-            )
+            return self._session.post(self._endpoint.url + path, data=content, timeout=timeout, allow_redirects=False)
+        except exceptions.ReadTimeout:
+            raise _Again("gave no answer", weight=_SLOWEST) from None
         except exceptions.Timeout:
-            raise _Again("did not answer in time", weight=_SLOW) from None
+            raise _Again("gave no answer", weight=_SLOW) from None
         except exceptions.SSLError:
             raise ModelError(self._about("has a certificate that is not trusted"), kind="request") from None
         except exceptions.ConnectionError as err:

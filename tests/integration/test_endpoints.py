@@ -176,6 +176,18 @@ def test_the_screen_shows_costs_and_no_key(tmp_path: Path, capsys: pytest.Captur
     assert KEY not in printed.out + printed.err + failed.out + failed.err
 
 
+def test_the_screen_tells_that_a_server_is_asked_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line however many failures come at once, with the server, what it did and the count."""
+    with EndpointServer() as server:
+        server.moves.extend([lambda asked: Reply({"error": "over\x1b[31mloaded"}, 500)] * 3)
+        status, printed = command(
+            *("run", f"openai:m@{server.url}", "-t", "MiniSTSEnglish", "--results", str(tmp_path)), capsys=capsys
+        )
+    assert status == 0
+    (line,) = [line for line in printed.err.splitlines() if "trying again" in line]
+    assert line == f'the server at {server.url} answered with status 500 ("over [31mloaded"); trying again (2 of 8)'
+
+
 def test_the_plan_shows_input_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In brackets after the text, by role."""
     plan = ["run", "voyage:voyage-3.5", "-t", "MiniAnswersEnglish", "--plan", "--json", "--results", str(tmp_path)]

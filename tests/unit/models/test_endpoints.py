@@ -426,6 +426,24 @@ def test_a_slow_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert np.array_equal(encoded.vectors, endpoint_server.vectors(TEXTS[:3]))
 
 
+def test_a_server_that_never_answers_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After the time that one request may fail, however many attempts are left; the log tells of each other attempt."""
+    monkeypatch.setattr(endpoint_client, "LONGEST_FAILING", 100.0)
+    monkeypatch.setattr(endpoint_client, "TELL_EVERY", 0.0)
+    monkeypatch.setattr(endpoint_client, "_backoff", lambda failures: 0.0)
+    with EndpointServer() as server, caplog.at_level("INFO", logger="harness"):
+        # It asks for 0 s once, and then for more than the whole time.
+        server.moves.append(lambda asked: Reply({"error": "loading"}, 503, {"Retry-After": "0"}))
+        server.always = lambda asked: Reply({"error": "loading"}, 503, {"Retry-After": "101"})
+        err = error_of(server, TEXTS[:3])
+    assert err.kind == "transient"
+    assert "tried again without success" in str(err)
+    assert len(server.asked) == 2
+    assert [record.getMessage().rpartition("; ")[2] for record in caplog.records] == ["trying again (2 of 8)"]
+
+
 # --- limits ----------------------------------------------------------------------------------------------------------
 
 
