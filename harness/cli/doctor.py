@@ -53,7 +53,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--least-cosine",
-        type=shared_options.size,
+        type=shared_options.share,
         default=LEAST_COSINE,
         metavar="C",
         help=f"the cosine that every text must reach for two models to be the same (default: {LEAST_COSINE})",

@@ -58,6 +58,17 @@ def size(value: str) -> float:
     return number
 
 
+def share(value: str) -> float:
+    """A number from 0 to 1."""
+    try:
+        number = float(value)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"found {value!r}; expected a number from 0 to 1")
+    return number
+
+
 def positives(value: str) -> list[int]:
     """`64,128` -> [64, 128]."""
     return [positive(number) for number in names(value)]

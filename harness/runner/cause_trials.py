@@ -66,13 +66,20 @@ class CauseTrials:
         by_code = changed.facts.prompts.by_model or is_run_by_mteb(spec)
         self.is_possible = not by_code and spec.origin in ("hub", "folder", "bundled")
 
+    def stated_length(self, length: int) -> Iterator[Trial]:
+        """The maximum length that the other model states: it explains a cut even where few texts fit into it."""
+        yield from self._cut(length)
+
     def truncation(self, whole: int, cut: int) -> Iterator[Trial]:
         """Maximum lengths at which a text of `whole` tokens is read whole and one of `cut` tokens is not."""
         likely = [length for length in (self._fixed.facts.max_length, *_CUTS) if length is not None]
         for length in dict.fromkeys((*likely, *range(whole, min(cut, whole + _CLOSE)), cut - 1)):
             if whole <= length < cut:
-                side = self._side._replace(options=replace(self._side.options, max_length=length))
-                yield from self._reopened(side, "truncation", f"{self._label} with texts cut at {length} tokens")
+                yield from self._cut(length)
+
+    def _cut(self, length: int) -> Iterator[Trial]:
+        side = self._side._replace(options=replace(self._side.options, max_length=length))
+        yield from self._reopened(side, "truncation", f"{self._label} with texts cut at {length} tokens")
 
     def precisions(self) -> Iterator[Trial]:
         """Other precisions, and int8 weights."""

@@ -93,6 +93,9 @@ def _trials(pair: ModelPair, changed: EncodedSide, fixed: EncodedSide, label: st
     if not tests.is_possible:
         return
     median = float(np.median(1 - pair.cosines))
+    shorter = fixed.facts.max_length
+    if shorter is not None and (changed.facts.max_length or 0) > shorter:
+        yield from tests.stated_length(shorter)
     if (cut := _cut_of(pair, changed)) is not None and cut.unit == "tokens":
         yield from tests.truncation(cut.whole, cut.cut)
     if median < _SMALL:

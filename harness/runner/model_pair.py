@@ -29,6 +29,8 @@ _PASSAGES = "MiniAnswersEnglish"
 """The task whose documents' prompt those texts get."""
 _ROUNDING = 1e-5
 """The largest difference of two numbers of unit vectors that rounding in float32 explains."""
+_SAME_SCORE = 1e-9
+"""The largest difference of two scores that rounding explains."""
 _OTHER_LENGTH = 0.01
 """Lengths of vectors that differ by more than this share are other lengths."""
 
@@ -63,7 +65,8 @@ class ScorePair(NamedTuple):
     """The main score of a task under both models.
 
     Attributes:
-        interval: of `other` minus `model`, by resampled items; None where the items do not say.
+        interval: of `other` minus `model`, by resampled items; None where the items do not say, be it that
+            there is one or that all differ by the same.
         p: of no difference, after Holm's correction over the tasks; None without an interval.
     """
 
@@ -111,7 +114,9 @@ class ModelPair:
         return abs(self.length_ratio - 1) > _OTHER_LENGTH
 
     def is_same(self, *, least_cosine: float) -> bool:
-        """Whether every text's cosine is at least `least_cosine`, and the vectors are as long."""
+        """Whether the models are exact copies, or every cosine is at least `least_cosine` and the vectors as long."""
+        if self.is_exact:
+            return True
         turned_little = len(self.cosines) > 0 and float(self.cosines.min()) >= least_cosine
         return turned_little and not self.has_other_lengths
 
@@ -206,8 +211,10 @@ def _score_pairs(tasks: Sequence[TaskSpec], first: EncodedSide, second: EncodedS
     tests = {}
     for task in tasks:
         a, b = (side.scores[task.name].items for side in (first, second))
-        if a is not None and b is not None and same_items(a, b):
-            tests[task.name] = tested([PartItems(task.name, task.parts[0], b, a)])
+        if a is not None and b is not None and same_items(a, b) and len(a) > 1:
+            test = tested([PartItems(task.name, task.parts[0], b, a)])
+            if np.ptp(test.replicates) > _SAME_SCORE or np.abs(test.replicates).max() <= _SAME_SCORE:
+                tests[task.name] = test
     corrected = dict(zip(tests, multiple.holm([test.p for test in tests.values()]).tolist(), strict=True))
     for task in tasks:
         model, other = (float(side.scores[task.name].scores[task.main_metric]) for side in (first, second))

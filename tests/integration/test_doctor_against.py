@@ -249,3 +249,46 @@ def test_texts_cannot_write_on_the_terminal_and_nothing_is_kept(
     assert "\x1b" not in answer.out
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize("cosine", ["2", "-0.1", "nan"])
+def test_a_cosine_that_there_is_not(cosine: str, command: Command, base: Path) -> None:
+    """A least cosine outside 0 to 1 is refused before a model is opened."""
+    answer = command("doctor", str(base), "--against", str(base), f"--least-cosine={cosine}")
+    assert answer.status == 2
+    assert "expected a number from 0 to 1" in answer.err
+
+
+def test_a_copy_is_the_same_at_the_cosine_1(command: Command, base: Path) -> None:
+    """An exact copy is the same, whatever the rounding of its cosines."""
+    status, answer = compared(command, base, "--against", base, "--least-cosine", "1")
+    assert (status, answer["cause"], answer["same"]) == (0, "none", True)
+
+
+def test_a_cut_that_all_texts_exceed(command: Command, base: Path) -> None:
+    """Where hardly a text fits the shorter of two stated lengths, the models are compared after cutting."""
+    status, answer = compared(command, base, "--with", "max-length=6")
+    assert (status, answer["cause"], answer["reproduced"]) == (1, "truncation", True)
+    assert answer["consistent_with"] == "OTHER being MODEL with texts cut at 6 tokens"
+
+
+def test_no_interval_where_nothing_varies(
+    command: Command, base: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that all differ by the same have no interval, instead of one without width around the difference."""
+    from dataclasses import replace
+
+    from harness.evaluators import items
+    from harness.runner import model_pair
+    from harness.runner.measurement import score
+
+    def constant(encoded: Any) -> Any:
+        measured = score(encoded)
+        values = [float(measured.scores[encoded.task.main_metric])] * 10
+        return replace(measured, items=items.values(values, metric="v_measure", unit="experiment"))
+
+    monkeypatch.setattr(model_pair, "score", constant)
+    other_pooling(other)
+    _, answer = compared(command, base, "--against", other)
+    assert any(row["difference"] for row in answer["scores"])
+    assert all(row["interval"] is None and row["p"] is None for row in answer["scores"] if row["difference"])
