@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -157,6 +158,11 @@ def do(args: argparse.Namespace) -> int:
 
     request = _request(args)
     planned = plan(request)
+    if not args.json:
+        from harness.outputs.text_table import one_line
+
+        for remark in planned.prompts_remarks:
+            print(one_line(remark, most=400), file=sys.stderr)
     if args.plan:
         from harness.cli.plan_text import show_plan
 

@@ -99,12 +99,14 @@ class TaskCells(RecordSettings):
         todo: the parts to compute, in order.
         done: the parts that are recorded under the same fingerprint.
         why: the reason to compute `todo`.
+        replaces_prompts: whether `todo` replaces a record that another --like, or its absence, gave its prompts.
         recorded: what is recorded under the same fingerprint; None where nothing is.
     """
 
     todo: tuple[Part, ...]
     done: tuple[Part, ...]
     why: str
+    replaces_prompts: bool = False
     recorded: RecordedParts | None
 
     @property
@@ -162,6 +164,17 @@ class Plan(NamedTuple):
     def inapplicable(self) -> list[Cell]:
         """The cells of tasks that their model cannot do."""
         return [cells.cell(part) for cells in self.task_cells if not cells.applies for part in cells.todo]
+
+    @property
+    def prompts_remarks(self) -> list[str]:
+        """Lines for the screen: whose prompts the models take over, and which records are replaced because of that."""
+        likes = dict.fromkeys((cells.model.name, cells.model.like) for cells in self.task_cells if cells.model.like)
+        lines = [f"{name}: prompts: those of {like} (--like)" for name, like in likes]
+        replaced: dict[str, list[str]] = {}
+        for cells in self.task_cells:
+            if cells.replaces_prompts and cells.todo and cells.applies:
+                replaced.setdefault(f"{cells.model_label}: {cells.why}", []).append(cells.task.name)
+        return [*lines, *(f"{why}; replaces {counted(len(names), 'record')}" for why, names in replaced.items())]
 
     def require_applicable(self) -> None:
         """Refuse a request of which nothing would be measured.

@@ -212,9 +212,9 @@ def _score_pairs(tasks: Sequence[TaskSpec], first: EncodedSide, second: EncodedS
     for task in tasks:
         a, b = (side.scores[task.name].items for side in (first, second))
         if a is not None and b is not None and same_items(a, b) and len(a) > 1:
-            test = tested([PartItems(task.name, task.parts[0], b, a)])
-            if np.ptp(test.replicates) > _SAME_SCORE or np.abs(test.replicates).max() <= _SAME_SCORE:
-                tests[task.name] = test
+            of_task = tested([PartItems(task.name, task.parts[0], b, a)])
+            if np.ptp(of_task.replicates) > _SAME_SCORE or np.abs(of_task.replicates).max() <= _SAME_SCORE:
+                tests[task.name] = of_task
     corrected = dict(zip(tests, multiple.holm([test.p for test in tests.values()]).tolist(), strict=True))
     for task in tasks:
         model, other = (float(side.scores[task.name].scores[task.main_metric]) for side in (first, second))

@@ -115,7 +115,7 @@ def _task_cells(
         recorded = "--overwrite"
     else:
         recorded = look_up(model, variant=variant, task=task.name)
-    why = recorded if isinstance(recorded, str) else _why(recorded, current, precision)
+    why = recorded if isinstance(recorded, str) else _why(recorded, current, precision, model)
     valid = recorded if isinstance(recorded, RecordedParts) and recorded.fingerprint == current else None
     defective = _with_defects(valid) if valid and options.strict else ()
     why = "--strict, and the record has defects" if defective else why
@@ -132,6 +132,11 @@ def _task_cells(
         todo=tuple(part for part in parts if part not in done),
         done=done,
         why=why,
+        replaces_prompts=bool(
+            isinstance(recorded, RecordedParts)
+            and recorded.fingerprint not in (None, current)
+            and _other_prompts(recorded, model)
+        ),
         recorded=valid,
     )
 
@@ -158,7 +163,17 @@ def _with_defects(recorded: RecordedParts) -> list[str]:
     return [part for part, of_part in details.items() if of_part.get("defects")]
 
 
-def _why(recorded: RecordedParts, current: str, precision: str) -> str:
+def _other_prompts(recorded: RecordedParts, model: ModelSpec) -> str:
+    """Why a record that was made with another --like than that of the model is replaced; empty where it was not."""
+    of_model = recorded.record.harness.get("model") if recorded.record else None
+    before = of_model.get("like") if isinstance(of_model, Mapping) else None
+    if recorded.record is None or before == model.like:
+        return ""
+    was = f"with the prompts of {before} (--like)" if before else "with other prompts"
+    return f"recorded {was}, now {f'those of {model.like} (--like)' if model.like else 'its own (no --like)'}"
+
+
+def _why(recorded: RecordedParts, current: str, precision: str, model: ModelSpec) -> str:
     """The reason to compute parts of a task that has a record."""
     if recorded.fingerprint is None:
         return "the record was written by another program"
@@ -166,4 +181,4 @@ def _why(recorded: RecordedParts, current: str, precision: str) -> str:
         return "some parts are not recorded yet"
     if recorded.precision is not None and recorded.precision != precision:
         return f"recorded in {recorded.precision}, now {precision}"
-    return "the recorded settings differ"
+    return _other_prompts(recorded, model) or "the recorded settings differ"

@@ -183,6 +183,7 @@ def test_a_folder(pooling: str, command: Command, tmp_path: Path) -> None:
     assert answer["prompts_from"] == "model"
     assert answer["prompts"]["STS"] == {"": "s: {text}"}
     assert answer["prompts"]["Retrieval"]["query"] == "q: {text}"
+    assert "here; weights are checked at opening" in command("models", "show", str(folder)).out
 
 
 def test_a_folder_that_cannot_be_run(command: Command, tmp_path: Path) -> None:

@@ -268,6 +268,38 @@ def test_a_record_of_other_settings(tmp_path: Path, changes: dict[str, Any], why
     assert (list(cells.todo), cells.done, cells.why, cells.record) == (parts("test/de test/en"), (), why, None)
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "why"),
+    [
+        (None, "intfloat/e5-small-v2", "recorded with other prompts, now those of intfloat/e5-small-v2 (--like)"),
+        ("intfloat/e5-small-v2", None, "recorded with the prompts of intfloat/e5-small-v2 (--like), now its own"),
+        ("intfloat/e5-small-v2", "intfloat/e5-small-v2", ""),
+    ],
+)
+def test_a_record_with_the_prompts_of_another_model(
+    before: str | None, now: str | None, why: str, tmp_path: Path
+) -> None:
+    """A record that is replaced since --like was added or left out is announced, with the reason."""
+
+    def cells_like(like: str | None) -> Plan:
+        model = dataclasses.replace(models.resolve("baseline/hashing"), like=like)
+        return plan(Request(models=(model,), selection=Selection(tasks=[task(tmp_path)]), results=tmp_path / "results"))
+
+    (cells,) = cells_like(before).task_cells
+    of_model = {"like": before} if before else {}
+    record(
+        tmp_path, cells, "dev/de dev/en test/de test/en", harness={"fingerprint": cells.fingerprint, "model": of_model}
+    )
+    again = cells_like(now)
+    assert bool(again.todo) == bool(why)
+    if why:
+        assert again.todo[0].why.startswith(why)
+        assert again.prompts_remarks[-1].endswith("replaces 1 record")
+    expected = [f"baseline/hashing: prompts: those of {now} (--like)"] if now else []
+    assert again.prompts_remarks[: len(expected)] == expected
+    assert len(again.prompts_remarks) == len(expected) + bool(why)
+
+
 def test_a_broken_record(tmp_path: Path) -> None:
     """A file that cannot be read is made anew, and the plan says what is wrong with it."""
     path = record(tmp_path, planned(tmp_path, task(tmp_path)), "test/de test/en")
