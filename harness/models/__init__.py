@@ -63,7 +63,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     if spec.first_stage is not None:
         ranker = open_model(replace(spec, first_stage=None), options)
         assert isinstance(ranker, Searcher)
-        of_first = options_of_first(options)
+        of_first = options_of_first(options, spec.first_stage.model)
         opener = functools.partial(open_model, spec.first_stage.model, of_first)
         return TwoStages(ranker, spec.first_stage, options=of_first, open_first=opener)
     kind = kind_of_spec(spec)

@@ -12,6 +12,9 @@ from harness.files.model_folders import shown_path
 from harness.models.kinds import kind_of_spec
 from harness.types import EncodeOptions, ModelSpec, VectorTransform
 
+_OF_FILES = frozenset({"trust_remote_code", "allow_pickle"})
+"""Settings of how a model's files are opened. A model that runs here takes them, an endpoint has no files to open."""
+
 
 def of_options(options: EncodeOptions) -> dict[str, Any]:
     """The options that are set, by name, but for those that are not the model's to honour.
@@ -42,9 +45,10 @@ def refusal(spec: ModelSpec, asked: Mapping[str, Any]) -> str:
     """
     kind = kind_of_spec(spec)
     for name, value in asked.items():
-        honoured = value is None or name in kind.settings or value in kind.true_anyway.get(name, ())
+        of_files = name in _OF_FILES and spec.origin != "endpoint"
+        honoured = value is None or of_files or name in kind.settings or value in kind.true_anyway.get(name, ())
         if not honoured:
-            shown = "" if isinstance(value, Mapping) else f" ({value})"
+            shown = "" if value is True or isinstance(value, Mapping) else f" ({value})"
             flag = name.replace("_", "-")
             name = shown_path(Path(spec.location)) if spec.origin == "folder" and not spec.place else spec.name
             return f'model {name}: kind "{kind.name}" takes no --{flag}{shown}; leave it out'

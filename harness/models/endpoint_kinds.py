@@ -33,7 +33,7 @@ KINDS = tuple(
         name=name,
         recognises=lambda repository: False,
         open=_open,
-        settings=frozenset({"device", "batch_tokens", "store", "price", "dims", "quantize", "prompts", "like"}),
+        settings=frozenset({"batch_tokens", "store", "price", "dims", "quantize", "prompts", "like"}),
     )
     for name in _KIND_NAMES.values()
 )

@@ -84,10 +84,11 @@ class TwoStages:
             self._first.close()
 
 
-def options_of_first(options: EncodeOptions) -> EncodeOptions:
-    """The options of the model that searches: its own defaults, on the device of the other one."""
+def options_of_first(options: EncodeOptions, first: ModelSpec) -> EncodeOptions:
+    """The options of the model that searches: its own defaults, on the device of the other one if it runs here."""
+    device = "auto" if first.origin == "endpoint" else options.device
     store: Literal["off", "float32"] = "off" if options.store == "off" else "float32"
-    return EncodeOptions(device=options.device, store=store, afresh=options.afresh)
+    return EncodeOptions(device=device, store=store, afresh=options.afresh)
 
 
 def in_two_stages(spec: ModelSpec, stage: FirstStage) -> ModelSpec:

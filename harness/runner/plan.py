@@ -53,7 +53,8 @@ def plan(
         precision = used_precision(model, request.options)
         require_room(model, request.options)
         if model.first_stage is not None:
-            require_room(model.first_stage.model, models.options_of_first(request.options))
+            first = model.first_stage.model
+            require_room(first, models.options_of_first(request.options, first))
         of_model: dict[tuple[str, VectorTransform], TaskCells] = {}
         for task in tasks:
             for transform in request.transforms:
@@ -153,7 +154,7 @@ def _of_first_stage(
     if model.first_stage is None:
         return None
     first = model.first_stage.model
-    precision = used_precision(first, models.options_of_first(request.options))
+    precision = used_precision(first, models.options_of_first(request.options, first))
     return fingerprint(first, task, precision=precision, max_length=None, of_task=contents[task.name])
 
 

@@ -88,7 +88,8 @@ class Request:
         return [models.in_two_stages(spec, FirstStage(first, self.top or models.TOP)) for spec in dict.fromkeys(specs)]
 
     def _asked(self, spec: ModelSpec) -> ModelSpec:
-        require_honoured(spec, {"prompts": self.prompts, "like": self.like})
+        opening = {"trust_remote_code": self.trust_remote_code or None, "allow_pickle": self.allow_pickle or None}
+        require_honoured(spec, {"prompts": self.prompts, "like": self.like, **opening})
         return asked_of(spec, prompts=self.prompts, like=self.like)
 
     def _resolved(

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 import harness
-from harness import cli, data
+from harness import cli, data, models
 from harness.models import endpoint_client
+from harness.models.asked_settings import of_options
 from harness.runner.api import run
+from harness.types import EncodeOptions
 from tests import endpoint_server
 from tests.endpoint_server import KEY, EndpointServer, Reply
 
@@ -188,6 +190,15 @@ def test_the_screen_tells_that_a_server_is_asked_again(tmp_path: Path, capsys: p
     assert line == f'the server at {server.url} answered with status 500 ("over [31mloaded"); trying again (2 of 8)'
 
 
+def test_a_device_is_of_the_models_here_only() -> None:
+    """The device of a reranker, or of a night, is not asked of an endpoint, which would refuse it."""
+    first = models.resolve("openai:m@http://localhost:1")
+    options = models.options_of_first(EncodeOptions(device="cpu"), first)
+    assert models.refusal(first, of_options(options)) == ""
+    here = models.options_of_first(EncodeOptions(device="cpu"), models.resolve("baseline/hashing"))
+    assert here.device == "cpu"
+
+
 def test_the_plan_shows_input_types(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In brackets after the text, by role."""
     plan = ["run", "voyage:voyage-3.5", "-t", "MiniAnswersEnglish", "--plan", "--json", "--results", str(tmp_path)]
@@ -204,7 +215,7 @@ def test_a_schedule_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixt
         status, printed = command("nightly", "--check", str(schedule), capsys=capsys)
         assert status == 2
         assert "can change" in printed.err
-        schedule.write_text(f"models: [{entry}]\ntasks: [MiniSTSEnglish]\n")
+        schedule.write_text(f"models: [{entry}]\ntasks: [MiniSTSEnglish]\nengine: {{kind: local, device: cpu}}\n")
         status, printed = command("nightly", "--plan", str(schedule), capsys=capsys)
         assert status == 0
         assert "MiniSTSEnglish" in printed.out

@@ -80,9 +80,11 @@ def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[
 
 
 def _options(schedule: Schedule, precision: str, spec: ModelSpec) -> EncodeOptions:
-    """The schedule's precision and device for a model; the precisions are for models that honour them."""
+    """The schedule's precision and device for a model, where it honours them."""
     options = EncodeOptions(device=schedule.engine.device, precision=cast("Precision", precision))
-    return replace(options, precision="auto") if refusal(spec, {"precision": precision}) else options
+    if refusal(spec, {"precision": precision}):
+        options = replace(options, precision="auto")
+    return replace(options, device="auto") if refusal(spec, {"device": options.device}) else options
 
 
 def plan_night(

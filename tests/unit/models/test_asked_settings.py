@@ -45,7 +45,7 @@ HONOURED = {
     "mteb's loader, vectors": {"device", "store", "batching"} | VECTORS,
     "mteb's loader, reranking": {"device", "store", "batching"},
     "mteb's loader, search": {"device", "store", "batching"},
-    "OpenAI-compatible endpoint": {"device", "batch_tokens", "store", "price", "prompts", "like"} | VECTORS,
+    "OpenAI-compatible endpoint": {"batch_tokens", "store", "price", "prompts", "like"} | VECTORS,
     "hashing baseline": {"device", "batching"} | VECTORS,
     "BM25 baseline": {"device", "batching"},
     "Python callable": {"device"} | VECTORS,
@@ -109,6 +109,9 @@ def test_commands_and_python_refuse_before_anything_runs(tmp_path: Path, capsys:
         (folder, "--max-length", "9"): 'model local/static: kind "static embeddings" takes no --max-length (9)',
         ("baseline/bm25", "--dims", "64,32"): 'model baseline/bm25: kind "BM25 baseline" takes no --dims (64,32)',
         ("baseline/hashing", "--prompts", '{"query": "q"}'): 'kind "hashing baseline" takes no --prompts;',
+        ("openai:m@http://localhost:1", "--device", "cpu"): 'endpoint" takes no --device (cpu)',
+        ("openai:m@http://localhost:1", "--trust-remote-code"): 'endpoint" takes no --trust-remote-code;',
+        ("openai:m@http://localhost:1", "--allow-pickle"): 'endpoint" takes no --allow-pickle;',
         ("baseline/hashing", folder, "--precision", "fp16"): 'kind "hashing baseline" takes no --precision (fp16)',
     }.items():
         capsys.readouterr()
