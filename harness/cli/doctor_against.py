@@ -57,7 +57,7 @@ def _side(args: argparse.Namespace, name: str, settings: dict[str, Any]) -> Side
     spec = models.resolve(name, **{**shared_options.opening(args), **run_by})
     of_model = {key: settings.get(key) for key in _OF_THE_MODEL}
     require_honoured(spec, of_model)
-    spec = asked_of(spec, **of_model)
+    spec = asked_of(spec, prompts=of_model["prompts"], like=of_model["like"])
     changes = {key: value for key, value in settings.items() if key not in (*_OF_THE_MODEL, *_OF_A_FILE)}
     return Side(spec, replace(EncodeOptions(device=args.device, store="off"), **changes))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -16,7 +16,11 @@ from harness.models.endpoint_providers import input_type_rules, require_prompts_
 from harness.models.model_files import settings_of
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.mteb_loaders import Opening
+from harness.tasks import mteb_metadata, registry
 from harness.types import ModelSpec, Prompt, PromptRules, Role, TaskSpec
+
+_ROLES = ("query", "document", "passage", "corpus", "default")
+"""Names of prompts besides tasks and task types."""
 
 
 def prompt_rules(spec: ModelSpec, of_model: PromptRules) -> PromptRules:
@@ -57,17 +61,28 @@ def catalog_entry(spec: ModelSpec) -> CatalogEntry | None:
     return entry if entry is not None and mteb_loaders.is_mirrored(entry) else None
 
 
-def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | None) -> ModelSpec:
+def asked_of(
+    spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | None, tasks: Collection[str] = ()
+) -> ModelSpec:
     """The model with the prompts that the user gives, and with those of another model.
 
+    Args:
+        spec: the model.
+        prompts: name -> prompt; a name is a role, or a task or task type, alone or with `-query` or `-document`.
+        like: the other model.
+        tasks: names of tasks besides those of this package and of mteb.
+
     Raises:
-        UnknownName: mteb knows no such other model.
-        ModelError: the model takes no prompts, or the other one has none to take.
+        UnknownName: mteb knows no such other model, or a prompt is for nothing that exists.
+        ModelError: the model takes no prompts, a prompt holds a place for the text, or the other model has no prompts
+            to take.
     """
     if prompts is None and like is None:
         return spec
     if spec.origin == "endpoint":
         require_prompts_allowed(spec)
+    if prompts is not None:
+        _require_effect(prompts, {*KINDS, *registry.get_tasks().names(), *mteb_metadata.names(), *tasks})
     entry = None if like is None else catalog.entry(like)
     if like is not None and entry is None:
         if is_path(like):
@@ -86,6 +101,16 @@ def asked_of(spec: ModelSpec, *, prompts: Mapping[str, str] | None, like: str | 
             holds = "no prompts" if rules.adapters is None else "adapters, which no endpoint takes"
             raise ModelError(f"model {spec.name}: --like {like}: mteb's registry holds {holds}; use --prompts")
     return replace(spec, prompts=None if prompts is None else tuple(sorted(prompts.items())), like=like)
+
+
+def _require_effect(prompts: Mapping[str, str], tasks_and_types: Collection[str]) -> None:
+    for name, prompt in prompts.items():
+        base = name.removesuffix("-query").removesuffix("-document")
+        if name not in _ROLES and base not in tasks_and_types:
+            names = [f"{other}{name.removeprefix(base)}" for other in tasks_and_types]
+            raise UnknownName.of("task, task type or role for --prompts", name, [*_ROLES, *names])
+        if "{text}" in prompt:
+            raise ModelError(f"--prompts {name}: {prompt!r} holds {{text}}; the text follows the prompt: leave it out")
 
 
 def shown_prompt(prompt: Prompt) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from harness.models.model_prompts import opening
 from harness.models.repository import Repository, joined
 from harness.models.saved_modules import read_json
 from harness.models.special_tokens import require_room_for_text
-from harness.types import BackendName, EncodeOptions, ModelSpec
+from harness.types import BackendName, EncodeOptions, ModelSpec, VectorTransform
 
 _TOKENIZER_FILES = (
     *("tokenizer.json", "tokenizer_config.json", "vocab.txt", "vocab.json", "tokenizer.model", "spiece.model"),
@@ -122,6 +122,41 @@ def stated_length(repository: Repository) -> int | None:
     positions = repository.config.get("max_position_embeddings")
     bounds = [int(bound) for bound in (length, positions) if isinstance(bound, int | float) and bound > 0]
     return min(bounds, default=None)
+
+
+def stated_dimensions(repository: Repository) -> int | None:
+    """How many dimensions a model's vectors have before its settings cut them; None where the settings do not say."""
+    config = repository.config
+    size = config.get("hidden_size") if config.get("model_type") in _ABSOLUTE and "auto_map" not in config else None
+    for module in repository.modules:
+        settings = repository.mapping("config.json", folder=module.path)
+        class_name = "" if module.is_own_code else module.type.rpartition(".")[2]
+        if class_name == "Pooling":
+            width = settings.get("embedding_dimension", settings.get("word_embedding_dimension"))
+            mode = settings.get("pooling_mode")
+            flags = sum(1 for name, value in settings.items() if name.startswith("pooling_mode_") and value is True)
+            modes = flags if mode is None else 1 if isinstance(mode, str) else len(mode)
+            size = width * modes if isinstance(width, int) else None
+        elif class_name == "Dense":
+            size = settings.get("out_features")
+        elif class_name not in ("Transformer", "Normalize", "Dropout", "LayerNorm"):
+            return None
+    return size if isinstance(size, int) and size > 0 else None
+
+
+def require_dimensions(spec: ModelSpec, transforms: Iterable[VectorTransform]) -> None:
+    """Refuse to keep more dimensions than a model's vectors have, where its settings say how many those are.
+
+    Raises:
+        ModelError: it has fewer.
+    """
+    cut = spec.truncate_dim if opening(spec).is_usual else None
+    most = min((size for size in (spec.dimensions, cut) if size is not None), default=None)
+    for transform in transforms:
+        if most is not None and transform.dims is not None and transform.dims > most:
+            raise ModelError(
+                f"model {spec.name}: --dims {transform.dims}: its vectors have {most} dimensions; ask for fewer"
+            )
 
 
 def require_room(spec: ModelSpec, options: EncodeOptions) -> None:

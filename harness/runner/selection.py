@@ -35,6 +35,16 @@ class Selection:
     domains: tuple[str, ...] | None = None
     mirror: bool = False
 
+    def names(self) -> list[str]:
+        """Every task that the request could name: of this package, of its folders, and the specs that it holds."""
+        specs = [task.task if isinstance(task, ChosenTask) else task for task in self.tasks or ()]
+        held = [name for spec in specs if isinstance(spec, TaskSpec) for name in _with_members(spec)]
+        return [*registry.get_tasks(self.task_folders).names(), *held]
+
+
+def _with_members(task: TaskSpec) -> list[str]:
+    return [task.name, *(member.name for member in task.members)]
+
 
 def chosen(selection: Selection) -> list[ChosenTask]:
     """The tasks that a request names, each with its parts after filtering; a task that is named twice counts once.

@@ -69,6 +69,7 @@ class ModelSpec:
         prompts: (name, prompt) pairs of the user, in place of the model's; None for the model's.
         like: a model of mteb's registry whose prompts and settings this one takes over.
         checkpoint_precision: in which its weights are stored, or which its settings name.
+        dimensions: of its vectors before they are cut, where its settings say so.
         truncate_dim: to how many dimensions its settings cut its vectors; None for all.
         max_positions: the most tokens that it has positions for, where it has a table of them.
         max_length: the maximum length in tokens that its settings state.
@@ -93,6 +94,7 @@ class ModelSpec:
     prompts: tuple[tuple[str, str], ...] | None = None
     like: str | None = None
     checkpoint_precision: Precision = field(default="fp32", compare=False)
+    dimensions: int | None = field(default=None, compare=False)
     truncate_dim: int | None = field(default=None, compare=False)
     max_positions: int | None = field(default=None, compare=False)
     max_length: int | None = field(default=None, compare=False)

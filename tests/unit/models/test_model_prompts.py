@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.encoding.prompts import choose
-from harness.errors import UnknownName
+from harness.errors import HarnessError, UnknownName
 from harness.models import model_prompts
 from harness.models.mteb_loaders import Opening
 from harness.models.record_facts import variant
@@ -52,6 +52,23 @@ def test_the_user_has_the_last_say() -> None:
     assert variant(asked, EncodeOptions()).startswith("prompts=")
     contents = [model_prompts.fingerprint_content(model) for model in (spec(E5), asked, spec())]
     assert contents[0] != contents[1] != contents[2] != contents[0]
+
+
+@pytest.mark.parametrize(
+    ("prompts", "message"),
+    [
+        ({"quary": "x: "}, "no task, task type or role for --prompts named 'quary'; did you mean query"),
+        ({"Retrievl-query": "x: "}, "did you mean Retrieval-query"),
+        ({"query-query": "x: "}, "no task, task type or role for --prompts named 'query-query'"),
+        ({"query": "q {text} z"}, r"--prompts query: 'q \{text\} z' holds \{text\}; the text follows the prompt"),
+    ],
+)
+def test_prompts_without_effect(prompts: dict[str, str], message: str) -> None:
+    """A prompt for nothing that exists, and one with a place for the text, are refused; those that apply are not."""
+    good = {"default": "d", "passage": "p", "STS": "s", "Retrieval-query": "q", "NFCorpus": "n", "MiniSTSEnglish": "m"}
+    model_prompts.asked_of(spec(), prompts={**good, "Of a folder-document": "f"}, like=None, tasks=["Of a folder"])
+    with pytest.raises(HarnessError, match=message):
+        model_prompts.asked_of(spec(), prompts={**good, **prompts}, like=None)
 
 
 def test_what_changes_vectors_is_in_the_fingerprint() -> None:

@@ -19,8 +19,8 @@ from harness import models
 from harness.errors import HANDLING, ModelError
 from harness.hub.model_lookup import ModelRepository
 from harness.models.endpoint_names import is_endpoint
-from harness.models.preflight import require_room
-from harness.types import EncodeOptions, Prompt, Searcher
+from harness.models.preflight import require_dimensions, require_room
+from harness.types import EncodeOptions, Prompt, Searcher, VectorTransform
 from tests import tiny
 
 ST = "sentence_transformers.models"
@@ -284,6 +284,32 @@ def test_weights_that_cannot_be_read(tmp_path: Path) -> None:
         spec = models.resolve(str(folder))
         with pytest.raises(ModelError, match=r"its weights \(model\.safetensors\) cannot be read .*; fetch or save"):
             models.open_model(spec, EncodeOptions(device="cpu"))
+
+
+POOLED = [*DENSE[:1], {"path": "1", "type": f"{ST}.Pooling"}]
+MANY_MODES = {"word_embedding_dimension": 32, "pooling_mode_cls_token": True, "pooling_mode_max_tokens": True}
+
+
+@pytest.mark.parametrize(
+    ("files", "dimensions"),
+    [
+        ({"config.json": {**BERT, "hidden_size": 48}}, 48),
+        ({"modules.json": POOLED, "1/config.json": {"embedding_dimension": 32, "pooling_mode": "mean"}}, 32),
+        ({"modules.json": POOLED, "1/config.json": MANY_MODES}, 64),
+        ({"modules.json": DENSE, "1/config.json": {"out_features": 16}, "1/model.safetensors": "w"}, 16),
+        ({"config.json": {**BERT, "hidden_size": 48}, "config_sentence_transformers.json": {"truncate_dim": 8}}, 8),
+        ({"config.json": {**BERT, "model_type": "new", "hidden_size": 48}}, None),
+    ],
+)
+def test_more_dimensions_than_there_are(files: dict[str, Any], dimensions: int | None, tmp_path: Path) -> None:
+    """Keeping more dimensions than the files of a model name is refused, all of them are fine, and so is any number
+    where the files do not say.
+    """
+    spec = models.resolve(saved(tmp_path / "m", files))
+    require_dimensions(spec, [VectorTransform(), VectorTransform(dims=dimensions or 9999)])
+    if dimensions is not None:
+        with pytest.raises(ModelError, match=f"--dims {dimensions + 1}: its vectors have {dimensions} dimensions"):
+            require_dimensions(spec, [VectorTransform(dims=dimensions + 1)])
 
 
 def test_packages_of_code_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
