@@ -182,7 +182,7 @@ class Plan(NamedTuple):
         Raises:
             NothingApplies: no model can do any of the tasks, and none is recorded.
         """
-        if any(cells.applies or cells.done for cells in self.task_cells):
+        if not self.task_cells or any(cells.applies or cells.done for cells in self.task_cells):
             return
         by_model: dict[str, set[str]] = {}
         for cells in self.task_cells:
