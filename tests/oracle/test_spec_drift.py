@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.evaluators import clustering
-from harness.tasks import registry
+from harness.tasks import mteb_metadata, registry
 from harness.types import TaskSpec
 
 mteb = pytest.importorskip("mteb")
@@ -177,7 +177,10 @@ def _mteb_settings(task: Any) -> dict[str, Any]:
         return {"parallel_subsets": task.parallel_subsets, **columns}
     assert kind in ("Retrieval", "Reranking")
     same = ("k_values", "ignore_identical_ids", "skip_first_result")
-    return {name: tuple(value) if name == "k_values" else value for name in same for value in [getattr(task, name)]}
+    facts = mteb_metadata.get(task.metadata.name)
+    further = facts.settings.get("further_metrics", "none") if facts is not None else "none"
+    values = {name: tuple(value) if name == "k_values" else value for name in same for value in [getattr(task, name)]}
+    return {**values, "further_metrics": further}
 
 
 def _clustering_settings(task: Any) -> dict[str, Any]:
