@@ -14,15 +14,13 @@ from harness.errors import DataError, SpecError, UnknownName, kind_of
 
 if TYPE_CHECKING:
     from harness.data.field_reader import SpecRequest
-from harness.data.spec_proposal import Proposal
+    from harness.data.spec_proposal import Proposal
 
 _MODEL = "baseline/hashing"
 
 
 def add(group: Any) -> None:
     """Declare the command in the group `tasks`."""
-    from harness.evaluators import KINDS
-
     command = group.add_parser(
         "new",
         help="write a spec for private data",
@@ -31,7 +29,7 @@ def add(group: Any) -> None:
     )
     command.add_argument("--from", dest="source", required=True, metavar="PATH", help="the data: a file or a folder")
     command.add_argument("--name", help="the task's name (default: derived from the name of the data)")
-    command.add_argument("--type", choices=tuple(KINDS), help="the task's type (default: inferred from the columns)")
+    command.add_argument("--type", metavar="TYPE", help="the task's type, such as STS (default: inferred)")
     command.add_argument(
         "--columns",
         type=_columns,
@@ -102,7 +100,10 @@ def _new(args: argparse.Namespace) -> int:
 def _request(args: argparse.Namespace) -> SpecRequest:
     from harness.data.field_reader import SpecRequest
     from harness.data.spec_proposal import name_from
+    from harness.evaluators import KINDS
 
+    if args.type is not None and args.type not in KINDS:
+        raise UnknownName.of("task type", args.type, KINDS)
     source = Path(args.source)
     if not source.exists():
         raise UnknownName(f"no file or folder {source}")

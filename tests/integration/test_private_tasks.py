@@ -578,3 +578,11 @@ def test_list_by_domain(command: Command) -> None:
     said = command("tasks", "list", "--domains", "Newz")
     assert (said.status, said.out) == (2, "")
     assert "no domain named 'Newz'; did you mean News?" in said.err
+
+
+def test_an_unknown_type_is_refused_with_the_nearest_one(command: Command, tmp_path: Path) -> None:
+    """`--type` takes a task type of the harness; another word is refused before the data is read."""
+    source = tmp_path / "pairs.jsonl"
+    source.write_text('{"a": "x", "b": "y", "grade": 1}\n')
+    said = command("tasks", "new", "--from", str(source), "--type", "Clusterng")
+    assert (said.status, "did you mean Clustering" in said.err) == (2, True)
