@@ -192,7 +192,7 @@ def score(encoded: EncodedPart) -> MeasuredPart:
         items=items.get(task.main_metric),
         rows=loaded.rows,
         digest=loaded.digest,
-        notes=loaded.notes,
+        notes=(*loaded.notes, *filter(None, [_cut_note(encoded)])),
         defects=(*loaded.defects, *filter(None, [_zero_note(encoded.counts)])),
         facts=encoded.facts,
         counts=encoded.counts,
@@ -205,6 +205,14 @@ def score(encoded: EncodedPart) -> MeasuredPart:
         peak_memory_mib=run_environment.peak_memory_mib(),
         compression=encoded.compression,
     )
+
+
+def _cut_note(encoded: EncodedPart) -> str:
+    """What is said of texts that may be cut without being counted, by models that rank by themselves."""
+    length = encoded.facts.max_length
+    if encoded.counts.texts_truncated is not None or length is None:
+        return ""
+    return f"texts of more than {length} tokens are cut; how many is not counted for this kind of model"
 
 
 def _zero_note(counts: Counts) -> str:
