@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from harness.leaderboard import board, file_index
+from harness.leaderboard import board, counted_tasks, file_index
 from harness.leaderboard.board import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.record_choice import Who
+from harness.tasks import registry
 from harness.types import Part
 
 DEFAULT = Part("test", "default")
@@ -61,6 +62,12 @@ def write(path: Path, text: str, *, age: int = 100) -> None:
 def scoped(*names: str, type: str = "STS") -> tuple[ScopedTask, ...]:
     """Tasks of which every recorded part counts."""
     return tuple(ScopedTask(name, type, None) for name in names)
+
+
+def of_suite(name: str, *task_folders: Path) -> tuple[ScopedTask, ...]:
+    """The tasks that count on a suite's leaderboard."""
+    declared = registry.get_tasks(task_folders)
+    return counted_tasks.of_suite(declared, declared.suite(name))
 
 
 def build(*folders: Path, tasks: tuple[ScopedTask, ...], **options: Any) -> Leaderboard:

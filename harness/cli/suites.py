@@ -71,7 +71,7 @@ def _show(suite: Suite, task_registry: Registry) -> None:
     print()
     rows: list[list[Any]] = []
     texts = tokens = unknown = parts = 0
-    for member in task_registry.members(suite.name):
+    for member in task_registry.members(suite):
         sizes = size_estimate.of_parts(member.task, member.parts)
         of_task = [size for size in sizes if size is not None]
         here = (sum(size.texts for size in of_task), sum(size.tokens for size in of_task))

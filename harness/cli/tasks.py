@@ -68,7 +68,7 @@ def _list(args: argparse.Namespace) -> int:
             print(f"harness: {err}", file=sys.stderr)
             broken += 1
     if args.suite:
-        members = task_registry.members(args.suite)
+        members = task_registry.members(task_registry.suite(args.suite))
         tasks, parts = [member.task for member in members], {member.task.name: member.parts for member in members}
     elif args.mteb:
         tasks += [task for task in mteb_metadata.scored() if task.name not in task_registry.task_files]

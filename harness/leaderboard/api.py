@@ -19,7 +19,8 @@ from harness.leaderboard.uncertainty import with_uncertainty
 from harness.results.asked_names import recorded_name
 from harness.results.folder_walk import results_root
 from harness.tasks import mteb_benchmarks, registry
-from harness.tasks.mteb_benchmarks import Benchmark
+from harness.tasks.registry import Registry
+from harness.types import Suite
 
 if TYPE_CHECKING:
     from harness.leaderboard.comparison import Comparison
@@ -131,17 +132,19 @@ def ranked(
 ) -> Leaderboard:
     """The leaderboard of a scope, without intervals; see `rank`."""
     indices = _indices(scope.results)
-    tasks = _tasks(scope, indices)
+    declared = registry.get_tasks(map(Path, scope.tasks_dirs))
+    suite = declared.suite(scope.suite) if scope.suite else None
+    alone = suite if suite is not None and not scope.tasks else None
     title = scope.suite or "All recorded tasks"
     leaderboard = board.build(
         indices,
-        tasks,
+        _tasks(scope, indices, declared, suite),
         title=title,
         models=models,
         variants=variants,
         revisions=revisions,
         common=common,
-        benchmark=_benchmark(scope),
+        benchmark=mteb_benchmarks.get(alone.name) if alone is not None and alone.mirror else None,
     )
     chosen = f"--suite {shlex.quote(scope.suite)}" if scope.suite else "-t TASK,..."
     return replace(leaderboard, completed_by=f"harness run MODEL {chosen}")
@@ -181,10 +184,9 @@ def _indices(folders: Sequence[Folder | None]) -> list[Index]:
     return [file_index.read(results_root(path)) for path in paths]
 
 
-def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
-    declared = registry.get_tasks(map(Path, scope.tasks_dirs))
-    tasks = list(counted_tasks.of_suite(declared, scope.suite)) if scope.suite else []
-    if scope.tasks or not scope.suite:
+def _tasks(scope: Scope, indices: Sequence[Index], declared: Registry, suite: Suite | None) -> tuple[ScopedTask, ...]:
+    tasks = list(counted_tasks.of_suite(declared, suite)) if suite is not None else []
+    if scope.tasks or suite is None:
         recorded = board.recorded_tasks(indices)
         names = scope.tasks or list(recorded)
         if not names:
@@ -202,14 +204,6 @@ def _tasks(scope: Scope, indices: Sequence[Index]) -> tuple[ScopedTask, ...]:
             task for task in counted_tasks.of_names(declared, names, recorded=recorded) if task.name not in of_suite
         ]
     return counted_tasks.filtered(tasks, scope.filters)
-
-
-def _benchmark(scope: Scope) -> Benchmark | None:
-    """The benchmark of mteb that the scope is, where nothing is added to it."""
-    if scope.suite is None or scope.tasks:
-        return None
-    suite = registry.get_tasks(map(Path, scope.tasks_dirs)).suite(scope.suite)
-    return mteb_benchmarks.get(suite.name) if suite.mirror else None
 
 
 def _row(leaderboard: Leaderboard, name: str) -> Row:

@@ -10,7 +10,7 @@ from harness.errors import UnknownName
 from harness.tasks import mteb_metadata
 from harness.tasks.languages import is_language, matches
 from harness.tasks.registry import Registry
-from harness.types import Part, TaskSpec
+from harness.types import Part, Suite, TaskSpec
 
 UNKNOWN_TYPE = "Unknown"
 
@@ -59,14 +59,13 @@ class Filters(NamedTuple):
     exclude: Collection[str] | None = None
 
 
-def of_suite(registry: Registry, name: str) -> tuple[ScopedTask, ...]:
+def of_suite(registry: Registry, suite: Suite) -> tuple[ScopedTask, ...]:
     """The tasks of a suite, including those whose records can only come from elsewhere.
 
     Raises:
-        UnknownName, SpecError: no such suite, or a broken file.
+        SpecError: the file of a task is broken.
     """
-    suite = registry.suite(name)
-    declared = [scoped(member.task, member.parts) for member in registry.members(name)]
+    declared = [scoped(member.task, member.parts) for member in registry.members(suite)]
     others = [
         ScopedTask(task.name, task.type, task.parts, spoken=task.subsets, recorded_only=True)
         for task in suite.recorded_only

@@ -65,10 +65,10 @@ def chosen(selection: Selection) -> list[ChosenTask]:
         else:
             named.append((find(known_tasks, task) if isinstance(task, str) else task, None))
     suites = ("mini",) if selection.tasks is None and not selection.suites else selection.suites
-    for suite in suites:
+    for suite in map(known_tasks.suite, suites):
         members = known_tasks.members(suite)
         if not members:
-            raise UnknownName(f"suite {suite}: none of its tasks can be run here. {known_tasks.suite(suite).notes}")
+            raise UnknownName(f"suite {suite.name}: none of its tasks can be run here. {suite.notes}")
         named += members
     if selection.mirror:
         named = [(mirrored(task), parts) for task, parts in named]

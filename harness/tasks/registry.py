@@ -21,6 +21,7 @@ Where no file declares a name, it is looked up among mteb's tasks and benchmarks
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -57,7 +58,7 @@ class ChosenTask(NamedTuple):
     parts: tuple[Part, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Registry:
     """Names and the files that declare them. A file is parsed when its task or suite is asked for.
 
@@ -112,7 +113,7 @@ class Registry:
         Raises:
             UnknownName, SpecError: as for `get`.
         """
-        file_name = name if name in self.suite_files else self._aliases().get(name)
+        file_name = name if name in self.suite_files else self._aliases.get(name)
         if file_name is not None:
             return suite_file.load(
                 _one_file("suite", file_name, self.suite_files), names=self.task_files, find=self.find
@@ -122,16 +123,16 @@ class Registry:
             raise UnknownName.of("suite", name, self.suite_names(), hint="`harness suites` lists them")
         return mteb_benchmarks.suite_of(benchmark)
 
-    def members(self, name: str) -> tuple[ChosenTask, ...]:
-        """The tasks of the suite of this name that can be run here, each with the parts that the suite has.
+    def members(self, suite: Suite) -> tuple[ChosenTask, ...]:
+        """The tasks of a suite that can be run here, each with the parts that the suite has.
 
         Raises:
             UnknownName, SpecError: as for `get`.
         """
-        suite = self.suite(name)
         specs = [mirrored(self.find(task)) if suite.mirror else self.find(task) for task in suite.tasks]
         return tuple(ChosenTask(task, suite.parts.get(task.name) or task.parts) for task in specs)
 
+    @functools.cached_property
     def _aliases(self) -> dict[str, str]:
         """Alias -> the suite's name. Broken files are skipped; if two suites share an alias, the first has it."""
         aliases: dict[str, str] = {}

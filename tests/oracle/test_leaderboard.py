@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from harness.errors import UnknownName
-from harness.leaderboard import api, board, counted_tasks, file_index, record_choice
-from harness.tasks import mteb_benchmarks, registry
+from harness.leaderboard import api, board, file_index, record_choice
+from harness.tasks import mteb_benchmarks
 from tests import boards
 
 pytest.importorskip("mteb")
@@ -64,7 +64,7 @@ def test_the_table(name: str, results: Path) -> None:
         tasks=mteb.get_benchmark(name), require_model_meta=False, include_remote=False
     )
     table = loaded.get_benchmark_result()
-    tasks, index = counted_tasks.of_suite(registry.get_tasks(), name), file_index.read(results)
+    tasks, index = boards.of_suite(name), file_index.read(results)
     if "Model" not in table.columns:
         with pytest.raises(UnknownName, match="no record fits"):
             board.build([index], tasks, title=name)
@@ -99,7 +99,7 @@ def invented(folder: Path, name: str) -> None:
     random = np.random.default_rng(0)
     models = [name for name, meta in MODEL_REGISTRY.items() if meta.revision and "/" in name][:5]
     for number, model in enumerate(models):
-        for task in counted_tasks.of_suite(registry.get_tasks(), name):
+        for task in boards.of_suite(name):
             scores = {part: float(random.uniform()) for part in task.parts or ()}
             if number > 2 and random.uniform() < 0.2:
                 continue
@@ -196,7 +196,5 @@ def test_the_suites_are_the_benchmarks(name: str) -> None:
         )
         for task in mteb.get_benchmark(name).tasks
     }
-    ours = {
-        task.name: (task.type, set(task.parts or ())) for task in counted_tasks.of_suite(registry.get_tasks(), name)
-    }
+    ours = {task.name: (task.type, set(task.parts or ())) for task in boards.of_suite(name)}
     assert ours == theirs

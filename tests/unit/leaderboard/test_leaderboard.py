@@ -158,7 +158,7 @@ class TestGaps:
         boards.put(folder, "org/a", "STSBenchmark", 0.5)
         boards.put(folder, "org/b", "STSBenchmark", 0.5)
         boards.put(folder, "org/b", "Elsewhere", 0.3)
-        tasks = counted_tasks.of_suite(registry.get_tasks([tmp_path / "tasks"]), "odd")
+        tasks = boards.of_suite("odd", tmp_path / "tasks")
         found = boards.build(folder, tasks=tasks)
         assert found.types == ("STS", "Oddity")
         assert row(found, "org/b").mean_task == pytest.approx(0.4)
@@ -189,7 +189,7 @@ class TestGaps:
 class TestScope:
     def test_filters(self) -> None:
         """Types, languages and exclusions narrow the tasks; a language narrows the parts."""
-        tasks = counted_tasks.of_suite(registry.get_tasks(), "MTEB(deu, v1)")
+        tasks = boards.of_suite("MTEB(deu, v1)")
         kept = counted_tasks.filtered(tasks, counted_tasks.Filters(types=["STS"], exclude=["GermanSTSBenchmark"]))
         assert {task.type for task in kept} == {"STS"}
         assert "GermanSTSBenchmark" not in {task.name for task in kept}
@@ -210,7 +210,7 @@ class TestScope:
     def test_filters_that_fit_nothing(self, filters: counted_tasks.Filters, message: str) -> None:
         """A filter that names nothing, or leaves nothing, is an error."""
         with pytest.raises(UnknownName, match=message):
-            counted_tasks.filtered(counted_tasks.of_suite(registry.get_tasks(), "mini"), filters)
+            counted_tasks.filtered(boards.of_suite("mini"), filters)
 
     def test_splits(self, tmp_path: Path) -> None:
         """Only the chosen splits count."""
@@ -250,7 +250,7 @@ class TestUncertainty:
 
     def test_minilm_and_hashing_on_mini(self) -> None:
         """The committed reference run separates all-MiniLM-L6-v2 from hashing on the suite mini."""
-        tasks = counted_tasks.of_suite(registry.get_tasks(), "mini")
+        tasks = boards.of_suite("mini")
         found = with_uncertainty(boards.build(ROOT / "results", tasks=tasks))
         best, hashing = row(found, "bundled/all-MiniLM-L6-v2"), row(found, "baseline/hashing")
         assert (best.rank, best.tie_group, best.rank_span) == (1, 1, (1, 1))
