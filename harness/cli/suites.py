@@ -11,6 +11,7 @@ from harness.outputs import text_table
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
+    from harness.data.size_estimate import Size
     from harness.tasks.registry import Registry
     from harness.types import Suite
 
@@ -70,22 +71,21 @@ def _show(suite: Suite, task_registry: Registry) -> None:
         print(f"\n{suite.notes}")
     print()
     rows: list[list[Any]] = []
-    texts = tokens = unknown = parts = 0
+    everything: list[Size | None] = []
     for member in task_registry.members(suite):
         sizes = size_estimate.of_parts(member.task, member.parts)
-        of_task = [size for size in sizes if size is not None]
-        here = (sum(size.texts for size in of_task), sum(size.tokens for size in of_task))
-        texts, tokens = texts + here[0], tokens + here[1]
-        parts, unknown = parts + len(sizes), unknown + sizes.count(None)
-        shown = [f"{number:,}" for number in here] if of_task else ["", ""]
+        here = size_estimate.total(sizes)
+        everything += sizes
+        shown = ["", ""] if here.unknown == here.parts else [f"{here.texts:,}", f"{here.tokens:,}"]
         licence = _licence(member.task.license)
-        rows.append([member.task.name, member.task.type, len(sizes), *shown, licence, _few(suite, member.task.name)])
+        rows.append([member.task.name, member.task.type, here.parts, *shown, licence, _few(suite, member.task.name)])
     headers = ["task", "type", "parts", "texts", "tokens", "licence", "only"]
     print(text_table.plain(headers, rows, right=[2, 3, 4]), end="")
-    lacking = f"; {counted(unknown, 'part')} of unknown size" if unknown else ""
+    size = size_estimate.total(everything)
+    lacking = f"; {counted(size.unknown, 'part')} of unknown size" if size.unknown else ""
     print(
-        f"\n{counted(len(rows), 'task')}, {counted(parts, 'part')}: about {texts:,} texts, {tokens:,} tokens "
-        f"(estimated at 4 characters each){lacking}"
+        f"\n{counted(len(rows), 'task')}, {counted(size.parts, 'part')}: about {size.texts:,} texts, "
+        f"{size.tokens:,} tokens (estimated at 4 characters each){lacking}"
     )
 
 

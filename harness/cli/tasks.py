@@ -137,8 +137,8 @@ def _tokens(task: TaskSpec, parts: Sequence[Part]) -> float:
     """The tokens of the parts, estimated; infinite where the size of one is not known."""
     from harness.data import size_estimate
 
-    sizes = size_estimate.of_parts(task, parts)
-    return math.inf if None in sizes else sum(size.tokens for size in sizes if size is not None)
+    size = size_estimate.total(size_estimate.of_parts(task, parts))
+    return math.inf if size.unknown else size.tokens
 
 
 def _codes(task: TaskSpec) -> tuple[str, ...]:

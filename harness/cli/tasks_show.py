@@ -53,16 +53,13 @@ def _do(args: argparse.Namespace) -> int:
 def _size(task: TaskSpec) -> Iterator[str]:
     from harness.data import size_estimate
 
-    sizes = size_estimate.of_parts(task, task.parts)
-    texts = sum(size.texts for size in sizes if size is not None)
-    tokens = sum(size.tokens for size in sizes if size is not None)
-    unknown = sizes.count(None)
-    if unknown == len(sizes):
-        yield f"Size: {counted(len(sizes), 'part')}; the number of texts is not published."
+    size = size_estimate.total(size_estimate.of_parts(task, task.parts))
+    if size.unknown == size.parts:
+        yield f"Size: {counted(size.parts, 'part')}; the number of texts is not published."
     else:
-        lacking = f"; {counted(unknown, 'part')} of unknown size" if unknown else ""
+        lacking = f"; {counted(size.unknown, 'part')} of unknown size" if size.unknown else ""
         yield (
-            f"Size: {counted(len(sizes), 'part')}, about {texts:,} texts to encode, {tokens:,} tokens "
+            f"Size: {counted(size.parts, 'part')}, about {size.texts:,} texts to encode, {size.tokens:,} tokens "
             f"(estimated at 4 characters each){lacking}."
         )
 

@@ -19,6 +19,22 @@ class Size(NamedTuple):
     tokens: int
 
 
+class TotalSize(NamedTuple):
+    """The size of several parts together; `unknown` of the `parts` are not counted in texts and tokens."""
+
+    texts: int
+    tokens: int
+    parts: int
+    unknown: int
+
+
+def total(sizes: Sequence[Size | None]) -> TotalSize:
+    """The sum of the sizes that are known."""
+    counted = [size for size in sizes if size is not None]
+    texts, tokens = sum(size.texts for size in counted), sum(size.tokens for size in counted)
+    return TotalSize(texts, tokens, len(sizes), len(sizes) - len(counted))
+
+
 def estimate(task: TaskSpec, part: Part) -> Size | None:
     """The size of `part`: counted for a local task, else as mteb published it; None if mteb published none.
 
