@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import SpecError, UnknownName
+from harness.evaluators import KINDS
 from harness.tasks import mteb_benchmarks, mteb_metadata, strict_yaml, suite_file
 from harness.tasks.languages import is_language, matches
 from harness.tasks.settings import changed_settings
@@ -46,9 +47,6 @@ __all__ = [
     "render",
     "select_parts",
 ]
-
-
-_SEARCHES = ("Retrieval", "Reranking")
 
 
 class ChosenTask(NamedTuple):
@@ -239,7 +237,7 @@ def fingerprint_of(task: TaskSpec) -> dict[str, Any]:
     settings only those that differ from the defaults count, so that a new setting leaves old records valid.
     """
     # The data of these decide what is ranked, and records from before that was seen are out of date.
-    ranks = mteb_metadata.ranks(task.name) if task.source.kind != "local" and task.type in _SEARCHES else None
+    ranks = mteb_metadata.ranks(task.name) if task.source.kind != "local" and KINDS[task.type].ranks else None
     of_members = {member.name: fingerprint_of(member) for member in task.members}
     return {
         **({"members": of_members} if of_members else {}),
