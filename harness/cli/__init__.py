@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import harness
@@ -33,6 +33,8 @@ from harness.cli import (
     table,
     tasks,
 )
+from harness.cli.command_parser import CommandParser, all_parsers
+from harness.cli.examples import EXAMPLES
 from harness.cli.process_variables import default_variables
 from harness.errors import HANDLING, HarnessError
 from harness.hub.offline import offline_mode
@@ -78,15 +80,15 @@ def _run(argv: Sequence[str] | None) -> int:
         return standard_output.EXIT_STATUS
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> CommandParser:
     """The whole command line."""
-    top = argparse.ArgumentParser(
+    top = CommandParser(
         prog="harness",
         description="Benchmark text-embedding models with mteb's scores.",
         epilog="Without arguments, `harness run` benchmarks the bundled model on the suite `mini`.",
     )
     top.add_argument("--version", action="version", version=f"embedding-harness {harness.__version__}")
-    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(title="commands", metavar="COMMAND")
     for group in (
         run,
         prefetch,
@@ -106,4 +108,18 @@ def parser() -> argparse.ArgumentParser:
         guide,
     ):
         group.add(commands)
+    for words, command in all_parsers(top):
+        command.examples = EXAMPLES.get(words, ())
+        if command.is_group:
+            command.set_defaults(do=_help_of(command))
     return top
+
+
+def _help_of(group: CommandParser) -> Callable[[argparse.Namespace], int]:
+    """Print the help of a group that was named without a command."""
+
+    def show(arguments: argparse.Namespace) -> int:
+        group.print_help()
+        return 0
+
+    return show

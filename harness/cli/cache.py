@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         "(default ~/.cache/embedding-harness) and holds at most $HARNESS_STORE_GIB gibibytes (default 20); vectors "
         "used longest ago are deleted first. Deleting them is always safe.",
     )
-    actions = group.add_subparsers(title="actions", metavar="ACTION", required=True)
+    actions = group.add_subparsers(title="actions", metavar="ACTION")
     info = actions.add_parser("info", help="what the cache holds, by model and way of encoding")
     shared_options.add_json(info)
     info.set_defaults(do=_info)

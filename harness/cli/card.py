@@ -16,7 +16,7 @@ def add(commands: Any) -> None:
         help="write, read, check and verify results in model cards",
         description="Write results into model cards (README.md), read them, check them, and measure them again.",
     )
-    kinds = group.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    kinds = group.add_subparsers(title="commands", metavar="COMMAND")
     _add_show(kinds)
     _add_write(kinds)
     card_check.add(kinds)

@@ -19,7 +19,7 @@ _UNITS = {"k": 1e3, "m": 1e6, "b": 1e9}
 def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser("models", help="list, show and check models").add_subparsers(
-        title="commands", metavar="COMMAND", required=True
+        title="commands", metavar="COMMAND"
     )
     listing = group.add_parser(
         "list",

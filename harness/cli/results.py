@@ -23,7 +23,7 @@ _RELATIONSHIPS = ("first_party", "third_party", "collaborative", "other")
 def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser("results", help="export recorded results").add_subparsers(
-        title="commands", metavar="COMMAND", required=True
+        title="commands", metavar="COMMAND"
     )
     command = group.add_parser(
         "export",

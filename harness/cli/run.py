@@ -154,9 +154,12 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Run, or print the plan."""
+    from harness.models import devices
     from harness.runner.plan import plan
 
     request = _request(args)
+    if not args.plan:  # a plan may be made on a machine without the GPU
+        devices.require_devices(request.options.device)
     planned = plan(request)
     if not args.json:
         from harness.outputs.text_table import one_line

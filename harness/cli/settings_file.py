@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness.cli.command_parser import CommandParser, all_parsers
 from harness.errors import HarnessError, UnknownName
 
 NAME = "harness.toml"
@@ -72,13 +73,13 @@ def read(folder: Path) -> Settings:
     )
 
 
-def apply(settings: Settings, top: argparse.ArgumentParser) -> None:
+def apply(settings: Settings, top: CommandParser) -> None:
     """Make the settings the defaults of every command that has these options.
 
     Raises:
         HarnessError: an option does not exist, may not stand in a file, or has another value.
     """
-    commands = dict(_commands(top))
+    commands = {words: command for words, command in all_parsers(top) if not command.is_group}
     values = {}
     for name, value in settings.options.items():
         if name in _ASKED_EACH_TIME:
@@ -99,16 +100,6 @@ def apply(settings: Settings, top: argparse.ArgumentParser) -> None:
 
 def _below(file: Path, entry: str) -> str:
     return str(file.parent / Path(entry).expanduser())
-
-
-def _commands(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    """Every command by its words, nested ones too."""
-    groups = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
-    if not groups:
-        yield name, parser
-    for group in groups:
-        for word, command in group.choices.items():
-            yield from _commands(command, f"{name} {word}".strip())
 
 
 def _options(command: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Declare the commands."""
     group = commands.add_parser("tasks", help="list, show, check and write tasks").add_subparsers(
-        title="commands", metavar="COMMAND", required=True
+        title="commands", metavar="COMMAND"
     )
     listing = group.add_parser("list", help="list every task by name")
     listing.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only these types")

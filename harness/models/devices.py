@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.errors import ModelError
 from harness.types import Precision
+from harness.types.counted import counted
 
 if TYPE_CHECKING:
     import torch
@@ -22,6 +24,32 @@ class Device(NamedTuple):
     name: str
     memory_gib: float
     precisions: list[str]
+
+
+_EXPECTED = "expected auto, cpu, cuda, cuda:N, cuda:all or mps, or several GPUs with commas (cuda:0,cuda:1)"
+_ONE = r"cpu|cuda(:\d+)?|mps"
+_NAMES = re.compile(rf"auto|cuda:all|({_ONE})(\s*,\s*({_ONE}))*")
+
+
+def require_device_names(names: str) -> None:
+    """Refuse what cannot name devices on any machine; imports nothing.
+
+    Raises:
+        ModelError: `names` is not a value of `--device`.
+    """
+    if not _NAMES.fullmatch(names):
+        raise ModelError(f"--device {names}: unknown device; {_EXPECTED}")
+
+
+def require_devices(names: str) -> None:
+    """Refuse devices that this machine lacks, before anything is asked of the hub. torch is imported for GPUs alone.
+
+    Raises:
+        ModelError: as `pick_devices`.
+    """
+    require_device_names(names)
+    if names not in ("auto", "cpu"):
+        pick_devices(names)
 
 
 def pick_device(name: str) -> torch.device:
@@ -39,15 +67,14 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError as err:
-        raise ModelError(f"--device {name}: unknown device; expected auto, cpu, cuda, cuda:N or mps") from err
+        raise ModelError(f"--device {name}: unknown device; {_EXPECTED}") from err
     if device.type == "cuda" and (not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count()):
-        raise ModelError(
-            f"--device {name}: this machine has {torch.cuda.device_count()} CUDA devices; use --device cpu"
-        )
+        present = counted(torch.cuda.device_count(), "CUDA device")
+        raise ModelError(f"--device {name}: this machine has {present}; use --device cpu")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise ModelError("--device mps: this machine has no MPS device; use --device cpu")
     if device.type not in ("cpu", "cuda", "mps"):
-        raise ModelError(f"--device {name}: unknown device; expected auto, cpu, cuda, cuda:N or mps")
+        raise ModelError(f"--device {name}: unknown device; {_EXPECTED}")
     return device
 
 

@@ -17,6 +17,7 @@ from harness import models, results
 from harness.encoding import cache_upkeep
 from harness.errors import CellsFailed, Failure, failure_of
 from harness.hub.offline import offline_mode
+from harness.models.devices import require_devices
 from harness.runner import task_means
 from harness.runner.cells import Cell, Plan
 from harness.runner.events import Event, in_order, left_as_they_are
@@ -40,6 +41,7 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
             everything else has run.
     """
     events = []
+    require_devices(request.options.device)
     with offline_mode(on=request.offline):
         planned = plan(request)
         for event in execute(planned, request.results):

@@ -14,6 +14,7 @@ from harness import models
 from harness.errors import HarnessError
 from harness.evaluators import KINDS
 from harness.models.asked_settings import of_options, of_transforms, require_honoured
+from harness.models.devices import require_device_names
 from harness.models.forward_precision import used_precision
 from harness.models.preflight import require_dimensions, require_room
 from harness.runner.cells import Plan, TaskCells
@@ -39,6 +40,7 @@ def plan(
         HarnessError: a model, a task or a filter does not exist, a model ignores a setting, has no room for the
             maximum length or fewer dimensions than are asked for, or the files of a local task cannot be read.
     """
+    require_device_names(request.options.device)
     tasks = chosen(request.selection)
     request = replace(request, options=replace(request.options, afresh=request.overwrite))
     specs = request.resolved()
