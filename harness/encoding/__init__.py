@@ -1,12 +1,13 @@
 """Texts to vectors, checked and cached.
 
 `encode` is the only way from texts to vectors. It reads from the vector cache what is there, lets the encoder compute
-the rest block by block, and writes each block to the cache as soon as it is done. An answer that is not one finite row
+the rest block by block, and gives each block to the cache as soon as it is done. An answer that is not one finite row
 per text is refused before a scorer sees it; zero rows are counted. Encoders are built from `batches` and `pipeline`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -70,6 +71,7 @@ def encode(
     prompt: Prompt,
     batching: Batching = "tokens",
     cache: Literal["float32", "float16", "off"] = "off",
+    namespaces: vector_cache.Namespaces | None = None,
 ) -> EncodedTexts:
     """Encode `texts`, except for those whose vectors are in the vector cache.
 
@@ -82,6 +84,8 @@ def encode(
         prompt: what goes before each text.
         batching: how texts are put into batches.
         cache: the type of the vectors that are kept on disk; `off` neither reads nor writes the cache.
+        namespaces: those of a run, which opens and writes the cache across many lists of texts; by default the cache is
+            opened for this list, and its blocks are on disk at the end.
 
     Returns:
         (n, dim) float32 vectors in the order of the texts, and what they took.
@@ -90,13 +94,27 @@ def encode(
         EncodeError: the encoder returned something else than a float matrix with one row per text, NaN, infinity, or
             zero vectors only.
     """
+    with contextlib.ExitStack() as stack:
+        namespaces = namespaces or stack.enter_context(vector_cache.Namespaces())
+        return _encoded(encoder, texts, prompt=prompt, batching=batching, cache=cache, namespaces=namespaces)
+
+
+def _encoded(
+    encoder: Encoder,
+    texts: Texts,
+    *,
+    prompt: Prompt,
+    batching: Batching,
+    cache: Literal["float32", "float16", "off"],
+    namespaces: vector_cache.Namespaces,
+) -> EncodedTexts:
     items = [text + prompt.suffix for text in texts.items] if prompt.suffix else texts.items
     distinct = _distinct(items, batching)
     total = len(distinct.texts)
     identity = None if cache == "off" else encoder.identity(prompt=prompt, role=texts.role)
     namespace, keys, cached = None, [], None
     if identity is not None and total:
-        namespace = vector_cache.Namespace({**identity, "batching": batching}, dtype=_dtype(cache))
+        namespace = namespaces.open({**identity, "batching": batching}, dtype=_dtype(cache))
         keys = _keys(distinct.texts, batching)
         cached = namespace.get(keys)
     blocks = _blocks_to_encode(distinct.texts, batching, None if cached is None else cached.present)

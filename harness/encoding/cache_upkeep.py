@@ -14,6 +14,8 @@ from harness.encoding import vector_files
 
 _STALE_SECONDS = 24 * 3600
 DEFAULT_GIB = 20.0
+_MEASURED_EVERY = 0.05
+"""Of the limit: after how much writing the cache is measured, and how much room is made when it is full."""
 
 
 class Usage(NamedTuple):
@@ -88,6 +90,42 @@ def clear(root: Path | None = None, *, namespaces: Sequence[str] | None = None) 
         with contextlib.suppress(OSError):
             path.rmdir()
     return freed
+
+
+class Room:
+    """Keeps a cache under its limit while this process writes blocks, at a constant cost for each.
+
+    The whole cache is measured when the first block is written, and again when this process has written a twentieth of
+    the limit, for other processes write too.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._size: int | None = None
+        self._written = 0
+
+    def take(self, count: int) -> None:
+        """Note that a block of so many bytes was written; evict others where the cache is too large now."""
+        limit = limit_bytes()
+        self._written += count
+        if self._size is None or self._written > limit * _MEASURED_EVERY:
+            self._size, self._written = size(self._root), 0
+        else:
+            self._size += count
+        if self._size > limit:
+            evict(int(limit * (1 - _MEASURED_EVERY)), root=self._root)
+            self._size, self._written = size(self._root), 0
+
+
+def size(root: Path | None = None) -> int:
+    """How many bytes the blocks of the cache take."""
+    folders = vector_files.namespaces(root or vector_files.folder())
+    return sum(
+        status.st_size
+        for folder in folders
+        for file in folder.glob(f"*{vector_files.SUFFIX}")
+        if (status := vector_files.status(file))
+    )
 
 
 def evict(limit: int | None = None, *, root: Path | None = None) -> int:

@@ -10,7 +10,9 @@ whose content does not match its name, or that belongs to another namespace, is 
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
+import itertools
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -19,15 +21,14 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from harness.encoding import cache_upkeep, vector_files
-from harness.files import atomic
+from harness.encoding import cache_upkeep, vector_files, vector_writer
+from harness.encoding.key_index import KeyIndex
+from harness.encoding.vector_writer import BlockWriter, Unwritten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.types import Float32
-
-_EVICT_EVERY = 64
 
 
 class CachedVectors(NamedTuple):
@@ -53,6 +54,41 @@ def key(*content: str) -> bytes:
     return hashlib.sha256(json.dumps(content).encode()).digest()[:16]
 
 
+class Namespaces:
+    """The namespaces that a run has open: the keys of each are read once, and a thread writes their blocks.
+
+    At the end of its `with` block every block is on disk.
+
+    Args:
+        root: the folder of the cache.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._root = root or vector_files.folder()
+        self._writer = BlockWriter(self._root)
+        self._open: dict[str, Namespace] = {}
+
+    def __enter__(self) -> Namespaces:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def open(self, identity: Mapping[str, Any], *, dtype: Literal["float32", "float16"]) -> Namespace:
+        """The namespace of this identity and type."""
+        namespace = Namespace(identity, dtype=dtype, root=self._root, writer=self._writer)
+        return self._open.setdefault(namespace.name, namespace)
+
+    def flush(self) -> None:
+        """Have every block on disk."""
+        self._writer.close()
+
+    def close(self) -> None:
+        """Have every block on disk, and free the memory of the keys, as when a model is closed."""
+        self._open.clear()
+        self.flush()
+
+
 class Namespace:
     """The vectors of one way of encoding.
 
@@ -60,46 +96,49 @@ class Namespace:
         identity: everything besides the text that decides a vector, as JSON values.
         dtype: the type of the vectors on disk; part of the identity.
         root: the folder of the cache.
+        writer: writes blocks in the background; without one `put` returns when the block is on disk.
     """
 
     def __init__(
-        self, identity: Mapping[str, Any], *, dtype: Literal["float32", "float16"] = "float32", root: Path | None = None
+        self,
+        identity: Mapping[str, Any],
+        *,
+        dtype: Literal["float32", "float16"] = "float32",
+        root: Path | None = None,
+        writer: BlockWriter | None = None,
     ) -> None:
         self.identity = {**identity, "dtype": dtype, "format": vector_files.FORMAT}
         self.name = hashlib.sha256(json.dumps(self.identity, sort_keys=True).encode()).hexdigest()[:32]
-        self._dtype = dtype
-        self._root = root or vector_files.folder()
-        self._folder = self._root / self.name
-        self._block_keys: dict[str, NDArray[np.void]] = {}
-        self._written = 0
+        self._dtype, self._writer = dtype, writer
+        root = root or vector_files.folder()
+        self._folder, self._room = root / self.name, cache_upkeep.Room(root)
+        self._index = KeyIndex()
+        self._blocks: list[str | Mapping[str, NDArray[Any]] | None] = []
+        self._listed: set[str] = set()
+        self._changed: int | None = None
 
     def get(self, keys: Sequence[bytes]) -> CachedVectors:
         """What the cache has for `keys`."""
-        pairs = _as_array(keys)
-        cached = _all_absent(len(pairs))
-        absent = ~cached.present
-        if not len(pairs) or not self._folder.is_dir():
+        asked = _as_array(keys)
+        cached = _all_absent(len(asked))
+        if not len(asked):
             return cached
-        order = np.argsort(pairs["high"])
-        ordered = pairs[order]
-        for name in sorted(file.stem for file in self._folder.glob(f"*{vector_files.SUFFIX}")):
-            block_keys = self._keys(name)
-            if block_keys is None or not absent.any():
-                continue
-            matches = _matches(ordered, block_keys)
-            places = order[matches.places]
-            needed = absent[places]
+        self._list()
+        matches = self._index.find(asked)
+        ends = np.flatnonzero(np.diff(matches.blocks, append=-1)) + 1
+        for start, end in itertools.pairwise([0, *ends.tolist()]):
+            places, rows = matches.asked[start:end], matches.rows[start:end]
+            needed = ~cached.present[places]
             if not needed.any():
                 continue
-            file = self._folder / f"{name}{vector_files.SUFFIX}"
-            block = vector_files.valid_block(file)
-            if block is None:
-                self._block_keys.pop(name, None)
+            number = int(matches.blocks[start])
+            block = self._tensors(number)
+            if block is None or rows[-1] >= len(block["keys"]):  # it was replaced after its keys were read
+                self._blocks[number] = None
                 continue
-            with contextlib.suppress(OSError):
-                os.utime(file)  # the time of last use, by which blocks are evicted
-            cached = _filled(cached, places[needed], block, rows=matches.rows[needed])
-            absent = ~cached.present
+            places, rows = places[needed], rows[needed]
+            equal = (block["keys"][rows] == asked[places]).all(axis=1)
+            cached = _filled(cached, places[equal], block, rows=rows[equal])
         return cached
 
     def put(
@@ -110,25 +149,21 @@ class Namespace:
         tokens: NDArray[np.int32] | None,
         truncated: NDArray[np.bool_] | None,
     ) -> None:
-        """Write a block. Nothing is raised: a cache that cannot be written costs time, not results."""
-        from safetensors.numpy import save
-
+        """Keep a block. Nothing is raised: a cache that cannot be written costs time, not results."""
         count = len(keys)
         tensors = {
-            "keys": _as_array(keys).view(np.uint8).reshape(count, 16),
+            "keys": _as_array(keys),
             "rows": rows.astype(self._dtype),
             "tokens": np.full(count, -1, np.int32) if tokens is None else tokens.astype(np.int32),
             "truncated": np.full(count, -1, np.int8) if truncated is None else truncated.astype(np.int8),
         }
-        digest = vector_files.digest(self.name, tensors)
-        content = save(tensors, metadata={"namespace": self.name, "format": str(vector_files.FORMAT)})
-        with contextlib.suppress(OSError):
-            if not (self._folder / "namespace.json").is_file():
-                atomic.write_cache(self._folder / "namespace.json", json.dumps(self.identity, indent=1, sort_keys=True))
-            atomic.write(self._folder / f"{digest}{vector_files.SUFFIX}", content, locked=False)
-            self._written += 1
-            if self._written % _EVICT_EVERY == 0:
-                cache_upkeep.evict(root=self._root)
+        number = self._index.add(tensors["keys"])
+        self._blocks.append(tensors)
+        unwritten = Unwritten(self._folder, self.identity, tensors, functools.partial(self._wrote, number))
+        if self._writer is None:
+            vector_writer.write([unwritten], room=self._room)
+        else:
+            self._writer.add(unwritten)
 
     def as_cached(self, rows: Float32) -> Float32:
         """`rows` as `get` will return them, so that the first run gives the same numbers as the second.
@@ -138,42 +173,49 @@ class Namespace:
         with np.errstate(over="ignore"):
             return rows if self._dtype == "float32" else rows.astype(self._dtype).astype(np.float32)
 
-    def _keys(self, name: str) -> NDArray[np.void] | None:
-        """The keys of a block, read once, in the order of the file."""
-        if name not in self._block_keys:
-            tensors = vector_files.read_block(self._folder / f"{name}{vector_files.SUFFIX}", only="keys") or {}
-            keys = tensors.get("keys")
-            if keys is None or keys.dtype != np.uint8 or keys.shape[1:] != (16,):
-                return None
-            self._block_keys[name] = _as_pairs(keys)
-        return self._block_keys[name]
+    def _list(self) -> None:
+        """Add the blocks to the index that are on disk and new, where the folder has changed."""
+        status = vector_files.status(self._folder)
+        if status is None or status.st_mtime_ns == self._changed:
+            return
+        self._changed = status.st_mtime_ns
+        suffix = len(vector_files.SUFFIX)
+        names = {
+            name[:-suffix]
+            for name in vector_files.names(self._folder)
+            if name.endswith(vector_files.SUFFIX) and not name.startswith(".")
+        }
+        for name in sorted(names - self._listed):
+            keys = vector_files.read_keys(self._file(name))
+            if keys is not None:
+                self._index.add(keys)
+                self._blocks.append(name)
+                self._listed.add(name)
+
+    def _tensors(self, number: int) -> Mapping[str, NDArray[Any]] | None:
+        """The content of a block; None where it is gone, or its file does not match its name."""
+        block = self._blocks[number]
+        if not isinstance(block, str):
+            return block
+        file = self._file(block)
+        tensors = vector_files.valid_block(file)
+        if tensors is not None:
+            with contextlib.suppress(OSError):
+                os.utime(file)  # the time of last use, by which blocks are evicted
+        return tensors
+
+    def _wrote(self, number: int, name: str | None) -> None:
+        """Note that a block is on disk under a name, or cannot be written."""
+        if name is not None:
+            self._listed.add(name)
+        self._blocks[number] = name
+
+    def _file(self, name: str) -> Path:
+        return self._folder / f"{name}{vector_files.SUFFIX}"
 
 
-def _as_array(keys: Sequence[bytes]) -> NDArray[np.void]:
-    return _as_pairs(np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 16))
-
-
-def _as_pairs(keys: NDArray[np.uint8]) -> NDArray[np.void]:
-    """(n, 16) uint8 as n pairs of big-endian uint64, which sort and compare like the bytes."""
-    return np.ascontiguousarray(keys).view([("high", ">u8"), ("low", ">u8")]).reshape(len(keys))
-
-
-class _Matches(NamedTuple):
-    """Equal keys: rows of a block, and for each of them a place in the sorted keys that were asked for."""
-
-    rows: NDArray[np.int64]
-    places: NDArray[np.int64]
-
-
-def _matches(ordered: NDArray[np.void], block: NDArray[np.void]) -> _Matches:
-    """The keys of `block` that are in `ordered`, which is sorted; a key that is in there twice matches twice."""
-    first = np.searchsorted(ordered["high"], block["high"], side="left")
-    last = np.searchsorted(ordered["high"], block["high"], side="right")
-    rows = np.repeat(np.arange(len(block)), last - first)
-    offsets = np.arange(len(rows)) - np.repeat(np.cumsum(last - first) - (last - first), last - first)
-    places = first[rows] + offsets
-    equal = ordered["low"][places] == block["low"][rows]
-    return _Matches(rows[equal], places[equal])
+def _as_array(keys: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.frombuffer(b"".join(keys), dtype=np.uint8).reshape(len(keys), 16)
 
 
 def _all_absent(count: int) -> CachedVectors:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
@@ -52,6 +52,37 @@ def write(
         _sync_folder(path.parent)
 
 
+def write_together(contents: Mapping[Path, bytes]) -> list[Path]:
+    """Write new files of a cache that survive a power cut; the disk is waited for once for all, not once for each.
+
+    Args:
+        contents: file -> what it will hold. The folders must exist. Other processes may write the same files.
+
+    Returns:
+        The files that are written. A cache that cannot be written costs time, not results.
+    """
+    waiting: dict[Path, Path] = {}
+    for path, content in contents.items():
+        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+        try:
+            temporary.write_bytes(content)
+            waiting[path] = temporary
+        except OSError:
+            _remove(temporary)
+    written = []
+    for path, temporary in waiting.items():
+        try:
+            _sync(temporary)
+            os.replace(temporary, path)  # noqa: PTH105 - the one call that tests make fail
+            written.append(path)
+        except OSError:
+            _remove(temporary)
+    for folder in {path.parent for path in written}:
+        with contextlib.suppress(OSError):
+            _sync_folder(folder)
+    return written
+
+
 def write_if_different(path: Path, content: str | bytes) -> bool:
     """As `write`, but an equal file keeps its time stamp; whether it was written."""
     if path.is_file() and path.read_bytes() == _as_bytes(content):
@@ -84,10 +115,19 @@ def _as_bytes(content: str | bytes) -> bytes:
 
 def _sync_folder(folder: Path) -> None:
     """Make the new name survive a power cut; Windows has no such call."""
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
+    if os.name == "posix":
+        _sync(folder, flags=os.O_RDONLY)
+
+
+def _sync(path: Path, *, flags: int = os.O_RDWR) -> None:
+    """Wait until the disk has what was written to a file or folder."""
+    descriptor = os.open(path, flags)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ from harness.types import (
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
+    from harness.encoding.vector_cache import Namespaces
     from harness.types import Float32
 
 _CORPUS_BLOCK = 50_000
@@ -94,16 +95,24 @@ def _compressed(fields: Fields, problem: SearchProblem, texts: Mapping[str, Text
     return CorpusHits(compared.hits, compressed_search.kept_hits(compared), calibrated_on)
 
 
-def ranked_by_model(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded) -> Search:
+def ranked_by_model(
+    task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded, *, namespaces: Namespaces | None = None
+) -> Search:
     """The hits of a model that ranks documents itself, or those that another model has found for it."""
     problem = _problem(task, loaded.gold)
     if problem.candidates is None and isinstance(encoder, models.TwoStages):
-        return _in_two_stages(task, part, encoder, loaded, problem)
+        return _in_two_stages(task, part, encoder, loaded, problem=problem, namespaces=namespaces)
     return _ranked(task, part, encoder, loaded, problem)
 
 
 def _in_two_stages(
-    task: TaskSpec, part: Part, encoder: models.TwoStages, loaded: Loaded, problem: SearchProblem
+    task: TaskSpec,
+    part: Part,
+    encoder: models.TwoStages,
+    loaded: Loaded,
+    *,
+    problem: SearchProblem,
+    namespaces: Namespaces | None,
 ) -> Search:
     """As mteb's `convert_to_reranking`, but for documents that tie at the last place, where the greater id counts."""
     from harness.evaluators import search
@@ -113,7 +122,7 @@ def _in_two_stages(
         hits, counts, _ = _ranked(task, part, first, loaded, searched)
     else:
         texts = KINDS[task.type].texts(loaded.gold, task.settings)
-        fields = Fields(task, part, first, options=encoder.options, transform=PLAIN)
+        fields = Fields(task, part, first, options=encoder.options, transform=PLAIN, namespaces=namespaces)
         queries = fields.encode("queries", texts["queries"])
         hits = _hits(fields, searched, queries, texts["documents"], first=0, end=len(problem.document_ids))
         counts = fields.counts
@@ -167,7 +176,15 @@ class SearchedShard(NamedTuple):
 
 
 def search_shard(
-    task: TaskSpec, part: Part, encoder: Encoder, loaded: Loaded, *, number: int, of: int, options: EncodeOptions
+    task: TaskSpec,
+    part: Part,
+    encoder: Encoder,
+    loaded: Loaded,
+    *,
+    number: int,
+    of: int,
+    options: EncodeOptions,
+    namespaces: Namespaces | None = None,
 ) -> SearchedShard:
     """Search one of `of` shards of the corpus, `number` from 0.
 
@@ -181,7 +198,7 @@ def search_shard(
     problem, texts = _problem(task, loaded.gold), KINDS[task.type].texts(loaded.gold, task.settings)
     n = len(problem.document_ids)
     start, stop = _bound(n, number, of), _bound(n, number + 1, of)
-    fields = Fields(task, part, encoder, options=options, transform=PLAIN)
+    fields = Fields(task, part, encoder, options=options, transform=PLAIN, namespaces=namespaces)
     queries = fields.encode("queries", texts["queries"])
     if number:  # each shard encodes the queries, but the part counts them once
         counts = fields.counts

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from harness import models, results
 from harness.encoding import cache_upkeep
+from harness.encoding.vector_cache import Namespaces
 from harness.errors import CellsFailed, Failure, failure_of
 from harness.hub.offline import offline_mode
 from harness.models.devices import require_devices
@@ -75,6 +76,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
         Recorder(folder) as recorder,
         Stage("load") as loading,
         Stage("score") as scoring,
+        Namespaces() as namespaces,
         OpenModel() as model,
     ):
         loads = _Loads(encoded_here, loading)
@@ -101,6 +103,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                     scoring.submit(recorder.flush)
                     yield from _finished(under_way, left=0)
                     yield Event("open", cells)
+                    namespaces.close()
                     model.open(cell.model, functools.partial(models.open_model, cell.model, cell.options))
                     if model.error is not None:
                         refused[cell.model] = failure_of(model.error, cell=cell.model.name)
@@ -109,7 +112,10 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                         break
                 loads.begin()
                 yield Event("encode", cells, cell.part)
-                under_way.append(_encoded(Event("recorded", cells, cell.part), cell, model, loaded, scoring, recorder))
+                event = Event("recorded", cells, cell.part)
+                under_way.append(
+                    _encoded(event, cell, model, loaded, namespaces=namespaces, scoring=scoring, recorder=recorder)
+                )
                 yield from _finished(under_way, left=1)
             scoring.submit(recorder.flush)
         yield from _finished(under_way, left=0)
@@ -158,13 +164,26 @@ class _UnderWay(NamedTuple):
 
 
 def _encoded(
-    event: Event, cell: Cell, model: OpenModel, loaded: Future[Loaded], scoring: Stage, recorder: Recorder
+    event: Event,
+    cell: Cell,
+    model: OpenModel,
+    loaded: Future[Loaded],
+    *,
+    namespaces: Namespaces,
+    scoring: Stage,
+    recorder: Recorder,
 ) -> _UnderWay:
     """Encode a part in this thread; score and record it in the scoring thread. Errors are in the future."""
     record: Future[Record] = Future()
     try:
         encoded = encode(
-            cell.task, cell.part, model.encoder(), loaded.result(), options=cell.options, transform=cell.transform
+            cell.task,
+            cell.part,
+            model.encoder(),
+            loaded.result(),
+            options=cell.options,
+            transform=cell.transform,
+            namespaces=namespaces,
         )
     except Exception as err:  # an error fails this cell only
         record.set_exception(err)

@@ -35,6 +35,7 @@ from harness.types import (
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
+    from harness.encoding.vector_cache import Namespaces
     from harness.evaluators.items import Items
 
 
@@ -117,10 +118,11 @@ def encode(
     *,
     options: EncodeOptions | None = None,
     transform: VectorTransform = PLAIN,
+    namespaces: Namespaces | None = None,
 ) -> EncodedPart:
     """Encode the texts of a part, and search where the scorer takes hits.
 
-    Without `options` the vector cache is off.
+    Without `options` the vector cache is off, and without `namespaces` it is opened for each list of texts.
 
     Raises:
         EncodeError: the model returned something that cannot be scored, or a zero vector that the options refuse.
@@ -128,11 +130,11 @@ def encode(
     """
     started = time.perf_counter()
     if KINDS[task.type].takes == "hits" and isinstance(encoder, Searcher):
-        given, counts, facts = corpus_search.ranked_by_model(task, part, encoder, loaded)
+        given, counts, facts = corpus_search.ranked_by_model(task, part, encoder, loaded, namespaces=namespaces)
         return EncodedPart(task, part, loaded, given, counts, facts, time.perf_counter() - started)
     assert isinstance(encoder, Encoder), "a plan leaves out what a model cannot do"
     options = options or EncodeOptions(store="off")
-    fields = Fields(task, part, encoder, options=options, transform=transform)
+    fields = Fields(task, part, encoder, options=options, transform=transform, namespaces=namespaces)
     kept_hits: Mapping[str, float] = {}
     calibrated_on = 0
     if KINDS[task.type].takes == "hits":

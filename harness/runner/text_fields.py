@@ -11,6 +11,7 @@ from harness.evaluators import KINDS
 from harness.types import Batching, EncodeOptions, Encoder, Part, TaskSpec, Texts, VectorTransform
 
 if TYPE_CHECKING:
+    from harness.encoding.vector_cache import Namespaces
     from harness.types import Float32
 
 
@@ -89,9 +90,17 @@ class Fields:
     """
 
     def __init__(
-        self, task: TaskSpec, part: Part, encoder: Encoder, *, options: EncodeOptions, transform: VectorTransform
+        self,
+        task: TaskSpec,
+        part: Part,
+        encoder: Encoder,
+        *,
+        options: EncodeOptions,
+        transform: VectorTransform,
+        namespaces: Namespaces | None,
     ) -> None:
         self.task, self.encoder, self._part, self._options = task, encoder, part, options
+        self._namespaces = namespaces
         self.counts = Counts(batching=batching_for(task, encoder, options))
         self.transform, self.dimensions = transform, 0
 
@@ -107,7 +116,12 @@ class Fields:
         prompt = encoding.prompt_for(self.encoder.facts.prompts, self.task, texts, part=self._part)
         assert counts.batching is not None
         encoded = encoding.encode(
-            self.encoder, texts, prompt=prompt, batching=counts.batching, cache=self._options.store
+            self.encoder,
+            texts,
+            prompt=prompt,
+            batching=counts.batching,
+            cache=self._options.store,
+            namespaces=self._namespaces,
         )
         counts.add(
             texts=len(texts.items),

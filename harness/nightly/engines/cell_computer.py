@@ -6,9 +6,10 @@ import functools
 
 from harness import models
 from harness.encoding import cache_upkeep
+from harness.encoding.vector_cache import Namespaces
 from harness.errors import HANDLING, EncodeError, Failure, failure_of, kind_of
 from harness.models.forward_precision import used_precision
-from harness.nightly.engines.protocol import Work
+from harness.nightly.engines.protocol import Shard, Work
 from harness.runner.cells import Cell
 from harness.runner.corpus_search import SearchedShard, search_shard
 from harness.runner.measurement import MeasuredPart, encode, join, load, score
@@ -21,6 +22,7 @@ class CellComputer:
 
     def __init__(self) -> None:
         self._model = OpenModel()
+        self._namespaces = Namespaces()
 
     def compute(self, work: Work) -> MeasuredPart | SearchedShard | Failure:
         """Do the work. Nothing is written. A model that cannot be opened is a failure of the model, not of the cell.
@@ -35,17 +37,40 @@ class CellComputer:
             encoder = self._opened(cell)
         except Exception as err:  # an error fails the cells of this model only
             return failure_of(err, cell=cell.group_label)
+        try:
+            return self._computed(cell, shard, encoder)
+        finally:
+            self._namespaces.flush()  # the worker may be killed while it waits for more work
+
+    def _computed(self, cell: Cell, shard: Shard | None, encoder: Encoder | Searcher) -> MeasuredPart | SearchedShard:
         loaded = load(cell)
         if shard is None:
-            return score(encode(cell.task, cell.part, encoder, loaded, options=cell.options, transform=cell.transform))
+            encoded = encode(
+                cell.task,
+                cell.part,
+                encoder,
+                loaded,
+                options=cell.options,
+                transform=cell.transform,
+                namespaces=self._namespaces,
+            )
+            return score(encoded)
         assert isinstance(encoder, Encoder), "only vectors are searched in shards"
         return search_shard(
-            cell.task, cell.part, encoder, loaded, number=shard.number, of=shard.of, options=cell.options
+            cell.task,
+            cell.part,
+            encoder,
+            loaded,
+            number=shard.number,
+            of=shard.of,
+            options=cell.options,
+            namespaces=self._namespaces,
         )
 
     def _opened(self, cell: Cell) -> Encoder | Searcher:
         """The cell's model, opened if another one is open. A failed opening is repeated only if the error may pass."""
         if not self._model.holds(cell.group):
+            self._namespaces.close()
             self._model.open(cell.group, functools.partial(_open, cell))
             cache_upkeep.evict()
         try:

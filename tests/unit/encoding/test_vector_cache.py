@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ import pytest
 
 from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache, vector_files
-from harness.encoding.vector_cache import Namespace
+from harness.encoding.vector_cache import Namespace, Namespaces
+from harness.files import atomic
 from harness.types import Prompt, Texts
 from tests.encoders import NO_PROMPT, Fake
 
@@ -107,6 +109,109 @@ def test_float16(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["float16"], own, rtol=1e-3, atol=1e-7)
     assert not np.array_equal(found["float16"], own)
     assert sizes["float16"] < 0.65 * sizes["float32"]
+
+
+# --- during a run -----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_reads_the_keys_of_a_block_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many lists of texts a run looks up, each block's file is read for its keys once; blocks of its own never.
+
+    Blocks that another process writes meanwhile are seen.
+    """
+    for place in range(5):
+        put(Namespace(IDENTITY, root=tmp_path), f"text {place}")
+    read: list[Path] = []
+    original = vector_files.read_keys
+    monkeypatch.setattr(vector_files, "read_keys", lambda file: read.append(file) or original(file))
+    with Namespaces(tmp_path) as namespaces:
+        for place in range(10):
+            namespace = namespaces.open(IDENTITY, dtype="float32")
+            assert namespace.get(keys("text 0", "text 4")).present.all()
+            put(namespace, f"more {place}")
+            namespaces.flush()
+        assert sorted(read) == sorted(set(read))
+        assert len(read) == 5
+        put(Namespace(IDENTITY, root=tmp_path), "of another")
+        assert namespace.get(keys("of another", "more 9")).present.all()
+        assert len(read) == 6
+
+
+def test_a_run_finds_what_is_not_on_disk_yet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A block is found from the moment it is put, while the disk is slow, and is on disk when the run ends."""
+    allowed = threading.Event()
+    original = atomic.write_together
+    monkeypatch.setattr(atomic, "write_together", lambda contents: allowed.wait(30) and original(contents))
+    with Namespaces(tmp_path) as namespaces:
+        namespace = namespaces.open(IDENTITY, dtype="float32")
+        kept = put(namespace, "a", "b")
+        put(namespace, "c")
+        assert blocks(tmp_path) == []
+        assert np.array_equal(namespace.get(keys("a", "b")).vectors, kept)
+        allowed.set()
+    assert len(blocks(tmp_path)) == 2
+    assert Namespace(IDENTITY, root=tmp_path).get(keys("a", "b", "c")).present.all()
+
+
+def test_a_slow_disk_is_waited_for_once_for_many_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks that queue up behind a slow write are written together; no more than a few wait in memory."""
+    groups: list[int] = []
+    started, allowed = threading.Event(), threading.Event()
+    original = atomic.write_together
+
+    def slow(contents: dict[Path, bytes]) -> list[Path]:
+        groups.append(len(contents))
+        started.set()
+        allowed.wait(30)
+        return original(contents)
+
+    monkeypatch.setattr(atomic, "write_together", slow)
+    with Namespaces(tmp_path) as namespaces:
+        namespace = namespaces.open(IDENTITY, dtype="float32")
+        put(namespace, "first")
+        started.wait(30)
+        for place in range(6):
+            put(namespace, f"text {place}")
+        allowed.set()
+    assert groups == [1, 6]
+
+
+def test_a_run_whose_disk_refuses(tmp_path: Path) -> None:
+    """Blocks that cannot be written are not found later; nothing is raised, and nothing else is lost."""
+    (tmp_path / "file").write_text("in the way")
+    with Namespaces(tmp_path / "file") as namespaces:
+        namespace = namespaces.open(IDENTITY, dtype="float32")
+        put(namespace, "a")
+        namespaces.flush()
+        assert not namespace.get(keys("a")).present.any()
+
+
+def test_a_defect_of_the_writer_is_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no refusal of the disk is a defect, and ends the run that it happened in."""
+
+    def defect(*_: object) -> None:
+        raise TypeError("a defect")
+
+    monkeypatch.setattr(vector_files, "as_block", defect)
+    with pytest.raises(TypeError, match="a defect"), Namespaces(tmp_path) as namespaces:
+        put(namespaces.open(IDENTITY, dtype="float32"), "a")
+
+
+def test_room_is_made_without_measuring_the_cache_for_each_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thousand blocks that pass the limit many times measure the cache a few times for each time that it fills."""
+    monkeypatch.setenv("HARNESS_STORE_GIB", str(100_000 / 2**30))
+    measured: list[Path] = []
+    original = cache_upkeep.size
+    monkeypatch.setattr(cache_upkeep, "size", lambda root: measured.append(root) or original(root))
+    room = cache_upkeep.Room(tmp_path)
+    (tmp_path / "namespace").mkdir()
+    for place in range(1000):
+        (tmp_path / "namespace" / f"{place}.safetensors").write_bytes(bytes(1000))
+        room.take(1000)
+        assert original(tmp_path) <= 100_000
+    assert len(measured) < 1000 / 2.5
 
 
 # --- what is not what it says ----------------------------------------------------------------------------------------
