@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.evaluators import search
 from harness.evaluators.similarity import paired
-from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, Role, SidePrompts
+from harness.types import Batching, Encoded, EncoderFacts, Hits, Prompt, RankedDocuments, Role, SidePrompts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -132,7 +132,7 @@ class BM25:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` documents of each query by BM25 over lower-cased words without the language's stop words."""
         import bm25s
 
@@ -151,7 +151,7 @@ class BM25:
                 top.fold(scores[None], start=0, first_query=row)
             elif len(places := np.unique(candidates[row])):
                 top.fold(scores[places][None], at=places, first_query=row)
-        return _without_zeros(top.hits()) if candidates is None else top.hits()
+        return RankedDocuments(_without_zeros(top.hits()) if candidates is None else top.hits())
 
     def close(self) -> None:
         """Do nothing: there is no memory to free."""

@@ -11,10 +11,8 @@ import numpy as np
 from harness.encoding.batches import MTEB_BATCH
 from harness.errors import ModelError
 from harness.evaluators import search
-from harness.models import dense_loading, model_prompts, scoring_head
-from harness.models.devices import device_name, pick_single_device
-from harness.models.forward_precision import forward_precision
-from harness.types import EncodeOptions, EncoderFacts, Hits, ModelSpec, SidePrompts
+from harness.models import library_models, read_texts, scoring_head
+from harness.types import EncodeOptions, ModelSpec, RankedDocuments, SidePrompts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -24,10 +22,9 @@ class CrossEncoderRanker:
     """A `CrossEncoder`. Source of what is computed: mteb's `CrossEncoderWrapper` and `SearchCrossEncoderWrapper`."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        device = pick_single_device(options.device)
-        precision = forward_precision(spec, options)
-        opening = model_prompts.opening(spec)
-        self._model = dense_loading.load(spec, opening, device, precision, class_name="CrossEncoder")
+        self._model, self.facts, self._read = library_models.open_by_library(
+            spec, options, class_name="CrossEncoder", similarity=lambda model: "cross-encoder", unit="pairs"
+        )
         if self._model.num_labels != 1:
             raise ModelError(
                 f"model {spec.name}: gives {self._model.num_labels} scores for a pair of texts, and a reranker gives "
@@ -35,16 +32,6 @@ class CrossEncoderRanker:
             )
         scoring_head.run_in_float32(self._model)
         self._exact = options.batching == "mteb"
-        self.facts = EncoderFacts(
-            backend="sentence-transformers",
-            device=str(device),
-            device_name=device_name(device),
-            precision=precision,
-            max_length=self._model.max_seq_length,
-            similarity="cross-encoder",
-            parameters=sum(parameter.numel() for parameter in self._model.parameters()),
-            batching=f"{MTEB_BATCH} pairs",
-        )
 
     def search(
         self,
@@ -56,7 +43,7 @@ class CrossEncoderRanker:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` candidates of each query, by the model's scores."""
         assert candidates is not None, "a plan leaves out tasks without candidates"
         at = [np.array(list(dict.fromkeys(places.tolist())), dtype=np.int64) for places in candidates]
@@ -70,7 +57,14 @@ class CrossEncoderRanker:
             if len(places):
                 top.fold(scores[None, start : start + len(places)], at=places, first_query=row)
             start += len(places)
-        return top.hits()
+        counts = read_texts.total(self._read.taken())
+        return RankedDocuments(
+            top.hits(),
+            tokens_encoded=counts.tokens,
+            tokens_padded=counts.tokens_padded,
+            pairs=len(pairs),
+            pairs_truncated=counts.truncated,
+        )
 
     def _scores(self, pairs: list[tuple[str, str]]) -> Float32:
         """(n,) float32, a score for each pair. mteb's batches are the pairs in order; else pairs of like length."""

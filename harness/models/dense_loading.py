@@ -21,7 +21,7 @@ from harness.models import backend_files, graph_backend, saved_modules
 from harness.models.devices import DTYPES
 from harness.models.model_files import settings_folder
 from harness.models.mteb_loaders import Opening
-from harness.types import ModelSpec, Precision
+from harness.types import ModelSpec, Precision, PromptRules
 
 if TYPE_CHECKING:
     import torch
@@ -66,6 +66,12 @@ def load(
     for report in reports:
         _refuse_invented_weights(spec, report, with_pooler=class_name == "CrossEncoder" or _uses_pooler(model))
     return _in_precision(spec, model, precision).eval()
+
+
+def prompts_of(model: Any) -> PromptRules:
+    """The prompts that an open model brings."""
+    prompts = {name: text for name, text in model.prompts.items() if text is not None}
+    return PromptRules(prompts=prompts, default=model.default_prompt_name)
 
 
 def pairwise_similarity(model: Any, name: str | None) -> Any:

@@ -23,11 +23,11 @@ from harness.types import (
     Encoded,
     EncodeOptions,
     EncoderFacts,
-    Hits,
     ModelSpec,
     Prompt,
     PromptRules,
     Purpose,
+    RankedDocuments,
     Role,
     SidePrompts,
 )
@@ -148,7 +148,7 @@ class MtebSearcher:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` documents of every query, as mteb's search returns them; equal scores by document id."""
         import datasets
 
@@ -180,7 +180,7 @@ class MtebSearcher:
             if scored:
                 at = np.array([place_of[document] for document in scored], dtype=np.int64)
                 top.fold(np.array([list(scored.values())], dtype=np.float32), at=at, first_query=row)
-        return top.hits()
+        return RankedDocuments(top.hits())
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.encoding.batches import MTEB_BATCH
-from harness.models import dense_loading, model_prompts
+from harness.models import library_models, read_texts
 from harness.models.chunked_search import search_in_chunks
-from harness.models.devices import device_name, pick_single_device
-from harness.models.forward_precision import forward_precision
-from harness.types import EncodeOptions, EncoderFacts, Hits, ModelSpec, Prompt, PromptRules, SidePrompts
+from harness.types import EncodeOptions, ModelSpec, Prompt, RankedDocuments, SidePrompts
 
 if TYPE_CHECKING:
     from harness.types import Float32, Int64
@@ -28,25 +27,10 @@ class MultiVectorModel:
     """A `MultiVectorEncoder`. Source of what is computed: mteb's `MultiVectorWrapper`."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        device = pick_single_device(options.device)
-        precision = forward_precision(spec, options)
-        opening = model_prompts.opening(spec)
-        self._model = dense_loading.load(spec, opening, device, precision, class_name="MultiVectorEncoder")
-        prompts = {name: text for name, text in self._model.prompts.items() if text is not None}
-        self.facts = EncoderFacts(
-            backend="sentence-transformers",
-            device=str(device),
-            device_name=device_name(device),
-            precision=precision,
-            max_length=self._model.max_seq_length,
-            similarity="maxsim",
-            dimensions=self._model.get_embedding_dimension(),
-            parameters=sum(parameter.numel() for parameter in self._model.parameters()),
-            batching=f"{MTEB_BATCH} texts",
-            prompts=model_prompts.prompt_rules(
-                spec, PromptRules(prompts=prompts, default=self._model.default_prompt_name)
-            ),
+        self._model, facts, self._read = library_models.open_by_library(
+            spec, options, class_name="MultiVectorEncoder", similarity=lambda model: "maxsim", unit="texts"
         )
+        self.facts = replace(facts, dimensions=self._model.get_embedding_dimension())
 
     def search(
         self,
@@ -58,10 +42,10 @@ class MultiVectorModel:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` documents of each query by MaxSim, among all or among its candidates."""
         rows = self._vectors(queries, prompts.query, query=True)
-        return search_in_chunks(
+        hits = search_in_chunks(
             len(queries),
             documents,
             document_ids=document_ids,
@@ -74,6 +58,7 @@ class MultiVectorModel:
             documents_at_once=_DOCUMENTS_AT_ONCE,
             queries_at_once=_COMPARED_QUERIES,
         )
+        return read_texts.ranked(hits, self._read.taken())
 
     def close(self) -> None:
         """Free the model's memory."""

@@ -20,7 +20,7 @@ from harness.models import backend_files, dense_loading, forward_threads, model_
 from harness.models.devices import device_name, pick_devices
 from harness.models.forward_precision import AS_STORED, forward_precision
 from harness.models.vector_identity import identity
-from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
+from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
 if TYPE_CHECKING:
     import torch
@@ -65,7 +65,7 @@ class SentenceTransformerEncoder:
             dimensions=dimensions,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             batching=f"{self._budget} tokens",
-            prompts=model_prompts.prompt_rules(spec, _prompts_of(self._model)),
+            prompts=model_prompts.prompt_rules(spec, dense_loading.prompts_of(self._model)),
         )
         runtimes: tuple[str, ...] = ()
         if spec.backend_file is not None:
@@ -182,11 +182,6 @@ class SentenceTransformerEncoder:
         if not texts or not callable(tokenizer):
             return None
         return np.array([len(ids) for ids in tokenizer(prompted, verbose=False)["input_ids"]], dtype=np.int64)
-
-
-def _prompts_of(model: Any) -> PromptRules:
-    prompts = {name: text for name, text in model.prompts.items() if text is not None}
-    return PromptRules(prompts=prompts, default=model.default_prompt_name)
 
 
 def _tokens(features: Mapping[str, Any], count: int) -> Any:

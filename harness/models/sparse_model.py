@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.encoding.batches import MTEB_BATCH
-from harness.models import dense_loading, model_prompts
+from harness.models import dense_loading, library_models, model_prompts, read_texts
 from harness.models.chunked_search import search_in_chunks
-from harness.models.devices import device_name, pick_single_device
-from harness.models.forward_precision import forward_precision
 from harness.types import (
     Batching,
     Encoded,
     EncodeOptions,
-    EncoderFacts,
-    Hits,
     ModelSpec,
     Prompt,
-    PromptRules,
+    RankedDocuments,
     Role,
     SidePrompts,
 )
@@ -41,24 +37,13 @@ class SparseModel:
     """
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        device = pick_single_device(options.device)
-        precision = forward_precision(spec, options)
-        opening = model_prompts.opening(spec)
-        self._pairwise = opening.similarity_pairwise
-        self._model = dense_loading.load(spec, opening, device, precision, class_name="SparseEncoder")
-        prompts = {name: text for name, text in self._model.prompts.items() if text is not None}
-        self.facts = EncoderFacts(
-            backend="sentence-transformers",
-            device=str(device),
-            device_name=device_name(device),
-            precision=precision,
-            max_length=self._model.max_seq_length,
-            similarity=str(self._model.similarity_fn_name),
-            parameters=sum(parameter.numel() for parameter in self._model.parameters()),
-            batching=f"{MTEB_BATCH} texts",
-            prompts=model_prompts.prompt_rules(
-                spec, PromptRules(prompts=prompts, default=self._model.default_prompt_name)
-            ),
+        self._pairwise = model_prompts.opening(spec).similarity_pairwise
+        self._model, self.facts, self._read = library_models.open_by_library(
+            spec,
+            options,
+            class_name="SparseEncoder",
+            similarity=lambda model: str(model.similarity_fn_name),
+            unit="texts",
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:
@@ -75,7 +60,9 @@ class SparseModel:
             dense = [self._sparse(batch, prompt, role).to_dense().float().cpu().numpy() for batch in batches]
             rows = np.concatenate(dense) if dense else np.empty((0, 0), dtype=np.float32)
             self.facts = replace(self.facts, dimensions=rows.shape[-1])  # no setting of the model says so
-            yield Encoded(rows, None, None)
+            batches_read = self._read.taken()
+            of_each = read_texts.in_order(texts, batches_read)
+            yield Encoded(rows, *of_each, tokens_padded=read_texts.total(batches_read).tokens_padded)
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
@@ -95,7 +82,7 @@ class SparseModel:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` documents of each query by the model's similarity, among all or among its candidates."""
         rows = self._sparse(queries, prompts.query, "query") if queries else None
 
@@ -104,7 +91,7 @@ class SparseModel:
             dense: Float32 = (compared.to_dense() if compared.is_sparse else compared).float().cpu().numpy()
             return dense
 
-        return search_in_chunks(
+        hits = search_in_chunks(
             len(queries),
             documents,
             document_ids=document_ids,
@@ -115,6 +102,7 @@ class SparseModel:
             documents_at_once=_DOCUMENTS_AT_ONCE,
             queries_at_once=max(1, len(queries)),
         )
+        return read_texts.ranked(hits, self._read.taken())
 
     def close(self) -> None:
         """Free the model's memory."""

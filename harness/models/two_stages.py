@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.errors import ModelError
 from harness.models.kinds import abilities
-from harness.types import EncodeOptions, Encoder, EncoderFacts, FirstStage, Hits, ModelSpec, Searcher, SidePrompts
+from harness.types import (
+    EncodeOptions,
+    Encoder,
+    EncoderFacts,
+    FirstStage,
+    ModelSpec,
+    RankedDocuments,
+    Searcher,
+    SidePrompts,
+)
 
 if TYPE_CHECKING:
     from harness.types import Int64
@@ -65,7 +74,7 @@ class TwoStages:
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` candidates of each query, by the second model."""
         return self._ranker.search(
             queries,

@@ -22,9 +22,10 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
     if cost := _total(parts, lambda part: part.get("cost_usd")):
         facts.append(f"${dollars(cost)}")
     texts, cached = _total(parts, lambda part: part.get("texts")), _total(parts, lambda part: part.get("texts_cached"))
-    truncated = _total(parts, lambda part: part.get("texts_truncated"))
     if texts is not None:
-        facts.append(f"{texts:,.0f} texts" + (f", {truncated:,.0f} cut at the maximum length" if truncated else ""))
+        facts.append(f"{texts:,.0f} texts{_cut(parts, 'texts_truncated')}")
+    if pairs := _sum(parts, "pairs"):
+        facts.append(f"{pairs:,.0f} pairs of texts{_cut(parts, 'pairs_truncated')}")
     if cached:
         facts.append(f"{cached:,.0f} vectors from the cache")
     phases: dict[str, float] = {}
@@ -36,6 +37,17 @@ def line(parts: Iterable[Mapping[str, Any]]) -> str:
     if peak:
         facts.append(f"peak {peak:,} MiB")
     return "; ".join(facts)
+
+
+def _cut(parts: list[Mapping[str, Any]], count: str) -> str:
+    """How many texts, or pairs of texts, were cut; parts that do not count them say so in a note of their own."""
+    truncated = _sum(parts, count)
+    return f", {truncated:,.0f} cut at the maximum length" if truncated else ""
+
+
+def _sum(parts: list[Mapping[str, Any]], count: str) -> int:
+    """The sum over the parts that have this count."""
+    return sum(part.get(count) or 0 for part in parts)
 
 
 def dollars(amount: float) -> str:

@@ -17,7 +17,7 @@ from harness import encoding, models
 from harness.errors import DataError
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import SearchProblem
-from harness.runner.text_fields import NUMBERS, UNKNOWN_TO_RANKERS, Counts, Fields
+from harness.runner.text_fields import NUMBERS, Counts, Fields
 from harness.types import (
     PLAIN,
     EncodeOptions,
@@ -128,6 +128,8 @@ def _in_two_stages(
         counts = fields.counts
     candidates = [search.positions(hits, row) for row in range(len(hits.indices))]
     ranked = _ranked(task, part, encoder, loaded, problem._replace(candidates=candidates))
+    ranked.counts.texts_truncated, ranked.counts.tokens = counts.texts_truncated, counts.tokens
+    ranked.counts.add(tokens_encoded=counts.tokens_encoded, tokens_padded=counts.tokens_padded)
     prompts = {f"first_stage_{name}": prompt for name, prompt in counts.prompts.items()}
     ranked.counts.prompts |= prompts
     ranked.counts.adapters |= {f"first_stage_{name}": adapter for name, adapter in counts.adapters.items()}
@@ -142,7 +144,7 @@ def _ranked(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded, probl
         encoding.prompt_for(rules, task, texts["documents"], part=part),
     )
     queries, documents = texts["queries"].items, texts["documents"].items
-    hits = encoder.search(
+    ranked = encoder.search(
         queries,
         documents,
         document_ids=problem.document_ids,
@@ -152,10 +154,19 @@ def _ranked(task: TaskSpec, part: Part, encoder: Searcher, loaded: Loaded, probl
         prompts=prompts,
     )
     count = len(queries) + len(documents)
-    counts = Counts(texts=count, texts_encoded=count)
-    counts.add(**dict.fromkeys(UNKNOWN_TO_RANKERS))
+    counts = Counts(
+        texts=count,
+        texts_encoded=count,
+        texts_truncated=ranked.texts_truncated,
+        tokens=ranked.tokens,
+        tokens_encoded=ranked.tokens_encoded,
+        tokens_padded=ranked.tokens_padded,
+        texts_zero=None,
+        pairs=ranked.pairs,
+        pairs_truncated=ranked.pairs_truncated,
+    )
     counts.prompts |= {"queries": prompts.query.text or None, "documents": prompts.document.text or None}
-    return Search(hits, counts, encoder.facts)
+    return Search(ranked.hits, counts, encoder.facts)
 
 
 class SearchedShard(NamedTuple):

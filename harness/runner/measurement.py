@@ -210,11 +210,12 @@ def score(encoded: EncodedPart) -> MeasuredPart:
 
 
 def _cut_note(encoded: EncodedPart) -> str:
-    """What is said of texts that may be cut without being counted, by models that rank by themselves."""
-    length = encoded.facts.max_length
-    if encoded.counts.texts_truncated is not None or length is None:
+    """What is said of texts, or pairs of texts, that may be cut without being counted."""
+    length, counts = encoded.facts.max_length, encoded.counts
+    cut = counts.texts_truncated if counts.pairs is None else counts.pairs_truncated
+    if cut is not None or length is None:
         return ""
-    return f"texts of more than {length} tokens are cut; how many is not counted for this kind of model"
+    return f"texts of more than {length} tokens are cut; how many is not known, since the tokenizer does not tell"
 
 
 def _zero_note(counts: Counts) -> str:

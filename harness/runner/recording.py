@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
                     "sha256": measured.digest,
                     "notes": list(measured.notes),
                     **({"defects": list(measured.defects)} if measured.defects else {}),
-                    **asdict(counts),
+                    **counts.as_recorded(),
                     **_cost(counts.tokens_encoded, cell.options.price),
                     "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),
                     "peak_memory_mib": measured.peak_memory_mib,
@@ -102,7 +102,11 @@ def _cost(tokens: int | None, price: float | None) -> dict[str, float | None]:
 def _used(facts: EncoderFacts) -> dict[str, Any]:
     """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
     used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
-    used = {name: value for name, value in used.items() if value is not None or name not in ("first_stage", "weights")}
+    used = {
+        name: value
+        for name, value in used.items()
+        if value is not None or name not in ("first_stage", "weights", "max_lengths")
+    }
     return {**used, "prompts_from": facts.prompts.source}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from harness.encoding import transforms
 from harness.encoding.pipeline import sum_or_none
@@ -19,8 +19,6 @@ NUMBERS = (
     *("texts", "texts_encoded", "texts_cached", "texts_truncated"),
     *("tokens", "tokens_encoded", "tokens_padded", "texts_zero"),
 )
-UNKNOWN_TO_RANKERS = ("texts_truncated", "tokens", "tokens_encoded", "tokens_padded", "texts_zero")
-"""The counts that a model which ranks documents by itself does not give."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +36,8 @@ class Counts:
         texts_zero: texts with a zero vector.
         batching: how batches were made; None where nothing was encoded in batches.
         prompts: field -> the prompt put before its texts.
+        pairs: pairs of a query with a document that a cross-encoder read as one text; None for other models.
+        pairs_truncated: how many of these were cut at the maximum length.
         adapters: field -> the adapter that encoded its texts, or the input type that an endpoint was told.
     """
 
@@ -49,6 +49,8 @@ class Counts:
     tokens_encoded: int | None = 0
     tokens_padded: int | None = 0
     texts_zero: int | None = 0
+    pairs: int | None = None
+    pairs_truncated: int | None = None
     batching: Batching | None = None
     prompts: dict[str, str | None] = field(default_factory=dict)
     adapters: dict[str, str] = field(default_factory=dict)
@@ -57,6 +59,10 @@ class Counts:
         """Add numbers to the counts of these names; None makes the sum None."""
         for name, number in more.items():
             setattr(self, name, sum_or_none((getattr(self, name), number)))
+
+    def as_recorded(self) -> dict[str, Any]:
+        """By name; those of pairs only where pairs were read."""
+        return {name: value for name, value in asdict(self).items() if self.pairs is not None or "pairs" not in name}
 
 
 def batching_for(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> Batching:

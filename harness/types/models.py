@@ -192,6 +192,7 @@ class EncoderFacts:
             follow from the longest text of a batch, all of it; so too with quantized activations, whose scale follows
             from the batch; None for nothing.
         weights: file -> sha256 of the file that another backend than torch runs, and of those with its tensors.
+        max_lengths: role -> its maximum length, where queries and documents have lengths of their own.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
             searched the corpus, where another one did.
         endpoint: where a model behind an endpoint was asked, by which name, and what it does with long and empty texts.
@@ -211,6 +212,7 @@ class EncoderFacts:
     depends_on_batch: Literal["last bits", "positions", "quantization"] | None = None
     attention: str | None = None
     max_length: int | None = None
+    max_lengths: Mapping[str, int] | None = None
     similarity: str = "cosine"
     dimensions: int | None = None
     parameters: int | None = None
@@ -275,6 +277,28 @@ class Encoder(Protocol):
         ...
 
 
+class RankedDocuments(NamedTuple):
+    """What a model that ranks documents by itself gives; a count is None where the model does not know it.
+
+    Attributes:
+        hits: the best documents of every query.
+        texts_truncated: texts cut at the maximum length; None too where pairs are read instead.
+        tokens: tokens of all texts; None too where pairs are read instead.
+        tokens_encoded: tokens that went through the model.
+        tokens_padded: the same, with padding.
+        pairs: pairs of a query with a document that were read as one text; None for a model that reads no pairs.
+        pairs_truncated: how many of these were cut at the maximum length.
+    """
+
+    hits: Hits
+    texts_truncated: int | None = None
+    tokens: int | None = None
+    tokens_encoded: int | None = None
+    tokens_padded: int | None = None
+    pairs: int | None = None
+    pairs_truncated: int | None = None
+
+
 @runtime_checkable
 class Searcher(Protocol):
     """A loaded model that ranks documents by itself (BM25, a cross-encoder)."""
@@ -291,7 +315,7 @@ class Searcher(Protocol):
         k: int,
         languages: Sequence[str],
         prompts: SidePrompts,
-    ) -> Hits:
+    ) -> RankedDocuments:
         """The best `k` documents of every query: of its `candidates`, positions in `documents`, or of all."""
         ...
 

@@ -187,7 +187,6 @@ def test_a_folder_of_pylate(tmp_path: Path) -> None:
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_cross_encoders(dtype: str, tmp_path: Path) -> None:
     """A reranker gets mteb's scores, to 1e-5 in every metric in mteb's batches, and is told apart from what searches.
-    The record says that cut texts are not counted.
 
     In half precision the scores themselves are float32, so that close ones do not tie.
     """
@@ -198,7 +197,8 @@ def test_cross_encoders(dtype: str, tmp_path: Path) -> None:
     exact = run_one(folder, RERANKING, tmp_path, batching="mteb", precision="checkpoint", overwrite=True)
     assert compared(exact.parts[task.parts[0]], dict(expected)) > 100
     [of_part] = exact.harness["parts"].values()
-    assert any("tokens are cut; how many is not counted" in note for note in of_part["notes"])
+    assert 0 < of_part["pairs_truncated"] <= of_part["pairs"] == 139
+    assert of_part["notes"] == []
     if dtype == "float32":
         usual = run_one(folder, RERANKING, tmp_path, overwrite=True)
         assert usual.parts[task.parts[0]][task.main_metric] == pytest.approx(expected[task.main_metric], abs=1e-5)
@@ -228,6 +228,9 @@ def test_retrieval_in_two_stages(first: str, tmp_path: Path) -> None:
     stage = found.harness["encoder"]["first_stage"]
     assert (stage["model"], stage["top"], stage["precision"]) == ("local/first", 7, "fp32")
     assert found.variant == f"first_stage=local__first@{stage['revision'][:8]}, top=7"
+    [of_part] = found.harness["parts"].values()
+    assert 0 < of_part["texts_truncated"] < of_part["texts"]
+    assert of_part["pairs_truncated"] == of_part["pairs"] == 7 * of_part["rows"]["queries"]
 
 
 def test_a_first_stage_belongs_to_the_record(tmp_path: Path) -> None:

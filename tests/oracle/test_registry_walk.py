@@ -255,7 +255,7 @@ def pairs_of_ours(encoder: Any, case: Case) -> np.ndarray:
         k=len(TEXTS),
         languages=(),
         prompts=SidePrompts(prompt, prompt),
-    )
+    ).hits
     scores: np.ndarray = hits.scores[0][np.argsort(hits.indices[0])]
     return scores
 

@@ -94,14 +94,18 @@ def search(documents: list[str], queries: list[str], *, k: int = 10, languages: 
         documents=documents,
         qrels={},
     )
-    hits = BM25().search(
-        gold.queries,
-        gold.documents,
-        document_ids=gold.document_ids,
-        candidates=None,
-        k=k,
-        languages=languages,
-        prompts=SidePrompts(NO_PROMPT, NO_PROMPT),
+    hits = (
+        BM25()
+        .search(
+            gold.queries,
+            gold.documents,
+            document_ids=gold.document_ids,
+            candidates=None,
+            k=k,
+            languages=languages,
+            prompts=SidePrompts(NO_PROMPT, NO_PROMPT),
+        )
+        .hits
     )
     return [
         {int(i): float(score) for i, score in zip(row, scores, strict=True) if i >= 0}
