@@ -9,13 +9,15 @@ torch.
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
     from harness.types import Float32, Int64
 
+_T = TypeVar("_T")
 Launch: TypeAlias = Callable[[Any], Callable[[], "Float32"]]
 
 
@@ -52,6 +55,39 @@ class Prepared(NamedTuple):
     batches: Sequence[Batch]
     tokens: NDArray[np.int32] | None
     truncated: NDArray[np.bool_] | None
+
+
+def _nothing_to_free() -> None:
+    pass
+
+
+@dataclass(slots=True)
+class Memory:
+    """The memory that batches share, and how much of a batch it takes; an encoder has one for all that it encodes.
+
+    Attributes:
+        is_exhausted_by: whether an error means that a smaller batch may fit.
+        free: gives back memory that no tensor holds any more; it is called before a smaller batch is tried.
+        fits: the most padded tokens of a batch once a larger one did not fit; None before.
+    """
+
+    is_exhausted_by: Callable[[BaseException], bool]
+    free: Callable[[], None] = _nothing_to_free
+    fits: int | None = None
+
+    def budget(self, tokens: int) -> int:
+        """The padded tokens to put into a batch, where as many as `tokens` are wanted."""
+        return tokens if self.fits is None else min(tokens, self.fits)
+
+    def is_exceeded_by(self, batch: Batch) -> bool:
+        """Whether a batch is larger than what is known to fit."""
+        return self.fits is not None and batch.tokens_padded is not None and batch.tokens_padded > self.fits
+
+    def lower(self, halves: Sequence[Batch]) -> None:
+        """Remember that the batch of these halves did not fit."""
+        sizes = [half.tokens_padded for half in halves if half.tokens_padded is not None]
+        if sizes:
+            self.fits = self.budget(max(sizes))
 
 
 @dataclass(slots=True)
@@ -100,22 +136,23 @@ def encode(
     *,
     prepare: Callable[[Sequence[str]], Prepared],
     lanes: Sequence[Launch],
-    is_out_of_memory: Callable[[BaseException], bool],
+    memory: Memory,
 ) -> Iterator[Encoded]:
     """The vectors of each block, in the order of the blocks and of the texts in them.
 
-    A batch that does not fit in memory is cut in half, and both halves are tried again; only a single text that does
-    not fit is an error. Batches are made before they are handed to lanes, so no vector depends on the number of lanes.
+    A batch that does not fit in memory is cut in half, and both halves are tried again, as is every batch of its size
+    from then on; only a single text that does not fit is an error. Batches are made before they are handed to lanes, so
+    no vector depends on the number of lanes.
 
     Args:
         blocks: lists of texts.
         prepare: tokenizes a block; runs in a thread of its own.
         lanes: what starts a batch, one for each thread; the same function may come several times.
-        is_out_of_memory: whether an error of `launch` means that a smaller batch may fit.
+        memory: what is known of the lanes' memory.
     """
     queue: SimpleQueue[tuple[_Block, Batch] | None] = SimpleQueue()
     threads = [
-        threading.Thread(target=_work, args=(launch, queue, is_out_of_memory), daemon=True, name=f"lane-{index}")
+        threading.Thread(target=_Lane(launch, memory).work, args=(queue,), daemon=True, name=f"lane-{index}")
         for index, launch in enumerate(lanes)
     ]
     for thread in threads:
@@ -165,67 +202,71 @@ def _prepared(
             yield count, future.result()
 
 
-def _work(
-    launch: Launch,
-    queue: SimpleQueue[tuple[_Block, Batch] | None],
-    is_out_of_memory: Callable[[BaseException], bool],
-) -> None:
-    """Run one lane: start a batch, then fetch the rows of the batch before it."""
-    running: tuple[_Block, Batch, Callable[[], Float32]] | None = None
-    while True:
-        if running is not None and queue.empty():
-            _fetch(*running, launch, is_out_of_memory)
-            running = None
-        item = queue.get()
-        if item is None:
-            break
-        block, batch = item
-        if block.failed is not None:
-            continue
-        started = _launched(block, batch, launch, is_out_of_memory)
-        if running is not None:
-            _fetch(*running, launch, is_out_of_memory)
-        running = None if started is None else (block, batch, started)
-    if running is not None:
-        _fetch(*running, launch, is_out_of_memory)
+class _Lane:
+    """One lane: it starts a batch, then fetches the rows of the batch before it."""
 
+    def __init__(self, launch: Launch, memory: Memory) -> None:
+        self._launch, self._memory = launch, memory
+        self._waiting: deque[tuple[_Block, Batch]] = deque()
+        self._running: tuple[_Block, Batch, Callable[[], Float32]] | None = None
 
-def _launched(
-    block: _Block, batch: Batch, launch: Launch, is_out_of_memory: Callable[[BaseException], bool]
-) -> Callable[[], Float32] | None:
-    try:
-        return launch(batch.inputs)
-    except Exception as err:
-        _retry(block, batch, err, launch, is_out_of_memory)
+    def work(self, queue: SimpleQueue[tuple[_Block, Batch] | None]) -> None:
+        """Run the batches of `queue` until None comes."""
+        ended = False
+        while self._waiting or self._running is not None or not ended:
+            if not self._waiting:
+                if self._running is not None and (ended or queue.empty()):
+                    self._fetch()
+                    continue
+                item = queue.get()
+                if item is None:
+                    ended = True
+                    continue
+                self._waiting.append(item)
+            block, batch = self._waiting.popleft()
+            if block.failed is not None:
+                continue
+            if batch.halves is not None and self._memory.is_exceeded_by(batch):
+                self._put_first(block, batch.halves())
+                continue
+            rows = self._tried(block, batch, functools.partial(self._launch, batch.inputs))
+            self._fetch()
+            self._running = None if rows is None else (block, batch, rows)
+
+    def _fetch(self) -> None:
+        """Wait for the rows of the batch that runs, where there is one."""
+        if self._running is None:
+            return
+        block, batch, wait = self._running
+        self._running = None
+        rows = self._tried(block, batch, wait)
+        if rows is not None:
+            block.take(batch.positions, rows)
+
+    def _put_first(self, block: _Block, halves: Sequence[Batch]) -> None:
+        self._waiting.extendleft((block, half) for half in reversed(halves))
+
+    def _tried(self, block: _Block, batch: Batch, step: Callable[[], _T]) -> _T | None:
+        """What `step` returns; None where it failed: the batch's halves then wait, or the block has failed.
+
+        Nothing is freed or tried again while the error is handled: its traceback holds the tensors of the attempt.
+        """
+        try:
+            return step()
+        except Exception as err:
+            if batch.halves is None or not self._memory.is_exhausted_by(err):
+                block.fail(self._of_one_text(err))
+                return None
+        halves = batch.halves()
+        self._memory.lower(halves)
+        self._put_first(block, halves)
+        gc.collect()
+        self._memory.free()
         return None
 
-
-def _fetch(
-    block: _Block,
-    batch: Batch,
-    rows: Callable[[], Float32],
-    launch: Launch,
-    is_out_of_memory: Callable[[BaseException], bool],
-) -> None:
-    try:
-        block.take(batch.positions, rows())
-    except Exception as err:
-        _retry(block, batch, err, launch, is_out_of_memory)
-
-
-def _retry(
-    block: _Block, batch: Batch, err: Exception, launch: Launch, is_out_of_memory: Callable[[BaseException], bool]
-) -> None:
-    """Both halves of a batch that did not fit, one after the other; any other error is the block's."""
-    if not is_out_of_memory(err):
-        block.fail(err)
-        return
-    if batch.halves is None:
-        if kind_of(err) != "resource":  # a device whose library has no class for it
-            err = EncodeError(f"one text does not fit in memory ({first_line(err)})", kind="resource")
-        block.fail(err)
-        return
-    for half in batch.halves():
-        started = _launched(block, half, launch, is_out_of_memory)
-        if started is not None:
-            _fetch(block, half, started, launch, is_out_of_memory)
+    def _of_one_text(self, err: Exception) -> Exception:
+        """The error to raise; where memory is exhausted by a text, one of our own says so."""
+        if not self._memory.is_exhausted_by(err) or kind_of(err) == "resource":
+            return err
+        # A device whose library has no class for it.
+        return EncodeError(f"one text does not fit in memory ({first_line(err)})", kind="resource")

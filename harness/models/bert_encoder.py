@@ -67,6 +67,7 @@ class BertEncoder:
         self._copy_on = dict(zip(self._devices, self._copies, strict=True))
         dimensions = self._copies[0].dimensions
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions)
+        self._memory = forward_threads.memory(self._devices[0])
         self.facts = EncoderFacts(
             backend="harness",
             device=",".join(str(device) for device in self._devices),
@@ -105,7 +106,7 @@ class BertEncoder:
             blocks,
             prepare=prepare,
             lanes=forward_threads.lanes(self._forward, self._devices, exact=exact),
-            is_out_of_memory=forward_threads.is_out_of_memory,
+            memory=self._memory,
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
@@ -129,7 +130,7 @@ class BertEncoder:
         positions_of_batches = (
             batches.by_count(len(ids), size=batches.MTEB_BATCH)
             if exact
-            else batches.by_tokens(lengths, budget=self._budget)
+            else batches.by_tokens(lengths, budget=self._memory.budget(self._budget))
         )
         return pipeline.Prepared(
             [

@@ -7,6 +7,7 @@ On a GPU, the host queues the next batch without waiting for the rows of the las
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from harness.encoding.pipeline import Launch
+    from harness.encoding.pipeline import Launch, Memory
     from harness.types import Float32
 
 _CPU_TOKENS = 1024
@@ -22,6 +23,11 @@ _MPS_TOKENS = 4096
 _FEWEST_TOKENS, _MOST_TOKENS = 8192, 65_536
 _NUMBERS_OF_LAYER = 1 << 25
 _LIMITING = threading.Lock()
+_EXHAUSTED = re.compile(
+    r"out of memory|can't allocate memory|(?:CUBLAS|CUSPARSE|CUSOLVER|CUDNN)_STATUS_\w*ALLOC\w*_FAILED"
+    r"|cannot allocate memory",
+    flags=re.IGNORECASE,
+)
 
 
 def budget(device: torch.device, *, dimensions: int) -> int:
@@ -118,12 +124,23 @@ def _on_cuda(forward: Callable[[Any, torch.device], torch.Tensor], device: torch
     return launch
 
 
-def is_out_of_memory(err: BaseException) -> bool:
-    """Whether `err` means that a smaller batch may fit; frees the memory that torch holds in reserve."""
+def memory(device: torch.device) -> Memory:
+    """What an encoder that has just been opened knows of the memory of its lanes: nothing yet."""
+    from harness.encoding.pipeline import Memory
+
+    if device.type == "cpu":
+        return Memory(is_out_of_memory)
     import torch
 
-    if isinstance(err, torch.OutOfMemoryError):
-        torch.cuda.empty_cache()
+    return Memory(is_out_of_memory, torch.cuda.empty_cache if device.type == "cuda" else torch.mps.empty_cache)
+
+
+def is_out_of_memory(err: BaseException) -> bool:
+    """Whether `err` means that a smaller batch may fit."""
+    import torch
+
+    if isinstance(err, torch.OutOfMemoryError | MemoryError):
         return True
-    # On Apple's GPUs torch raises a plain RuntimeError, which differs from others only by its message.
-    return isinstance(err, RuntimeError) and "out of memory" in str(err).lower()
+    # Apple's GPUs, the CPU, and the libraries below CUDA have no class of their own: torch raises a plain RuntimeError,
+    # which differs from others only by its message.
+    return isinstance(err, RuntimeError) and bool(_EXHAUSTED.search(str(err)))

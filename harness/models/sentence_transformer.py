@@ -50,6 +50,7 @@ class SentenceTransformerEncoder:
         dimensions = self._model.get_embedding_dimension()
         self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
+        self._memory = forward_threads.memory(self._devices[0])
         self.facts = EncoderFacts(
             backend="sentence-transformers",
             device=",".join(str(device) for device in self._devices),
@@ -117,7 +118,7 @@ class SentenceTransformerEncoder:
             blocks,
             prepare=prepare,
             lanes=forward_threads.lanes(forward, self._devices, exact=exact or self._one_lane),
-            is_out_of_memory=forward_threads.is_out_of_memory,
+            memory=self._memory,
         )
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
@@ -147,7 +148,7 @@ class SentenceTransformerEncoder:
             lengths = (
                 [len(text) for text in texts] if counts is None else np.minimum(counts, self._max_length or counts)
             )
-            positions_of_batches = batches.by_tokens(lengths, budget=self._budget)
+            positions_of_batches = batches.by_tokens(lengths, budget=self._memory.budget(self._budget))
         prepared = [self._batch(positions, texts, prompt, task) for positions in positions_of_batches]
         tokens_of_batches = [_tokens(batch.inputs, len(batch.positions)) for batch in prepared]
         tokens: NDArray[np.int32] | None = None

@@ -69,7 +69,7 @@ class StaticEncoder:
             blocks,
             prepare=prepare,
             lanes=[lambda inputs: functools.partial(self._means, *inputs)],
-            is_out_of_memory=lambda _: False,
+            memory=pipeline.Memory(lambda _: False),
         )
 
     def _prepared(self, texts: list[str]) -> pipeline.Prepared:
