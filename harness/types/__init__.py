@@ -46,18 +46,20 @@ from harness.types.models import (
     BackendFile,
     BackendName,
     Batching,
-    Encoded,
     EncodeOptions,
-    Encoder,
     EncoderFacts,
     FirstStage,
     ModelSpec,
     Precision,
-    RankedDocuments,
     Ranking,
+    VectorTransform,
+)
+from harness.types.open_models import (
+    Encoded,
+    Encoder,
+    RankedDocuments,
     Searcher,
     SidePrompts,
-    VectorTransform,
 )
 from harness.types.prompts import AdapterRules, InstructionRules, Prompt, PromptRules, Purpose
 from harness.types.records import (

@@ -1,19 +1,15 @@
-"""Models: their names, the options of encoding, the facts that go into records, and the protocols that they follow."""
+"""Models: their names, the options of encoding, and the facts that go into records."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from harness.types.gold import Hits, Role
-from harness.types.prompts import Prompt, PromptRules
+from harness.types.prompts import PromptRules
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from harness.types.arrays import Float32, Int64
+    pass
 
 
 Precision = Literal["fp32", "fp16", "bf16"]
@@ -168,13 +164,6 @@ Ranking = Literal["corpus", "candidates"]
 """What is ranked for a query: all documents of a corpus, or the candidates that the task names."""
 
 
-class SidePrompts(NamedTuple):
-    """The prompts of a search."""
-
-    query: Prompt
-    document: Prompt
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EncoderFacts:
     """What an opened encoder uses; part of the record.
@@ -221,104 +210,3 @@ class EncoderFacts:
     first_stage: Mapping[str, Any] | None = None
     weights: Mapping[str, str] | None = None
     endpoint: Mapping[str, Any] | None = None
-
-
-class Encoded(NamedTuple):
-    """What came out of an encoder for n texts.
-
-    Attributes:
-        vectors: (n, dim) float32, row i for text i.
-        tokens: (n,) int32, tokens of each text, the prompt included; None where the backend does not count them.
-        truncated: (n,) bool, whether a text was cut at the maximum length; None where the backend does not say.
-        tokens_padded: tokens that went through the model, padding included; None where the backend does not count them.
-        tokens_encoded: tokens of all n texts together, where the backend does not count those of each.
-        places: (n,) int64, which of all the texts that were asked for these are, counted through all blocks; None for
-            those of the next block.
-    """
-
-    vectors: Float32
-    tokens: NDArray[np.int32] | None
-    truncated: NDArray[np.bool_] | None
-    tokens_padded: int | None = None
-    tokens_encoded: int | None = None
-    places: Int64 | None = None
-
-
-@runtime_checkable
-class Encoder(Protocol):
-    """A loaded model that turns texts into vectors.
-
-    `encode` returns one finite float32 row per text, in order, whatever the precision of the forward pass. It takes no
-    blocks at all, empty blocks, repeated texts and texts of any length, and its results do not depend on earlier calls.
-    """
-
-    facts: EncoderFacts
-
-    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any] | None:
-        """Everything besides a text that decides its vector, as JSON values; None where vectors must not be cached."""
-        ...
-
-    def encode(
-        self, blocks: Iterable[Sequence[str]], *, prompt: Prompt, role: Role | None, batching: Batching = "tokens"
-    ) -> Iterator[Encoded]:
-        """The vectors of each block of texts, block by block, or in pieces that tell their places.
-
-        `prompt` goes before each text, and `role` chooses the tower of two-tower models. With `batching="mteb"` the
-        texts of a block are in the order of mteb's batches, and each 32 of them make a batch.
-        """
-        ...
-
-    def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
-        """The model's own similarity of row i of `left` with row i of `right`: (n, dim), (n, dim) -> (n,)."""
-        ...
-
-    def close(self) -> None:
-        """Free the memory."""
-        ...
-
-
-class RankedDocuments(NamedTuple):
-    """What a model that ranks documents by itself gives; a count is None where the model does not know it.
-
-    Attributes:
-        hits: the best documents of every query.
-        texts_truncated: texts cut at the maximum length; None too where pairs are read instead.
-        tokens: tokens of all texts; None too where pairs are read instead.
-        tokens_encoded: tokens that went through the model.
-        tokens_padded: the same, with padding.
-        pairs: pairs of a query with a document that were read as one text; None for a model that reads no pairs.
-        pairs_truncated: how many of these were cut at the maximum length.
-    """
-
-    hits: Hits
-    texts_truncated: int | None = None
-    tokens: int | None = None
-    tokens_encoded: int | None = None
-    tokens_padded: int | None = None
-    pairs: int | None = None
-    pairs_truncated: int | None = None
-
-
-@runtime_checkable
-class Searcher(Protocol):
-    """A loaded model that ranks documents by itself (BM25, a cross-encoder)."""
-
-    facts: EncoderFacts
-
-    def search(
-        self,
-        queries: Sequence[str],
-        documents: Sequence[str],
-        *,
-        document_ids: Sequence[str],
-        candidates: Sequence[Int64] | None,
-        k: int,
-        languages: Sequence[str],
-        prompts: SidePrompts,
-    ) -> RankedDocuments:
-        """The best `k` documents of every query: of its `candidates`, positions in `documents`, or of all."""
-        ...
-
-    def close(self) -> None:
-        """Free the memory."""
-        ...
