@@ -19,7 +19,7 @@ from harness.data import table_cache
 from harness.errors import DataError, Kind, first_line, kind_of
 from harness.evaluators import KINDS
 from harness.evaluators.tables import Table
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.hub.downloads import dataset_file
 from harness.hub.offline import is_offline
@@ -179,12 +179,10 @@ def _folder(task: TaskSpec) -> Path:
 
 def _kept(file: Path, ask: Any) -> Any:
     """The JSON in `file`; where there is none, the answer of `ask`, which is written to `file`."""
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        pass
-    answer = ask()
-    write_cache(file, json.dumps(answer, indent=1))
+    answer = kept.read_json(file)
+    if answer is None:
+        answer = ask()
+        kept.write(file, json.dumps(answer, indent=1))
     return answer
 
 

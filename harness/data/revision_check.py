@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from harness.errors import DataError
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.tasks import registry
 from harness.types import Loaded, Part, TaskSpec
@@ -20,10 +20,9 @@ def check(task: TaskSpec, part: Part, loaded: Loaded) -> None:
         DataError: the same source and revision, read in the same way, held other data before.
     """
     file = _file(task, part)
-    try:
-        before = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        write_cache(file, json.dumps({"task": task.name, "sha256": loaded.digest, "rows": dict(loaded.rows)}))
+    before = kept.read_json(file)
+    if before is None:
+        kept.write(file, json.dumps({"task": task.name, "sha256": loaded.digest, "rows": dict(loaded.rows)}))
         return
     if before.get("sha256") != loaded.digest:
         raise DataError(

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.files import run_environment
-from harness.files.atomic import write_cache
+from harness.files import kept, run_environment
 
 if TYPE_CHECKING:
     import pyarrow
@@ -37,14 +36,14 @@ def file_of(folder: Path, paths: Sequence[str], *, read_as: Sequence[object]) ->
 
 
 def get(file: Path) -> pyarrow.Table | None:
-    """The table in an Arrow file; None if it does not exist or cannot be read."""
-    if not file.is_file():
+    """The table in an Arrow file; None if it does not exist, is damaged or cannot be read."""
+    content = kept.read(file)
+    if content is None:
         return None
     import pyarrow
 
     try:
-        with pyarrow.OSFile(str(file)) as source:
-            return pyarrow.ipc.open_file(source).read_all()
+        return pyarrow.ipc.open_file(pyarrow.py_buffer(content)).read_all()
     except (pyarrow.ArrowException, OSError):
         return None
 
@@ -60,4 +59,4 @@ def put(file: Path, table: pyarrow.Table) -> None:
     options = pyarrow.ipc.IpcWriteOptions(compression="zstd")
     with pyarrow.ipc.new_file(sink, table.schema.remove_metadata(), options=options) as writer:
         writer.write_table(table.replace_schema_metadata(None))
-    write_cache(file, sink.getvalue().to_pybytes())
+    kept.write(file, sink.getvalue().to_pybytes())

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.leaderboard import index_columns, reader_processes
 from harness.leaderboard.file_summary import Facts
@@ -187,18 +187,17 @@ def _save(index: Index) -> None:
         columns.scores.tobytes(),
         list(columns.facts),
     )
-    body = msgspec.msgpack.encode(stored)
-    write_cache(_file(index.root), hashlib.sha256(body).digest() + body)
+    kept.write(_file(index.root), msgspec.msgpack.encode(stored))
 
 
 def _load(root: Path) -> Index:
     """The stored index of this folder; an empty one where none can be used."""
     nothing = Index(root=root, folders=(), columns=index_columns.empty(), misplaced=())
+    data = kept.read(_file(root))
+    if data is None:
+        return nothing
     try:
-        data = memoryview(_file(root).read_bytes())
-        if hashlib.sha256(data[32:]).digest() != data[:32]:
-            return nothing
-        stored = msgspec.msgpack.decode(data[32:], type=_StoredIndex)
+        stored = msgspec.msgpack.decode(data, type=_StoredIndex)
         if stored.version != VERSION or stored.root != str(root.resolve()):
             return nothing
         columns = Columns(
@@ -207,6 +206,6 @@ def _load(root: Path) -> Index:
             scores=np.frombuffer(stored.scores, SCORES),
             facts=tuple(stored.facts),
         )
-    except (OSError, ValueError, msgspec.DecodeError):
+    except (ValueError, msgspec.DecodeError):  # of another version
         return nothing
     return dataclasses.replace(nothing, folders=tuple(stored.folders), columns=columns)

@@ -16,7 +16,7 @@ import numpy as np
 from harness import results
 from harness.errors import RecordError
 from harness.evaluators.items import replicates
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.index_columns import NONE
@@ -68,15 +68,12 @@ def _cached(record: Path, parts: Sequence[Part], resamples: int) -> Float64 | No
     keys = [VERSION, resamples, str(record.resolve()), *parts]
     keys += [value for stat in stats for value in (stat.st_size, stat.st_mtime_ns, stat.st_ino)]
     file = cache_folder() / "draws" / f"{hashlib.sha256(repr(keys).encode()).hexdigest()[:24]}.f64"
-    try:
-        cached = np.frombuffer(file.read_bytes(), np.float64)
-        if len(cached) == resamples:
-            return cached
-    except (OSError, ValueError):
-        pass
+    cached = kept.read(file)
+    if cached is not None and len(cached) == 8 * resamples:
+        return np.frombuffer(cached, np.float64)
     values = _resampled(record, parts, resamples)
     if values is not None:
-        write_cache(file, values.tobytes())
+        kept.write(file, values.tobytes())
     return values
 
 

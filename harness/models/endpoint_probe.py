@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.files.locks import locked
 
@@ -43,15 +43,13 @@ def weights_id(revision: str, vectors: Float32, *, afresh: bool = False) -> str:
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time, not results
             stack.enter_context(locked(folder))
-        kept: dict[str, list[list[float]]] = {}
-        with contextlib.suppress(OSError, ValueError):
-            kept = json.loads(file.read_text(encoding="utf-8"))
-        same = [name for name, before in kept.items() if _is_same(np.array(before), rows)]
+        earlier: dict[str, list[list[float]]] = kept.read_json(file) or {}
+        same = [name for name, before in earlier.items() if _is_same(np.array(before), rows)]
         if same and not afresh:
             return same[0]
-        kept = {name: before for name, before in kept.items() if name not in same}
+        others = {name: before for name, before in earlier.items() if name not in same}
         name = hashlib.sha256(rows.tobytes() + (os.urandom(16) if afresh else b"")).hexdigest()[:16]
-        write_cache(file, json.dumps({**kept, name: rows.tolist()}))
+        kept.write(file, json.dumps({**others, name: rows.tolist()}))
     return name
 
 

@@ -14,7 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from harness.errors import HarnessError
-from harness.files import atomic
+from harness.files import atomic, kept
 from harness.files.atomic import write_cache
 from harness.files.disk_errors import on_disk
 from harness.files.folders import cache_folder
@@ -96,7 +96,9 @@ def read_status(history: Path) -> Status | None:
     statuses = []
     for file in (history / STATUS, _spare_status(history)):
         with contextlib.suppress(OSError, msgspec.DecodeError):
-            statuses.append(msgspec.json.decode(file.read_bytes(), type=Status))
+            content = kept.without_digest(file.read_bytes()) if file.is_file() else None
+            if content is not None:
+                statuses.append(msgspec.json.decode(content, type=Status))
     return max(statuses, key=lambda status: (status.started, status.finished or 0.0), default=None)
 
 
@@ -161,7 +163,7 @@ class Journal:
         if not at_once and time.monotonic() - self._written < _EVERY:
             return
         self._written = time.monotonic()
-        content = msgspec.json.encode(self.status)
+        content = kept.with_digest(msgspec.json.encode(self.status))
         try:
             atomic.write(self._history / STATUS, content)
         except OSError:

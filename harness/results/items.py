@@ -6,7 +6,8 @@ Beside `<Task>.json` lies `<Task>.items.npz`, a NumPy archive without pickles (c
     {"format": 1, "fingerprint": "...", "task": "...",
      "parts": [{"split": "test", "subset": "default", "kind": "correlation", "metric": "spearman", "unit": "pair"}]}
 
-and the arrays of part i are named `i.<column>`; `evaluators.items` says which columns each kind has.
+and the arrays of part i are named `i.<column>`; `evaluators.items` says which columns each kind has. The archive's
+comment is the digest of the archive without a comment, which is checked before the archive is opened.
 
 The fingerprint is the record's. Items with another fingerprint, or whose score differs from the recorded one by more
 than 1e-5, do not belong to the record and are not used.
@@ -14,9 +15,11 @@ than 1e-5, do not belong to the record and are not used.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -35,6 +38,16 @@ SUFFIX = ".items.npz"
 MAX_BYTES = 512 * 2**20
 """The most bytes of all arrays of a file, unpacked."""
 TOLERANCE = 1e-5
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
+_NO_COMMENT = b"\0\0"
+"""The end of an archive without a comment: the length of the comment."""
+_ADVICE = "delete it, and run the task again with --overwrite to make it"
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, OSError, MemoryError),
+    *(ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RuntimeError),
+)
+"""What zipfile, zlib and NumPy raise on an archive without a digest that was damaged."""
 
 
 def items_path(record: Path | str) -> Path:
@@ -63,7 +76,7 @@ def write(record_path: Path, record: Record, items: Mapping[Part, Items]) -> Pat
         raise RecordError(f"{record.task} of {record.model}: items belong to a record with a fingerprint")
     path = items_path(record_path)
     try:
-        kept = (_unpacked(path, record.fingerprint) if path.is_file() else None) or {}
+        kept = (_unpacked(path.read_bytes(), path, record.fingerprint) if path.is_file() else None) or {}
     except RecordError:
         kept = {}
     atomic.write(path, _packed(record, {**kept, **items}))
@@ -84,16 +97,22 @@ def get_items(record: Record) -> dict[Part, Items] | None:
     return read(items_path(record.path), fingerprint=record.fingerprint, main_scores=main_scores)
 
 
-def read(path: Path, *, fingerprint: str, main_scores: Mapping[Part, float | None]) -> dict[Part, Items] | None:
+def read(
+    path: Path, *, fingerprint: str, main_scores: Mapping[Part, float | None], sha256: str | None = None
+) -> dict[Part, Items] | None:
     """The items of a file, by part; None where there is no file, or it has another fingerprint.
 
-    Parts whose score differs from that in `main_scores` by more than `TOLERANCE` are left out.
+    Parts whose score differs from that in `main_scores` by more than `TOLERANCE` are left out. A file whose digest is
+    not `sha256`, where that is given, is broken.
 
     Raises:
         RecordError: The file is broken or has a later format.
     """
     with on_disk(path, "read"):
-        by_part = _unpacked(path, fingerprint) if path.is_file() else None
+        content = path.read_bytes() if path.is_file() else None
+    if content is not None and sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise RecordError(f"{path}: damaged: its content does not fit its name; delete it")
+    by_part = None if content is None else _unpacked(content, path, fingerprint)
     if by_part is None:
         return None
     return {part: items for part, items in by_part.items() if _agrees(items, main_scores.get(part))}
@@ -111,17 +130,32 @@ def _packed(record: Record, items: Mapping[Part, Items]) -> bytes:
     text = json.dumps(header, ensure_ascii=False, sort_keys=True).encode()
     out = io.BytesIO()
     np.savez_compressed(out, header=np.frombuffer(text, np.uint8), **arrays)
-    return out.getvalue()
+    return _with_digest(out.getvalue())
 
 
-def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
+def _with_digest(archive: bytes) -> bytes:
+    comment = _MARK + hashlib.sha256(archive).hexdigest().encode()
+    return archive[: -len(_NO_COMMENT)] + len(comment).to_bytes(len(_NO_COMMENT), "little") + comment
+
+
+def _is_damaged(content: bytes) -> bool:
+    """Whether the digest of an archive does not fit it; an archive of an earlier version has none."""
+    comment = content[-_COMMENT:]
+    if not comment.startswith(_MARK):
+        return not content.endswith(_NO_COMMENT)
+    return _with_digest(content[: -_COMMENT - len(_NO_COMMENT)] + _NO_COMMENT) != content
+
+
+def _unpacked(content: bytes, path: Path, fingerprint: str) -> dict[Part, Items] | None:
     """All items of a file; None where it has another fingerprint."""
+    if _is_damaged(content):
+        raise RecordError(f"{path}: not an items file: its content does not fit its digest; {_ADVICE}")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(entry.file_size for entry in archive.infolist())
         if size > MAX_BYTES:
             raise RecordError(f"{path}: {size} bytes when unpacked, more than {MAX_BYTES}: not an items file")
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             if header["format"] > FORMAT:
                 raise RecordError(f"{path}: format {header['format']}, expected {FORMAT}; update embedding-harness")
@@ -136,8 +170,8 @@ def _unpacked(path: Path, fingerprint: str) -> dict[Part, Items] | None:
             for place, about in enumerate(header["parts"]):
                 columns = of_numbers.get(str(place), {})
                 by_part[Part(about["split"], about["subset"])] = _checked(about, columns, path)
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError, EOFError) as err:
-        raise RecordError(f"{path}: not an items file: {err}; delete it, and run the task again to make it") from err
+    except _DAMAGE as err:
+        raise RecordError(f"{path}: not an items file: {err}; {_ADVICE}") from err
     return by_part
 
 

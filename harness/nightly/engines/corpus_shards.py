@@ -12,7 +12,6 @@ import hashlib
 import io
 import json
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,7 +22,7 @@ from harness import models
 from harness.data.size_estimate import estimate
 from harness.errors import HarnessError
 from harness.evaluators import KINDS
-from harness.files import atomic
+from harness.files import atomic, kept
 from harness.nightly.engines.protocol import Shard
 from harness.runner.cells import Cell
 from harness.runner.corpus_search import SearchedShard
@@ -72,13 +71,16 @@ def save(file: Path, shard: SearchedShard) -> None:
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez_compressed(out, header=text, indices=shard.hits.indices, scores=shard.hits.scores)
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(file, out.getvalue())
+    atomic.write(file, kept.sealed(file, out.getvalue()))
 
 
 def load(file: Path) -> SearchedShard | None:
-    """The hits in a file; None where it is missing, broken or of another format."""
+    """The hits in a file; None where it is missing, damaged or of another format."""
+    content = kept.read(file)
+    if content is None:
+        return None
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             header = json.loads(archive["header"].tobytes().decode())
             if header["format"] != FORMAT:
                 return None
@@ -90,7 +92,7 @@ def load(file: Path) -> SearchedShard | None:
                 EncoderFacts(**{**header["facts"], "prompts": PromptRules(source=header["facts"]["prompts"])}),
                 header["seconds"],
             )
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile):
+    except (ValueError, KeyError, TypeError):  # of another version
         return None
 
 

@@ -202,7 +202,8 @@ def _items(cells: Sequence[NightCell], history: Path) -> Mapping[Part, Items]:
     if first.items is None or len({cell.items for cell in cells}) > 1:
         return {}
     main_scores = {cell.part: cell.score for cell in cells}
-    return read(items_place(history, first.items), fingerprint=first.fingerprint, main_scores=main_scores) or {}
+    place = items_place(history, first.items)
+    return read(place, fingerprint=first.fingerprint, main_scores=main_scores, sha256=first.items) or {}
 
 
 def _p(test: Tested, difference: float) -> float:

@@ -34,6 +34,8 @@ SUFFIX = ".night"
 ITEMS = "items"
 REPORTS = "reports"
 FORMAT = 1
+_DAMAGE = (zlib.error, EOFError, OSError, ValueError, RecursionError, MemoryError, msgspec.DecodeError)
+"""What gzip and msgspec raise on a damaged file; BadGzipFile is an OSError, UnicodeDecodeError a ValueError."""
 _NAME = re.compile(r"(\d{5,})-(\d{4}-\d\d-\d\d)\.night")
 
 
@@ -150,14 +152,16 @@ def read(path: Path) -> Night:
     Raises:
         RecordError: the file cannot be read, is broken, or has a later format.
     """
+    with on_disk(path, "read"):
+        content = path.read_bytes()
     try:
-        with on_disk(path, "read"):
-            content = path.read_bytes()
         night = msgspec.json.decode(gzip.decompress(content), type=Night)
-    except (gzip.BadGzipFile, zlib.error, EOFError, msgspec.DecodeError) as err:
+    except _DAMAGE as err:
         raise RecordError(f"{path}: not a snapshot of a night ({err}); move it out of the folder") from err
     if night.format > FORMAT:
         raise RecordError(f"{path}: format {night.format}, expected {FORMAT}; update embedding-harness")
+    if not all(0 <= cell.environment < len(night.environments) for cell in night.cells):
+        raise RecordError(f"{path}: a cell refers to a run environment that the night lacks; move it out of the folder")
     return night
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from harness.errors import HarnessError
-from harness.files import atomic
+from harness.files import atomic, kept
 from harness.files.disk_errors import on_disk
 from harness.nightly.history import alerts, snapshot_files
 from harness.nightly.history import report as reports
@@ -159,10 +159,12 @@ def _before(folder: Path, number: int) -> Night | None:
 
 
 def _read(folder: Path) -> CompletedSteps:
-    try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=CompletedSteps)
-    except (OSError, msgspec.DecodeError):
-        return CompletedSteps()
+    """The steps that are done; none where the file is missing or damaged: a step that is done twice does no harm."""
+    with contextlib.suppress(OSError, msgspec.DecodeError):
+        content = kept.without_digest((folder / FILE).read_bytes()) if (folder / FILE).is_file() else None
+        if content is not None:
+            return msgspec.json.decode(content, type=CompletedSteps)
+    return CompletedSteps()
 
 
 def _lacks_site(schedule: Schedule) -> bool:
@@ -173,4 +175,4 @@ def _lacks_site(schedule: Schedule) -> bool:
 def _save(folder: Path, completed: CompletedSteps) -> None:
     """Write the completed steps; if that fails, steps are repeated, which does no harm."""
     with contextlib.suppress(OSError):
-        atomic.write(folder / FILE, msgspec.json.encode(completed))
+        atomic.write(folder / FILE, kept.with_digest(msgspec.json.encode(completed)))

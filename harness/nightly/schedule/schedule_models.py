@@ -21,7 +21,7 @@ import msgspec
 
 from harness import models
 from harness.errors import HarnessError, ModelError
-from harness.files.atomic import write_cache
+from harness.files import kept
 from harness.files.file_trees import files_below
 from harness.files.folders import cache_folder
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
@@ -213,10 +213,11 @@ class _Folders:
     def __init__(self) -> None:
         self._file = cache_folder() / "nightly" / "folders.json"
         self._changed = False
-        try:
-            self._kept = msgspec.json.decode(self._file.read_bytes(), type=_Kept)
-        except (OSError, msgspec.DecodeError):
-            self._kept = _Kept()
+        self._kept = _Kept()
+        content = kept.read(self._file)
+        if content is not None:
+            with contextlib.suppress(msgspec.DecodeError):  # of another version
+                self._kept = msgspec.json.decode(content, type=_Kept)
         if self._kept.format != _FORMAT:
             self._kept = _Kept()
 
@@ -243,7 +244,7 @@ class _Folders:
     def save(self) -> None:
         """Write the digests for the next night."""
         if self._changed:
-            write_cache(self._file, msgspec.json.encode(self._kept))
+            kept.write(self._file, msgspec.json.encode(self._kept))
 
     @staticmethod
     def _key(name: str, entry: ModelEntry) -> str:
