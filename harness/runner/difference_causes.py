@@ -7,16 +7,13 @@ size of those that half precision and int8 weights make in this model, say what 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.runner.cause_trials import REPRODUCED, CauseTrials, Trial
 from harness.runner.model_pair import GROWING, EncodedSide, ModelPair, cosines, matrix
 from harness.runner.watched_encoder import TextKey
-
-if TYPE_CHECKING:
-    pass
 
 _NOISE = 3e-5
 """A difference (1 - cosine) that is not looked into further: what remains of a cause in another implementation."""

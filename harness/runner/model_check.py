@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 
 from harness import data, models
-from harness.errors import ModelError
-from harness.evaluators import KINDS
 from harness.evaluators.similarity import unit_rows
 from harness.runner.measurement import encode, score
+from harness.runner.model_pair import Side, opened
 from harness.runner.model_probes import Probe, probes, vectors
+from harness.runner.probe_texts import mini_suite, texts_of
 from harness.tasks import registry
-from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, TaskSpec, Texts
+from harness.types import Batching, EncodeOptions, Encoder, ModelSpec, Precision, TaskSpec
 
 if TYPE_CHECKING:
     from harness.types import Float32
@@ -97,8 +97,8 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
         ModelError: the model cannot be opened, or has no vectors.
     """
     texts = _probe()
-    options = replace(options, store="off")
-    longer = sum(map(len, _suite_texts())) / sum(map(len, texts))
+    of_suite = (text for task in mini_suite() for field in texts_of(task).values() for text in field.items)
+    longer = sum(map(len, of_suite)) / sum(map(len, texts))
 
     def compared(what: str, encoder: Encoder, batching: Batching, order: int, precision: Precision) -> Difference:
         started = time.perf_counter()
@@ -109,7 +109,7 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
         return Difference(what, largest, cosine, largest <= ROUNDING[precision], precision, seconds * longer)
 
     takes_none = models.refusal(spec, {"precision": "bf16"})
-    with _opened(spec, options if takes_none else replace(options, precision="fp32")) as encoder:
+    with opened(Side(spec, options if takes_none else replace(options, precision="fp32"))) as encoder:
         plain = _unit_vectors(encoder, texts, "tokens")
         yield from probes(encoder, texts)
         used = cast("Precision", encoder.facts.precision if encoder.facts.precision in ROUNDING else "fp32")
@@ -123,7 +123,7 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
     if takes_none:
         yield Probe("precision", True, f"not tried: {takes_none.partition(': ')[2].partition(' (')[0]}")
     for precision in () if takes_none else HALVES:
-        with _opened(spec, replace(options, precision=precision)) as encoder:
+        with opened(Side(spec, replace(options, precision=precision))) as encoder:
             yield compared(precision, encoder, "tokens", 1, precision)
 
 
@@ -136,53 +136,19 @@ def changes(spec: ModelSpec, options: EncodeOptions, precisions: Sequence[Precis
     options = replace(options, store="off")
     if not precisions:
         return
-    with _opened(spec, replace(options, precision="fp32")) as encoder:
-        full = {task.name: _score(task, encoder, options) for task in _suite()}
+    with opened(Side(spec, replace(options, precision="fp32"))) as encoder:
+        full = {task.name: _score(task, encoder, options) for task in mini_suite()}
     for precision in precisions:
-        with _opened(spec, replace(options, precision=precision)) as encoder:
-            for task in _suite():
+        with opened(Side(spec, replace(options, precision=precision))) as encoder:
+            for task in mini_suite():
                 half = _score(task, encoder, options)
                 yield Change(task.name, task.main_metric, precision, 100 * full[task.name], 100 * half)
-
-
-def _suite() -> list[TaskSpec]:
-    tasks = registry.get_tasks()
-    return [tasks.get(name) for name in tasks.suite("mini").tasks]
-
-
-def _suite_texts() -> list[str]:
-    texts: list[str] = []
-    for task in _suite():
-        for field in _texts(task).values():
-            texts += field.items
-    return texts
-
-
-def _texts(task: TaskSpec) -> Mapping[str, Texts]:
-    """The texts of the first part of a task, by field."""
-    return KINDS[task.type].texts(data.load(task, task.parts[0]).gold, task.settings)
-
-
-class _opened:
-    """Opens a model for a `with` block; refuses a model without vectors."""
-
-    def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        encoder = models.open_model(spec, options)
-        if not isinstance(encoder, Encoder):
-            raise ModelError(f"model {spec.name}: ranks documents by itself and has no vectors to check")
-        self._encoder = encoder
-
-    def __enter__(self) -> Encoder:
-        return self._encoder
-
-    def __exit__(self, *_: object) -> None:
-        self._encoder.close()
 
 
 def _probe() -> list[str]:
     texts: list[str] = []
     for name, field in PROBE_TASKS.items():
-        texts += _texts(registry.get_tasks().get(name))[field].items[:PROBE_TEXTS]
+        texts += texts_of(registry.get_tasks().get(name))[field].items[:PROBE_TEXTS]
     return texts
 
 

@@ -175,7 +175,7 @@ def test_what_a_run_keeps(command: Command, tasks: Tasks, tmp_path: Path) -> Non
 def two_tasks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two tasks of the suite mini stand for all."""
     known = registry.get_tasks()
-    monkeypatch.setattr(model_check, "_suite", lambda: [known.get("MiniSTSEnglish"), known.get("MiniPairsGerman")])
+    monkeypatch.setattr(model_check, "mini_suite", lambda: [known.get("MiniSTSEnglish"), known.get("MiniPairsGerman")])
 
 
 LINE = re.compile(r"(.+?)  +largest difference (\S+), least cosine (\S+): (rounding|MORE THAN ROUNDING)")
@@ -288,14 +288,14 @@ def test_a_model_of_mtebs_batches(depends: str, command: Command, monkeypatch: p
 
 def test_doctor_keeps_nothing(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A check neither trusts kept vectors nor leaves any."""
-    monkeypatch.setattr(model_check, "_suite", lambda: [])
+    monkeypatch.setattr(model_check, "mini_suite", lambda: [])
     command("doctor", str(save_sentence_transformer(tmp_path / "model")), "--device", "cpu")
     assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 def probes_of(command: Command, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, Any]]:
     """Probe -> its outcome, by `models check`, without the scores of the suite."""
-    monkeypatch.setattr(model_check, "_suite", lambda: [])
+    monkeypatch.setattr(model_check, "mini_suite", lambda: [])
     answer = json.loads(command("models", "check", str(folder), "--device", "cpu", "--json").out)
     return {probe["name"]: probe for probe in answer["probes"]}
 
