@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from harness import models, results
 from harness.results.schema import SCHEMA
 from harness.runner.cells import Cell
 from harness.runner.measurement import MeasuredPart
-from harness.types import EncoderFacts, Record
+from harness.types import EncoderFacts, Record, Scores
 
 
 def put(folder: Path, cell: Cell, measured: MeasuredPart) -> Record:
@@ -42,10 +42,62 @@ def put_all(folder: Path, parts: Sequence[tuple[Cell, MeasuredPart]]) -> Record:
 
 def record_of(cell: Cell, measured: MeasuredPart) -> Record:
     """A record of this part alone."""
-    task, part, counts, versions = cell.task, cell.part, measured.counts, measured.environment["versions"]
+    model, counts = cell.model, measured.counts
+    optional = {
+        "place": model.place,
+        "name_given": model.name_given,
+        "dependencies": dict(model.dependencies),
+        "note": model.note,
+        "like": model.like,
+    }
+    stated = {name: value for name, value in optional.items() if value}
+    return of_one_part(
+        cell,
+        measured.scores,
+        {
+            "rows": dict(measured.rows),
+            "sha256": measured.digest,
+            "notes": list(measured.notes),
+            **({"defects": list(measured.defects)} if measured.defects else {}),
+            **counts.as_recorded(),
+            **_cost(counts.tokens_encoded, cell.options.price),
+            "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),
+            "peak_memory_mib": measured.peak_memory_mib,
+            **({} if measured.compression is None else {"compression": dict(measured.compression)}),
+            "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
+        },
+        dataset_revision=cell.task.source.revision or f"sha256:{measured.digest[:16]}",
+        mteb_version=measured.environment["versions"].get("mteb"),
+        evaluation_time=sum(measured.seconds.values()),
+        model={"origin": model.origin, "trust_remote_code": model.trust_remote_code, **stated},
+        encoder=_used(measured.facts),
+        **measured.environment,
+    )
+
+
+def of_one_part(
+    cell: Cell,
+    scores: Scores,
+    details: Mapping[str, Any],
+    *,
+    dataset_revision: str,
+    mteb_version: str | None,
+    evaluation_time: float | None,
+    **measured_with: Any,
+) -> Record:
+    """A record of the part of a cell alone.
+
+    Args:
+        cell: what was measured.
+        scores: metric -> value.
+        details: what the record says of the part.
+        dataset_revision, mteb_version, evaluation_time: see `Record`.
+        measured_with: what it says of the model, its encoder and the run environment.
+    """
+    task, part = cell.task, cell.part
     entry = {
-        **measured.scores,
-        "main_score": measured.scores[task.main_metric],
+        **scores,
+        "main_score": scores[task.main_metric],
         "hf_subset": part.subset,
         "languages": list(task.subsets[part.subset]),
     }
@@ -54,42 +106,19 @@ def record_of(cell: Cell, measured: MeasuredPart) -> Record:
         model=cell.model.name,
         revision=cell.model.revision,
         variant=cell.variant,
-        dataset_revision=task.source.revision or f"sha256:{measured.digest[:16]}",
-        mteb_version=versions.get("mteb"),
+        dataset_revision=dataset_revision,
+        mteb_version=mteb_version,
         scores={part.split: [entry]},
-        evaluation_time=sum(measured.seconds.values()),
+        evaluation_time=evaluation_time,
         date=time.time(),
         harness={
             "schema": SCHEMA,
             "fingerprint": cell.fingerprint,
             "task_type": task.type,
             "main_metric": task.main_metric,
-            "model": {
-                "origin": cell.model.origin,
-                "trust_remote_code": cell.model.trust_remote_code,
-                **({"place": cell.model.place} if cell.model.place else {}),
-                **({"name_given": True} if cell.model.name_given else {}),
-                **({"dependencies": dict(cell.model.dependencies)} if cell.model.dependencies else {}),
-                **({"note": cell.model.note} if cell.model.note else {}),
-                **({"like": cell.model.like} if cell.model.like else {}),
-            },
-            "encoder": _used(measured.facts),
             "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
-            "parts": {
-                str(part): {
-                    "rows": dict(measured.rows),
-                    "sha256": measured.digest,
-                    "notes": list(measured.notes),
-                    **({"defects": list(measured.defects)} if measured.defects else {}),
-                    **counts.as_recorded(),
-                    **_cost(counts.tokens_encoded, cell.options.price),
-                    "tokens_per_second": _rate(counts.tokens_encoded, measured.seconds["encode"]),
-                    "peak_memory_mib": measured.peak_memory_mib,
-                    **({} if measured.compression is None else {"compression": dict(measured.compression)}),
-                    "seconds": {name: round(value, 4) for name, value in measured.seconds.items()},
-                }
-            },
-            **measured.environment,
+            "parts": {str(part): details},
+            **measured_with,
         },
     )
 

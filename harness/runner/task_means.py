@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,8 +17,8 @@ from typing import Any
 from harness import results
 from harness.errors import DataError
 from harness.results.paths import META
-from harness.results.schema import SCHEMA
 from harness.runner.cells import Cell
+from harness.runner.recording import of_one_part
 from harness.runner.text_fields import Counts
 from harness.types import Part, Record, TaskSpec
 
@@ -50,35 +49,15 @@ def record_of(cell: Cell, records: Sequence[Record]) -> Record:
     )
     taken = [record.evaluation_time for record in records]
     first = records[0].harness
-    return Record(
-        task=task.name,
-        model=cell.model.name,
-        revision=cell.model.revision,
-        variant=cell.variant,
+    return of_one_part(
+        cell,
+        {task.main_metric: score},
+        _details(records, part),
         dataset_revision=task.source.revision or "",
         mteb_version=records[0].mteb_version,
-        scores={
-            part.split: [
-                {
-                    task.main_metric: score,
-                    "main_score": score,
-                    "hf_subset": part.subset,
-                    "languages": list(task.subsets[part.subset]),
-                }
-            ]
-        },
         evaluation_time=None if None in taken else sum(seconds for seconds in taken if seconds is not None),
-        date=time.time(),
-        harness={
-            "schema": SCHEMA,
-            "fingerprint": cell.fingerprint,
-            "task_type": task.type,
-            "main_metric": task.main_metric,
-            "source": {"kind": task.source.kind, "path": task.source.path, "revision": task.source.revision},
-            "members": {record.task: record.fingerprint for record in records},
-            "parts": {str(part): _details(records, part)},
-            **{name: first[name] for name in _AS_THE_MEMBERS if name in first},
-        },
+        members={record.task: record.fingerprint for record in records},
+        **{name: first[name] for name in _AS_THE_MEMBERS if name in first},
     )
 
 
