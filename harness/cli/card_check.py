@@ -48,7 +48,7 @@ def _add_read(kinds: Any) -> None:
 def _read(args: argparse.Namespace) -> int:
     from harness.cards import published_records
 
-    published = published_records.read(args.card, model=args.model, tasks_dirs=args.tasks_dir)
+    published = published_records.read(args.card, model=args.model, tasks_dirs=args.tasks_dirs)
     for note in published.notes:
         print(f"harness: {note}", file=sys.stderr)
     if not published.records:
@@ -108,11 +108,11 @@ def _lint(args: argparse.Namespace) -> int:
     findings: list[tuple[str, Finding]] = []
     for path in args.cards:
         if args.fix:
-            fixed, left = lint.fix(path, names=args.names, tasks_dirs=args.tasks_dir)
+            fixed, left = lint.fix(path, names=args.names, tasks_dirs=args.tasks_dirs)
             if fixed:
                 print(f"{path}: fixed {fixed}", file=sys.stderr)
         else:
-            left = lint.lint(path, names=args.names, tasks_dirs=args.tasks_dir)
+            left = lint.lint(path, names=args.names, tasks_dirs=args.tasks_dirs)
         findings += [(path, finding) for finding in left]
     if args.json:
         keys = ("line", "code", "what", "fix")
@@ -199,7 +199,7 @@ def _verify(args: argparse.Namespace) -> int:
         metrics=args.metrics,
         run=RunSettings(
             results=args.results,
-            tasks_dirs=args.tasks_dir,
+            tasks_dirs=args.tasks_dirs,
             pinned_data=args.pinned_data,
             mirror=args.mirror,
             device=args.device,

@@ -49,7 +49,7 @@ def options(args: argparse.Namespace) -> Any:
         results=folder,
         tasks=args.tasks,
         suite=args.suite,
-        tasks_dirs=args.tasks_dir,
+        tasks_dirs=args.tasks_dirs,
         metrics=getattr(args, "metrics", "main"),
         names=args.names,
         digits=getattr(args, "digits", None),

@@ -78,7 +78,7 @@ def _load(items: PartItems, args: argparse.Namespace) -> Loaded | str:
     from harness import data
     from harness.tasks import registry
 
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     if items.task not in task_registry.task_files:
         return "(the task has no spec, so its texts cannot be shown)"
     try:

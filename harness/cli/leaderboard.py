@@ -125,7 +125,7 @@ def scope_of(args: argparse.Namespace) -> Scope:
         tasks=args.tasks or (),
         suite=args.suite,
         filters=Filters(types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude),
-        tasks_dirs=args.tasks_dir,
+        tasks_dirs=args.tasks_dirs,
     )
 
 

@@ -28,6 +28,7 @@ def do(args: argparse.Namespace) -> int:
     """Download and print each step; 1 if some data could not be loaded."""
     from harness import data, models
     from harness.errors import HarnessError
+    from harness.runner.request import selected
     from harness.runner.selection import chosen
 
     # Nothing runs here: code and pickles are fetched for a run that may allow them.
@@ -43,7 +44,7 @@ def do(args: argparse.Namespace) -> int:
         for name in args.models
     ]
     has_tasks = args.tasks or args.suite or not args.models
-    tasks = chosen(shared_options.selection(args)) if has_tasks else []
+    tasks = chosen(selected(vars(args))) if has_tasks else []
     tasks = [task for task in tasks if not task.task.members]
     failures = 0
     for spec in specs:

@@ -53,7 +53,7 @@ def _export(args: argparse.Namespace) -> int:
     from harness.results.loading import load_results
     from harness.tasks import registry
 
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     tasks = [task_registry.find(name).name for name in args.tasks or []]
     if args.suite:
         tasks += task_registry.suite(args.suite).tasks

@@ -6,14 +6,11 @@ import argparse
 import sys
 import time
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.cli import report_text, shared_options
 from harness.cli.progress import show
 from harness.errors import HANDLING
-
-if TYPE_CHECKING:
-    from harness.runner.request import Request
 
 
 def add(commands: Any) -> None:
@@ -154,10 +151,12 @@ def add(commands: Any) -> None:
 
 def do(args: argparse.Namespace) -> int:
     """Run, or print the plan."""
+    from harness import models
     from harness.models import devices
     from harness.runner.plan import plan
+    from harness.runner.request import requested
 
-    request = _request(args)
+    request = requested({**vars(args), "models": tuple(args.models) or (models.BUNDLED,)})
     if not args.plan:  # a plan may be made on a machine without the GPU
         devices.require_devices(request.options.device)
     planned = plan(request)
@@ -197,39 +196,3 @@ def do(args: argparse.Namespace) -> int:
         )
     planned.require_applicable()
     return 1 if any(event.kind in ("failed", "refused") for event in events) else 0
-
-
-def _request(args: argparse.Namespace) -> Request:
-    from harness import models
-    from harness.files.folders import results_folder
-    from harness.runner.request import Request, transforms
-    from harness.types import EncodeOptions
-
-    return Request(
-        models=tuple(args.models) or (models.BUNDLED,),
-        selection=shared_options.selection(args),
-        options=EncodeOptions(
-            device=args.device,
-            precision=args.precision,
-            batching=args.batching,
-            batch_tokens=args.batch_tokens,
-            max_length=args.max_length,
-            store=args.store,
-            price=args.price,
-            strict=args.strict,
-        ),
-        transforms=transforms(args.dims, args.quantize, args.rescore),
-        max_texts=args.max_texts,
-        prompts=args.prompts,
-        like=args.like,
-        first_stage=args.first_stage,
-        top=args.top,
-        backend=args.backend,
-        backend_file=args.backend_file,
-        name=args.name,
-        results=results_folder(args.results),
-        overwrite=args.overwrite,
-        trust_remote_code=args.trust_remote_code,
-        allow_pickle=args.allow_pickle,
-        offline=args.offline,
-    )

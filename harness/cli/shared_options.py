@@ -6,10 +6,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from harness.runner.selection import Selection
+from typing import Any
 
 
 def names(value: str) -> list[str]:
@@ -22,8 +19,6 @@ def names(value: str) -> list[str]:
 
 def prompts(text: str) -> dict[str, str]:
     """A JSON object of prompts by name, or the path of a file with one."""
-    import json
-
     try:
         content = json.loads(text if text.lstrip().startswith("{") else Path(text).read_text(encoding="utf-8"))
     except (OSError, ValueError) as err:
@@ -112,29 +107,15 @@ def add_filters(command: argparse.ArgumentParser) -> None:
     )
 
 
-def selection(args: argparse.Namespace) -> Selection:
-    """The selection of tasks and parts that the shared options describe."""
-    from harness.runner.selection import Selection
-
-    def as_tuple(values: list[str] | None) -> tuple[str, ...] | None:
-        return None if values is None else tuple(values)
-
-    return Selection(
-        tasks=as_tuple(args.tasks),
-        suites=() if args.suite is None else (args.suite,),
-        task_folders=tuple(Path(folder) for folder in args.tasks_dir),
-        splits=as_tuple(args.splits),
-        languages=as_tuple(args.languages),
-        types=as_tuple(args.types),
-        domains=as_tuple(args.domains),
-        mirror=args.mirror,
-    )
-
-
 def add_tasks_dir(command: argparse.ArgumentParser) -> None:
     """`--tasks-dir`."""
     command.add_argument(
-        "--tasks-dir", action="append", default=[], metavar="DIR", help="a folder with more task and suite files"
+        "--tasks-dir",
+        dest="tasks_dirs",
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder with more task and suite files",
     )
 
 

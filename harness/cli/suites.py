@@ -36,7 +36,7 @@ def _do(args: argparse.Namespace) -> int:
         raise UnknownName(f"harness suites: found {args.show!r} before {args.name!r}; expected one name")
     from harness.tasks import registry
 
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     name = args.name or args.show
     suites = [task_registry.suite(name)] if name else list(task_registry.suites())
     if args.json:

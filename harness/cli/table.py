@@ -57,7 +57,7 @@ def do(args: argparse.Namespace) -> int:
     folder = results_folder(args.results)
     if not folder.is_dir():
         raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     suite = task_registry.suite(args.suite) if args.suite else None
     requested = [task_registry.find(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])
     parts = suite.parts if suite else {}

@@ -57,7 +57,7 @@ def _list(args: argparse.Namespace) -> int:
     for name in args.types or []:
         if name not in KINDS:
             raise UnknownName.of("task type", name, KINDS)
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     tasks: list[TaskSpec] = []
     parts: dict[str, tuple[Part, ...]] = {}
     broken = 0
@@ -164,7 +164,7 @@ def _check(args: argparse.Namespace) -> int:
                 problems.append(err)
         count = len(args.files)
     else:
-        task_registry = registry.get_tasks(args.tasks_dir)
+        task_registry = registry.get_tasks(args.tasks_dirs)
         problems = list(task_registry.check())
         count = len(task_registry.names()) + len(task_registry.suite_files)
     for problem in problems:

@@ -39,7 +39,7 @@ def _do(args: argparse.Namespace) -> int:
     from harness.runner import selection
     from harness.tasks import registry
 
-    task_registry = registry.get_tasks(args.tasks_dir)
+    task_registry = registry.get_tasks(args.tasks_dirs)
     task = selection.find(task_registry, args.name)
     lines = [*_size(task), *_suites(task_registry, task.name)]
     if args.example:

@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from harness import models
-from harness.files.folders import results_folder
 from harness.runner.events import Event
 from harness.runner.execution import carry_out
-from harness.runner.request import Request, transforms
-from harness.runner.selection import Selection
-from harness.types import EncodeOptions, Record, TaskSpec
-
-_Value = TypeVar("_Value")
+from harness.runner.request import requested
+from harness.types import Record, TaskSpec
 
 
 def run(
@@ -102,44 +97,7 @@ def run(
     Raises:
         HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
     """
-    request = Request(
-        models=(models,) if isinstance(models, str) or callable(models) else tuple(models),
-        selection=Selection(
-            tasks=(tasks,) if isinstance(tasks, str | TaskSpec) else _tuple(tasks),
-            suites=() if suite is None else (suite,),
-            task_folders=tuple(Path(folder) for folder in tasks_dirs),
-            splits=_tuple(splits),
-            languages=_tuple(languages),
-            types=_tuple(types),
-            domains=_tuple(domains),
-            mirror=mirror,
-        ),
-        options=EncodeOptions(
-            device=device,
-            precision=precision,
-            batching=batching,
-            batch_tokens=batch_tokens,
-            max_length=max_length,
-            store=store,
-            price=price,
-        ),
-        transforms=transforms(dims, quantize, rescore),
-        max_texts=max_texts,
-        results=results_folder(results),
-        overwrite=overwrite,
-        prompts=prompts,
-        like=like,
-        first_stage=first_stage,
-        top=top,
-        backend=backend,
-        backend_file=backend_file,
-        name=name,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
-        offline=offline,
-    )
-    return carry_out(request, on_event=on_event)
-
-
-def _tuple(values: Sequence[_Value] | None) -> tuple[_Value, ...] | None:
-    return None if values is None else tuple(values)
+    asked: dict[str, Any] = locals()
+    asked["models"] = (models,) if isinstance(models, str) or callable(models) else tuple(models)
+    asked["tasks"] = (tasks,) if isinstance(tasks, str | TaskSpec) else tasks
+    return carry_out(requested(asked), on_event=on_event)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from harness import models
 from harness.errors import HarnessError, ModelError
+from harness.files.folders import results_folder
 from harness.models.asked_settings import require_honoured
 from harness.models.model_prompts import asked_of
 from harness.runner.model_names import named, require_own_name, with_name
@@ -105,6 +106,39 @@ class Request:
             backend=backend,
             backend_file=backend_file,
         )
+
+
+def requested(asked: Mapping[str, Any]) -> Request:
+    """The request that keywords of `harness.run`, or options of `harness run` under the same names, describe.
+
+    Names of other options are left alone.
+
+    Raises:
+        HarnessError: as `transforms`.
+    """
+    return Request(
+        **{
+            **_of(Request, asked),
+            "selection": selected(asked),
+            "options": EncodeOptions(**_of(EncodeOptions, asked)),
+            "transforms": transforms(asked["dims"], asked["quantize"], asked["rescore"]),
+            "results": results_folder(asked["results"]),
+        }
+    )
+
+
+def selected(asked: Mapping[str, Any]) -> Selection:
+    """The tasks and parts that the same keywords or options describe."""
+    given = _of(Selection, asked)
+    given = {name: tuple(value) if isinstance(value, Iterable) else value for name, value in given.items()}
+    given["suites"] = () if asked["suite"] is None else (asked["suite"],)
+    given["task_folders"] = tuple(map(Path, asked["tasks_dirs"]))
+    return Selection(**given)
+
+
+def _of(kind: type[Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for under the names of the fields of a dataclass."""
+    return {entry.name: asked[entry.name] for entry in fields(kind) if entry.name in asked}
 
 
 def transforms(
