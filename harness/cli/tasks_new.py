@@ -7,16 +7,19 @@ import contextlib
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.cli import shared_options
 from harness.errors import DataError, SpecError, UnknownName, kind_of
 
 if TYPE_CHECKING:
     from harness.data.field_reader import SpecRequest
+    from harness.data.file_proposal import FileProposal
     from harness.data.spec_proposal import Proposal
+    from harness.types import Source
 
 _MODEL = "baseline/hashing"
+_HUB = "hub:"
 
 
 def add(group: Any) -> None:
@@ -25,9 +28,16 @@ def add(group: Any) -> None:
         "new",
         help="write a spec for private data",
         description="Write a spec for private data: a JSONL, CSV, TSV or Parquet file, a folder with such files per "
-        "split (train, test), or a BEIR folder (corpus, queries, qrels). The data is read and checked, not changed.",
+        "split (train, test), a BEIR folder (corpus, queries, qrels), or a data set on the hub. The data is read and "
+        "checked, not changed. `harness guide data` lists the shapes.",
     )
-    command.add_argument("--from", dest="source", required=True, metavar="PATH", help="the data: a file or a folder")
+    command.add_argument(
+        "--from",
+        dest="source",
+        required=True,
+        metavar="PATH|hub:ORG/NAME[@REV]",
+        help="the data: a file, a folder, or a data set on the hub, whose commit the spec pins",
+    )
     command.add_argument("--name", help="the task's name (default: derived from the name of the data)")
     command.add_argument("--type", metavar="TYPE", help="the task's type, such as STS (default: inferred)")
     command.add_argument(
@@ -41,15 +51,21 @@ def add(group: Any) -> None:
         "--language", type=_languages, metavar="LANG", help="languages, such as deu-Latn (default: eng-Latn)"
     )
     command.add_argument(
-        "--to", metavar="DIR", help="where to write the spec: the data's folder (default) or one above it"
+        "--to",
+        metavar="DIR",
+        help="where to write the spec: the data's folder (default) or one above it; for the hub, by default here",
     )
+    command.add_argument("--config", help="of a data set on the hub, where it has several")
     command.add_argument("--trec-qrels", metavar="FILE", help="judgements in TREC's format, converted into qrels/")
     command.add_argument(
         "--trec-run", metavar="FILE", help="a ranking in TREC's format, whose documents are to be reranked"
     )
-    command.add_argument("--split", default="test", help="name of the split of --trec-qrels (default: test)")
+    command.add_argument(
+        "--split", help="of a data set on the hub, which is to be scored; of --trec-qrels, its name (default: test)"
+    )
     command.add_argument("--force", action="store_true", help="replace a spec and converted data that exist")
     command.add_argument("--dry-run", action="store_true", help="print what would be written, and write nothing")
+    command.add_argument("--offline", action="store_true", help="read data sets of the hub from the cache only")
     command.set_defaults(do=_new)
 
 
@@ -73,17 +89,10 @@ def _languages(value: str) -> tuple[str, ...]:
 
 
 def _new(args: argparse.Namespace) -> int:
-    from harness.data.file_proposal import propose_for
     from harness.tasks import task_file
 
     request = _request(args)
-    proposal, files = propose_for(
-        Path(args.source),
-        request,
-        trec_qrels=Path(args.trec_qrels) if args.trec_qrels else None,
-        trec_run=Path(args.trec_run) if args.trec_run else None,
-        split=args.split,
-    )
+    proposal, files = _proposed(request, args)
     text = task_file.render(proposal.task)
     if problems := task_file.problems_of(request.name, text):
         raise SpecError(request.file, [f":{problem}" for problem in problems])
@@ -97,6 +106,22 @@ def _new(args: argparse.Namespace) -> int:
     return 0
 
 
+def _proposed(request: SpecRequest, args: argparse.Namespace) -> FileProposal:
+    if request.source.kind == "hub":
+        from harness.data.hub_proposal import propose_from_hub
+
+        return propose_from_hub(request, config=args.config, split=args.split)
+    from harness.data.file_proposal import propose_for
+
+    return propose_for(
+        Path(args.source),
+        request,
+        trec_qrels=Path(args.trec_qrels) if args.trec_qrels else None,
+        trec_run=Path(args.trec_run) if args.trec_run else None,
+        split=args.split or "test",
+    )
+
+
 def _request(args: argparse.Namespace) -> SpecRequest:
     from harness.data.field_reader import SpecRequest
     from harness.data.spec_proposal import name_from
@@ -104,31 +129,72 @@ def _request(args: argparse.Namespace) -> SpecRequest:
 
     if args.type is not None and args.type not in KINDS:
         raise UnknownName.of("task type", args.type, KINDS)
-    source = Path(args.source)
-    if not source.exists():
-        raise UnknownName(f"no file or folder {source}")
-    to = Path(args.to) if args.to else source if source.is_dir() else source.parent
-    name = args.name or name_from(source.resolve().name if source.is_dir() else source.stem)
+    place = _on_hub(args) if args.source.startswith(_HUB) else _on_disk(args)
+    name = args.name or name_from(place.stem)
     if not name:
-        raise UnknownName(f"no task name can be derived from {source.name!r}; choose one with --name")
+        raise UnknownName(f"no task name can be derived from {place.stem!r}; choose one with --name")
     _check_name(name)
-    try:
-        place = source.resolve() if source.is_dir() else source.parent.resolve() / source.name
-        path = place.relative_to(to.resolve()).as_posix()
-    except ValueError as err:
-        raise UnknownName(f"--to {to}: {source} is not inside it; expected the data's folder or one above it") from err
-    spec = to / f"{name}.yaml"
+    spec = place.to / f"{name}.yaml"
     if spec.exists() and not args.force:
         raise UnknownName(f"{spec} exists; say --force, or choose another --name")
     return SpecRequest(
         name=name,
-        data=str(source),
-        path=path,
+        data=place.data,
+        origin=place.origin,
+        source=place.source,
         file=str(spec),
         type=args.type,
         languages=args.language or ("eng-Latn",),
         columns=args.columns,
     )
+
+
+class _Place(NamedTuple):
+    """Where data are, what they are called, and where their spec goes; `data` is for messages."""
+
+    source: Source
+    data: str
+    origin: str
+    stem: str
+    to: Path
+
+
+def _on_disk(args: argparse.Namespace) -> _Place:
+    from harness.types import Source
+
+    for option, value in (("--config", args.config), ("--split", None if args.trec_qrels else args.split)):
+        if value is not None:
+            raise UnknownName(f"{option} {value}: belongs to --from hub:ORG/NAME; {args.source} is a path")
+    source = Path(args.source)
+    if not source.exists():
+        raise UnknownName(f"no file or folder {source}; for a data set on the hub say --from hub:ORG/NAME")
+    to = Path(args.to) if args.to else source if source.is_dir() else source.parent
+    place = source.resolve() if source.is_dir() else source.parent.resolve() / source.name
+    try:
+        path = place.relative_to(to.resolve()).as_posix()
+    except ValueError as err:
+        raise UnknownName(f"--to {to}: {source} is not inside it; expected the data's folder or one above it") from err
+    stem = place.name if source.is_dir() else source.stem
+    return _Place(Source(kind="local", path=path), str(source), place.name, stem, to)
+
+
+def _on_hub(args: argparse.Namespace) -> _Place:
+    from harness.hub.dataset_lookup import dataset_commit
+    from harness.tasks.task_file import HUB_PATH
+    from harness.types import Source
+
+    for option in ("trec_qrels", "trec_run"):
+        if getattr(args, option):
+            raise UnknownName(f"--{option.replace('_', '-')}: belongs to a folder with corpus and queries")
+    name, _, revision = args.source.removeprefix(_HUB).partition("@")
+    if not HUB_PATH.fullmatch(name):
+        raise UnknownName(f"--from {args.source}: expected hub:ORG/NAME or hub:ORG/NAME@REVISION")
+    to = Path(args.to) if args.to else Path()
+    if not to.is_dir():
+        raise UnknownName(f"--to {to}: no such folder")
+    commit = dataset_commit(name, revision=revision or None)
+    source = Source(kind="hub", path=name, revision=commit)
+    return _Place(source, f"{name}@{commit}", name, name.rpartition("/")[2], to)
 
 
 def _check_name(name: str) -> None:

@@ -9,6 +9,7 @@ from harness.data.column_contents import Column
 from harness.errors import DataError, UnknownName
 from harness.evaluators import KINDS
 from harness.evaluators.tables import Table
+from harness.types import Source
 
 EXPECTED = (
     "two columns of texts and one of numbers (STS; PairClassification where they are 0 and 1), "
@@ -35,20 +36,29 @@ class SpecRequest(NamedTuple):
 
     Attributes:
         name: of the task.
-        data: the file or folder, for messages.
-        path: of the data, relative to the folder of `file`.
+        data: the file, folder or data set, for messages.
+        origin: what the description says that the data are from.
+        source: the data, for a folder or file relative to the folder of `file`.
         file: the task file to be written.
         type: of the task; None to guess it.
         columns: field of the gold -> column; a field that is absent is guessed.
+        configs: subset -> config of a data set on the hub, where their names differ.
     """
 
     name: str
     data: str
-    path: str
+    origin: str
+    source: Source
     file: str
     type: str | None = None
     languages: tuple[str, ...] = ("eng-Latn",)
     columns: Mapping[str, str] = {}
+    configs: Mapping[str, str] = {}
+
+    def for_files_beside(self) -> SpecRequest:
+        """The request for data that are written into a folder of the task's name beside the spec."""
+        origin = self.origin if self.source.kind == "local" else self.data
+        return self._replace(source=Source(kind="local", path=self.name), configs={}, origin=origin)
 
 
 class FieldReader:

@@ -68,11 +68,15 @@ def propose_for(
         return _from_trec(source, request, trec_qrels=trec_qrels, trec_run=trec_run, split=split)
     if source.is_dir() and {"corpus", "queries"} & local_tables.tables_in(source).keys():
         return FileProposal(_propose_search(_search_tables(source), request), {})
-    return _propose_table(source, request)
+    return propose_tables(_splits_in(source) if source.is_dir() else {"test": local_tables.parsed(source)}, request)
 
 
-def _propose_table(source: Path, request: SpecRequest) -> FileProposal:
-    tables = _splits_in(source) if source.is_dir() else {"test": local_tables.parsed(source)}
+def propose_tables(tables: Mapping[str, Filed], request: SpecRequest) -> FileProposal:
+    """Propose a task for tables, split -> table. All of the data is checked.
+
+    Raises:
+        DataError, UnknownName: as for `propose_for`.
+    """
     for table in tables.values():
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
@@ -89,6 +93,15 @@ def _propose_table(source: Path, request: SpecRequest) -> FileProposal:
         if causes := [*data_defects.causes(tables, data=request.name)]:
             raise DataError("\n  ".join([*causes, str(err)])) from err
         raise
+    return checked(proposal)
+
+
+def checked(proposal: Proposal) -> FileProposal:
+    """The proposal for data that lie where the spec says, with what is noted as they are loaded.
+
+    Raises:
+        DataError: they cannot be loaded.
+    """
     return FileProposal(_noted(proposal, [data.load(proposal.task, part) for part in proposal.task.parts]), {})
 
 
@@ -107,7 +120,7 @@ def _split_labels(table: Filed, request: SpecRequest) -> FileProposal | None:
     if not (_learns_labels(KINDS[guessed.type]) or KINDS[guessed.type].purpose == "clustering"):
         return None
     tables = training_shapes.split(table, guessed.columns["label"], where=request.name)._asdict()
-    proposal = spec_proposal.propose(tables, request._replace(path=request.name, columns=guessed.columns))
+    proposal = spec_proposal.propose(tables, request.for_files_beside()._replace(columns=guessed.columns))
     task, counts = proposal.task, {name: len(next(iter(rows.values()))) for name, rows in tables.items()}
     how = (
         f"{counts['train']} rows to learn from and {counts['test']} to test, drawn from each label with the seed "
@@ -134,7 +147,7 @@ def _from_rows(
     files = {folder / f"{name}.jsonl": training_shapes.as_jsonl(content) for name, content in tables.items()}
     files[folder / "qrels.jsonl"] = training_shapes.as_jsonl(rows.qrels)
     search = _SearchTables(tables, {"test": rows.qrels}, shared_queries=False)
-    proposal = _propose_search(search, request._replace(path=request.name))
+    proposal = _propose_search(search, request.for_files_beside())
     named = f"query={columns.query}, positives={'+'.join(columns.positives)}"
     named += f", negatives={'+'.join(columns.negatives)}" if columns.negatives else ""
     counts = (

@@ -66,14 +66,46 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequen
             if named is None:
                 return {}
             config = named
-        manifest = _manifest(task, config)
-        name = _split(task, manifest, split, single=table != split)
-        paths = [_fetched(task, file) for file in manifest.files[name]]
-        file = table_cache.file_of(_folder(task), paths, read_as=[asdict(manifest), name])
-        arrow = _LAST_WIDE.get(file) or table_cache.get(file)
-        if arrow is None:
-            arrow = _parsed(manifest, name, paths)
-            table_cache.put(file, arrow)
+        return _table(task, config, split, single=table != split, columns=columns)
+
+
+def configs(task: TaskSpec) -> list[str]:
+    """The configs of the data set.
+
+    Raises:
+        DataError: the data set or revision does not exist, or the hub cannot be reached.
+    """
+    with _explained(task), retried_requests():
+        return _configs(task)
+
+
+def splits(task: TaskSpec, config: str, *, table: str = "") -> list[str]:
+    """The splits of `config`, or of the config that holds this table of a searching task; see `read`."""
+    with _explained(task), retried_requests():
+        named = _config(task, table, config) if table else config
+        return [] if named is None else list(_manifest(task, named).files)
+
+
+def rows(task: TaskSpec, config: str, *, split: str) -> Table:
+    """All columns of one split of a config.
+
+    Raises:
+        DataError: as for `read`.
+    """
+    with _explained(task), retried_requests():
+        return _table(task, config, split, single=False, columns=None)
+
+
+def _table(task: TaskSpec, config: str, split: str, *, single: bool, columns: Sequence[str] | None) -> Table:
+    """A split of a config; with `single` also the only one that it has, under another name."""
+    manifest = _manifest(task, config)
+    name = _split(task, manifest, split, single=single)
+    paths = [_fetched(task, file) for file in manifest.files[name]]
+    file = table_cache.file_of(_folder(task), paths, read_as=[asdict(manifest), name])
+    arrow = _LAST_WIDE.get(file) or table_cache.get(file)
+    if arrow is None:
+        arrow = _parsed(manifest, name, paths)
+        table_cache.put(file, arrow)
     if columns is not None:
         _LAST_WIDE.clear()
         _LAST_WIDE[file] = arrow

@@ -17,7 +17,7 @@ from harness.errors import DataError
 from harness.evaluators import KINDS, tables
 from harness.evaluators.tables import Table
 from harness.evaluators.task_kind import Fit
-from harness.types import Source, TaskSpec
+from harness.types import TaskSpec
 
 SPLITS = ("train", "validation", "valid", "val", "dev", "test")
 """The names of files that are taken for splits."""
@@ -103,15 +103,15 @@ def _proposal(
 ) -> Proposal:
     kind = KINDS[type_]
     fit = fit or Fit(kind.settings())
-    data = re.split(r"[/\\]", request.data.rstrip("/\\"))[-1]
     task = TaskSpec(
         name=request.name,
         type=type_,
-        description=f"{kind.description}, from {data}.",
-        source=Source(kind="local", path=request.path),
+        description=f"{kind.description}, from {request.origin}.",
+        source=request.source,
         splits=splits,
         subsets={"default": request.languages},
         columns=columns,
+        configs=request.configs,
         main_metric=fit.main_metric or kind.main_metric,
         settings=fit.settings,
         file=request.file,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.hub.client_cache import folder_of
 from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
 from harness.hub.progress_bars import hidden_bars
@@ -81,7 +82,7 @@ def fetch_files(name: str, files: Sequence[str], *, commit: str) -> Path:
     Raises:
         ModelError: a file is not in the client's cache and could not be had.
     """
-    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub import hf_hub_download
 
     def fetch(file: str) -> None:
         try:
@@ -91,7 +92,7 @@ def fetch_files(name: str, files: Sequence[str], *, commit: str) -> Path:
 
     with hidden_bars(), ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
         list(pool.map(fetch, files))
-    return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")]) / "snapshots" / commit
+    return folder_of(name) / "snapshots" / commit
 
 
 @retried_requests()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import ModelError
-from harness.files.atomic import write_cache
+from harness.hub.client_cache import folder_of
 from harness.hub.offline import is_offline
 from harness.hub.retries import failure_text, kind_of_failure, retried_requests
 
@@ -81,7 +81,7 @@ def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
         validate_repo_id(name)
     except errors.HFValidationError as err:
         raise ModelError(f"model {name!r}: neither a folder that exists nor a valid hub name (ORG/NAME)") from err
-    cache, ref = _cache_of(name), revision or "main"
+    cache, ref = folder_of(name), revision or "main"
     with contextlib.suppress(OSError):
         ref = (cache / "refs" / ref).read_text(encoding="utf-8").strip()
     folder = cache / "snapshots" / ref
@@ -89,20 +89,6 @@ def _cached(name: str, revision: str | None, shown: str) -> ModelRepository:
         raise NotOnHub(f"model {shown}: not in the local cache, and --offline forbids asking the hub")
     files = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return ModelRepository(folder.name, tuple(files))
-
-
-def _cache_of(name: str) -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE) / "--".join(["models", *name.split("/")])
-
-
-def cached_commit(name: str, ref: str) -> str | None:
-    """The commit that a branch or tag of a model stands for in the client's cache; None where it is not there."""
-    file = _cache_of(name) / "refs" / ref
-    if ".." in Path(name, ref).parts or not file.is_file():
-        return None
-    return file.read_text(encoding="utf-8").strip()
 
 
 def cached_models() -> list[str]:
@@ -138,15 +124,6 @@ def collection_models(slug: str) -> tuple[str, ...]:
             kind=kind_of_failure(err),
         ) from err
     return tuple(item.item_id for item in collection.items if item.item_type == "model")
-
-
-def remember_ref(name: str, *, ref: str, commit: str) -> None:
-    """Note in the client's cache that the branch or tag `ref` of the model `name` is `commit`.
-
-    The client does so itself when it loads by branch. Models are loaded by commit here, so that they cannot change
-    between resolving and loading; without the note, `--offline` would not find them under the name that worked online.
-    """
-    write_cache(_cache_of(name) / "refs" / ref, commit)
 
 
 def reachable(*, seconds: float = 5.0) -> Reachability:

@@ -15,8 +15,9 @@ from __future__ import annotations
 import functools
 from dataclasses import replace
 
+from harness.hub.client_cache import folder_of, note_commit
 from harness.hub.downloads import download_model
-from harness.hub.model_lookup import cached_models, remember_ref
+from harness.hub.model_lookup import cached_models
 from harness.hub.offline import is_offline
 from harness.models.asked_settings import of_options, refusal, require_honoured
 from harness.models.backend_files import local_paths
@@ -83,7 +84,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
         precision_of_loader=opening(spec).precision,
     )
     if spec.ref is not None and not is_offline():
-        remember_ref(spec.location, ref=spec.ref, commit=spec.revision)
+        note_commit(folder_of(spec.location), ref=spec.ref, commit=spec.revision)
     return encoder
 
 
@@ -99,4 +100,4 @@ def download(spec: ModelSpec) -> None:
         if spec.backend_file is not None:
             local_paths(spec)
         if spec.ref is not None:
-            remember_ref(spec.location, ref=spec.ref, commit=spec.revision)
+            note_commit(folder_of(spec.location), ref=spec.ref, commit=spec.revision)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.errors import ModelError
+from harness.hub.client_cache import folder_of, note_commit
 from harness.hub.downloads import download_model, remember_absence
-from harness.hub.model_lookup import find_model, remember_ref
+from harness.hub.model_lookup import find_model
 from harness.hub.offline import is_offline
 from harness.models import adapter_base, own_code, weight_files
 from harness.models.model_files import checkpoint_precision, repository_on_hub
@@ -85,7 +86,7 @@ def fetch(spec: ModelSpec) -> None:
     for name, commit in spec.dependencies:
         if not is_offline():
             download_model(name, commit)
-            remember_ref(name, ref="main", commit=commit)
+            note_commit(folder_of(name), ref="main", commit=commit)
     if spec.dependencies and spec.origin == "hub" and not is_offline():
         download_model(spec.location, spec.revision)
         remember_absence(spec.location, "config.json", commit=spec.revision)  # an adapter has none, and is asked for it

@@ -117,9 +117,9 @@ def _older(folder: Path, models: Sequence[RecordedModel]) -> list[str]:
 def _revision(name: str, asked: str, recorded: Collection[str]) -> str:
     fitting = sorted(revision for revision in recorded if revision.startswith(asked))
     if not fitting:
-        from harness.hub.model_lookup import cached_commit
+        from harness.hub.client_cache import folder_of, noted_commit
 
-        commit = cached_commit(name, asked)
+        commit = noted_commit(folder_of(name), asked)
         fitting = [commit] if commit is not None and commit in recorded else []
     if len(fitting) == 1:
         return fitting[0]

@@ -58,7 +58,7 @@ _OPTIONAL = (
     "languages",
 )
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,99}(?<!\.)")
-_HUB_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
+HUB_PATH = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)?")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -224,7 +224,7 @@ def _plain_source(source: Source) -> dict[str, Any]:
 
 
 def _hub_path(value: Value) -> str:
-    return value.label(_HUB_PATH, expected="a data set of the hub such as mteb/scifact")
+    return value.label(HUB_PATH, expected="a data set of the hub such as mteb/scifact")
 
 
 def _commit(value: Value) -> str:

@@ -18,11 +18,18 @@ from harness.evaluators.clustering import ClusteringSettings
 from harness.evaluators.sts import STSSettings
 from harness.tasks import registry
 from harness.tasks.task_file import SAFE_NAME
+from harness.types import Source
 
 LEFT = ["a red car stands in the yard", "the cat sleeps", "two boys play chess", "rain is forecast for Monday"]
 RIGHT = ["a red car stands in the garden", "the cat is asleep", "two men play cards", "the stock fell on Monday"]
 TOPICS = ["weather", "kitchen", "weather", "kitchen"]
-WANTED = SpecRequest(name="Mine", data="my/data.jsonl", path="data.jsonl", file="my/Mine.yaml")
+WANTED = SpecRequest(
+    name="Mine",
+    data="my/data.jsonl",
+    origin="data.jsonl",
+    source=Source(kind="local", path="data.jsonl"),
+    file="my/Mine.yaml",
+)
 
 
 def guess(*, train: dict[str, list[Any]] | None = None, request: SpecRequest = WANTED, **table: list[Any]) -> Any:
