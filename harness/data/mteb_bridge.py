@@ -46,7 +46,10 @@ def read(task: TaskSpec, *, table: str, subset: str, split: str, columns: Sequen
     by_split = loaded.dataset.get(subset, loaded.dataset)
     if table not in by_split:
         raise DataError(f"{task.name}: mteb loads no split {table!r}; found {', '.join(map(str, by_split))}")
-    return _columns(by_split[table], columns)
+    if columns is None:
+        return _columns(by_split[table])
+    wide = _arrow(by_split[table])
+    return {name: wide.column(name).to_pylist() for name in wide.column_names if name in columns}
 
 
 def find(name: str) -> MtebTask | None:
@@ -147,9 +150,19 @@ def _lists(by_query: Mapping[str, Any]) -> Table:
     return {"query-id": list(by_query), "corpus-ids": [list(documents) for documents in by_query.values()]}
 
 
-def _columns(dataset: Any, wanted: Sequence[str] | None = None) -> Table:
+@functools.lru_cache(maxsize=1)
+def _arrow(dataset: Any) -> Any:
+    """A `Dataset` as an Arrow table, kept because other columns of it are read next.
+
+    For each column that is asked of it, `Dataset` copies the types of all, which takes longer than scoring a pair of
+    languages.
+    """
+    return dataset.with_format("arrow")[:]
+
+
+def _columns(dataset: Any) -> Table:
     """The columns of a Dataset, of a dict, or of a list with one dict, as some of mteb's transformations leave it."""
     if isinstance(dataset, list) and len(dataset) == 1 and isinstance(dataset[0], Mapping):
         dataset = dataset[0]
     names = dataset if isinstance(dataset, Mapping) else dataset.column_names
-    return {name: list(dataset[name]) for name in names if wanted is None or name in wanted}
+    return {name: list(dataset[name]) for name in names}

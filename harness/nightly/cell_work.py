@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from typing import NamedTuple
 
 from harness.errors import HANDLING, failure_of
@@ -13,10 +17,12 @@ from harness.nightly.engines.protocol import Answer, Engine, Outcome, Shard, Wor
 from harness.nightly.night_state import Journal
 from harness.nightly.schedule.cell_order import Ordered
 from harness.nightly.schedule.schedule_contents import Schedule
-from harness.runner import recording, task_means
+from harness.runner import task_means
 from harness.runner.cells import Cell, CellKey
 from harness.runner.corpus_search import SearchedShard
 from harness.runner.measurement import MeasuredPart
+from harness.runner.recorder import Recorder, record_key
+from harness.types import Record
 
 SHARDS = "shards"
 
@@ -57,55 +63,137 @@ def compute(
 
     Tasks that are the mean of others come last and need no engine.
 
-    Results are written here, so that workers need no access to the results folder. Once the disk is full, nothing more
-    is written, and cells still being computed are left for the next night.
+    Results are written here, so that workers need no access to the results folder; parts of a record that takes long to
+    write are written together (see `Recorder`), and reported when they are. Once the disk is full, nothing more is
+    written, and cells still being computed are left for the next night.
     """
     measured = [cell for cell in order.cells if not cell.task.members]
     means = [cell for cell in order.cells if cell.task.members]
-    ran, sharded = CellsRun(), _ShardedCells(schedule, measured)
-    timeout, is_full = schedule.engine.timeout, False
+    sharded = _ShardedCells(schedule, measured)
+    timeout = schedule.engine.timeout
     work = [Work(cell=cell, timeout=timeout, shard=shard) for cell in measured for shard in sharded.missing(cell)]
+    outcomes = _Outcomes(sharded, journal, order, deadline, on_news)
 
     def stop() -> bool:
-        return is_full or (deadline is not None and time.monotonic() >= deadline)
+        return outcomes.is_full or (deadline is not None and time.monotonic() >= deadline)
 
-    def outcomes() -> Iterator[Outcome]:
-        if work:
-            yield from engine.run(work, stop=stop)
+    with Recorder(schedule.results) as recorder:
+        writing = _Writing(recorder, schedule, sharded, measured)
+
+        def take(outcome: Outcome) -> None:
+            if not (outcomes.is_full and outcome.kind == "done"):
+                outcomes.take(writing.put(outcome))
+
+        for outcome in engine.run(work, stop=stop) if work else ():
+            take(outcome)
         joins = [Work(cell=cell, timeout=timeout, shards=shards) for cell, shards in sharded.complete()]
-        if joins:
-            yield from engine.run(joins, stop=stop)
+        for outcome in engine.run(joins, stop=stop) if joins else ():
+            take(outcome)
+        if not outcomes.is_full:
+            outcomes.take(writing.rest())
         for cell in () if stop() else means:
-            yield Outcome("done", Work(cell=cell, timeout=timeout), "this process")
+            take(Outcome("done", Work(cell=cell, timeout=timeout), "this process"))
+    return outcomes.ran()
 
-    finished: set[str] = set()
-    failed: set[str] = set()
-    time_left = _TimeLeft(order)
-    for outcome in outcomes():
-        if is_full and outcome.kind == "done":
-            continue
-        outcome = _put(outcome, schedule, sharded)
+
+class _Outcomes:
+    """Counts, logs and reports the outcomes of a night."""
+
+    def __init__(
+        self, sharded: _ShardedCells, journal: Journal, order: Ordered, deadline: float | None, on_news: OnNews
+    ) -> None:
+        self.is_full = False
+        self._ran, self._sharded, self._journal, self._on_news = CellsRun(), sharded, journal, on_news
+        self._total, self._deadline, self._time_left = len(order.cells), deadline, _TimeLeft(order)
+        self._finished: set[str] = set()
+        self._failed: set[str] = set()
+
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Count, log and report outcomes."""
+        for outcome in outcomes:
+            self._take(outcome)
+
+    def _take(self, outcome: Outcome) -> None:
+        journal, ran = self._journal, self._ran
         journal.take(outcome)
         cell, failure = outcome.work.cell, outcome.answer.failure
         name, repeated = str(cell.key), False
         if outcome.kind == "done" and failure is not None:
-            failed.add(name)
+            self._failed.add(name)
             blamed = failure.cell if failure.cell == cell.group_label else name
             repeated = ran.failures.get(blamed) == failure.error
             ran.failures[blamed] = journal.status.failures[blamed] = failure.error
-            is_full = HANDLING[failure.kind].stops_night
-            if is_full:
+            if HANDLING[failure.kind].stops_night and not self.is_full:
+                self.is_full = True
                 ran.problems.append(f"the disk is full: nothing more was started ({failure.error})")
         elif outcome.kind == "done" and outcome.work.shard is None:
-            finished.add(name)
+            self._finished.add(name)
             ran.computed += 1
-            sharded.forget(cell)
+            self._sharded.forget(cell)
         if outcome.kind == "done":
-            journal.status.seconds_left = time_left.without(cell, deadline)
+            journal.status.seconds_left = self._time_left.without(cell, self._deadline)
         if not repeated:
-            on_news(News(_sentence(outcome), outcome, len(finished) + len(failed), len(order.cells)))
-    ran.left = len(order.cells) - len(finished | failed)
-    return ran
+            self._on_news(News(_sentence(outcome), outcome, len(self._finished) + len(self._failed), self._total))
+
+    def ran(self) -> CellsRun:
+        """What became of the cells."""
+        return dataclasses.replace(self._ran, left=self._total - len(self._finished | self._failed))
+
+
+class _Writing:
+    """Writes the results of outcomes; an error of writing becomes the failure of the cell."""
+
+    def __init__(
+        self, recorder: Recorder, schedule: Schedule, sharded: _ShardedCells, measured: Sequence[Cell]
+    ) -> None:
+        self._recorder, self._results, self._sharded = recorder, schedule.results, sharded
+        self._finished: list[Outcome] = []
+        self._left = Counter(map(record_key, measured))
+
+    def put(self, outcome: Outcome) -> list[Outcome]:
+        """Write a measured part or a shard's hits; what is finished by that, which may be earlier parts too."""
+        work, result = outcome.work, outcome.answer.result
+        if outcome.kind == "done" and work.shard is None and not work.cell.task.members:
+            self._left[record_key(work.cell)] -= 1
+        if isinstance(result, MeasuredPart):
+            recorded: Future[Record] = Future()
+            recorded.add_done_callback(functools.partial(self._end, outcome))
+            self._recorder.record(work.cell, result, recorded)
+        else:
+            self._finished.append(self._written_at_once(outcome))
+        if outcome.kind == "done" and not self._left[record_key(work.cell)]:
+            self._recorder.flush(record_key(work.cell))
+        return self._taken()
+
+    def rest(self) -> list[Outcome]:
+        """Write the parts that wait; what is finished by that."""
+        self._recorder.flush()
+        return self._taken()
+
+    def _taken(self) -> list[Outcome]:
+        finished, self._finished = self._finished, []
+        return finished
+
+    def _end(self, outcome: Outcome, recorded: Future[Record]) -> None:
+        err = recorded.exception()
+        self._finished.append(outcome if err is None else _failed(outcome, err))
+
+    def _written_at_once(self, outcome: Outcome) -> Outcome:
+        work, result = outcome.work, outcome.answer.result
+        try:
+            if outcome.kind == "done" and work.cell.task.members:
+                task_means.put(self._results, work.cell)
+            elif isinstance(result, SearchedShard):
+                assert work.shard is not None, "only shards return hits"
+                self._sharded.add(work.cell, work.shard, result)
+        except Exception as err:  # an error fails this cell only
+            return _failed(outcome, err)
+        return outcome
+
+
+def _failed(outcome: Outcome, err: BaseException) -> Outcome:
+    answer = Answer(failure_of(err, cell=str(outcome.work)), outcome.answer.seconds)
+    return outcome._replace(answer=answer)
 
 
 class _ShardedCells:
@@ -149,36 +237,21 @@ class _ShardedCells:
         corpus_shards.forget(self._folder, cell, self._shards.get(cell.key, ()))
 
 
-def _put(outcome: Outcome, schedule: Schedule, sharded: _ShardedCells) -> Outcome:
-    """Write a measured part to its record, or a shard's hits to the history; an error becomes the cell's failure."""
-    work, answer = outcome.work, outcome.answer
-    try:
-        if outcome.kind == "done" and work.cell.task.members:
-            task_means.put(schedule.results, work.cell)
-        elif isinstance(answer.result, MeasuredPart):
-            recording.put(schedule.results, work.cell, answer.result)
-        elif isinstance(answer.result, SearchedShard):
-            assert work.shard is not None, "only shards return hits"
-            sharded.add(work.cell, work.shard, answer.result)
-    except Exception as err:  # an error fails this cell only
-        return outcome._replace(answer=Answer(failure_of(err, cell=str(work)), answer.seconds))
-    return outcome
-
-
 class _TimeLeft:
     """How long the remaining cells may take, where that can be estimated."""
 
     def __init__(self, order: Ordered) -> None:
         self._seconds = dict(order.seconds)
+        self._total = math.fsum(self._seconds.values())
         self._unknown = {cell.key for cell in order.cells} - self._seconds.keys()
 
     def without(self, cell: Cell, deadline: float | None) -> float | None:
         """Seconds for the cells other than this one, which is done; None where some cell was never timed."""
-        self._seconds.pop(cell.key, None)
+        self._total -= self._seconds.pop(cell.key, 0.0)
         self._unknown.discard(cell.key)
         if self._unknown:
             return None
-        left = sum(self._seconds.values())
+        left = max(0.0, self._total) if self._seconds else 0.0
         return left if deadline is None else max(0.0, min(left, deadline - time.monotonic()))
 
 

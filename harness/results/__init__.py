@@ -9,8 +9,9 @@ is reported, never skipped.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
@@ -185,7 +186,7 @@ def put(
     root, owner = Path(folder), _identity(record.model, record.revision, record.variant)
     path = record_path(root, owner, record.task)
     meta = meta_json(model_meta, owner)
-    to_json(record)  # refuses a bad record before anything is written
+    text = to_json(record)  # refuses a bad record before anything is written
     with on_disk(path, "written"), locked(root):
         check_inside(path, root)
         _check_owner(_unless_broken(_meta_beside, path), path, owner)
@@ -193,8 +194,8 @@ def put(
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic.write_if_different(path.parent / META, meta)
         old = _unless_broken(_record_at, path)
-        same = old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint
-        text = to_json(merged(old, record) if old is not None and same else record)
+        if old is not None and old.fingerprint is not None and old.fingerprint == record.fingerprint:
+            text = to_json(merged(old, record))
         if items:
             from harness.results.items import write
 
@@ -215,19 +216,20 @@ def check_writable(folder: Path | str) -> None:
         (root / ".harness.probe").unlink()
 
 
-def merged(old: Record, new: Record) -> Record:
-    """Two records of the same fingerprint as one, as `put` merges them."""
-    by_part = {**old.parts, **new.parts}
+def merged(*records: Record) -> Record:
+    """Records of the same fingerprint, the oldest first, as one record, as `put` merges them."""
+    new = records[-1]
+    by_part = {part: entry for record in records for part, entry in record.parts.items()}
     scores: dict[str, list[Mapping[str, Any]]] = {}
     for part, entry in by_part.items():
         scores.setdefault(part.split, []).append(entry)
     names = {str(part) for part in by_part}
-    harness = {key: _merged_by_part(old.harness.get(key), value, names) for key, value in new.harness.items()}
+    harness = {key: _merged_by_part([record.harness.get(key) for record in records], names) for key in new.harness}
     return dataclasses.replace(
         new,
         scores=scores,
-        evaluation_time=_seconds(harness) or _total(old.evaluation_time, new.evaluation_time),
-        kg_co2_emissions=_total(old.kg_co2_emissions, new.kg_co2_emissions),
+        evaluation_time=_seconds(harness) or _total(record.evaluation_time for record in records),
+        kg_co2_emissions=_total(record.kg_co2_emissions for record in records),
         harness=harness,
     )
 
@@ -240,14 +242,16 @@ def _seconds(harness: Mapping[str, Any]) -> float | None:
         return None
 
 
-def _merged_by_part(old: Any, new: Any, names: set[str]) -> Any:
-    if isinstance(old, Mapping) and isinstance(new, Mapping) and names.issuperset([*old, *new]):
-        return {**old, **new}
-    return new
+def _merged_by_part(values: Sequence[Any], names: set[str]) -> Any:
+    """The last value; where it is keyed by part, with the parts of those before it that are so too."""
+    keyed = list(
+        itertools.takewhile(lambda value: isinstance(value, Mapping) and names.issuperset(value), values[::-1])
+    )
+    return {part: of_part for value in keyed[::-1] for part, of_part in value.items()} if keyed else values[-1]
 
 
-def _total(old: float | None, new: float | None) -> float | None:
-    recorded = [seconds for seconds in (old, new) if seconds is not None]
+def _total(numbers: Iterable[float | None]) -> float | None:
+    recorded = [number for number in numbers if number is not None]
     return sum(recorded) if recorded else None
 
 

@@ -11,6 +11,8 @@ import hashlib
 import re
 
 KEY = "digest"
+PLACEHOLDER = "0" * 64
+"""Stands for the digest in a text whose digest is not computed yet."""
 _LINE = re.compile(rb'\n    "digest": "([0-9a-f]{64})",|,\n    "digest": "([0-9a-f]{64})"(?=\n  \})')
 """The digest at a depth of two levels, where besides lists only values of the key `harness` are; with its comma."""
 
@@ -18,6 +20,16 @@ _LINE = re.compile(rb'\n    "digest": "([0-9a-f]{64})",|,\n    "digest": "([0-9a
 def digest_of(text: str | bytes) -> str:
     """The digest for a file with this text, which does not hold the digest yet."""
     return hashlib.sha256(text.encode(errors="surrogatepass") if isinstance(text, str) else text).hexdigest()
+
+
+def filled_in(text: str) -> str:
+    """The text with its digest in the place of `PLACEHOLDER`."""
+    data = text.encode()
+    line = _LINE.search(data)
+    assert line is not None, "the writer puts the digest at its place"
+    digest = digest_of(data[: line.start()] + data[line.end() :])
+    place = text.index(PLACEHOLDER, len(data[: line.start()].decode()))
+    return text[:place] + digest + text[place + len(PLACEHOLDER) :]
 
 
 def is_as_written(data: bytes) -> bool:

@@ -56,10 +56,11 @@ def to_json(record: Record) -> str:
     try:
         document = _laid_out(content, where)
         _check_scores(document["scores"], where)
-        text = _text_of(document)
         if "harness" in document:
-            with_digest = {**document["harness"], content_digest.KEY: content_digest.digest_of(text)}
-            text = _text_of({**document, "harness": dict(sorted(with_digest.items()))})
+            unfilled = {**document["harness"], content_digest.KEY: content_digest.PLACEHOLDER}
+            document["harness"] = dict(sorted(unfilled.items()))
+        text = _text_of(document)
+        text = content_digest.filled_in(text) if "harness" in document else text
         text.encode()
     except (ValueError, TypeError, RecursionError) as err:
         raise RecordError(f"{where}: the record cannot be written as JSON: {err}") from err

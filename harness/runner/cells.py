@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import NamedTuple
@@ -91,7 +92,7 @@ class Cell(RecordSettings):
         return ("" if file is None else f" by {file.backend} from {file.path}") + first
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class TaskCells(RecordSettings):
     """The cells of one task for one model in one variant: those whose outcomes one record holds.
 
@@ -138,10 +139,14 @@ class TaskCells(RecordSettings):
         """The record of `done`; None where there is none, or the look-up did not read it."""
         return self.recorded.record if self.recorded else None
 
+    @functools.cached_property
+    def _to_compute(self) -> frozenset[Part]:
+        return frozenset(self.todo)
+
     def cell(self, part: Part, *, label: str = "") -> Cell:
         """The cell of one part of the task; `label` is the model as reports name it, its name by default."""
         shared = {setting.name: getattr(self, setting.name) for setting in fields(RecordSettings)}
-        why = self.why if part in self.todo else ""
+        why = self.why if part in self._to_compute else ""
         return Cell(label=label or self.model.name, part=part, why=why, **shared)
 
 

@@ -123,7 +123,7 @@ def _task_cells(
     valid = recorded if isinstance(recorded, RecordedParts) and recorded.fingerprint == current else None
     defective = _with_defects(valid) if valid and options.strict else ()
     why = "--strict, and the record has defects" if defective else why
-    done = tuple(part for part in parts if valid and part in valid.parts and str(part) not in defective)
+    done = {part: None for part in parts if valid and part in valid.parts and str(part) not in defective}
     return TaskCells(
         model=model,
         task=task,
@@ -134,7 +134,7 @@ def _task_cells(
         variant=variant,
         fingerprint=current,
         todo=tuple(part for part in parts if part not in done),
-        done=done,
+        done=tuple(done),
         why=why,
         replaces_prompts=bool(
             isinstance(recorded, RecordedParts)

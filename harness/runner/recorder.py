@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from harness.runner import recording
 from harness.runner.cells import Cell
@@ -20,6 +21,9 @@ _SHARE = 0.1
 _QUICK_SECONDS = 0.05
 """A record that is written in less is written after each part."""
 
+RecordKey: TypeAlias = tuple[str, str, str, str, str]
+"""Model, revision, task, variant and fingerprint: what the cells of one record share."""
+
 
 class _Unwritten(NamedTuple):
     """A measured part that is not written yet, and the future of its record."""
@@ -27,6 +31,15 @@ class _Unwritten(NamedTuple):
     cell: Cell
     measured: MeasuredPart
     recorded: Future[Record]
+
+
+@dataclass(slots=True)
+class _WaitingParts:
+    """One record: the parts that wait, when it was last written, and how many seconds that took."""
+
+    waiting: list[_Unwritten] = field(default_factory=list)
+    written: float = -math.inf
+    took: float = 0.0
 
 
 class Recorder:
@@ -38,8 +51,7 @@ class Recorder:
 
     def __init__(self, folder: Path, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._folder, self._clock, self._lock = folder, clock, threading.Lock()
-        self._waiting: list[_Unwritten] = []
-        self._took, self._written = 0.0, -math.inf
+        self._files: dict[RecordKey, _WaitingParts] = {}
 
     def __enter__(self) -> Recorder:
         return self
@@ -47,27 +59,37 @@ class Recorder:
     def __exit__(self, *_: object) -> None:
         if self._lock.acquire(blocking=False):  # else the run is interrupted in the middle of a write
             try:
-                self._write()
+                self._write_all()
             finally:
                 self._lock.release()
 
     def record(self, cell: Cell, measured: MeasuredPart, recorded: Future[Record]) -> None:
-        """Write a part, now or later; `recorded` is given the merged record, or the error."""
-        with self._lock:
-            if self._waiting and _of_record(self._waiting[0].cell) != _of_record(cell):
-                self._write()
-            self._waiting.append(_Unwritten(cell, measured, recorded))
-            if self._took < _QUICK_SECONDS or self._clock() - self._written >= self._took / _SHARE:
-                self._write()
+        """Write a part, now or later; `recorded` is given the merged record, or the error.
 
-    def flush(self) -> None:
-        """Write the parts that wait."""
+        Parts of other records that have waited long enough are written too.
+        """
         with self._lock:
-            self._write()
-            self._took = 0.0
+            of_record = self._files.setdefault(record_key(cell), _WaitingParts())
+            of_record.waiting.append(_Unwritten(cell, measured, recorded))
+            for file in self._files.values():
+                if file.took < _QUICK_SECONDS or self._clock() - file.written >= file.took / _SHARE:
+                    self._write(file)
 
-    def _write(self) -> None:
-        waiting, self._waiting = self._waiting, []
+    def flush(self, key: RecordKey | None = None) -> None:
+        """Write the parts that wait, of one record or of all, which get no more for now."""
+        with self._lock:
+            if key is None:
+                self._write_all()
+            elif (file := self._files.pop(key, None)) is not None:
+                self._write(file)
+
+    def _write_all(self) -> None:
+        files, self._files = self._files, {}
+        for file in files.values():
+            self._write(file)
+
+    def _write(self, file: _WaitingParts) -> None:
+        waiting, file.waiting = file.waiting, []
         if not waiting:
             return
         started = self._clock()
@@ -79,10 +101,10 @@ class Recorder:
         else:
             for each in waiting:
                 each.recorded.set_result(record)
-        self._written = self._clock()
-        self._took = self._written - started
+        file.written = self._clock()
+        file.took = file.written - started
 
 
-def _of_record(cell: Cell) -> tuple[str, str, str, str, str]:
-    """What the cells of one record share."""
+def record_key(cell: Cell) -> RecordKey:
+    """The record of a cell."""
     return cell.model.name, cell.model.revision, cell.task.name, cell.variant, cell.fingerprint

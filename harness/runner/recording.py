@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
@@ -34,7 +33,7 @@ def put_all(folder: Path, parts: Sequence[tuple[Cell, MeasuredPart]]) -> Record:
     cell, measured = parts[-1]
     return results.put(
         folder,
-        functools.reduce(results.merged, (record_of(*part) for part in parts)),
+        results.merged(*(record_of(*part) for part in parts)),
         model_meta=models.meta(cell.model, measured.facts),
         items={each.part: of_part.items for each, of_part in parts if of_part.items is not None},
     )

@@ -67,7 +67,7 @@ def _member(item: Value, names: Collection[str], find: Callable[[str], TaskSpec]
     if not name or not (value["splits"].present or value["subsets"].present):
         return name, ()
     task = find(name)
-    splits, subsets = _some(value["splits"], task.splits), _some(value["subsets"], tuple(task.subsets))
+    splits, subsets = _some(value["splits"], task.splits), _some(value["subsets"], task.subsets)
     return name, tuple(part for part in task.parts if part.split in splits and part.subset in subsets)
 
 
@@ -83,9 +83,9 @@ def _task(value: Value, names: Collection[str], find: Callable[[str], TaskSpec])
     return value.one_of(names, "task")
 
 
-def _some(value: Value, names: tuple[str, ...]) -> tuple[str, ...]:
+def _some(value: Value, names: Collection[str]) -> Collection[str]:
     """Those of the splits or subsets `names` that the file lists; all of them where it lists none."""
     if not value.present:
         return names
     kind = value.name.rpartition(".")[2]
-    return tuple(item.one_of(names, kind.removesuffix("s")) for item in value.items(kind))
+    return {item.one_of(names, kind.removesuffix("s")) for item in value.items(kind)}

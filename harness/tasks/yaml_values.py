@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
@@ -85,9 +85,8 @@ class Value:
             return self.expected(expected, label)
         return label
 
-    def one_of(self, names: Iterable[str], kind: str) -> str:
+    def one_of(self, names: Collection[str], kind: str) -> str:
         """A text that is one of the `names`; an unknown name reads as empty."""
-        names = list(names)
         name = self.text()
         if not name or name in names:
             return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
@@ -12,7 +13,7 @@ Scores: TypeAlias = dict[str, Any]
 """Metric -> float in mteb's names and scale (0-1); `None` where the metric does not apply; lists per experiment."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One task of one model: what `<results>/<org>__<model>/<revision>/<Task>.json` holds.
 
@@ -47,8 +48,8 @@ class Record:
         value = self.harness.get("fingerprint")
         return value if isinstance(value, str) else None
 
-    @property
-    def parts(self) -> dict[Part, Mapping[str, Any]]:
+    @functools.cached_property
+    def parts(self) -> Mapping[Part, Mapping[str, Any]]:
         """(split, subset) -> its entry."""
         return {Part(split, entry["hf_subset"]): entry for split, entries in self.scores.items() for entry in entries}
 

@@ -1,9 +1,15 @@
-"""Bitexts of many languages in one table: each pair is a part, and neither reading nor writing is done once a pair."""
+"""Bitexts of many languages in one table: each pair is a part, and neither reading nor writing is done once a pair.
+
+In runs and in nights.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +19,16 @@ import harness
 from harness import data, results
 from harness.data import local_tables
 from harness.errors import CellsFailed, DataError, RecordError
+from harness.nightly import night
+from harness.nightly.cell_work import News
+from harness.nightly.engines.cell_computer import CellComputer
+from harness.nightly.engines.packed_work import packed, unpacked
+from harness.nightly.engines.protocol import Answer, Outcome, Work
 from harness.results.items import get_items
 from harness.runner import recorder
 from harness.tasks import registry
 from harness.types import Part
+from tests.nights import cell, schedule_of, work
 
 LANGUAGES = ("deu_Latn", "eng_Latn", "fra_Latn", "spa_Latn")
 PAIRS = [f"{left}-{right}" for left, right in itertools.permutations(LANGUAGES, 2)]
@@ -110,3 +122,93 @@ def test_parts_that_cannot_be_written_fail_each(tasks: Path, tmp_path: Path, mon
         run(tasks, tmp_path / "results")
     assert len(caught.value.failures) == 11
     assert [len(record.parts) for record in caught.value.records] == [1]
+
+
+class Here:
+    """An engine that computes in this process, in order."""
+
+    def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        computer = CellComputer()
+        for piece in work:
+            yield Outcome("started", piece, "here")
+            yield Outcome("done", piece, "here", Answer(computer.compute(piece)))
+
+    def close(self) -> None:
+        pass
+
+
+def night_of(tasks: Path, folder: Path) -> tuple[Any, list[str]]:
+    """The report of a night over the task, and the pairs that it told as done."""
+    folder.mkdir(exist_ok=True)
+    told: list[News] = []
+    schedule = schedule_of(folder, tasks=["Parallel"], tasks_dirs=[str(tasks)], baselines=None)
+    report = night.run(schedule, engine=lambda _: Here(), on_news=told.append)
+    outcomes = [news.outcome for news in told if news.outcome is not None]
+    return report, [outcome.work.cell.part.subset for outcome in outcomes if outcome.kind == "done"]
+
+
+def test_a_night_writes_a_large_record_seldom_too(tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The parts of a night are written together as those of a run, and told as done once they are written."""
+    monkeypatch.setattr(recorder, "_QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "_SHARE", 1e-9)
+    written: list[int] = []
+    put = results.put
+    monkeypatch.setattr(
+        results, "put", lambda *args, **named: written.append(len(args[1].parts)) or put(*args, **named)
+    )
+    report, done = night_of(tasks, tmp_path / "night")
+    assert (report.status, report.night.computed, len(report.night.cells)) == (0, 12, 12)
+    assert sorted(done) == sorted(PAIRS)
+    assert written == [1, 11]
+
+
+def test_a_night_tells_each_part_that_could_not_be_written(
+    tasks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the write of eleven parts fails, eleven cells failed, and the next night computes these alone."""
+    monkeypatch.setattr(recorder, "_QUICK_SECONDS", 0.0)
+    monkeypatch.setattr(recorder, "_SHARE", 1e-9)
+    put = results.put
+
+    def refused(*args: Any, **named: Any) -> Any:
+        if len(args[1].parts) > 1:
+            raise RecordError("the record is too long")
+        return put(*args, **named)
+
+    with monkeypatch.context() as refusing:
+        refusing.setattr(results, "put", refused)
+        report, _ = night_of(tasks, tmp_path / "night")
+    assert (report.status, report.night.computed, len(report.night.failures)) == (1, 1, 11)
+    report, done = night_of(tasks, tmp_path / "night")
+    assert (report.status, len(done)) == (0, 11)
+
+
+def test_work_travels_without_its_task() -> None:
+    """What is sent for each pair of languages does not grow with their number."""
+    piece = work()
+    subsets = {f"l{number}-m{number}": ("eng-Latn", "deu-Latn") for number in range(1000)}
+    wide = dataclasses.replace(piece.cell, task=dataclasses.replace(piece.cell.task, subsets=subsets))
+    content = packed(dataclasses.replace(piece, cell=wide))
+    assert len(content) == len(packed(piece))
+    assert unpacked(content, wide.task).cell == wide
+
+
+def test_records_that_take_turns_are_each_written_seldom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two workers measure parts of two records in turns; a record is not written because the other one's turn comes."""
+    monkeypatch.setattr(recorder, "_SHARE", 0.01)
+    clock = iter(range(1000))
+    written: list[tuple[str, int]] = []
+
+    def put_all(folder: Path, parts: Sequence[tuple[Any, Any]]) -> Any:
+        written.append((parts[0][0].task.name, len(parts)))
+
+    monkeypatch.setattr(recorder.recording, "put_all", put_all)
+    futures: list[Future[Any]] = []
+    with recorder.Recorder(tmp_path, clock=lambda: float(next(clock))) as writer:
+        for _ in range(20):
+            for task in ("A", "B"):
+                futures.append(Future())
+                writer.record(cell(task=task), object(), futures[-1])  # type: ignore[arg-type]
+    assert all(future.done() for future in futures)
+    assert sum(count for task, count in written if task == "A") == 20
+    assert len(written) <= 8

@@ -11,6 +11,7 @@ shared disk for results: measured parts are returned as values, and the night wr
 
 from __future__ import annotations
 
+import itertools
 import os
 import socket
 import tempfile
@@ -20,13 +21,17 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import Failure, HarnessError, Kind, first_line
+from harness.nightly.engines.packed_work import packed, unpacked
 from harness.nightly.engines.protocol import COMPUTER, Answer, Outcome, Work
 from harness.nightly.engines.supervisor import Supervisor
 from harness.nightly.schedule.schedule_contents import EngineOptions
+from harness.types import TaskSpec
 
 _CONTROL = "control"
 """The concurrency group of calls that must not wait for the cell being computed."""
 _REACH_SECONDS = 10.0
+_WATCHED = 100
+"""Of how many calls of an actor, which answers them in order, the end is watched."""
 _TICK = 0.5
 """Seconds between two checks whether to stop, while waiting."""
 
@@ -47,20 +52,26 @@ class Actor:
         self._supervisor = Supervisor(log, computer=computer)
         self._backoff, self._most_attempts = backoff, most_attempts
         self._attempts: dict[str, int] = {}
+        self._task: tuple[Any, TaskSpec] | None = None
         self._stopped = False
 
     def stop(self) -> None:
         """Start no more work. Ray does not cancel calls queued at a busy actor, so `compute` returns None for them."""
         self._stopped = True
 
-    def compute(self, work: Work) -> Answer | None:
+    def compute(self, content: bytes, task: tuple[Any]) -> Answer | None:
         """The worker's answer; None once the actor was told to stop.
+
+        Args:
+            content: work, as `packed`.
+            task: the reference of its task, in a tuple so that Ray does not fetch the task for each call.
 
         Raises:
             TransientFailure: the work failed and may succeed another time; raised after a pause.
         """
         if self._stopped:
             return None
+        work = unpacked(content, self._fetched(*task))
         answer = self._supervisor.compute(work)
         if answer.may_pass:
             attempts = self._attempts[str(work)] = self._attempts.get(str(work), 0) + 1
@@ -68,6 +79,14 @@ class Actor:
                 time.sleep(self._backoff * 2 ** (attempts - 1))
             raise TransientFailure(answer)
         return answer
+
+    def _fetched(self, reference: Any) -> TaskSpec:
+        """The task of a reference, kept until work of another task comes."""
+        if self._task is None or self._task[0] != reference:
+            import ray
+
+            self._task = reference, ray.get(reference)
+        return self._task[1]
 
 
 class RayEngine:
@@ -119,27 +138,33 @@ class RayEngine:
 
     def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
         """See `protocol.Engine`."""
-        pending: dict[Any, tuple[Work, Any]] = {}
-        left: dict[Any, int] = {}
+        pending: dict[Any, dict[Any, Work]] = {}
+        tasks: dict[int, Any] = {}
         for share in shares(work, places=self._places()):
             actor = self._actor()
-            left[actor] = len(share)
             self._actors.append(actor)
-            pending |= {actor.compute.remote(piece): (piece, actor) for piece in share}
+            calls = pending.setdefault(actor, {})
+            for piece in share:
+                task = piece.cell.task
+                if id(task) not in tasks:
+                    tasks[id(task)] = self._ray.put(task)
+                calls[actor.compute.remote(packed(piece), (tasks[id(task)],))] = piece
         cancelled = False
         while pending:
             if not cancelled and stop():
                 cancelled = True
-                for actor in self._actors:  # work that has started is finished
+                for actor, calls in pending.items():  # work that has started is finished
                     actor.stop.remote()
-                for call in pending:
-                    self._ray.cancel(call)
-            ready, _ = self._ray.wait(list(pending), num_returns=1, timeout=_TICK)
+                    for call in calls:
+                        self._ray.cancel(call)
+            first = {call: actor for actor, calls in pending.items() for call in itertools.islice(calls, _WATCHED)}
+            ready, _ = self._ray.wait(list(first), num_returns=1, timeout=_TICK)
             for call in ready:
-                piece, actor = pending.pop(call)
+                actor = first[call]
+                piece = pending[actor].pop(call)
                 answer = self._answer(call, piece)
-                left[actor] -= 1
-                if not left[actor]:  # frees its resources for the next actor, which waits in Ray
+                if not pending[actor]:  # frees its resources for the next actor, which waits in Ray
+                    del pending[actor]
                     self._release([actor])
                 if answer is not None:
                     yield Outcome("done", piece, "ray", answer)

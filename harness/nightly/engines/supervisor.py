@@ -20,8 +20,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import Failure, Kind, kind_of
+from harness.nightly.engines.packed_work import packed
 from harness.nightly.engines.protocol import COMPUTER, Answer, Work
 from harness.nightly.engines.worker import READY
+from harness.types import TaskSpec
 
 START_SECONDS = 120.0
 """A process that is not ready after this time counts as hung."""
@@ -41,6 +43,7 @@ class Supervisor:
         self._log, self._computer = log, computer
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._task: TaskSpec | None = None
         self._answers: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
     @property
@@ -64,9 +67,7 @@ class Supervisor:
             answer = self._get(process, START_SECONDS)
         if answer == READY:
             with contextlib.suppress(BrokenPipeError):
-                assert process.stdin is not None
-                pickle.dump(work, process.stdin)
-                process.stdin.flush()
+                self._send(process, work)
             answer = self._get(process, work.timeout)
         if isinstance(answer, Answer):
             return answer
@@ -103,8 +104,17 @@ class Supervisor:
         self._answers = queue.SimpleQueue()
         assert process.stdout is not None
         threading.Thread(target=_listen, args=(process.stdout, self._answers), daemon=True).start()
-        self._process = process
+        self._process, self._task = process, None
         return process
+
+    def _send(self, process: subprocess.Popen[bytes], work: Work) -> None:
+        """Give work to the process, after its task if the work before it had another one."""
+        assert process.stdin is not None
+        if work.cell.task is not self._task:
+            pickle.dump(work.cell.task, process.stdin)
+            self._task = work.cell.task
+        pickle.dump(packed(work), process.stdin)
+        process.stdin.flush()
 
     def _get(self, process: subprocess.Popen[bytes], seconds: float) -> Any:
         """What the process sends next; None where it dies or the time is over."""

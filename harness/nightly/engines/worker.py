@@ -1,4 +1,4 @@
-"""A worker process: reads work from its standard input and writes answers to its standard output, one at a time.
+"""A worker process: reads tasks and work from its standard input and writes answers to its standard output, in order.
 
 It is started with the name of its computer (`module:Class`) and exits at once when its input ends: the process that
 started it is then dead, and the next night computes the cell. Output of libraries goes to standard error.
@@ -17,7 +17,9 @@ import time
 from typing import IO
 
 from harness.errors import failure_of
+from harness.nightly.engines.packed_work import unpacked
 from harness.nightly.engines.protocol import Answer, Computer, Result, Work
+from harness.types import TaskSpec
 
 READY = "ready"
 
@@ -48,9 +50,15 @@ def attempt(computer: Computer, work: Work) -> Result:
 
 
 def _receive(requests: IO[bytes], inbox: queue.SimpleQueue[Work]) -> None:
+    task: TaskSpec | None = None
     try:
         while True:
-            inbox.put(pickle.load(requests))
+            received: TaskSpec | bytes = pickle.load(requests)
+            if isinstance(received, bytes):
+                assert task is not None, "a task comes before its work"
+                inbox.put(unpacked(received, task))
+            else:
+                task = received
     except (EOFError, OSError, pickle.UnpicklingError):
         os._exit(0)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import functools
 import json
 import os
 import subprocess
@@ -135,6 +136,32 @@ def test_same_fingerprint_merges_by_part(tmp_path: Path):
         "seconds": {"test/de": 1, "test/en": 3, "dev": 4},
         "versions": {"new": "2"},
     }
+
+
+def test_many_records_merge_as_one_after_the_other():
+    """Scores, times and what `harness` holds by part are those of merging each record into those before it."""
+    entries = [{"main_score": number / 10, "hf_subset": name, "languages": []} for number, name in enumerate("abca")]
+    parts = [
+        record(
+            scores={"test": [entry]},
+            evaluation_time=1.0 + number,
+            date=float(number),
+            harness={
+                "fingerprint": "f",
+                "parts": {f"test/{entry['hf_subset']}": {"seconds": {"encode": 2.0 + number}}},
+                "versions": {"numpy": str(number)},
+            },
+        )
+        for number, entry in enumerate(entries)
+    ]
+    together = results.merged(*parts)
+    assert together == functools.reduce(results.merged, parts)
+    assert {part.subset: entry["main_score"] for part, entry in together.parts.items()} == {
+        "a": 0.3,
+        "b": 0.1,
+        "c": 0.2,
+    }
+    assert (together.evaluation_time, together.harness["versions"]) == (3.0 + 4.0 + 5.0, {"numpy": "3"})
 
 
 def test_a_bad_record_changes_nothing(tmp_path: Path):
