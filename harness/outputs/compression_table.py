@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from harness.leaderboard.compression import RECALL, CompressedRow, ModelCompression
 from harness.outputs import text_table
+from harness.outputs.data_text import csv_text, json_text
 from harness.outputs.number_text import MISSING, score_text
 from harness.outputs.score_table import Format, escaped
 from harness.types import model_label
@@ -65,7 +63,7 @@ def render(tables: Sequence[ModelCompression], *, format: Format, digits: int = 
     """A table for each model, ending in a newline; CSV and JSON are one table with full precision."""
     if format in ("csv", "json"):
         rows = [_values(table, row, name_of(table, tables)) for table in tables for row in table.rows]
-        return _csv(rows) if format == "csv" else json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return _csv(rows) if format == "csv" else json_text(rows)
     draw = {"table": text_table.plain, "markdown": text_table.markdown, "latex": text_table.latex}[format]
     pieces = []
     for table in tables:
@@ -98,9 +96,5 @@ def _csv(rows: Sequence[dict[str, Any]]) -> str:
         {name: value for name, value in row.items() if name not in ("types", "tasks")} | row["types"] | row["tasks"]
         for row in rows
     ]
-    out = io.StringIO()
-    writer = csv.DictWriter(out, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
-    writer.writeheader()
-    for row in flat:
-        writer.writerow({name: "" if value is None else value for name, value in row.items()})
-    return out.getvalue()
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    return csv_text(names, [[row.get(name) for name in names] for row in flat])

@@ -7,18 +7,17 @@ of the schema `eval.schema.json` of evaleval/every_eval_ever; details that the s
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from harness.outputs.data_text import json_text
 from harness.tasks import mteb_metadata
 from harness.types import Part, Record
 
 SCHEMA = "0.3.0"
 COLLECTION = "mteb"
 Relationship: TypeAlias = Literal["first_party", "third_party", "collaborative", "other"]
-RELATIONSHIPS: tuple[Relationship, ...] = ("first_party", "third_party", "collaborative", "other")
 
 
 class Evaluator(NamedTuple):
@@ -90,7 +89,7 @@ def render(
         file = uuid.uuid5(uuid.NAMESPACE_URL, f"{name}/{revision}/{variant}")
         developer, _, short = model.rpartition("/")
         folder = f"data/{COLLECTION}/{_plain(developer or 'unknown')}/{_plain(short)}"
-        yield f"{folder}/{file}.json", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        yield f"{folder}/{file}.json", json_text(document)
 
 
 def _library(records: Sequence[Record]) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import functools
-import io
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from harness.errors import UnknownName
 from harness.leaderboard import unranked
 from harness.leaderboard.board import Leaderboard, Row
 from harness.outputs import leaderboard_values, text_table
+from harness.outputs.data_text import csv_text, json_text
 from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
 from harness.outputs.text_table import escape_markdown
 from harness.types.counted import counted
@@ -92,9 +90,10 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
     """
     rows = ordered(board, sort)
     if format == "json":
-        return json.dumps(leaderboard_values.nested(board, rows), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text(leaderboard_values.nested(board, rows))
     if format == "csv":
-        return _csv(board, rows)
+        flat = leaderboard_values.flat(board, rows)
+        return csv_text(flat[0] if flat else [], [row.values() for row in flat])
     shown = columns(board, digits=digits)
     if tasks:
         shown += [BoardColumn(task.name, _of_task(task.name), shown[2].show) for task in board.tasks]
@@ -119,19 +118,6 @@ def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:
     sink = pyarrow.BufferOutputStream()
     writer.write_table(table, sink)
     return bytes(sink.getvalue())
-
-
-def _csv(board: Leaderboard, rows: Sequence[Row]) -> str:
-    out = io.StringIO()
-    table = leaderboard_values.flat(board, rows)
-    writer = csv.DictWriter(out, list(table[0]) if table else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_blank_for_none(row) for row in table)
-    return out.getvalue()
-
-
-def _blank_for_none(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: "" if value is None else value for key, value in row.items()}
 
 
 def _table(headers: list[str], cells: list[list[str]], format: Format) -> str:

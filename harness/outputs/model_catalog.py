@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -12,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 from harness.models.catalog import CatalogEntry
 from harness.models.description import Description, Running, prompting
 from harness.outputs import text_table
+from harness.outputs.data_text import csv_text, json_text
 from harness.outputs.number_text import MISSING, short_number
 from harness.types.counted import counted
 
@@ -31,13 +30,9 @@ class ListedModel(NamedTuple):
 def render_list(models: Sequence[ListedModel], *, format: Format) -> str:
     """The models, a line for each, ending in a newline."""
     if format == "json":
-        return json.dumps([_row(model) for model in models], indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        return json_text([_row(model) for model in models])
     if format == "csv":
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(_COLUMNS)
-        writer.writerows([_csv_cell(value) for value in _row(model).values()] for model in models)
-        return out.getvalue()
+        return csv_text(_COLUMNS, [map(_csv_cell, _row(model).values()) for model in models])
     headers = ["model", "run", "kind", "parameters", "dimensions", "languages", "license", "prompts"]
     return text_table.plain(headers, [_cells(model) for model in models], right=(3, 4), compact=True)
 
@@ -117,9 +112,7 @@ def _plain(value: Any) -> Any:
 
 
 def _csv_cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return " ".join(map(str, value))
-    return "" if value is None else value
+    return " ".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _cells(model: ListedModel) -> list[str]:

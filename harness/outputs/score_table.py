@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from harness.outputs import text_table
+from harness.outputs.data_text import csv_text, json_text
 from harness.outputs.text_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -43,9 +41,12 @@ def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
     The longer side becomes the rows. A mean is added from two tasks on. CSV and JSON hold full precision.
     """
     if format == "json":
-        return _json(table)
+        return json_text(
+            [{"model": model, "scores": _scores(table, model), "mean": table.mean(model)} for model in table.models]
+        )
     if format == "csv":
-        return _csv(table)
+        lines = [[model, *_scores(table, model).values(), table.mean(model)] for model in table.models]
+        return csv_text(["model", *table.tasks, "mean"], lines)
     columns = [*table.tasks, *(["Mean"] if len(table.tasks) > 1 else [])]
     cells = {model: _row(table, model, columns) for model in table.models}
     best = {column: _best([cells[model][column] for model in table.models], digits) for column in columns}
@@ -73,8 +74,12 @@ def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return _tabulated([escaped(name, "markdown") for name in header], shown, "markdown")
 
 
+def _scores(table: ScoreTable, model: str) -> dict[str, float | None]:
+    return {task: table.scores[model].get(task) for task in table.tasks}
+
+
 def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, float | None]:
-    row: dict[str, float | None] = {task: table.scores[model].get(task) for task in table.tasks}
+    row = _scores(table, model)
     if len(columns) > len(table.tasks):
         row["Mean"] = table.mean(model)
     return row
@@ -99,26 +104,3 @@ def escaped(name: str, format: Format) -> str:
 def _tabulated(header: list[str], rows: list[list[str]], format: Format) -> str:
     draw = {"table": text_table.plain, "markdown": text_table.markdown, "latex": text_table.latex}[format]
     return draw(header, rows, right=range(1, len(header)))
-
-
-def _csv(table: ScoreTable) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["model", *table.tasks, "mean"])
-    for model in table.models:
-        row = table.scores[model]
-        values = [*(row.get(task) for task in table.tasks), table.mean(model)]
-        writer.writerow([model, *("" if value is None else repr(value) for value in values)])
-    return out.getvalue()
-
-
-def _json(table: ScoreTable) -> str:
-    rows = [
-        {
-            "model": model,
-            "scores": {task: table.scores[model].get(task) for task in table.tasks},
-            "mean": table.mean(model),
-        }
-        for model in table.models
-    ]
-    return json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -90,7 +89,7 @@ def _details(records: Sequence[Record], part: Part) -> Mapping[str, Any]:
         "rows": {},
         "sha256": hashlib.sha256(json.dumps(digests).encode()).hexdigest(),
         "notes": [f"the mean of {', '.join(record.task for record in records)}"],
-        **asdict(Counts()),
+        **Counts().as_recorded(),
         "tokens_per_second": None,
         "peak_memory_mib": None,
         "seconds": {"load": 0.0, "encode": 0.0, "score": 0.0},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
 from harness.nightly.history.changes import Diff
 from harness.nightly.history.snapshot_files import Night
+from harness.outputs.data_text import json_text
 from harness.outputs.number_text import p_text
 from harness.outputs.score_table import markdown
 from harness.outputs.text_table import escape_markdown
@@ -126,7 +126,7 @@ def as_json(report: Report) -> str:
         "seconds": round(report.seconds, 3),
         "changes": None if report.diff is None else diff_json(report.diff),
     }
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json_text(content)
 
 
 def diff_json(diff: Diff) -> dict[str, Any]:
