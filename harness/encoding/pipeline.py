@@ -1,4 +1,4 @@
-"""Blocks of texts through a model: the next block is tokenized while batches of this one run on every lane.
+"""Blocks of texts through a model: the next blocks are tokenized while batches of this one run on every lane.
 
 A *lane* is a thread with a copy of the model: one for each GPU, or one for each core of a CPU, where lanes share the
 weights. `prepare` turns a block into batches. `launch` starts one batch on a lane and returns a function that waits for
@@ -14,7 +14,7 @@ import gc
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.types import Float32, Int64
+
+_FEEDERS = 2
+"""The tokenizer itself uses all cores. While one thread waits for it, another makes batches of what it has given: that
+holds the interpreter for a fiftieth of the time that a core takes to tokenize."""
+_BLOCKS_UNDER_WAY = 4
+"""Tokenized or running at once: enough that lanes do not wait for a slow block, few enough to fit in memory."""
 
 _T = TypeVar("_T")
 Launch: TypeAlias = Callable[[Any], Callable[[], "Float32"]]
@@ -92,15 +98,20 @@ class Memory:
 
 @dataclass(slots=True)
 class _Block:
-    """A block whose batches are running: its rows so far, and how many are missing."""
+    """A block under way: once it is prepared, its rows so far, and how many are missing."""
 
-    prepared: Prepared
     count: int
+    prepared: Prepared | None = None
     rows: Float32 | None = None
     missing: int = 0
     failed: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
     lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def start(self, prepared: Prepared) -> None:
+        self.prepared, self.missing = prepared, self.count
+        if not self.count:
+            self.done.set()
 
     def take(self, positions: Int64, rows: Float32) -> None:
         with self.lock:
@@ -115,7 +126,11 @@ class _Block:
         self.failed = self.failed or err
         self.done.set()
 
-    def encoded(self) -> Encoded:
+    def result(self) -> Encoded:
+        self.done.wait()
+        if self.failed is not None:
+            raise self.failed
+        assert self.prepared is not None, "it has rows"
         rows = np.empty((0, 0), dtype=np.float32) if self.rows is None else self.rows
         padded = sum_or_none(batch.tokens_padded for batch in self.prepared.batches)
         return Encoded(rows, self.prepared.tokens, self.prepared.truncated, tokens_padded=padded)
@@ -146,7 +161,7 @@ def encode(
 
     Args:
         blocks: lists of texts.
-        prepare: tokenizes a block; runs in a thread of its own.
+        prepare: tokenizes a block; two threads call it, for different blocks.
         lanes: what starts a batch, one for each thread; the same function may come several times.
         memory: what is known of the lanes' memory.
     """
@@ -157,20 +172,19 @@ def encode(
     ]
     for thread in threads:
         thread.start()
-    running: deque[_Block] = deque()
+    coming = iter(blocks)
+    under_way: deque[_Block] = deque()
+    executor = ThreadPoolExecutor(_FEEDERS, thread_name_prefix="tokenize")
     try:
-        for count, prepared in _prepared(blocks, prepare):
-            block = _Block(prepared, count, missing=count)
-            if not count:
-                block.done.set()
-            running.append(block)
-            for batch in prepared.batches:
-                queue.put((block, batch))
-            if len(running) > 1:  # one block waits in the queue while another is computed
-                yield _result(running.popleft())
-        while running:
-            yield _result(running.popleft())
+        while True:
+            while len(under_way) < _BLOCKS_UNDER_WAY and (texts := next(coming, None)) is not None:
+                under_way.append(_Block(len(texts)))
+                executor.submit(_feed, under_way[-1], texts, prepare, queue)
+            if not under_way:
+                return
+            yield under_way.popleft().result()
     finally:
+        executor.shutdown(cancel_futures=True)
         with contextlib.suppress(Empty):
             while True:
                 queue.get_nowait()
@@ -180,26 +194,21 @@ def encode(
             thread.join()
 
 
-def _result(block: _Block) -> Encoded:
-    block.done.wait()
-    if block.failed is not None:
-        raise block.failed
-    return block.encoded()
-
-
-def _prepared(
-    blocks: Iterable[Sequence[str]], prepare: Callable[[Sequence[str]], Prepared]
-) -> Iterator[tuple[int, Prepared]]:
-    """The size of every block, and the block prepared; the next one is prepared in the background."""
-    with ThreadPoolExecutor(1, thread_name_prefix="tokenize") as executor:
-        waiting: deque[tuple[int, Future[Prepared]]] = deque()
-        for block in blocks:
-            waiting.append((len(block), executor.submit(prepare, block)))
-            if len(waiting) > 1:
-                count, future = waiting.popleft()
-                yield count, future.result()
-        for count, future in waiting:
-            yield count, future.result()
+def _feed(
+    block: _Block,
+    texts: Sequence[str],
+    prepare: Callable[[Sequence[str]], Prepared],
+    queue: SimpleQueue[tuple[_Block, Batch] | None],
+) -> None:
+    """Prepare a block, and hand its batches to the lanes."""
+    try:
+        prepared = prepare(texts)
+    except BaseException as err:  # raised where the block is waited for
+        block.fail(err)
+        return
+    block.start(prepared)
+    for batch in prepared.batches:
+        queue.put((block, batch))
 
 
 class _Lane:

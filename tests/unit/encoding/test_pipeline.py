@@ -229,6 +229,41 @@ def test_blocks_are_taken_as_they_are_needed() -> None:
         assert len(taken) <= place + 4
 
 
+def test_lanes_do_not_wait_for_the_caller() -> None:
+    """While the caller is busy with the first block, the next ones are tokenized and computed."""
+    computed = threading.Semaphore(0)
+
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        computed.release()
+        return rows_of(texts)
+
+    answers = encode([[str(i)] for i in range(10)], at_once(forward))
+    next(answers)
+    for _ in range(4):
+        assert computed.acquire(timeout=30)
+    assert len(list(answers)) == 9
+
+
+def test_a_slow_block_does_not_stop_the_tokenizer() -> None:
+    """The next block is tokenized, and computed, while one takes long to tokenize; the answers are in order."""
+    second = threading.Event()
+
+    def prepare(texts: Sequence[str]) -> Prepared:
+        if texts[0] == "0":
+            assert second.wait(30), "the next block waited"
+        return prepared(1)(texts)
+
+    def forward(texts: Sequence[str]) -> np.ndarray:
+        if texts[0] == "1":
+            second.set()
+        return rows_of(texts)
+
+    blocks = [[str(i)] for i in range(3)]
+    lanes = [at_once(forward)]
+    answers = pipeline.encode(blocks, prepare=prepare, lanes=lanes, memory=pipeline.Memory(is_memory))
+    assert [encoded.vectors[0, 0] for encoded in answers] == [0, 1, 2]
+
+
 def test_no_texts() -> None:
     """No blocks, nothing; an empty block, an empty answer; no forward pass for either."""
 
