@@ -8,13 +8,12 @@ per text is refused before a scorer sees it; zero rows are counted. Encoders are
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from harness.encoding import batches, prompts, vector_cache
+from harness.encoding import batches, block_plan, prompts, vector_cache
 from harness.encoding.pipeline import sum_or_none
 from harness.errors import EncodeError
 from harness.evaluators import KINDS
@@ -76,7 +75,9 @@ def encode(
     """Encode `texts`, except for those whose vectors are in the vector cache.
 
     How texts are grouped into blocks depends on the whole list, not on what the cache has. A run that was killed and
-    started again therefore gives the same vectors, to the bit.
+    started again therefore gives the same vectors, to the bit. In half precision the other texts of a batch move more
+    than the last bits of scores. A block's vectors are then found again for this block alone, and computed all together
+    or not at all, so that no vector depends on what was encoded before.
 
     Args:
         encoder: the loaded model.
@@ -111,13 +112,14 @@ def _encoded(
     items = [text + prompt.suffix for text in texts.items] if prompt.suffix else texts.items
     distinct = _distinct(items, batching)
     total = len(distinct.texts)
+    plan = block_plan.BlockPlan(distinct.texts, batching, encoder.facts)
     identity = None if cache == "off" else encoder.identity(prompt=prompt, role=texts.role)
     namespace, keys, cached = None, [], None
     if identity is not None and total:
         namespace = namespaces.open({**identity, "batching": batching}, dtype=_dtype(cache))
-        keys = _keys(distinct.texts, batching)
+        keys = plan.keys()
         cached = namespace.get(keys)
-    blocks = _blocks_to_encode(distinct.texts, batching, None if cached is None else cached.present)
+    blocks = plan.blocks_to_encode(None if cached is None else cached.present)
     answers = encoder.encode(
         ([distinct.texts[i] for i in block] for block in blocks), prompt=prompt, role=texts.role, batching=batching
     )
@@ -190,34 +192,6 @@ def _distinct(texts: Sequence[str], batching: Batching) -> batches.Unique:
 
 def _dtype(cache: str) -> Literal["float32", "float16"]:
     return "float16" if cache == "float16" else "float32"
-
-
-def _keys(texts: Sequence[str], batching: Batching) -> list[bytes]:
-    """Keys in the vector cache.
-
-    In mteb's batches a key stands for a place in this list of texts: the last bits of a vector depend on the texts in
-    the same batch.
-    """
-    if batching == "tokens":
-        return [vector_cache.key(text) for text in texts]
-    digest = hashlib.sha256()
-    for text in texts:
-        digest.update(vector_cache.key(text))
-    return [vector_cache.key(digest.hexdigest(), str(place)) for place in range(len(texts))]
-
-
-def _blocks_to_encode(texts: Sequence[str], batching: Batching, present: NDArray[np.bool_] | None) -> list[Int64]:
-    """The blocks without the texts whose vectors are present; a block of mteb's batches is encoded whole or not."""
-    if batching == "model":
-        everything = np.arange(len(texts), dtype=np.int64)
-        return [] if present is not None and present.all() else [everything]
-    characters = [len(text) for text in texts]
-    planned = batches.blocks(characters) if batching == "tokens" else batches.blocks_of_mteb(characters)
-    if present is None:
-        return planned
-    if batching == "mteb":
-        return [block for block in planned if not present[block].all()]
-    return [absent for block in planned if len(absent := block[~present[block]])]
 
 
 def checked(vectors: Float32, texts: Sequence[str], *, dimensions: int | None = None) -> Float32:

@@ -19,6 +19,9 @@ MTEB_BATCH = 32
 _BLOCK_TEXTS = 2048
 _BLOCK_CHARACTERS = 1 << 18
 """Large enough that writing a block is cheap compared to encoding it; small enough that losing one costs seconds."""
+_CHARACTERS_OF_TOKEN, _BATCHES_OF_BLOCK = 4, 4
+"""A block has at least so many batches, with 4 characters a token: the last of them, which is not full, then costs
+little."""
 
 
 class Unique(NamedTuple):
@@ -51,13 +54,21 @@ def blocks_of_mteb(characters: Sequence[int]) -> list[Int64]:
     return [order[start : start + _BLOCK_TEXTS] for start in range(0, len(order), _BLOCK_TEXTS)]
 
 
-def blocks(characters: Sequence[int]) -> list[Int64]:
-    """Blocks of texts of similar length, longest first: at most 2,048 texts and about 262,144 characters each."""
+def blocks(characters: Sequence[int], *, batch_tokens: int | None = None) -> list[Int64]:
+    """Blocks of texts of similar length, longest first: at most 2,048 texts and about 262,144 characters each.
+
+    Where a batch holds so many tokens that a block of this size would be a few batches, blocks are larger.
+
+    Args:
+        characters: of each text.
+        batch_tokens: padded tokens in a batch, where there is such a budget.
+    """
     lengths = np.asarray(characters, dtype=np.int64)
     order = np.argsort(-lengths, kind="stable")
+    times = max(1, (batch_tokens or 0) * _CHARACTERS_OF_TOKEN * _BATCHES_OF_BLOCK // _BLOCK_CHARACTERS)
     blocks, start = [], 0
     while start < len(order):
-        count = min(_BLOCK_TEXTS, _BLOCK_CHARACTERS // max(1, int(lengths[order[start]])))
+        count = min(times * _BLOCK_TEXTS, times * _BLOCK_CHARACTERS // max(1, int(lengths[order[start]])))
         blocks.append(order[start : start + max(1, count)])
         start += len(blocks[-1])
     return blocks

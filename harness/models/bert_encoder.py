@@ -83,6 +83,7 @@ class BertEncoder:
             dimensions=dimensions,
             parameters=parameters,
             batching=f"{self._budget} tokens",
+            batch_tokens=self._budget,
             prompts=model_prompts.prompt_rules(spec, PromptRules(prompts=model.prompts, default=model.default_prompt)),
         )
         self._identity = identity(

@@ -66,6 +66,7 @@ class SentenceTransformerEncoder:
             dimensions=dimensions,
             parameters=sum(parameter.numel() for parameter in self._model.parameters()),
             batching=f"{self._budget} tokens",
+            batch_tokens=self._budget,
             prompts=model_prompts.prompt_rules(spec, dense_loading.prompts_of(self._model)),
         )
         runtimes: tuple[str, ...] = ()

@@ -129,7 +129,8 @@ def _cost(tokens: int | None, price: float | None) -> dict[str, float | None]:
 
 def _used(facts: EncoderFacts) -> dict[str, Any]:
     """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
-    used = {field.name: getattr(facts, field.name) for field in fields(facts) if field.name != "prompts"}
+    names = [field.name for field in fields(facts) if field.name not in ("prompts", "batch_tokens")]
+    used = {name: getattr(facts, name) for name in names}
     used = {
         name: value
         for name, value in used.items()

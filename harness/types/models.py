@@ -180,6 +180,7 @@ class EncoderFacts:
         depends_on_batch: what the other texts of a batch change in a vector: the last bits, or, with positions that
             follow from the longest text of a batch, all of it; so too with quantized activations, whose scale follows
             from the batch; None for nothing.
+        batch_tokens: the padded tokens of a batch, where batches are made under such a budget; `batching` says it too.
         weights: file -> sha256 of the file that another backend than torch runs, and of those with its tensors.
         max_lengths: role -> its maximum length, where queries and documents have lengths of their own.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
@@ -206,6 +207,7 @@ class EncoderFacts:
     dimensions: int | None = None
     parameters: int | None = None
     batching: str | None = None
+    batch_tokens: int | None = None
     prompts: PromptRules = field(default_factory=PromptRules)
     first_stage: Mapping[str, Any] | None = None
     weights: Mapping[str, str] | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -58,6 +59,17 @@ def test_blocks_leave_no_text_out(lengths: list[int]) -> None:
     """Each position once, lengths falling, stable, whatever the lengths."""
     order = [int(i) for block in batches.blocks(lengths) for i in block]
     assert order == sorted(range(len(lengths)), key=lambda i: -lengths[i])
+
+
+@pytest.mark.parametrize("batch_tokens", [None, 1024, 65_536, 1_000_000])
+def test_a_block_holds_several_batches(batch_tokens: int | None) -> None:
+    """However large a batch is, full blocks of texts of 4 characters a token are four batches or more."""
+    characters = [400] * 100_000
+    full = batches.blocks(characters, batch_tokens=batch_tokens)[:-1]
+    for block in full:
+        made = batches.by_tokens(np.full(len(block), 100), budget=batch_tokens or 1024)
+        assert len(made) >= 4
+    assert batch_tokens != 1024 or len(full[0]) == (1 << 18) // 400
 
 
 def test_blocks_of_mteb() -> None:

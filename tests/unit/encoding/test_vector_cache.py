@@ -13,9 +13,10 @@ import pytest
 
 from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache, vector_files
+from harness.encoding.block_plan import BlockPlan
 from harness.encoding.vector_cache import Namespace, Namespaces
 from harness.files import atomic
-from harness.types import Prompt, Texts
+from harness.types import EncoderFacts, Prompt, Texts
 from tests.encoders import NO_PROMPT, Fake
 
 IDENTITY = {"model": "org/model", "revision": "1" * 40, "precision": "fp32", "prompt": ""}
@@ -371,6 +372,49 @@ def test_batches_of_mteb_go_by_the_whole_list() -> None:
     again = Fake(IDENTITY)
     assert encode(again, batching="mteb").texts_cached == 50
     assert again.asked == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "cached"),
+    [
+        ({"precision": "bf16", "depends_on_batch": "last bits"}, 0),
+        ({"precision": "bf16"}, 30),
+        ({"precision": "fp32", "depends_on_batch": "last bits"}, 30),
+    ],
+)
+def test_texts_share_a_batch_whatever_is_cached(facts: dict[str, str], cached: int) -> None:
+    """In half precision, where a vector depends on its batch, a list is encoded in the blocks of an empty cache.
+
+    The same list is found again. In float32, and where no vector depends on its batch, texts of another list are found.
+    """
+    encode(Fake(IDENTITY, **facts), TEXTS[:30])
+    fake, undisturbed = Fake(IDENTITY, **facts), Fake(IDENTITY, **facts)
+    encode(undisturbed, cache="off")
+    assert encode(fake).texts_cached == cached
+    assert (fake.asked == undisturbed.asked) == (cached == 0)
+    again = Fake(IDENTITY, **facts)
+    assert encode(again).texts_cached == 50
+    assert again.asked == []
+
+
+def test_a_block_of_which_a_vector_is_gone_is_encoded_whole() -> None:
+    """In half precision, one vector that is absent brings its whole block back to the model, and no other block."""
+    facts = EncoderFacts(
+        backend="fake",
+        device="cpu",
+        device_name="cpu",
+        precision="fp16",
+        depends_on_batch="last bits",
+        batch_tokens=1024,
+    )
+    plan = BlockPlan([f"text {i:05}" for i in range(3000)], "tokens", facts)
+    first, second = plan.blocks_to_encode(None)
+    present = np.ones(3000, dtype=bool)
+    present[second[7]] = False
+    (block,) = plan.blocks_to_encode(present)
+    assert block.tolist() == second.tolist()
+    assert len(set(plan.keys())) == 3000
+    assert len(first) == 2048
 
 
 @pytest.mark.parametrize("batching", ["tokens", "mteb"])
