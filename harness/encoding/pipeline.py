@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
+import itertools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -157,49 +158,68 @@ def encode(
 
     A batch that does not fit in memory is cut in half, and both halves are tried again, as is every batch of its size
     from then on; only a single text that does not fit is an error. Batches are made before they are handed to lanes, so
-    no vector depends on the number of lanes.
+    no vector depends on the number of lanes. No thread starts that has nothing to do.
 
     Args:
         blocks: lists of texts.
-        prepare: tokenizes a block; two threads call it, for different blocks.
+        prepare: tokenizes a block; two threads call it, for different blocks, or the caller, for a single one.
         lanes: what starts a batch, one for each thread; the same function may come several times.
         memory: what is known of the lanes' memory.
     """
-    queue: SimpleQueue[tuple[_Block, Batch] | None] = SimpleQueue()
-    threads = [
-        threading.Thread(target=_Lane(launch, memory).work, args=(queue,), daemon=True, name=f"lane-{index}")
-        for index, launch in enumerate(lanes)
-    ]
-    for thread in threads:
-        thread.start()
+    workers = _Lanes(lanes, memory)
     coming = iter(blocks)
+    first = list(itertools.islice(coming, 2))
+    coming = itertools.chain(first, coming)
     under_way: deque[_Block] = deque()
     executor = ThreadPoolExecutor(_FEEDERS, thread_name_prefix="tokenize")
     try:
         while True:
             while len(under_way) < _BLOCKS_UNDER_WAY and (texts := next(coming, None)) is not None:
                 under_way.append(_Block(len(texts)))
-                executor.submit(_feed, under_way[-1], texts, prepare, queue)
+                if len(first) > 1:
+                    executor.submit(_feed, under_way[-1], texts, prepare, workers)
+                else:
+                    _feed(under_way[-1], texts, prepare, workers)
             if not under_way:
                 return
             yield under_way.popleft().result()
     finally:
         executor.shutdown(cancel_futures=True)
+        workers.close()
+
+
+class _Lanes:
+    """The lanes at work: one more starts with each batch, until all have started."""
+
+    def __init__(self, launches: Sequence[Launch], memory: Memory) -> None:
+        self._launches, self._memory = launches, memory
+        self._queue: SimpleQueue[tuple[_Block, Batch] | None] = SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._starting = threading.Lock()
+
+    def put(self, block: _Block, batch: Batch) -> None:
+        """Queue a batch for the next lane that is free."""
+        with self._starting:
+            number = len(self._threads)
+            if number < len(self._launches):
+                work = _Lane(self._launches[number], self._memory).work
+                thread = threading.Thread(target=work, args=(self._queue,), daemon=True, name=f"lane-{number}")
+                thread.start()
+                self._threads.append(thread)
+        self._queue.put((block, batch))
+
+    def close(self) -> None:
+        """Drop the batches that no lane has begun, and wait for the others."""
         with contextlib.suppress(Empty):
             while True:
-                queue.get_nowait()
-        for _ in threads:
-            queue.put(None)
-        for thread in threads:
+                self._queue.get_nowait()
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
             thread.join()
 
 
-def _feed(
-    block: _Block,
-    texts: Sequence[str],
-    prepare: Callable[[Sequence[str]], Prepared],
-    queue: SimpleQueue[tuple[_Block, Batch] | None],
-) -> None:
+def _feed(block: _Block, texts: Sequence[str], prepare: Callable[[Sequence[str]], Prepared], workers: _Lanes) -> None:
     """Prepare a block, and hand its batches to the lanes."""
     try:
         prepared = prepare(texts)
@@ -208,7 +228,7 @@ def _feed(
         return
     block.start(prepared)
     for batch in prepared.batches:
-        queue.put((block, batch))
+        workers.put(block, batch)
 
 
 class _Lane:

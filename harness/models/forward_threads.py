@@ -86,6 +86,8 @@ def _limit_this_thread(threads: int) -> None:
 
     with _LIMITING:
         before = torch.get_num_threads()
+        if before == threads:
+            return
         torch.set_num_threads(threads)
         restoring = threading.Thread(target=torch.set_num_threads, args=(before,))
         restoring.start()

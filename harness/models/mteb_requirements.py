@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from importlib import metadata
 from typing import TYPE_CHECKING
@@ -34,10 +35,14 @@ def installed(package: str) -> str | None:
 
 
 def _requirements(extras: tuple[str, ...]) -> Iterator[Requirement]:
-    from packaging.requirements import Requirement
-
     names = [extra.replace("_", "-").lower() for extra in extras]
-    for line in metadata.requires("mteb") or () if names else ():
-        requirement = Requirement(line)
+    for requirement in _requirements_of_mteb() if names else ():
         if requirement.marker and any(requirement.marker.evaluate({"extra": name}) for name in names):
             yield requirement
+
+
+@functools.cache
+def _requirements_of_mteb() -> tuple[Requirement, ...]:
+    from packaging.requirements import Requirement
+
+    return tuple(Requirement(line) for line in metadata.requires("mteb") or ())

@@ -115,6 +115,26 @@ def test_every_lane_works() -> None:
     assert encoded.vectors[:, 0].tolist() == [1, 2]
 
 
+@pytest.mark.parametrize(("texts", "expected"), [("1", {"lane-0"}), ("1234", {"lane-0", "lane-1"}), ("", set())])
+def test_no_thread_starts_in_vain(texts: str, expected: set[str]) -> None:
+    """A single block is tokenized by the caller, and no more lanes start than there are batches of 3 texts."""
+    threads: set[str] = set()
+
+    def prepare(block: Sequence[str]) -> Prepared:
+        assert threading.current_thread() is threading.main_thread()
+        return prepared(3)(block)
+
+    def forward(batch: Sequence[str]) -> np.ndarray:
+        threads.update(lane_threads())
+        return rows_of(batch)
+
+    answers = pipeline.encode(
+        [list(texts)], prepare=prepare, lanes=[at_once(forward)] * 3, memory=pipeline.Memory(is_memory)
+    )
+    assert sum(len(encoded.vectors) for encoded in answers) == len(texts)
+    assert threads == expected
+
+
 def test_out_of_memory_halves_the_batch() -> None:
     """A batch that does not fit is cut in halves until it does, and so is the next one before it is tried."""
     sizes: list[int] = []
