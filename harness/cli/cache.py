@@ -21,7 +21,7 @@ def add(commands: Any) -> None:
     )
     actions = group.add_subparsers(title="actions", metavar="ACTION")
     info = actions.add_parser("info", help="what the cache holds, by model and way of encoding")
-    shared_options.add_json(info)
+    shared_options.add(info, "--json")
     info.set_defaults(do=_info)
     clear = actions.add_parser("clear", help="delete cached vectors")
     clear.add_argument("models", nargs="*", metavar="MODEL", help="only those of these models")

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from harness.cards.metric_names import Names
 
 
+_RUN_SETTINGS = (
+    *("results", "tasks_dirs", "pinned_data", "mirror", "device", "precision", "offline"),
+    *("trust_remote_code", "allow_pickle"),
+)
+
+
 def add(kinds: Any) -> None:
     """Declare the subcommands."""
     _add_read(kinds)
@@ -40,8 +46,7 @@ def _add_read(kinds: Any) -> None:
     command.add_argument(
         "--model", metavar="ORG/NAME", help="the model that the card is about (default: the name in its index)"
     )
-    shared_options.add_tasks_dir(command)
-    shared_options.add_json(command)
+    shared_options.add(command, "--tasks-dir", "--json")
     command.set_defaults(do=_read)
 
 
@@ -97,8 +102,7 @@ def _add_lint(kinds: Any) -> None:
         choices=("v1", "v2"),
         help="the vocabulary of metric names to require (default: either, but not both)",
     )
-    shared_options.add_tasks_dir(command)
-    shared_options.add_json(command)
+    shared_options.add(command, "--tasks-dir", "--json")
     command.set_defaults(do=_lint)
 
 
@@ -146,14 +150,7 @@ def _add_verify(kinds: Any) -> None:
     command.add_argument(
         "--model", metavar="NAME_OR_PATH", help="the model to run (default: the model in the card's folder)"
     )
-    command.add_argument(
-        "-t",
-        "--tasks",
-        type=shared_options.names,
-        action="extend",
-        metavar="TASK,...",
-        help="only claims about these tasks",
-    )
+    shared_options.add(command, "--tasks", help="only claims about these tasks")
     command.add_argument(
         "--metrics",
         choices=("all", "main"),
@@ -165,27 +162,13 @@ def _add_verify(kinds: Any) -> None:
         action="store_true",
         help="use the data that each task's spec pins, even if the card names another data set or commit",
     )
-    command.add_argument(
-        "--mirror", action="store_true", help="load data from the mirror of the data set, if the task's spec names one"
-    )
-    shared_options.add_tasks_dir(command)
-    shared_options.add_results(command)
+    shared_options.add(command, "--mirror", "--tasks-dir", "--results")
     command.add_argument(
         "--names", choices=("v1", "v2"), help="vocabulary of metric names to print (default: as on the card)"
     )
-    command.add_argument(
-        "--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps", help="device of the model (default: auto)"
-    )
-    command.add_argument(
-        "--precision",
-        choices=("auto", "checkpoint", "fp32", "fp16", "bf16"),
-        default="auto",
-        help="as in `harness run`",
-    )
-    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
-    command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
-    command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
-    shared_options.add_json(command)
+    shared_options.add(command, "--device", metavar="auto|cpu|cuda|cuda:N|mps")
+    shared_options.add(command, "--precision", help="as in `harness run`")
+    shared_options.add(command, "--offline", "--trust-remote-code", "--allow-pickle", "--json")
     command.set_defaults(do=_verify)
 
 
@@ -197,18 +180,7 @@ def _verify(args: argparse.Namespace) -> int:
         model=args.model,
         tasks=args.tasks,
         metrics=args.metrics,
-        run=RunSettings(
-            results=args.results,
-            tasks_dirs=args.tasks_dirs,
-            pinned_data=args.pinned_data,
-            mirror=args.mirror,
-            device=args.device,
-            precision=args.precision,
-            offline=args.offline,
-            trust_remote_code=args.trust_remote_code,
-            allow_pickle=args.allow_pickle,
-            on_event=_print_progress,
-        ),
+        run=RunSettings(on_event=_print_progress, **shared_options.given(args, *_RUN_SETTINGS)),
     )
     count = Counter(claim.verdict for claim in verified)
     if args.json:

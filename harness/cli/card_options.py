@@ -13,8 +13,7 @@ from harness.errors import UnknownName
 
 def add_selection(command: argparse.ArgumentParser) -> None:
     """Declare the options of every subcommand that reads records."""
-    shared_options.add_tasks(command)
-    shared_options.add_results(command)
+    shared_options.add(command, *shared_options.TASKS, "--results")
     command.add_argument(
         "--names",
         choices=("v1", "v2"),

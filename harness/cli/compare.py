@@ -34,8 +34,7 @@ def add(commands: Any) -> None:
         metavar="N",
         help="also show the N items on which each model is better, with their texts",
     )
-    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
-    shared_options.add_json(command)
+    shared_options.add(command, "--digits", "--json")
     leaderboard.add_results(command)
     command.set_defaults(do=do)
 

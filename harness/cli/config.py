@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         description=f"Show which settings hold in this folder, and where each comes from: {NAME} here or in a folder "
         "above, an environment variable, or the default. Options of a command stand above all of them.",
     )
-    shared_options.add_json(command)
+    shared_options.add(command, "--json")
     command.set_defaults(do=_do)
 
 

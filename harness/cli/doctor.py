@@ -62,20 +62,19 @@ def add(commands: Any) -> None:
         "--worst", type=shared_options.positive, default=5, metavar="N", help="how many of the worst texts to show"
     )
     add_check(command)
-    shared_options.add_results(command)
+    shared_options.add(command, "--results")
     command.add_argument("--format", choices=("text", "json"), default="text", help="output format (default: text)")
-    shared_options.add_json(command)
+    shared_options.add(command, "--json")
     command.set_defaults(do=do)
 
 
 def add_check(command: argparse.ArgumentParser) -> None:
     """`--device`, `--full`, what runs the model, and how it may be opened."""
-    command.add_argument("--device", default="auto", metavar="DEVICE", help="device of the model (default: auto)")
+    shared_options.add(command, "--device")
     command.add_argument(
         "--full", action="store_true", help="score the suite mini in half precision even if that takes long"
     )
-    shared_options.add_backend(command)
-    shared_options.add_opening(command)
+    shared_options.add(command, *shared_options.BACKEND, *shared_options.OPENING)
 
 
 def do(args: argparse.Namespace) -> int:

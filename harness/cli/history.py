@@ -23,11 +23,9 @@ def add(commands: Any) -> None:
         description="Show what a model scored in every night of `harness nightly`, and at which commit.",
     )
     command.add_argument("model", metavar="MODEL", help="its name in the reports, or one that harness run takes")
-    command.add_argument(
-        "-t", "--tasks", type=shared_options.names, action="extend", metavar="TASK,...", help="only these tasks"
-    )
+    shared_options.add(command, "--tasks", help="only these tasks")
     _add_folder(command)
-    shared_options.add_results(command)
+    shared_options.add(command, "--results")
     command.set_defaults(do=do_history)
 
     command = commands.add_parser(
@@ -51,7 +49,7 @@ def _add_folder(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--history", metavar="DIR", help="folder with the nights (default: $HARNESS_HISTORY, else ./history)"
     )
-    shared_options.add_json(command)
+    shared_options.add(command, "--json")
 
 
 def do_history(args: argparse.Namespace) -> int:

@@ -40,7 +40,7 @@ def add(commands: Any) -> None:
     command.add_argument("--sort", metavar="COLUMN", help="sort by this column or task (default: Rank (Borda))")
     command.add_argument("--show-tasks", action="store_true", help="add a column for every task")
     command.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
-    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
+    shared_options.add(command, "--digits")
     command.add_argument("--output", metavar="FILE", help="write to this file instead of printing")
     command.add_argument(
         "--site", metavar="DIR", help="write a site of static pages to this folder instead of printing"
@@ -51,24 +51,18 @@ def add(commands: Any) -> None:
 
 def add_scope(command: argparse.ArgumentParser) -> None:
     """`-t`, `--suite`, `--tasks-dir`, `--types`, `--languages`, `--splits`, `--exclude`."""
-    shared_options.add_tasks(command)
-    command.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only tasks of these types")
-    command.add_argument(
-        "--languages",
-        type=shared_options.names,
-        metavar="LANG,...",
-        help="only parts in these languages (de, deu-Latn)",
-    )
-    command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
+    shared_options.add(command, *shared_options.TASKS, "--types")
+    shared_options.add(command, "--languages", help="only parts in these languages (de, deu-Latn)")
+    shared_options.add(command, "--splits")
     command.add_argument("--exclude", type=shared_options.names, metavar="TASK,...", help="leave these tasks out")
 
 
 def add_results(command: argparse.ArgumentParser) -> None:
     """`--results`, for several folders."""
-    command.add_argument(
+    shared_options.add(
+        command,
         "--results",
         action="append",
-        metavar="DIR",
         help="a results folder (default: $HARNESS_RESULTS, else ./results); repeat the option for more folders; of "
         "equal records the first folder's counts",
     )
@@ -89,9 +83,7 @@ def do(args: argparse.Namespace) -> int:
         ranked(
             scope_of(args),
             models=args.models or None,
-            variants=args.variants,
-            revisions=args.revisions,
-            common=args.common,
+            **shared_options.given(args, "variants", "revisions", "common"),
         )
     )
     _report(board)
@@ -124,7 +116,7 @@ def scope_of(args: argparse.Namespace) -> Scope:
         results=args.results or (None,),
         tasks=args.tasks or (),
         suite=args.suite,
-        filters=Filters(types=args.types, languages=args.languages, splits=args.splits, exclude=args.exclude),
+        filters=Filters(**shared_options.given(args, *Filters._fields)),
         tasks_dirs=args.tasks_dirs,
     )
 

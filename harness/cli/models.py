@@ -39,9 +39,7 @@ def add(commands: Any) -> None:
         "--max-parameters", type=_number, metavar="N", help="only models with at most so many parameters (500M, 1.5B)"
     )
     listing.add_argument("--licenses", type=shared_options.names, metavar="LICENSE,...", help="only these licenses")
-    listing.add_argument(
-        "--languages", type=shared_options.names, metavar="LANG,...", help="only models for all of these languages"
-    )
+    shared_options.add(listing, "--languages", help="only models for all of these languages")
     listing.add_argument(
         "--prompts",
         choices=("instructions", "prompts", "own"),
@@ -61,9 +59,7 @@ def add(commands: Any) -> None:
     )
     showing.add_argument("model", metavar="MODEL", help="a name of mteb's registry, or a model as for `harness run`")
     showing.add_argument("--hub", action="store_true", help="also read the files of a model of the registry on the hub")
-    shared_options.add_backend(showing)
-    shared_options.add_opening(showing)
-    shared_options.add_json(showing)
+    shared_options.add(showing, *shared_options.BACKEND, *shared_options.OPENING, "--json")
     showing.set_defaults(do=_show)
     checking = group.add_parser(
         "check",
@@ -75,7 +71,7 @@ def add(commands: Any) -> None:
     )
     checking.add_argument("model", metavar="MODEL", help="a model as for `harness run`")
     doctor.add_check(checking)
-    shared_options.add_json(checking)
+    shared_options.add(checking, "--json")
     checking.set_defaults(do=doctor.check_model)
 
 

@@ -50,14 +50,14 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--address", metavar="ADDRESS", help="address of the Ray cluster; auto: the one running on this machine"
     )
-    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
+    shared_options.add(command, "--offline")
     command.add_argument("--quiet", action="store_true", help="print no progress")
     command.add_argument("--force", action="store_true", help="init: replace files that exist")
     way = command.add_mutually_exclusive_group()
     way.add_argument("--systemd", dest="way", action="store_const", const="systemd", help="install: as a timer")
     way.add_argument("--cron", dest="way", action="store_const", const="cron", help="install: as a line of the crontab")
     command.add_argument("--yes", action="store_true", help="install: without asking")
-    shared_options.add_json(command)
+    shared_options.add(command, "--json")
     command.set_defaults(do=do)
 
 

@@ -18,9 +18,7 @@ def add(commands: Any) -> None:
         description="Download models and data, so that `harness run --offline` with the same names needs no network.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to download")
-    shared_options.add_backend(command)
-    shared_options.add_tasks(command)
-    shared_options.add_filters(command)
+    shared_options.add(command, *shared_options.BACKEND, *shared_options.TASKS, *shared_options.FILTERS)
     command.set_defaults(do=do)
 
 

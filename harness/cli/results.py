@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
         "--format", required=True, choices=("mteb", "every-eval-ever", "csv", "parquet"), help="the format"
     )
     command.add_argument("--output", required=True, metavar="PATH", help="the folder to write, or the file of a table")
-    shared_options.add_tasks(command)
+    shared_options.add(command, *shared_options.TASKS)
     command.add_argument("--organization", metavar="NAME", help="who evaluated; every-eval-ever needs it")
     command.add_argument(
         "--relationship",
@@ -45,7 +45,7 @@ def add(commands: Any) -> None:
         default="other",
         help="of that organization to the makers of the models, for every-eval-ever (default: other)",
     )
-    shared_options.add_results(command)
+    shared_options.add(command, "--results")
     command.set_defaults(do=_export)
 
 

@@ -24,24 +24,22 @@ def add(commands: Any) -> None:
         "Exit status: 0 success, 1 some cell failed, 2 the request was wrong.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to run (default: bundled/all-MiniLM-L6-v2)")
-    shared_options.add_tasks(command)
-    shared_options.add_filters(command)
+    shared_options.add(command, *shared_options.TASKS, *shared_options.FILTERS)
     command.add_argument(
         "--max-texts",
         type=shared_options.positive,
         metavar="N",
         help="quick mode: score a sample of N texts, recorded separately from full runs",
     )
-    command.add_argument(
+    shared_options.add(
+        command,
         "--precision",
-        choices=("auto", "checkpoint", "fp32", "fp16", "bf16"),
-        default="auto",
         help="of the forward pass; auto: that of the checkpoint where the device computes in it, else fp32; "
         "checkpoint: that of the checkpoint everywhere; fp16 and bf16 are recorded apart (scoring is always fp32)",
     )
-    command.add_argument(
+    shared_options.add(
+        command,
         "--device",
-        default="auto",
         metavar="auto|cpu|cuda|cuda:N|cuda:all|mps",
         help="device of the model (default: auto); cuda:all or cuda:0,cuda:1 for several GPUs",
     )
@@ -127,13 +125,13 @@ def add(commands: Any) -> None:
         metavar="NAME",
         help="name of the model in records, for a folder (default: the end of its path that tells it apart)",
     )
-    shared_options.add_backend(command)
+    shared_options.add(command, *shared_options.BACKEND)
     command.add_argument(
         "--report",
         choices=("similarity",),
         help="similarity: print Pearson and Spearman correlations of four similarities per STS task",
     )
-    shared_options.add_results(command)
+    shared_options.add(command, "--results")
     command.add_argument("--overwrite", action="store_true", help="also compute cells that are already recorded")
     command.add_argument(
         "--strict",
@@ -142,10 +140,7 @@ def add(commands: Any) -> None:
         "twice, labels that no training text has",
     )
     command.add_argument("--plan", action="store_true", help="print what would run, and exit")
-    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
-    command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
-    command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
-    shared_options.add_json(command)
+    shared_options.add(command, "--offline", "--trust-remote-code", "--allow-pickle", "--json")
     command.set_defaults(do=do)
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+_Number = TypeVar("_Number", int, float)
 
 
 def names(value: str) -> list[str]:
@@ -33,34 +36,26 @@ def prompts(text: str) -> dict[str, str]:
 
 def positive(value: str) -> int:
     """A whole number above zero."""
-    try:
-        number = int(value)
-    except ValueError:
-        number = 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"found {value!r}; expected a whole number above 0")
-    return number
+    return _number(value, int, lambda number: number >= 1, expected="a whole number above 0")
 
 
 def size(value: str) -> float:
     """A finite number that is not negative."""
-    try:
-        number = float(value)
-    except ValueError:
-        number = -1
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {value!r}; expected a number, 0 or more")
-    return number
+    return _number(value, float, lambda number: 0 <= number < float("inf"), expected="a number, 0 or more")
 
 
 def share(value: str) -> float:
     """A number from 0 to 1."""
+    return _number(value, float, lambda number: 0 <= number <= 1, expected="a number from 0 to 1")
+
+
+def _number(value: str, kind: Callable[[str], _Number], fits: Callable[[_Number], bool], *, expected: str) -> _Number:
     try:
-        number = float(value)
+        number = kind(value)
     except ValueError:
-        number = -1
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f"found {value!r}; expected a number from 0 to 1")
+        number = None
+    if number is None or not fits(number):
+        raise argparse.ArgumentTypeError(f"found {value!r}; expected {expected}")
     return number
 
 
@@ -82,81 +77,72 @@ def quantizations(value: str) -> list[str]:
     return names(value)
 
 
-def add_tasks(command: argparse.ArgumentParser) -> None:
-    """`-t`, `--suite`, `--tasks-dir`."""
-    command.add_argument(
-        "-t", "--tasks", type=names, action="extend", metavar="TASK,...", help="tasks by name (see: harness tasks list)"
-    )
-    command.add_argument("--suite", metavar="NAME", help="the tasks of a suite (see: harness suites)")
-    add_tasks_dir(command)
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--tasks": {
+        "type": names,
+        "action": "extend",
+        "metavar": "TASK,...",
+        "help": "tasks by name (see: harness tasks list)",
+    },
+    "--suite": {"metavar": "NAME", "help": "the tasks of a suite (see: harness suites)"},
+    "--tasks-dir": {
+        "dest": "tasks_dirs",
+        "action": "append",
+        "default": [],
+        "metavar": "DIR",
+        "help": "a folder with more task and suite files",
+    },
+    "--splits": {"type": names, "metavar": "SPLIT,...", "help": "only these splits"},
+    "--languages": {
+        "type": names,
+        "metavar": "LANG,...",
+        "help": "only parts in these languages (de, deu, deu-Latn), or subsets",
+    },
+    "--types": {"type": names, "metavar": "TYPE,...", "help": "only tasks of these types"},
+    "--domains": {"type": names, "metavar": "DOMAIN,...", "help": "only tasks of these domains"},
+    "--mirror": {
+        "action": "store_true",
+        "help": "load data from the mirror of the data set, if the task's spec names one",
+    },
+    "--precision": {"choices": ("auto", "checkpoint", "fp32", "fp16", "bf16"), "default": "auto"},
+    "--device": {"default": "auto", "metavar": "DEVICE", "help": "device of the model (default: auto)"},
+    "--backend": {
+        "choices": ("torch", "onnx", "openvino", "gguf"),
+        "help": "run the ONNX, OpenVINO or GGUF file of the model's repository, recorded separately (default: torch; "
+        "gguf where there is nothing else)",
+    },
+    "--backend-file": {
+        "metavar": "FILE",
+        "help": "which of these files, such as onnx/model_qint8_avx512.onnx (default: the usual name, or the only one)",
+    },
+    "--trust-remote-code": {"action": "store_true", "help": "let models run code from their repository"},
+    "--allow-pickle": {"action": "store_true", "help": "load weights that are not safetensors"},
+    "--offline": {"action": "store_true", "help": "use only cached and bundled files, never the network"},
+    "--results": {"metavar": "DIR", "help": "folder with the records (default: $HARNESS_RESULTS, else ./results)"},
+    "--digits": {"type": positive, "default": 4, "metavar": "N", "help": "decimals (default 4)"},
+    "--json": {"action": "store_true", "help": "print JSON instead of text"},
+}
+TASKS = ("--tasks", "--suite", "--tasks-dir")
+FILTERS = ("--splits", "--languages", "--types", "--domains", "--mirror")
+BACKEND = ("--backend", "--backend-file")
+OPENING = ("--trust-remote-code", "--allow-pickle", "--offline")
 
 
-def add_filters(command: argparse.ArgumentParser) -> None:
-    """`--splits`, `--languages`, `--types`, `--domains`, `--mirror`."""
-    command.add_argument("--splits", type=names, metavar="SPLIT,...", help="only these splits")
-    command.add_argument(
-        "--languages",
-        type=names,
-        metavar="LANG,...",
-        help="only parts in these languages (de, deu, deu-Latn), or subsets",
-    )
-    command.add_argument("--types", type=names, metavar="TYPE,...", help="only tasks of these types")
-    command.add_argument("--domains", type=names, metavar="DOMAIN,...", help="only tasks of these domains")
-    command.add_argument(
-        "--mirror", action="store_true", help="load data from the mirror of the data set, if the task's spec names one"
-    )
+def add(command: argparse.ArgumentParser, *options: str, **changes: Any) -> None:
+    """Declare options that several commands have, in this order; `changes` replace what their table says of them."""
+    for option in options:
+        flags = ("-t", option) if option == "--tasks" else (option,)
+        command.add_argument(*flags, **{**_OPTIONS[option], **changes})
 
 
-def add_tasks_dir(command: argparse.ArgumentParser) -> None:
-    """`--tasks-dir`."""
-    command.add_argument(
-        "--tasks-dir",
-        dest="tasks_dirs",
-        action="append",
-        default=[],
-        metavar="DIR",
-        help="a folder with more task and suite files",
-    )
-
-
-def add_backend(command: argparse.ArgumentParser) -> None:
-    """`--backend`, `--backend-file`."""
-    command.add_argument(
-        "--backend",
-        choices=("torch", "onnx", "openvino", "gguf"),
-        help="run the ONNX, OpenVINO or GGUF file of the model's repository, recorded separately (default: torch; gguf "
-        "where there is nothing else)",
-    )
-    command.add_argument(
-        "--backend-file",
-        metavar="FILE",
-        help="which of these files, such as onnx/model_qint8_avx512.onnx (default: the usual name, or the only one)",
-    )
-
-
-def add_results(command: argparse.ArgumentParser) -> None:
-    """`--results`."""
-    command.add_argument(
-        "--results", metavar="DIR", help="folder with the records (default: $HARNESS_RESULTS, else ./results)"
-    )
-
-
-def add_opening(command: argparse.ArgumentParser) -> None:
-    """`--trust-remote-code`, `--allow-pickle`, `--offline`."""
-    command.add_argument("--trust-remote-code", action="store_true", help="let models run code from their repository")
-    command.add_argument("--allow-pickle", action="store_true", help="load weights that are not safetensors")
-    command.add_argument("--offline", action="store_true", help="use only cached and bundled files, never the network")
-
-
-def opening(args: argparse.Namespace) -> dict[str, Any]:
-    """What `add_backend` and `add_opening` declare, as arguments of `models.resolve`."""
-    names = ("backend", "backend_file", "trust_remote_code", "allow_pickle")
+def given(args: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Options by name, as keyword arguments."""
     return {name: getattr(args, name) for name in names}
 
 
-def add_json(command: argparse.ArgumentParser) -> None:
-    """`--json`."""
-    command.add_argument("--json", action="store_true", help="print JSON instead of text")
+def opening(args: argparse.Namespace) -> dict[str, Any]:
+    """How a model may be opened, as arguments of `models.resolve`."""
+    return given(args, "backend", "backend_file", "trust_remote_code", "allow_pickle")
 
 
 def print_json(value: Any) -> None:

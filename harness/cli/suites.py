@@ -26,8 +26,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument("show", nargs="?", metavar="show", help="optional word before the name")
     command.add_argument("name", nargs="?", metavar="NAME", help="the suite to show (default: list all suites)")
-    shared_options.add_tasks_dir(command)
-    shared_options.add_json(command)
+    shared_options.add(command, "--tasks-dir", "--json")
     command.set_defaults(do=_do)
 
 

@@ -27,8 +27,7 @@ def add(commands: Any) -> None:
         "best in bold if the format allows.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to show (default: every recorded model)")
-    shared_options.add_tasks(command)
-    command.add_argument("--splits", type=shared_options.names, metavar="SPLIT,...", help="only these splits")
+    shared_options.add(command, *shared_options.TASKS, "--splits")
     command.add_argument("--metric", metavar="NAME", help="this metric instead of each task's main one")
     command.add_argument(
         "--compression",
@@ -42,8 +41,7 @@ def add(commands: Any) -> None:
         default="table",
         help="output format (default: table); svg: with --compression, a picture of quality against bytes",
     )
-    command.add_argument("--digits", type=shared_options.positive, default=4, metavar="N", help="decimals (default 4)")
-    shared_options.add_results(command)
+    shared_options.add(command, "--digits", "--results")
     command.set_defaults(do=do)
 
 

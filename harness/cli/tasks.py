@@ -24,10 +24,9 @@ def add(commands: Any) -> None:
         title="commands", metavar="COMMAND"
     )
     listing = group.add_parser("list", help="list every task by name")
-    listing.add_argument("--types", type=shared_options.names, metavar="TYPE,...", help="only these types")
-    listing.add_argument("--languages", type=shared_options.names, metavar="LANG,...", help="only these languages")
-    listing.add_argument("--domains", type=shared_options.names, metavar="DOMAIN,...", help="only these domains")
-    listing.add_argument("--suite", metavar="NAME", help="only the tasks of this suite or benchmark, mteb's included")
+    for option, kept in (("--types", "types"), ("--languages", "languages"), ("--domains", "domains")):
+        shared_options.add(listing, option, help=f"only these {kept}")
+    shared_options.add(listing, "--suite", help="only the tasks of this suite or benchmark, mteb's included")
     listing.add_argument(
         "--license", type=shared_options.names, metavar="NAME,...", help="only data with these licences"
     )
@@ -38,13 +37,12 @@ def add(commands: Any) -> None:
         help="only tasks of at most so many tokens, estimated; not those of unknown size",
     )
     listing.add_argument("--mteb", action="store_true", help="also list mteb's tasks that have no spec in the harness")
-    shared_options.add_tasks_dir(listing)
-    shared_options.add_json(listing)
+    shared_options.add(listing, "--tasks-dir", "--json")
     listing.set_defaults(do=_list)
     tasks_show.add(group)
     checking = group.add_parser("check", help="check task and suite files for errors")
     checking.add_argument("files", nargs="*", metavar="FILE", help="files to check (default: every task and suite)")
-    shared_options.add_tasks_dir(checking)
+    shared_options.add(checking, "--tasks-dir")
     checking.set_defaults(do=_check)
     tasks_new.add(group)
     tasks_import.add(group)

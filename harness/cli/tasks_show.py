@@ -31,7 +31,7 @@ def add(group: Any) -> None:
         "--example", action="store_true", help="add the first texts of the task, which are downloaded where need be"
     )
     command.add_argument("--citation", action="store_true", help="add the BibTeX entry that mteb has for the task")
-    shared_options.add_tasks_dir(command)
+    shared_options.add(command, "--tasks-dir")
     command.set_defaults(do=_do)
 
 
