@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,9 @@ import yaml
 from harness import results
 from harness.evaluators.items import Items, values
 from harness.evaluators.sts import STSSettings
-from harness.nightly.engines.protocol import Work
+from harness.nightly.engines.cell_computer import CellComputer
+from harness.nightly.engines.protocol import Answer, Outcome, Work
+from harness.nightly.engines.worker import attempt
 from harness.nightly.history.snapshot_files import Night, NightCell, RunEnvironment
 from harness.nightly.schedule import schedule_file
 from harness.nightly.schedule.schedule_contents import Schedule
@@ -129,6 +131,19 @@ class Sleeper:
         if end == "crash":
             os.kill(os.getpid(), 9)
         return os.getpid()
+
+
+class InThisProcess:
+    """An engine that computes in this process, in order."""
+
+    def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
+        computer = CellComputer()
+        for piece in work:
+            yield Outcome("started", piece, "here")
+            yield Outcome("done", piece, "here", Answer(attempt(computer, piece)))
+
+    def close(self) -> None:
+        """Nothing to free."""
 
 
 def night(

@@ -11,8 +11,10 @@ import pytest
 import harness
 from harness import cli
 from harness.errors import HarnessError
+from harness.nightly import night
 from harness.outputs import site
 from harness.types import Record
+from tests.nights import InThisProcess, schedule_of
 
 TASK = "MiniAnswersEnglish"
 EVERY = 10_000
@@ -33,6 +35,21 @@ def records(results: Path) -> dict[tuple[str, str], Record]:
 
 def metrics(record: Record) -> dict[str, Any]:
     return {name: value for name, value in record.scores["test"][0].items() if "float_recall" not in name}
+
+
+def test_a_night_measures_the_same(records: dict[tuple[str, str], Record], tmp_path: Path) -> None:
+    """A schedule with the same keys leaves the same variants with the same scores, and its site shows them."""
+    settings = {"dims": [64], "quantize": ["int8", "binary"], "rescore": [3]}
+    schedule = schedule_of(tmp_path, tasks=[TASK, "MiniSTSEnglish"], baselines=None, site="site", **settings)
+    report = night.run(schedule, engine=lambda _: InThisProcess())
+    assert report.status == 0
+    of_night = {(record.task, record.variant): record for record in harness.load_results(schedule.results)}
+    assert of_night.keys() == {key for key in records if f"rescore={EVERY}" not in key[1]}
+    for key, record in of_night.items():
+        assert (record.scores, record.fingerprint) == (records[key].scores, records[key].fingerprint)
+    board = (tmp_path / "site" / "board.csv").read_text(encoding="utf-8")
+    assert "dims=64, quantize=binary, rescore=3" in board
+    assert night.run(schedule, engine=lambda _: InThisProcess()).nothing_to_do
 
 
 def test_variants(records: dict[tuple[str, str], Record]) -> None:

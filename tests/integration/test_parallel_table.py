@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,12 @@ from harness.data import local_tables
 from harness.errors import CellsFailed, DataError, RecordError
 from harness.nightly import night
 from harness.nightly.cell_work import News
-from harness.nightly.engines.cell_computer import CellComputer
 from harness.nightly.engines.packed_work import packed, unpacked
-from harness.nightly.engines.protocol import Answer, Outcome, Work
 from harness.results.items import get_items
 from harness.runner import recorder
 from harness.tasks import registry
 from harness.types import Part
-from tests.nights import cell, schedule_of, work
+from tests.nights import InThisProcess, cell, schedule_of, work
 
 LANGUAGES = ("deu_Latn", "eng_Latn", "fra_Latn", "spa_Latn")
 PAIRS = [f"{left}-{right}" for left, right in itertools.permutations(LANGUAGES, 2)]
@@ -124,25 +122,12 @@ def test_parts_that_cannot_be_written_fail_each(tasks: Path, tmp_path: Path, mon
     assert [len(record.parts) for record in caught.value.records] == [1]
 
 
-class Here:
-    """An engine that computes in this process, in order."""
-
-    def run(self, work: Sequence[Work], *, stop: Callable[[], bool]) -> Iterator[Outcome]:
-        computer = CellComputer()
-        for piece in work:
-            yield Outcome("started", piece, "here")
-            yield Outcome("done", piece, "here", Answer(computer.compute(piece)))
-
-    def close(self) -> None:
-        pass
-
-
 def night_of(tasks: Path, folder: Path) -> tuple[Any, list[str]]:
     """The report of a night over the task, and the pairs that it told as done."""
     folder.mkdir(exist_ok=True)
     told: list[News] = []
     schedule = schedule_of(folder, tasks=["Parallel"], tasks_dirs=[str(tasks)], baselines=None)
-    report = night.run(schedule, engine=lambda _: Here(), on_news=told.append)
+    report = night.run(schedule, engine=lambda _: InThisProcess(), on_news=told.append)
     outcomes = [news.outcome for news in told if news.outcome is not None]
     return report, [outcome.work.cell.part.subset for outcome in outcomes if outcome.kind == "done"]
 

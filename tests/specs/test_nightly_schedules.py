@@ -11,10 +11,14 @@ import pytest
 
 from harness import models
 from harness.errors import SpecError
+from harness.nightly.engines import corpus_shards
 from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
 from harness.nightly.schedule.night_plan import plan_night, tasks_of
+from harness.runner.plan import plan
+from harness.runner.request import Request, transforms
+from harness.runner.selection import Selection
 from tests import nights
-from tests.tiny import save_cross_encoder
+from tests.tiny import save_cross_encoder, save_sentence_transformer
 
 TEXT = """\
 models: [baseline/hashing]
@@ -27,6 +31,9 @@ ONE_DEFECT = {
     "nothing to measure": ("models: [baseline/hashing]\n", ":1: neither suites nor tasks: nothing to measure"),
     "empty list": (TEXT.replace("[mini]", "[]"), ":2: suites: expected a list of suites, found an empty list"),
     "unknown precision": (TEXT + "precisions: [fp61]\n", "no precision named 'fp61'; did you mean fp16?"),
+    "rescoring of floats": (TEXT + "rescore: [20]\n", ":3: rescore: ranks the best documents of a search in quantized"),
+    "unknown number format": (TEXT + "quantize: [int4]\n", "no number format named 'int4'; did you mean int8?"),
+    "no dimensions": (TEXT + "dims: [0]\n", ":3: dims: expected a whole number, 1 or more"),
     "unknown engine": (TEXT + "engine: rai\n", "no engine named 'rai'; did you mean ray?"),
     "key of the other engine": (
         TEXT + "engine: {kind: local, address: auto}\n",
@@ -177,6 +184,44 @@ def test_a_folder_as_first_stage(tmp_path: Path) -> None:
     names = {found.model.location: found.model.name for found in resolved if found.model}
     assert stage.model.name == names[str(tmp_path / "b" / "final")] == "b/final"
     assert stage.model.place
+
+
+def test_compressed_vectors(tmp_path: Path) -> None:
+    """Dimensions, quantization and rescoring are planned as `harness run` plans them, for models that have vectors.
+
+    What ranks documents by itself is measured plainly, tasks without a search are not rescored, and a corpus of
+    compressed vectors is not cut into shards.
+    """
+    folder = str(nights.save_bag_of_words(tmp_path / "mine", dimensions=4, words=["a"]))
+    tasks = ["MiniSTSEnglish", "MiniAnswersEnglish"]
+    settings = {"dims": [2], "quantize": ["int8"], "rescore": [5]}
+    schedule = nights.schedule_of(tmp_path, models=[folder], tasks=tasks, **settings)
+    cells = plan_night(schedule, schedule_models.resolve(schedule), tasks_of(schedule), now=time.time()).todo
+    request = Request(
+        models=(folder,),
+        selection=Selection(tasks=tuple(tasks)),
+        transforms=transforms([2], ["int8"], [5]),
+        results=schedule.results,
+    )
+    variants = [(cell.task.name, cell.variant, cell.fingerprint) for cell in plan(request).todo]
+    assert [
+        (cell.task.name, cell.variant, cell.fingerprint) for cell in cells if cell.label != "baseline/bm25"
+    ] == variants
+    assert len(variants) == 4 + 6
+    assert [(cell.task.name, cell.variant) for cell in cells if cell.label == "baseline/bm25"] == [(tasks[1], "")]
+    sharded = {cell.variant for cell in cells if corpus_shards.cut(cell, 10)}
+    assert sharded == {""}
+
+
+def test_more_dimensions_than_a_model_has(tmp_path: Path) -> None:
+    """They are a problem of that model, told before the night; the others are measured."""
+    save_sentence_transformer(tmp_path / "small")
+    nights.save_bag_of_words(tmp_path / "large", dimensions=16, words=["a"])
+    schedule = nights.schedule_of(tmp_path, models=["./small", "./large"], baselines=None, dims=[9999])
+    night = plan_night(schedule, schedule_models.resolve(schedule), tasks_of(schedule), now=time.time())
+    [small] = night.problems
+    assert small.problem.startswith("model local/small: --dims 9999: its vectors have ")
+    assert {(cell.label, cell.variant) for cell in night.todo} == {("local/large", ""), ("local/large", "dims=9999")}
 
 
 def test_the_starter_is_a_plan(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ from harness.nightly.engines.protocol import Shard
 from harness.runner.cells import Cell
 from harness.runner.corpus_search import SearchedShard
 from harness.runner.text_fields import Counts
-from harness.types import EncoderFacts, Hits, PromptRules
+from harness.types import PLAIN, EncoderFacts, Hits, PromptRules
 
 FORMAT = 1
 
@@ -35,9 +35,11 @@ FORMAT = 1
 def cut(cell: Cell, documents: int) -> tuple[Shard, ...]:
     """The shards of a cell whose corpus has more than `documents` texts; none for a smaller corpus.
 
-    Only a search by vectors can be cut: BM25 weighs words by all documents.
+    Only a search by the model's own vectors is cut: BM25 weighs words by all documents, and int8 vectors are scaled by
+    the ranges of all.
     """
-    if not documents or not KINDS[cell.task.type].shards or models.abilities(cell.model).ranks:
+    whole = cell.transform != PLAIN or models.abilities(cell.model).ranks
+    if not documents or whole or not KINDS[cell.task.type].shards:
         return ()
     try:
         size = estimate(cell.task, cell.part)

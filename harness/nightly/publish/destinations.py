@@ -35,7 +35,7 @@ def site(schedule: Schedule, tasks: Sequence[tuple[TaskSpec, tuple[Part, ...]]])
     assert schedule.site is not None
     scope = [scoped(task, parts) for task, parts in tasks]
     title = ", ".join([*schedule.suites, *schedule.tasks][:3])
-    built = board.build([index.read(schedule.results)], scope, title=title, variants=len(schedule.precisions) > 1)
+    built = board.build([index.read(schedule.results)], scope, title=title, variants=schedule.has_variants)
     written = pages.write(with_uncertainty(built), schedule.site)
     return (
         f"{schedule.site / 'index.html'} ({counted(written.pages, 'page')}, {counted(written.changed, 'file')} changed)"

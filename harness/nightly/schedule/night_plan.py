@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 from harness.errors import HarnessError
-from harness.models.asked_settings import refusal
+from harness.models.asked_settings import of_transforms, refusal
 from harness.models.forward_precision import used_precision
-from harness.models.preflight import require_room
+from harness.models.preflight import require_dimensions, require_room
 from harness.nightly.schedule import recorded_index
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.runner.cells import Cell, TaskCells
 from harness.runner.fingerprint import task_content
 from harness.runner.plan import plan
-from harness.runner.request import Request
+from harness.runner.request import Request, transforms
 from harness.runner.selection import Selection, chosen
 from harness.tasks.registry import ChosenTask
-from harness.types import EncodeOptions, ModelSpec, Precision
+from harness.types import PLAIN, EncodeOptions, ModelSpec, Precision, VectorTransform
 
 RECHECK_AFTER = 12 * 3600.0
 """A recorded cell younger than this is not computed again to see whether the run environment has changed."""
@@ -66,16 +66,25 @@ def tasks_of(schedule: Schedule) -> list[ChosenTask]:
 
 
 def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[ChosenTask]) -> list[Request]:
-    """The requests of a schedule: one for each of its precisions, with the models that compute in it."""
-    by_options: dict[EncodeOptions, dict[ModelSpec, None]] = {}
+    """The requests of a schedule: one for each of its precisions, with the models that compute in it.
+
+    A model that has no vectors to transform is measured plainly.
+    """
+    by_settings: dict[tuple[EncodeOptions, tuple[VectorTransform, ...]], dict[ModelSpec, None]] = {}
+    whole = transforms(schedule.dims, schedule.quantize, schedule.rescore)
     for precision in schedule.precisions:
         for spec in specs:
-            by_options.setdefault(_options(schedule, precision, spec), {})[spec] = None
+            of_model = (PLAIN,) if refusal(spec, of_transforms(whole)) else whole
+            by_settings.setdefault((_options(schedule, precision, spec), of_model), {})[spec] = None
     return [
         Request(
-            models=tuple(models), selection=Selection(tasks=tuple(tasks)), options=options, results=schedule.results
+            models=tuple(models),
+            selection=Selection(tasks=tuple(tasks)),
+            options=options,
+            transforms=of_models,
+            results=schedule.results,
         )
-        for options, models in by_options.items()
+        for (options, of_models), models in by_settings.items()
     ]
 
 
@@ -129,6 +138,7 @@ def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
         for request in requests_of(schedule, [scheduled.model], ()):
             used_precision(scheduled.model, request.options)
             require_room(scheduled.model, request.options)
+            require_dimensions(scheduled.model, request.transforms)
     except HarnessError as err:
         return replace(scheduled, problem=str(err))
     return scheduled

@@ -113,6 +113,7 @@ class Schedule:
     Attributes:
         file: the file that it was read from.
         models: baselines last.
+        dims, quantize, rescore: as for `harness run`: each combination is a variant with its own records.
         budget: seconds; None for no limit.
         keep: how many snapshots to keep; 0 for all.
     """
@@ -125,6 +126,9 @@ class Schedule:
     history: Path
     tasks_dirs: tuple[Path, ...] = ()
     precisions: tuple[str, ...] = ("auto",)
+    dims: tuple[int, ...] = ()
+    quantize: tuple[Literal["int8", "binary"], ...] = ()
+    rescore: tuple[int, ...] = ()
     site: Path | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     budget: float | None = None
@@ -132,3 +136,8 @@ class Schedule:
     notify: tuple[Hook, ...] = ()
     publish: Publishing = field(default_factory=Publishing)
     keep: int = 0
+
+    @property
+    def has_variants(self) -> bool:
+        """Whether a model can have more than one record of a task."""
+        return len(self.precisions) > 1 or bool(self.dims or self.quantize)

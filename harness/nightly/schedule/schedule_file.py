@@ -13,6 +13,9 @@
     tasks: [GermanSTSBenchmark]
     tasks_dirs: [my-tasks]              # optional: folders with task files of your own
     precisions: [auto]                  # optional: auto, checkpoint, fp32, fp16, bf16
+    dims: [64]                          # optional, as `harness run --dims 64 --quantize int8,binary --rescore 20`
+    quantize: [int8, binary]
+    rescore: [20]
     results: results                    # records; as every path here relative to the schedule
     history: history                    # snapshots, reports and logs of the nights
     site: site                          # optional: the leaderboard as pages
@@ -54,8 +57,8 @@ _T = TypeVar("_T")
 PRECISIONS = ("auto", "checkpoint", "fp32", "fp16", "bf16")
 WHEN = ("always", "alert", "failure", "change")
 _KEYS = (
-    *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "results", "history", "site", "engine", "budget"),
-    *("alerts", "notify", "publish", "keep"),
+    *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "dims", "quantize", "rescore", "results", "history"),
+    *("site", "engine", "budget", "alerts", "notify", "publish", "keep"),
 )
 _MODEL_KEYS = (
     *("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"),
@@ -93,6 +96,10 @@ def read(file: Path) -> Schedule:
     if not (value["suites"].present or value["tasks"].present):
         root.wrong("neither suites nor tasks: nothing to measure; add for example `suites: [mini]`")
     precisions = [item.one_of(PRECISIONS, "precision") for item in value["precisions"].items("precisions")]
+    if value["rescore"].present and not value["quantize"].present:
+        value["rescore"].wrong(
+            "ranks the best documents of a search in quantized vectors again; add for example `quantize: [int8]`"
+        )
     schedule = Schedule(
         file=file,
         models=tuple(models),
@@ -100,6 +107,9 @@ def read(file: Path) -> Schedule:
         tasks=tasks,
         tasks_dirs=tuple(filter(None, (_path(item, folder) for item in value["tasks_dirs"].items("folders")))),
         precisions=tuple(dict.fromkeys(precisions)) or ("auto",),
+        dims=_counts(value["dims"], "numbers of dimensions"),
+        quantize=_number_formats(value["quantize"]),
+        rescore=_counts(value["rescore"], "numbers of documents"),
         results=path("results"),
         history=path("history"),
         site=_path(value["site"], folder),
@@ -182,6 +192,15 @@ def _may_move(name: str) -> bool:
     """Whether a name can mean other weights tomorrow without a change of this machine's files."""
     local = name.startswith(("baseline/", "bundled/", ".", "/", "~"))
     return not local and not _COMMIT.fullmatch(name.partition("@")[2])
+
+
+def _counts(value: Value, what: str) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(item.whole(1) for item in value.items(what)))
+
+
+def _number_formats(value: Value) -> tuple[Literal["int8", "binary"], ...]:
+    formats = [item.one_of(("int8", "binary"), "number format") for item in value.items("number formats")]
+    return tuple(cast("list[Literal['int8', 'binary']]", list(dict.fromkeys(filter(None, formats)))))
 
 
 def _engine(value: Value) -> EngineOptions:
