@@ -132,7 +132,7 @@ def _request(args: argparse.Namespace) -> SpecRequest:
     place = _on_hub(args) if args.source.startswith(_HUB) else _on_disk(args)
     name = args.name or name_from(place.stem)
     if not name:
-        raise UnknownName(f"no task name can be derived from {place.stem!r}; choose one with --name")
+        raise UnknownName(f"no task name can be derived from {place.origin!r}; choose one with --name")
     _check_name(name)
     spec = place.to / f"{name}.yaml"
     if spec.exists() and not args.force:

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import DataError
-from harness.evaluators.tables import NUMBER, Table, at, shown
+from harness.evaluators.tables import DECIMAL_COMMA, NUMBER, Table, at, shown
 
 
 def causes(by_split: Mapping[str, Table], *, data: str) -> Iterator[str]:
-    """Columns with a null among texts or numbers, and columns of numbers written as texts; one sentence for each."""
+    """A sentence for each column with a null among texts or numbers, and of numbers that are not read as such."""
     for table in by_split.values():
         for name, values in table.items():
             if len(values) and None in values and any(value is not None for value in values):
@@ -19,6 +19,12 @@ def causes(by_split: Mapping[str, Table], *, data: str) -> Iterator[str]:
             elif len(values) and all(isinstance(value, str) and NUMBER.fullmatch(value) for value in values):
                 place = at(table, 0, where=data)
                 yield f"{place}: column {name!r} holds numbers as texts, first {shown(values[0])}; remove the quotes"
+            elif len(values) and all(isinstance(value, str) and DECIMAL_COMMA.fullmatch(value) for value in values):
+                place = at(table, 0, where=data)
+                yield (
+                    f"{place}: column {name!r} holds numbers with a decimal comma, first {shown(values[0])}; write "
+                    "points, or separate the columns by semicolons"
+                )
 
 
 def refuse_tested_training(by_split: Mapping[str, Table], *, data: str) -> None:

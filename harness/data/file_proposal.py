@@ -77,6 +77,13 @@ def propose_tables(tables: Mapping[str, Filed], request: SpecRequest) -> FilePro
     Raises:
         DataError, UnknownName: as for `propose_for`.
     """
+    proposed = _proposed(tables, request)
+    formats = [("format", f"{table.file}: {'; '.join(table.remarks)}") for table in tables.values() if table.remarks]
+    proposal = proposed.proposal
+    return proposed._replace(proposal=proposal._replace(reasons=(*proposal.reasons, *formats)))
+
+
+def _proposed(tables: Mapping[str, Filed], request: SpecRequest) -> FileProposal:
     for table in tables.values():
         if not any(len(values) for values in table.values()):
             raise DataError(f"{table.file}: has no rows; expected at least one")
@@ -181,6 +188,9 @@ class _InMemory:
 
 def _splits_in(folder: Path) -> dict[str, Filed]:
     paths = local_tables.tables_in(folder)
+    for path in () if paths else sorted(folder.iterdir()):
+        if local_tables.is_workbook(path):
+            local_tables.parsed(path)  # says how to export it
     if not paths or not paths.keys() <= {*SPLITS}:
         names = ", ".join(path.name for path in paths.values()) or "no data file"
         raise DataError(

@@ -25,14 +25,6 @@ class _Choice(NamedTuple):
     searches: bool
 
 
-class _HubTable(Filed):
-    """A table of a data set on the hub, whose rows have numbers instead of lines."""
-
-    def place(self, row: int | None) -> str:
-        """The data set, with the number of the row, counted from 0 as on the hub's pages."""
-        return self.file if row is None else f"{self.file}, row {row}"
-
-
 def propose_from_hub(request: SpecRequest, *, config: str | None = None, split: str | None = None) -> FileProposal:
     """Propose a task for a data set on the hub. All of its data is read and checked.
 
@@ -63,7 +55,7 @@ def _plain(probe: TaskSpec, request: SpecRequest, chosen: _Choice, split: str | 
     for name in _splits(hub_tables.splits(probe, chosen.name), split, request):
         content = hub_tables.rows(probe, chosen.name, split=name)
         columns = {column: list(values) for column, values in content.items()}
-        by_split[name] = _HubTable(columns, file=f"{request.data}, split {name}")
+        by_split[name] = Filed(columns, file=f"{request.data}, split {name}")
     return file_proposal.propose_tables(by_split, request)
 
 

@@ -9,22 +9,21 @@ source path is a folder:    <table>.jsonl, or <subset>/<table>.jsonl where there
 
 from __future__ import annotations
 
-import contextlib
-import csv
 import functools
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
+from harness.data import separated_files
 from harness.errors import DataError, first_line
 from harness.evaluators import KINDS
-from harness.evaluators.tables import INTEGER, NUMBER, Filed, Table
+from harness.evaluators.tables import Filed, Table
 from harness.files.digests import LOCAL_SUFFIXES
 from harness.types import TaskSpec
 
-_LONGEST_FIELD = 2**31 - 1
+_WORKBOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods", ".numbers")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
@@ -117,9 +116,20 @@ def parsed(path: Path) -> Filed:
     Raises:
         DataError: the suffix is none of a table, or the file is not in the format of its suffix.
     """
+    if is_workbook(path):
+        raise DataError(
+            f"{path}: a workbook, which can hold several tables; export the sheet: in Excel with Save As and "
+            '"CSV UTF-8 (Comma delimited)", in LibreOffice with Save As and "Text CSV", in Google Sheets with Download '
+            'and "Comma Separated Values"'
+        )
     if path.suffix not in _READERS:
         raise DataError(f"{path}: unknown kind of file; expected {', '.join(LOCAL_SUFFIXES)}")
     return _READERS[path.suffix](path)
+
+
+def is_workbook(path: Path) -> bool:
+    """Whether a file is one of a spreadsheet program's own format."""
+    return path.suffix.lower() in _WORKBOOKS
 
 
 def _check_one_file_will_do(task: TaskSpec, path: Path) -> None:
@@ -149,9 +159,20 @@ def _jsonl(path: Path) -> Filed:
                 rows.append(row)
                 lines.append(number)
         except UnicodeDecodeError as err:
-            raise DataError(f"{path}: not UTF-8 ({err.reason} at byte {err.start})") from err
+            raise DataError(f"{path}:{_line_not_utf8(path)}: not UTF-8 ({err.reason})") from err
     columns = {name: [row[name] for row in rows] for name in (rows[0] if rows else {})}
     return Filed(columns, file=str(path), lines=lines)
+
+
+def _line_not_utf8(path: Path) -> int:
+    """The first line that cannot be decoded; the decoder reads ahead, so its own error does not tell."""
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return 1
 
 
 def _object(line: str, place: str) -> dict[str, Any]:
@@ -179,51 +200,6 @@ def _once(pairs: list[tuple[str, Any]], place: str) -> dict[str, Any]:
     return row
 
 
-def _separated(path: Path) -> Filed:
-    rows: list[list[str]] = []
-    lines: list[int] = []
-    with _opened(path) as stream, _long_fields():
-        reader = csv.reader(stream, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-        begin = 1
-        try:
-            header = next(reader, [])
-            _check_header(header, path)
-            begin = reader.line_num + 1
-            for row in reader:
-                if row and len(row) != len(header):
-                    raise DataError(f"{path}:{begin}: {len(row)} fields; expected {len(header)} as in the header")
-                if row:
-                    rows.append(row)
-                    lines.append(begin)
-                begin = reader.line_num + 1
-        except csv.Error as err:
-            raise DataError(f"{path}: cannot be read ({err}) in the row from line {begin} on") from err
-        except UnicodeDecodeError as err:
-            raise DataError(f"{path}: cannot be read ({err}); save it as UTF-8") from err
-    written = {name: [row[i] for row in rows] for i, name in enumerate(header)}
-    columns = {name: _typed(fields) for name, fields in written.items()}
-    converted = {name: fields for name, fields in written.items() if columns[name] is not fields}
-    return Filed(columns, file=str(path), lines=lines, written=converted)
-
-
-@contextlib.contextmanager
-def _long_fields() -> Iterator[None]:
-    """Let `csv` read documents of more than 131,072 characters."""
-    limit = csv.field_size_limit(_LONGEST_FIELD)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
-
-
-def _check_header(header: list[str], path: Path) -> None:
-    if len(set(header)) != len(header):
-        raise DataError(f"{path}:1: two columns of one name in the header ({', '.join(header)})")
-    separator = "tabs" if path.suffix == ".tsv" else "commas"
-    if len(header) == 1 and any(other in header[0] for other in ";\t, "):
-        raise DataError(f"{path}:1: found the header {header[0]!r}; expected columns separated by {separator}")
-
-
 def _parquet(path: Path) -> Filed:
     import pyarrow
     import pyarrow.parquet
@@ -238,14 +214,6 @@ def _parquet(path: Path) -> Filed:
     return Filed(columns, file=str(path))
 
 
-def _typed(fields: list[str]) -> list[Any]:
-    """The fields of a column as integers or floats if each is written as one; ids such as 007 stay texts."""
-    for kind, pattern in ((int, INTEGER), (float, NUMBER)):
-        if fields and all(pattern.fullmatch(field) for field in fields):
-            return [kind(field) for field in fields]
-    return fields
-
-
 def _opened(path: Path) -> Any:
     try:
         return path.open(encoding="utf-8-sig", newline="")
@@ -253,4 +221,4 @@ def _opened(path: Path) -> Any:
         raise DataError(f"{path}: cannot be read ({err.strerror})") from err
 
 
-_READERS = {".jsonl": _jsonl, ".csv": _separated, ".tsv": _separated, ".parquet": _parquet}
+_READERS = {".jsonl": _jsonl, ".csv": separated_files.parsed, ".tsv": separated_files.parsed, ".parquet": _parquet}

@@ -22,6 +22,8 @@ Table: TypeAlias = Mapping[str, Sequence[Any]]
 INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 """A number in a text file. Ids such as 007 and words such as nan are not numbers."""
+DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*)(,[0-9]+)?")
+"""A number with a comma for the decimal point, as spreadsheets write it in many regions."""
 
 
 class Filed(dict[str, list[Any]]):
@@ -32,6 +34,7 @@ class Filed(dict[str, list[Any]]):
         lines: where each row begins, counted from 1; None for a format without lines.
         written: column -> its fields as text, for columns that were converted to numbers: as texts or ids, `1.0` and
             `1` must stay different.
+        remarks: how the file is written, where that is not the usual way for its format.
     """
 
     def __init__(
@@ -41,13 +44,16 @@ class Filed(dict[str, list[Any]]):
         file: str,
         lines: Sequence[int] | None = None,
         written: Mapping[str, list[str]] | None = None,
+        remarks: Sequence[str] = (),
     ) -> None:
         super().__init__(columns)
-        self.file, self.lines, self.written = file, lines, written or {}
+        self.file, self.lines, self.written, self.remarks = file, lines, written or {}, tuple(remarks)
 
     def place(self, row: int | None) -> str:
-        """The file, with the line where `row` begins."""
-        return self.file if row is None or self.lines is None else f"{self.file}:{self.lines[row]}"
+        """The file, with the line where `row` begins, or the row's number from 0 where the format has no lines."""
+        if row is None:
+            return self.file
+        return f"{self.file}, row {row}" if self.lines is None else f"{self.file}:{self.lines[row]}"
 
 
 def at(table: Table, row: int | None = None, *, where: str) -> str:
@@ -166,8 +172,10 @@ def row_of(table: Table, name: str, value: str) -> int:
 
 def wrong(table: Table, name: str, row: int, value: Any, *, expected: str, where: str) -> NoReturn:
     """Raise a DataError about one value."""
-    place = at(table, row, where=where)
-    raise DataError(f"{place}: column {name!r}, row {row}: found {shown(value)}; expected {expected}")
+    place, numbered = at(table, row, where=where), isinstance(table, Filed) and table.lines is None
+    raise DataError(
+        f"{place}: column {name!r}{'' if numbered else f', row {row}'}: found {shown(value)}; expected {expected}"
+    )
 
 
 def kinds(values: Sequence[Any]) -> str:

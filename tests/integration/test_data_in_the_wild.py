@@ -147,7 +147,7 @@ def test_an_empty_text_is_scored_as_in_mteb(command: Command, here: Path, result
     ("case", "options", "words"),
     [
         ("grades_as_text.jsonl", STS, ["grades_as_text.jsonl:1: column 'grade', row 0: found '4.5' (str)"]),
-        ("null_grade.parquet", STS, ["null_grade.parquet: column 'grade', row", "found null; expected a number"]),
+        ("null_grade.parquet", STS, ["null_grade.parquet, row 0: column 'grade': found null; expected a number"]),
         ("null_text.jsonl", (), ["null_text.jsonl:2: column 'a' is null"]),
         ("pair_labels_as_text.jsonl", (), ["pair_labels_as_text.jsonl:1: column 'dup' holds numbers as texts"]),
         ("train_is_test", (), ["test.jsonl:1: all 12 rows of test stand in train too, first at G: ", "train.jsonl:1"]),

@@ -173,7 +173,7 @@ def test_long_fields(tmp_path: Path) -> None:
 
 
 def test_rows_know_their_lines(tmp_path: Path) -> None:
-    """A row begins where it begins, though texts run over lines and empty lines are skipped; Parquet has no lines."""
+    """A row begins where it does, though texts run over lines and empty lines are skipped; Parquet has rows only."""
     for name, content, lines in (
         ("x.csv", 'a,b\n"1\n2",x\n\ny,"3\n\n4"\nz,w\n', [2, 5, 8]),
         ("x.jsonl", '\n{"a": 1}\n\n{"a": 2}\n', [2, 4]),
@@ -183,7 +183,7 @@ def test_rows_know_their_lines(tmp_path: Path) -> None:
         assert table.place(1) == f"{tmp_path / 'data' / name}:{lines[1]}"
     table = local_tables.parsed(write(tmp_path, "x.parquet", [{"a": 1}]))
     assert table == {"a": [1]}
-    assert table.place(0) == str(tmp_path / "data" / "x.parquet")
+    assert table.place(0) == f"{tmp_path / 'data' / 'x.parquet'}, row 0"
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -214,9 +214,26 @@ GOOD_CSV = 'a,b,y\n"one\ntwo",x,1\ny,z,2\n'
             GOOD_CSV + 'v,"w,1\n',
             "test.csv: cannot be read (unexpected end of data) in the row from line 5 on",
         ),
-        ("test.csv", "a;b;y\nx;z;1\n", "test.csv:1: found the header 'a;b;y'; expected columns separated by commas"),
+        ("test.csv", "a|b y\nx|z 1\n", "test.csv:1: found the header 'a|b y'; expected columns separated by commas"),
+        ("test.csv", "sep=|\na|b\n", "test.csv:1: found 'sep=|'; expected a comma, a semicolon or a tab after sep="),
         ("test.tsv", "a,b,y\nx,z,1\n", "test.tsv:1: found the header 'a,b,y'; expected columns separated by tabs"),
-        ("test.csv", "a,b,\u00e4\n".encode("utf-16"), "test.csv: cannot be read ('utf-8' codec can't decode byte 0xff"),
+        (
+            "test.csv",
+            "a,b,y\nx,z,1\n\u00e4,z,1\n".encode("cp1252"),
+            "test.csv:3: cannot be read as UTF-8 (invalid continuation byte: byte 0xe4); save it as UTF-8, in Excel",
+        ),
+        (
+            "test.csv",
+            "a,b,y\n".encode("utf-16-le"),
+            "test.csv:1: holds null characters, so it is UTF-16 without a byte order mark; save it as UTF-8",
+        ),
+        ("test.csv", b"\xff\xfea\x00,", "test.csv:1: cannot be read as UTF-16 (truncated data: byte 0x2c)"),
+        (
+            "test.tsv",
+            'a\tb\ty\n"x\tz\t1\nx"\tz\t2\n',
+            "test.tsv:2: a quote joins this line with the next, and both are whole rows without it",
+        ),
+        ("test.jsonl", b'{"a": "x"}\n' * 2000 + b'{"a": "\xe4"}\n', "test.jsonl:2001: not UTF-8 ("),
         ("test.jsonl", '[{"a": 1}]\n', "test.jsonl:1: found list; expected one JSON object a line"),
         ("test.jsonl", '{"a": 1,}\n', "test.jsonl:1: not JSON (Expecting property name"),
         ("test.jsonl", "[" * 100_000 + "\n", "test.jsonl:1: not JSON ("),
@@ -255,12 +272,12 @@ def test_files_that_are_not_what_they_promise(
         (
             "test.parquet",
             [("x", "z", 1), (None, "w", 2)],
-            "test.parquet: column 'a', row 1: found null; expected a text",
+            "test.parquet, row 1: column 'a': found null; expected a text",
         ),
         (
             "test.parquet",
             [("x", "z", 1.5), ("y", "w", None)],
-            "test.parquet: column 'y', row 1: found null; expected a number",
+            "test.parquet, row 1: column 'y': found null; expected a number",
         ),
         (
             "test.jsonl",

@@ -107,11 +107,11 @@ def test_parquet(tmp_path: Path) -> None:
         ("test.jsonl", '{"a": 1}\n{"a": \n', r"test\.jsonl:2: not JSON \(.*\); expected one object a line"),
         ("test.jsonl", "[1, 2]\n", r"test\.jsonl:1: found list; expected one JSON object a line"),
         ("test.jsonl", '{"a": 1}\n\n{"b": 1}\n', r"test\.jsonl:3: other keys than in the first line \(a, b\)"),
-        ("test.jsonl", b'{"a": "\xff"}\n', r"test\.jsonl: not UTF-8 \(invalid start byte at byte 7\)"),
+        ("test.jsonl", b'{"a": "\xff"}\n', r"test\.jsonl:1: not UTF-8 \(invalid start byte\)"),
         ("test.csv", "a,b\n1,2\n3\n", r"test\.csv:3: 1 fields; expected 2 as in the header"),
         ("test.csv", "a,a\n1,2\n", r"test\.csv:1: two columns of one name in the header \(a, a\)"),
         ("test.csv", 'a,b\n"x\n', r"test\.csv: cannot be read \(unexpected end of data\)"),
-        ("test.csv", b"a,b\n\xff,2\n", r"test\.csv: cannot be read \(.*utf-8"),
+        ("test.csv", b"a,b\n\xff,2\n", r"test\.csv:2: cannot be read as UTF-8"),
     ],
 )
 def test_broken_files(tmp_path: Path, name: str, content: str | bytes, message: str) -> None:
@@ -145,6 +145,9 @@ def test_a_single_file_serves_every_table(tmp_path: Path) -> None:
     write(tmp_path, "all.jsonl", '{"a": "x"}\n')
     assert local_tables.read(task(tmp_path, "data/all.jsonl"), **LAYOUT) == {"a": ["x"]}
     write(tmp_path, "all.xml", "<a/>")
+    write(tmp_path, "all.xlsx", b"PK")
+    with pytest.raises(DataError, match=r'all\.xlsx: a workbook, .* export the sheet: in Excel .* "CSV UTF-8'):
+        local_tables.read(task(tmp_path, "data/all.xlsx"), **LAYOUT)
     with pytest.raises(DataError, match=r"all\.xml: unknown kind of file; expected \.jsonl, \.csv, \.tsv, \.parquet"):
         local_tables.read(task(tmp_path, "data/all.xml"), **LAYOUT)
 
