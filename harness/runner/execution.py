@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +30,11 @@ from harness.runner.recorder import Recorder
 from harness.runner.request import Request
 from harness.runner.stage_threads import Stage
 from harness.types import Loaded, ModelSpec, Record
+
+_WAITING_PARTS = 4
+"""How many parts may be encoded and not scored."""
+_WAITING_BYTES = 1 << 30
+"""How much they may hold together, if there are several."""
 
 
 def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda event: None) -> list[Record]:
@@ -61,7 +67,8 @@ def carry_out(request: Request, *, on_event: Callable[[Event], None] = lambda ev
 def execute(planned: Plan, folder: Path) -> Iterator[Event]:
     """Compute the cells of a plan in order, one model at a time, record them in `folder`, and yield every event.
 
-    While a part is encoded, the next one is loaded and the last one is scored and recorded; no score depends on that.
+    While a part is encoded, the next one is loaded and those before it are scored and recorded; no score depends on
+    that. Several parts may wait for the scorer, so that one that takes long to score does not hold up the device.
     After a cell that fails the next one starts, and after a model that cannot be opened the next model. Every finished
     cell is on disk at once, or soon; see `recorder`.
 
@@ -90,7 +97,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
             for cell in map(cells.cell, cells.todo if cells.applies else ()):
                 if cell.task.members:
                     scoring.submit(recorder.flush)
-                    yield from _finished(under_way, left=0)
+                    yield from _finished(under_way, everything=True)
                     mean = scoring.submit(task_means.put, folder, cell)
                     under_way.append(_UnderWay(Event("recorded", cells, cell.part), mean, mean))
                     continue
@@ -101,7 +108,7 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                     # recording the last cell frees its memory.
                     wait([loaded])
                     scoring.submit(recorder.flush)
-                    yield from _finished(under_way, left=0)
+                    yield from _finished(under_way, everything=True)
                     yield Event("open", cells)
                     namespaces.close()
                     model.open(cell.model, functools.partial(models.open_model, cell.model, cell.options))
@@ -116,9 +123,9 @@ def execute(planned: Plan, folder: Path) -> Iterator[Event]:
                 under_way.append(
                     _encoded(event, cell, model, loaded, namespaces=namespaces, scoring=scoring, recorder=recorder)
                 )
-                yield from _finished(under_way, left=1)
+                yield from _finished(under_way, everything=False)
             scoring.submit(recorder.flush)
-        yield from _finished(under_way, left=0)
+        yield from _finished(under_way, everything=True)
     cache_upkeep.evict()
 
 
@@ -156,11 +163,13 @@ class _UnderWay(NamedTuple):
         recorded: the event of its end, without the record.
         scored: done when it is scored, or has failed.
         record: the record that holds it, or its error.
+        bytes: what the scorer is given takes.
     """
 
     recorded: Event
     scored: Future[Any]
     record: Future[Record]
+    bytes: int = 0
 
 
 def _encoded(
@@ -190,7 +199,18 @@ def _encoded(
         scored: Future[None] = Future()
         scored.set_result(None)
         return _UnderWay(event, scored, record)
-    return _UnderWay(event, scoring.submit(_scored, cell, encoded, recorder, record), record)
+    return _UnderWay(event, scoring.submit(_scored, cell, encoded, recorder, record), record, _bytes(encoded.given))
+
+
+def _bytes(given: Any) -> int:
+    """Of all arrays in what a scorer is given."""
+    if is_dataclass(given):
+        given = [getattr(given, field.name) for field in fields(given)]
+    if isinstance(given, Mapping):
+        given = given.values()
+    if isinstance(given, Iterable) and not hasattr(given, "nbytes") and not isinstance(given, str):
+        return sum(map(_bytes, given))
+    return int(getattr(given, "nbytes", 0))
 
 
 def _scored(cell: Cell, encoded: EncodedPart, recorder: Recorder, record: Future[Record]) -> None:
@@ -202,12 +222,16 @@ def _scored(cell: Cell, encoded: EncodedPart, recorder: Recorder, record: Future
         recorder.record(cell, measured, record)
 
 
-def _finished(under_way: deque[_UnderWay], *, left: int) -> Iterator[Event]:
-    """Yield the events of recorded cells, in order; at most `left` cells stay unscored, or with 0 unrecorded."""
-    if len(under_way) > left > 0:
-        wait([under_way[-left - 1].scored])  # those before it are scored before it
-    while under_way and (left == 0 or under_way[0].record.done()):
-        event, _, record = under_way.popleft()
+def _finished(under_way: deque[_UnderWay], *, everything: bool) -> Iterator[Event]:
+    """Yield the events of recorded cells, in order: of all cells, or of those before the first that is not recorded.
+
+    Where the queue of the scorer is full, wait for it.
+    """
+    waiting = [cell for cell in under_way if not cell.scored.done()]
+    while len(waiting) > _WAITING_PARTS or (len(waiting) > 1 and sum(cell.bytes for cell in waiting) > _WAITING_BYTES):
+        wait([waiting.pop(0).scored])
+    while under_way and (everything or under_way[0].record.done()):
+        event, _, record, _ = under_way.popleft()
         try:
             yield event._replace(record=record.result())
         except Exception as err:  # an error fails this cell only

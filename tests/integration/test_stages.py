@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,6 +136,57 @@ def test_the_stages_overlap(five: dict[str, Any], tmp_path: Path, monkeypatch: p
     assert failures == []
     assert len(found) == 5
     assert not met.broken
+
+
+def test_a_part_that_takes_long_to_score_holds_nothing_up(
+    five: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All five parts are encoded while the first is still scored; the events and records are those of any run."""
+    encoded = threading.Event()
+    encode, score = execution.encode, execution.score
+
+    def encoding(task: Any, *rest: Any, **options: Any) -> Any:
+        part = encode(task, *rest, **options)
+        if task.name == five["tasks"][-1]:
+            encoded.set()
+        return part
+
+    def scoring(part: Any) -> Any:
+        assert encoded.wait(30), "the scorer held the device up"
+        return score(part)
+
+    monkeypatch.setattr(execution, "encode", encoding)
+    monkeypatch.setattr(execution, "score", scoring)
+    found, failures, events = run(tmp_path, **five)
+    assert failures == []
+    assert [record.task for record in found] == five["tasks"]
+    assert [event.cells.task.name for event in events if event.kind == "recorded"] == five["tasks"]
+
+
+@pytest.mark.parametrize(("limit", "value", "most"), [("_WAITING_PARTS", 2, 3), ("_WAITING_BYTES", 0, 2)])
+def test_parts_that_wait_for_the_scorer_are_few(
+    limit: str, value: int, most: int, five: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No more parts are encoded and not scored than the queue has room for, by number and by size."""
+    unscored: list[Any] = []
+    largest: list[int] = []
+    encode, score = execution.encode, execution.score
+
+    def encoding(*arguments: Any, **options: Any) -> Any:
+        unscored.append(arguments)
+        largest.append(len(unscored))
+        return encode(*arguments, **options)
+
+    def scoring(part: Any) -> Any:
+        time.sleep(0.05)
+        unscored.pop(0)
+        return score(part)
+
+    monkeypatch.setattr(execution, limit, value)
+    monkeypatch.setattr(execution, "encode", encoding)
+    monkeypatch.setattr(execution, "score", scoring)
+    assert run(tmp_path, **five)[1] == []
+    assert max(largest) <= most
 
 
 def broken(stage: str, name: str) -> Callable[[pytest.MonkeyPatch], None]:
