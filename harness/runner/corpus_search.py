@@ -270,18 +270,23 @@ def _blocks(encode: Callable[[str, Texts], Float32], documents: Texts, *, first:
 
 
 def _hits(fields: Fields, problem: SearchProblem, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:
-    """The hits among the documents from `first` up to `end`, whose indices count from `first`."""
-    from harness.evaluators import search
+    """The hits among the documents from `first` up to `end`, whose indices count from `first`.
+
+    Where the model runs on a GPU, so does the search.
+    """
+    from harness.evaluators import device_search, search
 
     blocks = _blocks(fields.encode, documents, first=first, end=end)
-    similarity, ids = fields.encoder.facts.similarity, problem.document_ids[first:end]
-    if problem.candidates is None:
-        return search.search(queries, blocks, document_ids=ids, k=problem.depth, similarity=similarity)
-    return search.rerank(
-        queries,
-        np.concatenate(list(blocks)),
-        [places[(places >= first) & (places < end)] - first for places in problem.candidates],
-        document_ids=ids,
-        k=problem.depth,
-        similarity=similarity,
-    )
+    facts, ids = fields.encoder.facts, problem.document_ids[first:end]
+    candidates = problem.candidates
+    if candidates is not None:
+        candidates = [places[(places >= first) & (places < end)] - first for places in candidates]
+    k, similarity, device = problem.depth, facts.similarity, facts.device.split(",")[0]
+    if device.startswith("cuda"):
+        return device_search.search(
+            queries, blocks, document_ids=ids, k=k, similarity=similarity, device=device, candidates=candidates
+        )
+    if candidates is None:
+        return search.search(queries, blocks, document_ids=ids, k=k, similarity=similarity)
+    vectors = np.concatenate(list(blocks))
+    return search.rerank(queries, vectors, candidates, document_ids=ids, k=k, similarity=similarity)

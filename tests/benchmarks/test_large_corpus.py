@@ -54,7 +54,10 @@ def test_ten_thousand_blocks(tmp_path: Path) -> None:
 
 
 def test_time_is_linear_in_the_size_of_a_corpus(tmp_path: Path) -> None:
-    """From 100,000 to 1,000,000 documents, the time of a document grows by less than a third, cold and cached."""
+    """From 100,000 to 1,000,000 documents, the time of a document grows by less than a third, cold and cached.
+
+    It is time of the processors, of which nothing else takes any. The wall time is printed beside it.
+    """
     rows = []
     for size in SIZES:
         command = [sys.executable, "-m", "tests.benchmarks.test_large_corpus", str(size)]
@@ -97,22 +100,19 @@ def measure(size: int) -> dict[str, Any]:
     encoder: Any = models.open_model(models.resolve(str(folder)), options)
     times, hits = [], []
     for _ in range(2):
-        started = time.perf_counter()
+        started = time.process_time(), time.perf_counter()
         with Namespaces() as namespaces:
             part = measurement.encode(task, task.parts[0], encoder, loaded, options=options, namespaces=namespaces)
-        times.append(time.perf_counter() - started)
+        times.append((time.process_time() - started[0], time.perf_counter() - started[1]))
         hits.append(part.given)
     assert part.counts.texts_encoded == 0
     assert np.array_equal(hits[0].indices, hits[1].indices)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
-    return {
-        "documents": size,
-        "cold s": round(times[0], 1),
-        "cold us": round(times[0] / size * 1e6, 1),
-        "cached s": round(times[1], 1),
-        "cached us": round(times[1] / size * 1e6, 1),
-        "peak MiB": round(peak),
-    }
+    row: dict[str, Any] = {"documents": size}
+    for phase, (processor, wall) in zip(("cold", "cached"), times, strict=True):
+        row[f"{phase} us"] = round(processor / size * 1e6, 1)
+        row[f"{phase} s"], row[f"{phase} wall s"] = round(processor, 1), round(wall, 1)
+    return row | {"peak MiB": round(peak)}
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ OWNERS = {
         "models/scoring_head.py",
         "models/sparse_model.py",
         "models/graph_backend.py",
+        "evaluators/device_search.py",
     ),
     "sentence_transformers": ("models/sentence_transformer.py", "models/dense_loading.py"),
     "transformers": (

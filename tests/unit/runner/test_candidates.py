@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from harness import data, models
+from harness.evaluators import device_search
 from harness.evaluators.ranked import Ranked
 from harness.runner import corpus_search, measurement
 from harness.tasks import registry
-from harness.types import EncodeOptions, Loaded, Part, TaskSpec
+from harness.types import EncodeOptions, Hits, Loaded, Part, TaskSpec
 
 TEST = Part("test", "default")
 OPTIONS = EncodeOptions(store="off")
@@ -60,3 +62,29 @@ def test_bm25_ranks_the_candidates(narrowed: tuple[TaskSpec, Loaded]) -> None:
         scores = hits.scores[row][: len(places)]
         assert scores.tolist() == [in_corpus.get(place, 0.0) for place in places.tolist()]
         assert (np.diff(scores) <= 0).all()
+
+
+@pytest.mark.parametrize("with_candidates", [False, True])
+def test_a_model_on_a_gpu_searches_there(
+    with_candidates: bool, narrowed: tuple[TaskSpec, Loaded], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The device of the model is asked for, and the hits are those of the search on the CPU."""
+    task, loaded = narrowed
+    loaded = loaded if with_candidates else data.load(task, TEST)
+    encoder = models.open_model(models.resolve("baseline/hashing"), OPTIONS)
+    expected = measurement.encode(task, TEST, encoder, loaded, options=OPTIONS).given
+    asked: list[str] = []
+    original = device_search.search
+
+    def on_the_cpu(*arguments: Any, device: str, **options: Any) -> Hits:
+        asked.append(device)
+        return original(*arguments, device="cpu", **options)
+
+    monkeypatch.setattr(device_search, "search", on_the_cpu)
+    encoder.facts = replace(encoder.facts, device="cuda:1,cuda:2")
+    hits = measurement.encode(task, TEST, encoder, loaded, options=OPTIONS).given
+    assert asked == ["cuda:1"]
+    assert hits.indices.shape == expected.indices.shape
+    is_hit = expected.indices >= 0
+    np.testing.assert_allclose(hits.scores[is_hit], expected.scores[is_hit], rtol=1e-5, atol=1e-6)
+    assert (hits.indices == expected.indices).mean() > 0.99  # near ties may change places
