@@ -47,7 +47,7 @@ def scores(models: Sequence[Compared], *, digits: int = 4) -> str:
             if all(key in values for key in keys)
         }
     comparison = score_table.ScoreTable(models=list(rows), tasks=list(tasks), scores=rows)
-    return score_table.render(comparison, format="markdown", digits=digits)
+    return score_table.render(comparison, format="markdown", digits=digits, scale=1)
 
 
 def similarity(models: Sequence[Compared], *, digits: int = 4) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import CardError
+from harness.outputs.number_text import score_text
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _read(args: argparse.Namespace) -> int:
 
 
 def _shown(value: Any) -> str:
-    return "?" if value is None else f"{value:.4f}"
+    return "?" if value is None else score_text(value)
 
 
 # --- lint ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import leaderboard, shared_options
 from harness.errors import HarnessError
+from harness.outputs.number_text import difference_text
 from harness.outputs.text_table import one_line
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _print_items(comparison: Comparison, args: argparse.Namespace) -> None:
             for at in better:
                 position = int(items.a.position[at])
                 text = loaded if isinstance(loaded, str) else _text(loaded, position)
-                print(f"  {gaps[at]:+.3f}  [{position}] {text}")
+                print(f"  {difference_text(gaps[at])}  [{position}] {text}")
 
 
 def _load(items: PartItems, args: argparse.Namespace) -> Loaded | str:

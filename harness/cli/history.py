@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import HarnessError, UnknownName
+from harness.outputs.number_text import score_text
 
 if TYPE_CHECKING:
     from harness.nightly.history.snapshot_files import Night, NightCell
@@ -148,4 +149,4 @@ def _row(night: Night, variant: str, cells: list[NightCell], tasks: list[str]) -
 
 
 def _score(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else score_text(value)

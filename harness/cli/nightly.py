@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import nightly_files, shared_options
 from harness.errors import HarnessError
+from harness.outputs.number_text import difference_text
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def _print_report(night_report: Report, schedule: Schedule) -> None:
     for alert in night_report.alerts.alerts:
         print(report.alert_line(alert))
     for drop in night_report.alerts.untested:
-        print(f"LOWER {drop.model} {drop.task}: {drop.difference:+.4f}, not tested: {drop.why}")
+        print(f"LOWER {drop.model} {drop.task}: {difference_text(drop.difference)}, not tested: {drop.why}")
     for name, why in night_report.night.failures.items():
         print(f"FAILED {name}: {why}")
     for problem in night_report.problems:

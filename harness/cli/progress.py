@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from harness.cli.report_text import refusal_text
+from harness.outputs.number_text import score_text
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
@@ -120,7 +121,8 @@ def _line(event: Event) -> str:
         share = f" ({len(cells.done)} of {counted(len(cells.done) + len(cells.todo), 'part')})" if cells.todo else ""
         return f"kept {what}{share}: recorded with the same fingerprint"
     if event.kind == "recorded" and event.record is not None and event.part is not None:
-        return f"{what} {event.part}: {cells.task.main_metric} {event.record.parts[event.part]['main_score']:.4f}"
+        score = score_text(event.record.parts[event.part]["main_score"])
+        return f"{what} {event.part}: {cells.task.main_metric} {score}"
     if event.kind == "failed" and event.failure is not None:
         return f"FAILED {event.failure.cell}: {event.failure.error}"
     if event.kind == "refused" and event.failure is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.outputs.number_text import score_text
 from harness.types.counted import counted
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def _report(events: list[Event], results: Path, seconds: float, log: Path | None
                     event.cells.task.type,
                     str(part),
                     event.cells.task.main_metric,
-                    f"{entry['main_score']:.4f}",
+                    score_text(entry["main_score"]),
                     f"{took:.1f}" if event.kind == "recorded" else "kept",
                 ]
             )

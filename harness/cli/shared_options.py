@@ -119,7 +119,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--allow-pickle": {"action": "store_true", "help": "load weights that are not safetensors"},
     "--offline": {"action": "store_true", "help": "use only cached and bundled files, never the network"},
     "--results": {"metavar": "DIR", "help": "folder with the records (default: $HARNESS_RESULTS, else ./results)"},
-    "--digits": {"type": positive, "default": 4, "metavar": "N", "help": "decimals (default 4)"},
+    "--digits": {
+        "type": positive,
+        "default": 2,
+        "metavar": "N",
+        "help": "decimals of scores, shown times 100 (default: 2)",
+    },
     "--json": {"action": "store_true", "help": "print JSON instead of text"},
 }
 TASKS = ("--tasks", "--suite", "--tasks-dir")

@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
         "table",
         help="show recorded models side by side",
         description="Show recorded models side by side: one main score per task (mean over splits and subsets), the "
-        "best in bold if the format allows.",
+        "best in bold if the format allows. Models are in the order in which they are named, else best first.",
     )
     command.add_argument("models", nargs="*", metavar="MODEL", help="models to show (default: every recorded model)")
     shared_options.add(command, *shared_options.TASKS, "--splits")
@@ -132,7 +132,8 @@ def _table(
     missing = [task for task in dict.fromkeys(requested) if task not in present]
     if missing:
         print(f"harness: not recorded for any model: {', '.join(missing)}", file=sys.stderr)
-    return score_table.ScoreTable(models=list(scores), tasks=tasks, scores=scores)
+    shown = score_table.ScoreTable(models=list(scores), tasks=tasks, scores=scores)
+    return shown if args.models else shown.best_first()
 
 
 def _chosen(records: list[Record], asked: list[str], folder: Path) -> tuple[list[Record], list[str]]:

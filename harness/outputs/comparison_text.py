@@ -6,10 +6,10 @@ from typing import Any
 
 from harness.leaderboard.comparison import ALPHA, Comparison, Overall, TaskDifference
 from harness.outputs import text_table
-from harness.outputs.number_text import MISSING, interval_text, p_text, score_text
+from harness.outputs.number_text import MISSING, difference_text, interval_text, p_text, score_text
 
 
-def render(comparison: Comparison, *, digits: int = 4) -> str:
+def render(comparison: Comparison, *, digits: int = 2) -> str:
     """The comparison for a terminal, ending in a newline."""
     rows = [_row(task, comparison, digits) for task in comparison.tasks]
     lines = [f"A  {comparison.a}", f"B  {comparison.b}", ""]
@@ -70,7 +70,7 @@ def _row(task: TaskDifference, comparison: Comparison, digits: int) -> list[str]
         task.task,
         score_text(task.a, digits=digits),
         score_text(task.b, digits=digits),
-        f"{task.difference:+.{digits}f}",
+        difference_text(task.difference, digits=digits),
         interval_text(task.interval, digits=digits, signed=True),
         p_text(task.corrected),
         str(task.n) if task.n else MISSING,
@@ -80,7 +80,13 @@ def _row(task: TaskDifference, comparison: Comparison, digits: int) -> list[str]
 
 def _overall(overall: Overall, digits: int) -> list[str]:
     difference = overall.a - overall.b
-    means = f"A {overall.a:.{digits}f}, B {overall.b:.{digits}f}, A - B {difference:+.{digits}f}"
+    means = ", ".join(
+        (
+            f"A {score_text(overall.a, digits=digits)}",
+            f"B {score_text(overall.b, digits=digits)}",
+            f"A - B {difference_text(difference, digits=digits)}",
+        )
+    )
     lines = [f"Mean over {overall.tasks} {'task' if overall.tasks == 1 else 'tasks'}: {means}"]
     if overall.on_these:
         interval = interval_text(overall.on_these, digits=digits, signed=True)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from harness.leaderboard.compression import CompressedRow, ModelCompression
 from harness.outputs.compression_table import number_format
+from harness.outputs.number_text import score_text
 
 WIDTH, HEIGHT = 720, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 24, 44, 48
@@ -59,7 +60,7 @@ def picture(table: ModelCompression) -> str:
         lines += [_rule(at, _TOP, at, HEIGHT - _BOTTOM), _text(at, HEIGHT - _BOTTOM + 16, f"{2**power:,}", "middle")]
     for tick in _ticks(low, high):
         at = y(tick)
-        lines += [_rule(_LEFT, at, WIDTH - _RIGHT, at), _text(_LEFT - 6, at + 4, f"{tick:.4g}", "end")]
+        lines += [_rule(_LEFT, at, WIDTH - _RIGHT, at), _text(_LEFT - 6, at + 4, f"{100 * tick:.4g}", "end")]
     for point in points:
         lines += _drawn(point)
     return "\n".join([*lines, *_names(points), "</svg>", ""])
@@ -70,7 +71,7 @@ def _drawn(point: _Point) -> Iterator[str]:
     colour = _COLOURS[number_format(row)]
     again = f", first {row.transform.rescore} ranked again by floats" if row.transform.rescore else ""
     size = f"{row.bytes_per_document:,} bytes" + (f" ({row.bytes_searched:,} searched)" if again else "")
-    title = escape(f"{row.dimensions} x {number_format(row)}{again}: {size}, {row.common_mean:.4f}")
+    title = escape(f"{row.dimensions} x {number_format(row)}{again}: {size}, {score_text(row.common_mean)}")
     if again:
         yield (
             f'<line x1="{point.searched_x:.1f}" y1="{point.y:.1f}" x2="{point.x - 4:.1f}" y2="{point.y:.1f}" '

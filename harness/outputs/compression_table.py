@@ -38,7 +38,7 @@ def header(table: ModelCompression) -> list[str]:
     return ["Dims", "Vectors", "Rescored", "Bytes", *means, "Kept", "Recall@10"]
 
 
-def cells(table: ModelCompression, row: CompressedRow, *, digits: int = 4) -> list[str]:
+def cells(table: ModelCompression, row: CompressedRow, *, digits: int = 2) -> list[str]:
     """A row as text."""
     means = [*(row.by_type[name] for name in table.types), row.mean] if len(table.tasks) > 1 else [row.mean]
     return [
@@ -59,7 +59,7 @@ def name_of(table: ModelCompression, tables: Sequence[ModelCompression]) -> str:
     return model_label(subject.model + (f"@{subject.revision[:10]}" if len(same) > 1 else ""), subject.variant)
 
 
-def render(tables: Sequence[ModelCompression], *, format: Format, digits: int = 4) -> str:
+def render(tables: Sequence[ModelCompression], *, format: Format, digits: int = 2) -> str:
     """A table for each model, ending in a newline; CSV and JSON are one table with full precision."""
     if format in ("csv", "json"):
         rows = [_values(table, row, name_of(table, tables)) for table in tables for row in table.rows]

@@ -83,9 +83,9 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
 
     Args:
         board: What to show.
-        format: Of the text; CSV and JSON hold full precision, and every task.
+        format: Of the text; CSV and JSON hold every task, and scores as recorded: 0-1, in full precision.
         sort: A column or task; by Borda rank if None.
-        digits: Decimals of scores, which are 0-1 as recorded.
+        digits: Decimals of scores, which are shown times 100.
         tasks: Whether to add a column for every task.
     """
     rows = ordered(board, sort)

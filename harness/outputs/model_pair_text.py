@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.outputs import text_table
-from harness.outputs.number_text import MISSING, interval_text, p_text, score_text
+from harness.outputs.number_text import MISSING, difference_text, interval_text, p_text, score_text
 from harness.runner.difference_causes import Diagnosis
 from harness.runner.model_pair import EncodedSide, ModelPair, ScorePair
 from harness.runner.watched_encoder import TextKey
@@ -152,7 +152,7 @@ def _score_row(scores: ScorePair) -> list[str]:
         scores.metric,
         score_text(scores.model),
         score_text(scores.other),
-        f"{scores.difference:+.4f}",
+        difference_text(scores.difference),
         interval_text(scores.interval, signed=True),
         MISSING if scores.p is None else p_text(scores.p),
     ]

@@ -5,15 +5,25 @@ from __future__ import annotations
 MISSING = "–"
 
 
-def score_text(value: float | None, *, digits: int = 4) -> str:
-    """A score (0-1) with this many decimals."""
-    return MISSING if value is None else f"{value:.{digits}f}"
+def score_text(value: float | None, *, digits: int = 2) -> str:
+    """A score (0-1) as people read it, times 100: `82.03`."""
+    return MISSING if value is None else f"{100 * value:.{digits}f}"
 
 
-def interval_text(interval: tuple[float, float] | None, *, digits: int = 4, signed: bool = False) -> str:
-    """`0.31 to 0.89`; `signed` writes a plus before what is above zero."""
+def difference_text(value: float, *, digits: int = 2) -> str:
+    """The difference of two scores (0-1) in points, always with its sign: `+0.31`."""
+    return f"{100 * value:+.{digits}f}"
+
+
+def interval_text(interval: tuple[float, float] | None, *, digits: int = 2, signed: bool = False) -> str:
+    """An interval of scores (0-1), times 100: `31.00 to 89.00`; `signed` writes a plus before what is above zero.
+
+    Where nothing varies (an interval of no width) there is none to show.
+    """
+    if interval is None or interval[0] == interval[1]:
+        return MISSING
     sign = "+" if signed else ""
-    return MISSING if interval is None else f"{interval[0]:{sign}.{digits}f} to {interval[1]:{sign}.{digits}f}"
+    return f"{100 * interval[0]:{sign}.{digits}f} to {100 * interval[1]:{sign}.{digits}f}"
 
 
 def p_text(value: float | None) -> str:

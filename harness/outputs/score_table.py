@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from harness.outputs import text_table
 from harness.outputs.data_text import csv_text, json_text
@@ -34,11 +34,28 @@ class ScoreTable:
             return None
         return sum(row[task] for task in self.tasks) / len(self.tasks)
 
+    def best_first(self) -> ScoreTable:
+        """The table with its models by their means, best first; those without a mean follow in their order."""
+        means = {model: self.mean(model) for model in self.models}
+        by_mean = sorted(self.models, key=lambda model: (means[model] is None, -(means[model] or 0.0)))
+        return replace(self, models=by_mean)
 
-def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
+
+class _Form(NamedTuple):
+    """How a score (0-1) is written."""
+
+    scale: Literal[1, 100]
+    digits: int
+
+    def text(self, score: float) -> str:
+        return f"{self.scale * score:.{self.digits}f}"
+
+
+def render(table: ScoreTable, *, format: Format, digits: int = 2, scale: Literal[1, 100] = 100) -> str:
     """The table as text in `format`, ending in a newline.
 
-    The longer side becomes the rows. A mean is added from two tasks on. CSV and JSON hold full precision.
+    The longer side becomes the rows. A mean is added from two tasks on. Scores are shown times
+    `scale`; CSV and JSON hold them as recorded, 0-1, in full precision.
     """
     if format == "json":
         return json_text(
@@ -49,14 +66,15 @@ def render(table: ScoreTable, *, format: Format, digits: int = 4) -> str:
         return csv_text(["model", *table.tasks, "mean"], lines)
     columns = [*table.tasks, *(["Mean"] if len(table.tasks) > 1 else [])]
     cells = {model: _row(table, model, columns) for model in table.models}
-    best = {column: _best([cells[model][column] for model in table.models], digits) for column in columns}
+    form = _Form(scale, digits)
+    best = {column: _best([cells[model][column] for model in table.models], form) for column in columns}
     names = {name: escaped(name, format) for name in (*table.models, *columns)}
 
     def shown(model: str, column: str) -> str:
         value = cells[model][column]
         if value is None:
             return ""
-        text = f"{value:.{digits}f}"
+        text = form.text(value)
         return _bold(text, format) if len(table.models) > 1 and text == best[column] else text
 
     if len(table.models) >= len(table.tasks) or len(columns) <= 4:
@@ -85,9 +103,9 @@ def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, flo
     return row
 
 
-def _best(values: Sequence[float | None], digits: int) -> str | None:
+def _best(values: Sequence[float | None], form: _Form) -> str | None:
     scores = [value for value in values if value is not None]
-    return f"{max(scores):.{digits}f}" if scores else None
+    return form.text(max(scores)) if scores else None
 
 
 def _bold(text: str, format: Format) -> str:

@@ -35,7 +35,7 @@ def test_the_public_benchmark(harness: Command, shared: Path) -> None:
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].split("  ")[0] == "Rank (Borda)"
-    assert lines[2].split()[:3] == ["1", "jcorners/ingot-8b-r3", "0.7598"]
+    assert lines[2].split()[:3] == ["1", "jcorners/ingot-8b-r3", "75.98"]
     assert sum(line.lstrip()[:1].isdigit() and "/" in line for line in lines[2:75]) == 73
     assert "18 of 73 models lack tasks" in done.stdout
     assert "  avsolatorio/NoInstruct-small-Embedding-v0: MTOPDomainClassification: lacks test/en" in lines
@@ -181,10 +181,10 @@ class TestCompare:
             put(tmp_path / "results", record, model_meta={}, items={Part("test", "default"): own})
         done = harness("compare", "org/a", "org/b", "--items", "2", "-t", "MiniAnswersEnglish")
         assert done.returncode == 0, done.stderr
-        assert "MiniAnswersEnglish  0.5833  0.5000  +0.0833" in done.stdout
+        assert "MiniAnswersEnglish  58.33  50.00  +8.33" in done.stdout
         better_a, better_b = done.stdout.partition("better with A:")[2].split("better with B:")
-        assert "+0.250  [1] " in better_a
-        assert "-0.250  [2] " in better_b
+        assert "+25.00  [1] " in better_a
+        assert "-25.00  [2] " in better_b
         assert "how does compound interest work" in better_a
 
     def test_models_without_items(self, harness: Command) -> None:
@@ -192,7 +192,7 @@ class TestCompare:
         arguments = ("compare", "bundled/all-MiniLM-L6-v2", "baseline/hashing", "--suite", "mini")
         done = harness(*arguments, "--results", str(ROOT / "results"))
         assert done.returncode == 0, done.stderr
-        assert "Mean over 15 tasks: A 0.5388, B 0.3996, A - B +0.1393" in done.stdout
+        assert "Mean over 15 tasks: A 53.88, B 39.96, A - B +13.93" in done.stdout
         assert "A is better." in done.stdout
         document = json.loads(harness(*arguments, "--json", "--results", str(ROOT / "results")).stdout)
         assert document["overall"]["p"] < 0.05
@@ -216,7 +216,7 @@ class TestCompare:
         """MODEL@REVISION tells the runs of one model apart."""
         boards.put(results, "org/a", "MiniSTSEnglish", 0.1, revision="r2")
         done = harness("compare", "org/a@r1", "org/a@r2")
-        assert "MiniSTSEnglish  0.5000  0.1000  +0.4000" in done.stdout
+        assert "MiniSTSEnglish  50.00  10.00  +40.00" in done.stdout
         assert "Only A has MiniSTSGerman, MiniSTSSpanish." in done.stdout
 
 

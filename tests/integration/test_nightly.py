@@ -146,7 +146,7 @@ def test_a_model_is_replaced_by_a_worse_one(command: Callable[..., Said], home: 
     assert night.status == 3, night.err
     worse = [line for line in night.out.splitlines() if line.startswith("WORSE")]
     assert [line.split(":")[0] for line in sorted(worse)] == [f"WORSE local/mine {task}" for task in tasks]
-    assert all("95% interval [-0." in line and "model commit: " in line for line in worse)
+    assert all("95% interval -" in line and "model commit: " in line for line in worse)
     assert "Worse than the night before" in page.read_text()
     told = json.loads((home / "history" / "reports" / "00002.json").read_text())
     assert {alert["label"] for alert in told["alerts"]} == {"local/mine"}

@@ -19,6 +19,7 @@ from harness.leaderboard.board import Leaderboard
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import site
+from harness.outputs.number_text import score_text
 from harness.outputs.site.urls import Urls
 from tests import boards
 
@@ -118,11 +119,11 @@ def test_the_board(page: Any, folder: Path, board: Leaderboard) -> None:
     """Ranks, names and means as computed; the winner, its interval and its speed stand above the table."""
     go(page, folder)
     assert column(page, "label") == [row.label for row in board.rows]
-    assert column(page, "mean") == [f"{row.mean_task:.4f}" if row.mean_task else "–" for row in board.rows]
+    assert column(page, "mean") == [score_text(row.mean_task) if row.mean_task else "–" for row in board.rows]
     card = page.inner_text(".card >> nth=0")
     best = board.rows[0]
     assert best.interval is not None
-    for text in ("org/best", f"{best.mean_task:.4f}", f"{best.interval.low:.4f} to", "1,000 tokens/s"):
+    for text in ("org/best", score_text(best.mean_task), f"{score_text(best.interval.low)} to", "1,000 tokens/s"):
         assert text in card
     assert page.query_selector_all("figure .plot svg")
     assert len(page.query_selector_all("#pareto .points circle, #pareto circle")) >= 4
@@ -161,7 +162,7 @@ def test_search_and_filters(page: Any, folder: Path, board: Leaderboard) -> None
     page.wait_for_timeout(400)
     best = board.rows[0]
     mean = np.mean([best.scores[f"Search.v{n}"] for n in range(3)])
-    assert column(page, "chosen")[0] == f"{mean:.4f}"
+    assert column(page, "chosen")[0] == score_text(mean)
     assert "3 of 8 tasks" in page.inner_text("#status")
     page.click("#languages summary")
     page.check('#languages input[value="eng-Latn"]')
@@ -179,7 +180,7 @@ def test_common_tasks(page: Any, folder: Path, board: Leaderboard) -> None:
     assert f"{len(shared)} of 8 tasks, those that all of these models have" in page.inner_text("#status")
     best = max(board.rows, key=lambda row: np.mean([row.scores[name] for name in shared]))
     assert column(page, "label")[0] == best.label
-    assert column(page, "chosen")[0] == f"{np.mean([best.scores[name] for name in shared]):.4f}"
+    assert column(page, "chosen")[0] == score_text(float(np.mean([best.scores[name] for name in shared])))
     page.fill("#search", "goo")
     page.wait_for_timeout(400)
     assert "8 of 8 tasks" in page.inner_text("#status")
@@ -270,7 +271,7 @@ def test_a_model_page(page: Any, folder: Path, board: Leaderboard) -> None:
     go(page, folder)
     page.click('.tabulator-cell a:text-is("org/best")')
     page.wait_for_selector("#scores tbody tr")
-    assert f"{board.rows[0].scores['STS0']:.4f}" in page.inner_text("#scores tbody tr >> nth=0")
+    assert score_text(board.rows[0].scores["STS0"]) in page.inner_text("#scores tbody tr >> nth=0")
     assert "1 of 5" in page.inner_text("#scores")
     page.click("#card summary")
     (model,) = yaml.safe_load(page.inner_text("#card pre"))["model-index"]

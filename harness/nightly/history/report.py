@@ -10,7 +10,7 @@ from harness.nightly.history.alerts import NO_ALERTS, Alert, Alerts
 from harness.nightly.history.changes import Diff
 from harness.nightly.history.snapshot_files import Night
 from harness.outputs.data_text import json_text
-from harness.outputs.number_text import p_text
+from harness.outputs.number_text import difference_text, interval_text, p_text, score_text
 from harness.outputs.score_table import markdown
 from harness.outputs.text_table import escape_markdown
 from harness.types.counted import counted
@@ -66,7 +66,7 @@ def sentence(report: Report) -> str:
 
 def alert_line(alert: Alert) -> str:
     """Describe an alert in one line."""
-    moved = f"{alert.before:.4f} -> {alert.after:.4f} ({alert.difference:+.4f})"
+    moved = f"{score_text(alert.before)} -> {score_text(alert.after)} ({difference_text(alert.difference)})"
     because = f"; {', '.join(map(str, alert.causes))}" if alert.causes else ""
     if alert.kind == "unexplained":
         return (
@@ -75,8 +75,13 @@ def alert_line(alert: Alert) -> str:
         )
     return (
         f"WORSE {alert.model} {alert.task}: {alert.metric} {moved}, "
-        f"95% interval [{alert.low:+.4f}, {alert.high:+.4f}], p {p_text(alert.p)}, {counted(alert.n, 'item')}{because}"
+        f"95% interval {interval_text(_span(alert), signed=True)}, p {p_text(alert.p)}, "
+        f"{counted(alert.n, 'item')}{because}"
     )
+
+
+def _span(alert: Alert) -> tuple[float, float] | None:
+    return None if alert.low is None or alert.high is None else (alert.low, alert.high)
 
 
 def render(report: Report) -> str:
@@ -175,8 +180,8 @@ def _alerts(alerts: Alerts) -> list[str]:
         rows = [
             [
                 *(alert.model, escape_markdown(alert.task), escape_markdown(alert.metric)),
-                *(f"{alert.before:.4f}", f"{alert.after:.4f}", f"{alert.difference:+.4f}"),
-                *(f"{alert.low:+.4f} to {alert.high:+.4f}", p_text(alert.p), str(alert.n)),
+                *(score_text(alert.before), score_text(alert.after), difference_text(alert.difference)),
+                *(interval_text(_span(alert), signed=True), p_text(alert.p), str(alert.n)),
             ]
             for alert in worse
         ]
@@ -188,7 +193,7 @@ def _alerts(alerts: Alerts) -> list[str]:
         lines += _reasons(changed) or ["The recorded machine and software have not changed.", ""]
     if alerts.untested:
         rows = [
-            [drop.model, escape_markdown(drop.task), f"{drop.difference:+.4f}", escape_markdown(drop.why)]
+            [drop.model, escape_markdown(drop.task), difference_text(drop.difference), escape_markdown(drop.why)]
             for drop in alerts.untested
         ]
         lines += ["## Lower, not tested", "", _table(["Model", "Task", "Change", "Why"], rows)]
@@ -199,7 +204,8 @@ def _changed_rows(alerts: Iterable[Alert]) -> list[list[str]]:
     return [
         [
             *(alert.model, escape_markdown(alert.task), escape_markdown(", ".join(alert.parts))),
-            *(f"{alert.before:.6f}", f"{alert.after:.6f}", f"{alert.difference:+.6f}"),
+            *(score_text(alert.before, digits=4), score_text(alert.after, digits=4)),
+            difference_text(alert.difference, digits=4),
         ]
         for alert in alerts
     ]
@@ -221,7 +227,8 @@ def _diff(diff: Diff) -> list[str]:
     if diff.scores:
         rows = [
             [
-                *(str(change.key), f"{change.before:.4f}", f"{change.after:.4f}", f"{change.difference:+.4f}"),
+                *(str(change.key), score_text(change.before), score_text(change.after)),
+                difference_text(change.difference),
                 escape_markdown("; ".join(map(str, change.causes)) or "nothing in the record"),
             ]
             for change in diff.scores

@@ -105,8 +105,8 @@ def test_the_table() -> None:
     tables = compressions(RECORDS)
     text = compression_table.render(tables, format="table", digits=2)
     lines = [line.split() for line in text.splitlines()]
-    assert ["16", "binary", "5", "66", "/", "2", "–", "0.54", "–", "90.0%", "0.85"] in lines
-    assert ["16", "float32", "–", "64", "0.80", "0.60", "0.67", "100.0%", "–"] in lines
+    assert ["16", "binary", "5", "66", "/", "2", "–", "54.00", "–", "90.0%", "85.00"] in lines
+    assert ["16", "float32", "–", "64", "80.00", "60.00", "66.67", "100.0%", "–"] in lines
     rows = json.loads(compression_table.render(tables, format="json"))
     assert [row["tasks"]["More"] for row in rows] == [0.7, 0.3, 0.58]
     [first, *_] = csv.DictReader(io.StringIO(compression_table.render(tables, format="csv")))
@@ -122,9 +122,9 @@ def test_the_picture() -> None:
     space = "{http://www.w3.org/2000/svg}"
     points = {title.text: circle for circle in drawn.iter(f"{space}circle") for title in circle.iter(f"{space}title")}
     assert list(points) == [
-        "16 x float32: 64 bytes, 0.6000",
-        "16 x binary: 2 bytes, 0.3000",
-        "16 x binary, first 5 ranked again by floats: 66 bytes (2 searched), 0.5400",
+        "16 x float32: 64 bytes, 60.00",
+        "16 x binary: 2 bytes, 30.00",
+        "16 x binary, first 5 ranked again by floats: 66 bytes (2 searched), 54.00",
     ]
     xs, ys = ([float(circle.attrib[axis]) for circle in points.values()] for axis in ("cx", "cy"))
     assert xs[1] < xs[0] < xs[2]

@@ -57,11 +57,18 @@ def test_the_mean_needs_every_task() -> None:
     assert comparison.mean("some") is None
 
 
+def test_the_best_comes_first() -> None:
+    """Models are ordered by their means; one that lacks a task has no mean and comes last."""
+    scores = {"a": {"T": 0.25, "U": 0.25}, "b": {"T": 1.0}, "c": {"T": 0.5, "U": 0.25}}
+    table = ScoreTable(models=["a", "b", "c"], tasks=["T", "U"], scores=scores)
+    assert table.best_first().models == ["c", "a", "b"]
+
+
 def test_what_is_equal_as_shown_is_best_together() -> None:
     """Bold goes by the digits shown; a lone model is not the best of anything."""
     two = ScoreTable(models=["a", "b"], tasks=["T"], scores={"a": {"T": 0.1234}, "b": {"T": 0.1231}})
-    assert render(two, format="markdown", digits=3).count("**0.123**") == 2
-    assert render(two, format="markdown", digits=4).count("**") == 2
+    assert render(two, format="markdown", digits=1).count("**12.3**") == 2
+    assert render(two, format="markdown", digits=2).count("**") == 2
     alone = ScoreTable(models=["a"], tasks=["T"], scores={"a": {"T": 0.5}})
     assert "**" not in render(alone, format="markdown")
 

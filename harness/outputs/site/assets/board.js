@@ -53,7 +53,7 @@
 
   // --- columns ------------------------------------------------------------------------------------------------------
 
-  const score = (value) => known(value) ? value.toFixed(4) : "–";
+  const score = (value) => known(value) ? (100 * value).toFixed(2) : "–";
   const number = (value) => known(value) ? String(value) : "–";
   const last = (a, b, _rowA, _rowB, _column, direction) => { // what is missing stays at the end, whichever way
     if (!known(a) || !known(b)) return (known(a) ? -1 : known(b) ? 1 : 0) * (direction === "desc" ? -1 : 1);
@@ -102,7 +102,7 @@
         ...model,
         lacking: Object.keys(model.gaps).length,
         chosen: scores.every(known) && scores.length ? d3.mean(scores) : null,
-        span: known(model.low) ? `${model.low.toFixed(4)} to ${model.high.toFixed(4)}` : null,
+        span: known(model.low) ? `${score(model.low)} to ${score(model.high)}` : null,
         ranks: known(model.best) ? (model.best === model.worst ? `${model.best}` : `${model.best} to ${model.worst}`) : null,
       };
       BOARD.types.forEach((type, at) => { row[`type${at}`] = model.types[at]; });

@@ -2,7 +2,7 @@
 // The pictures. Each takes rows of the view and returns an SVG; colours follow the page, names are text, never markup.
 const Figures = (() => {
   const known = (value) => value !== null && value !== undefined;
-  const score = (value) => known(value) ? value.toFixed(4) : "–";
+  const score = (value) => known(value) ? (100 * value).toFixed(2) : "–";
   const compact = d3.format(".3s");
   const short = (row) => row.label.slice(row.label.indexOf("/") + 1);
 
@@ -33,7 +33,7 @@ const Figures = (() => {
     return Plot.plot({
       ariaLabel: "Quality and cost", width, height: 420, marginLeft: 50, marginRight: 20, grid: true, inset: 12,
       x: { type: "log", label: cost === "speed" ? "tokens per second" : "parameters", tickFormat: "~s", reverse: cost === "speed" },
-      y: { label: "Mean (Task)" },
+      y: { label: "Mean (Task)", transform: (value) => 100 * value },
       marks: [
         Plot.line(best, { x: cost, y: "mean", stroke: "currentColor", strokeOpacity: .5, curve: "step-after" }),
         Plot.dot(points, { x: cost, y: "mean", r: (row) => on.has(row) ? 5 : 3, fill: (row) => on.has(row) ? "#d1495b" : "#5b8fd6",
@@ -49,7 +49,7 @@ const Figures = (() => {
     if (!points.length) return note("no complete model with an interval in this view");
     return Plot.plot({
       ariaLabel: "Intervals", width, height: 60 + 18 * points.length, marginLeft: 290, grid: true,
-      x: { label: "Mean (Task)" }, y: { domain: points.map((row) => row.label), label: null },
+      x: { label: "Mean (Task)", transform: (value) => 100 * value }, y: { domain: points.map((row) => row.label), label: null },
       color: { type: "categorical", scheme: "Observable10", domain: [...new Set(points.map((row) => row.group))] },
       marks: [
         Plot.ruleY(points, { y: "label", x1: "low", x2: "high", stroke: "group", strokeWidth: 3 }),
@@ -71,7 +71,7 @@ const Figures = (() => {
     const line = [...best, { ...best[best.length - 1], when: last }];
     return Plot.plot({
       ariaLabel: "Over time", width, height: 420, marginLeft: 50, marginRight: 20, grid: true, inset: 12,
-      x: { type: "utc", label: null }, y: { label: "Mean (Task)" },
+      x: { type: "utc", label: null }, y: { label: "Mean (Task)", transform: (value) => 100 * value },
       marks: [
         Plot.line(line, { x: "when", y: "mean", curve: "step-after", stroke: "#d1495b" }),
         Plot.dot(points, { x: "when", y: "mean", r: 3, fill: "#5b8fd6" }),

@@ -4,7 +4,7 @@
   const known = (value) => value !== null && value !== undefined;
   const main = document.querySelector("[data-model], [data-task]");
   const { model, task } = main.dataset;
-  const score = (value) => known(value) ? value.toFixed(4) : "–";
+  const score = (value) => known(value) ? (100 * value).toFixed(2) : "–";
 
   function line(...cells) {
     const row = document.createElement("tr");
