@@ -1,5 +1,7 @@
 """Every text model of mteb's registry, opened twice over stubs in place of weights: by mteb's loader, and here.
 
+Each is opened; texts are sent to one model of each shape, and with `-m slow` to every model.
+
 Stubs stand where sentence-transformers would read a repository; its own classes run on both sides. A stub gives each
 text that arrives at it a vector of its own, so that equal vectors mean equal texts, prompts, roles, adapters and steps
 after the model. What is run by mteb's own loader, and what is refused, is counted and listed in
@@ -10,6 +12,7 @@ the difference.
 from __future__ import annotations
 
 import copy
+import dataclasses
 import hashlib
 import json
 import os
@@ -63,6 +66,20 @@ TEXTS = ["a text", "another one, {text} and 100%"]
 QUERY = "a query"
 RERANKED = CASES.index(("AskUbuntuDupQuestions", "query"))
 DIMENSIONS = 1536
+WHO_AND_WHERE = (
+    "name",
+    "revision",
+    "languages",
+    "license",
+    "parameters",
+    "dimensions",
+    "max_tokens",
+    "adapted_from",
+    "superseded_by",
+    "open_weights",
+)
+"""Fields of a model's entry that decide nothing about what is sent to it; what decides how it is opened is compared for
+each model."""
 OF_FILES = {"query": "of the files, query: ", "document": "of the files, document: ", "Clustering": "of the files: "}
 """Prompts in the files of every stub."""
 
@@ -270,10 +287,33 @@ def plain_repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def shape(entry: catalog.CatalogEntry) -> str:
+    """All that mteb and the harness know of a model but for who made it, how large it is and where it lies."""
+    meta = MODEL_REGISTRY[entry.name]
+    ours = {key: value for key, value in dataclasses.asdict(entry).items() if key not in WHO_AND_WHERE}
+    return json.dumps([ours, meta.loader_kwargs, meta.similarity_fn_name], sort_keys=True, default=str)
+
+
+def differences(name: str, opened: list[Opened], repository: Path, *, cases: Sequence[Case]) -> Iterator[str]:
+    """What differs between how mteb and the harness open a model, and in the texts of `cases` that it is sent."""
+    opened.clear()
+    model = opened_by_mteb(name)
+    encoder = opened_here(name, read(name, repository, frozenset({"config.json", "modules.json"})))
+    theirs, ours = map(settings, opened)
+    yield from (f"{name}: {key} {theirs[key]} != {ours[key]}" for key in theirs if theirs[key] != ours[key])
+    if cases:
+        yield from (f"{name}: {what}" for what in compared(model, encoder, cases))
+
+
+def mirrored_entries() -> Iterator[catalog.CatalogEntry]:
+    return (entry for entry in catalog.entries() if mteb_loaders.is_mirrored(entry))
+
+
 def test_nothing_differs_silently(
     opened: list[Opened], plain_repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each of mteb's text models is sent what mteb's loader sends, or is run by that loader, or is refused.
+    """Each of mteb's text models is opened as mteb's loader opens it, or is run by that loader, or is refused; and one
+    model of each shape is sent what mteb's loader sends.
 
     Packages that are missing count as installed, because a message says how to install them.
     """
@@ -282,23 +322,22 @@ def test_nothing_differs_silently(
     mirrored, by_mteb = Counter[str](), Counter[str]()
     refused: dict[str, dict[str, list[str]]] = {}
     different: list[str] = []
+    sent: dict[str, str] = {}
     for name in catalog.names():
         entry = catalog.entry(name)
         assert entry is not None
         if mteb_loaders.is_mirrored(entry):
             mirrored[str(entry.loader)] += 1
-            opened.clear()
-            model = opened_by_mteb(name)
-            encoder = opened_here(name, read(name, plain_repository, frozenset({"config.json", "modules.json"})))
-            theirs, ours = map(settings, opened)
-            different += [f"{name}: {key} {theirs[key]} != {ours[key]}" for key in theirs if theirs[key] != ours[key]]
-            different += [f"{name}: {what}" for what in compared(model, encoder, cases)]
+            is_first = sent.setdefault(shape(entry), name) == name
+            different += differences(name, opened, plain_repository, cases=cases if is_first else ())
         elif reason := mteb_kind.refusal(entry, trust_remote_code=True):
             what = re.sub(r" \(\S+ is installed\)", "", reason.partition("; ")[0])  # without versions and advice
             refused.setdefault(what, {}).setdefault(str(entry.loader), []).append(name)
         else:
             by_mteb[str(entry.loader)] += 1
     assert different == []
+    assert {getattr(catalog.entry(name), "loader", None) for name in sent.values()} == mirrored.keys()
+    assert {shape(entry) for entry in mirrored_entries()} == sent.keys()
     walked = {
         "sent as mteb sends it": dict(sorted(mirrored.items())),
         "run by mteb's loader": dict(sorted(by_mteb.items())),
@@ -308,6 +347,42 @@ def test_nothing_differs_silently(
         GOLDEN.parent.mkdir(exist_ok=True)
         GOLDEN.write_text(json.dumps(walked, indent=1) + "\n", encoding="utf-8")
     assert walked == json.loads(GOLDEN.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_nothing_is_sent_otherwise(opened: list[Opened], plain_repository: Path) -> None:
+    """Each model that is opened as mteb opens it is sent what mteb's loader sends, whatever its shape."""
+    cases = [Case(*case) for case in CASES]
+    names = [entry.name for entry in mirrored_entries()]
+    assert len(names) > 400
+    assert [what for name in names for what in differences(name, opened, plain_repository, cases=cases)] == []
+
+
+def test_each_setting_makes_a_shape() -> None:
+    """Models of one shape differ in nothing that decides what is sent: another prompt, argument or loader is another
+    shape, and of one shape are models of one loader with equal arguments.
+    """
+    by_shape: dict[str, list[catalog.CatalogEntry]] = {}
+    for entry in mirrored_entries():
+        by_shape.setdefault(shape(entry), []).append(entry)
+    assert max(map(len, by_shape.values())) > 1
+    for entries in by_shape.values():
+        for entry in entries:
+            meta, first = MODEL_REGISTRY[entry.name], MODEL_REGISTRY[entries[0].name]
+            assert getattr(meta.loader, "__name__", meta.loader) == getattr(first.loader, "__name__", first.loader)
+            assert str(meta.loader_kwargs) == str(first.loader_kwargs)
+            assert (meta.similarity_fn_name, meta.model_type) == (first.similarity_fn_name, first.model_type)
+    some = next(iter(mirrored_entries()))
+    for change in (
+        {"loader": "another"},
+        {"prompts": {"query": "another: "}},
+        {"instructions": {"STS": "Another"}},
+        {"template": {"query": ("another", "")}},
+        {"arguments": {"another": 1}},
+        {"similarity": "dot"},
+        {"priority": ("task",)},
+    ):
+        assert shape(dataclasses.replace(some, **change)) != shape(some), change
 
 
 def test_what_fails_in_mteb(opened: list[Opened]) -> None:
