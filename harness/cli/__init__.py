@@ -37,6 +37,7 @@ from harness.cli.command_parser import CommandParser, all_parsers
 from harness.cli.examples import EXAMPLES
 from harness.cli.process_variables import default_variables
 from harness.errors import HANDLING, HarnessError
+from harness.files import log_lines
 from harness.hub.offline import offline_mode
 
 
@@ -59,7 +60,7 @@ def _run(argv: Sequence[str] | None) -> int:
             sys.stdout.flush()  # after --help, which leaves at once
         if settings.results and not os.environ.get("HARNESS_RESULTS"):
             scope = default_variables(OMP_WAIT_POLICY="PASSIVE", HARNESS_RESULTS=settings.results)
-        with scope, offline_mode(on=getattr(arguments, "offline", False)):
+        with scope, log_lines.passed_on(_tell), offline_mode(on=getattr(arguments, "offline", False)):
             status = int(arguments.do(arguments))
         sys.stdout.flush()
         return status
@@ -78,6 +79,10 @@ def _run(argv: Sequence[str] | None) -> int:
         standard_output.leave_behind()
         print(f"harness: standard output cannot be written: {err.strerror}; what was recorded is kept", file=sys.stderr)
         return standard_output.EXIT_STATUS
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def parser() -> CommandParser:

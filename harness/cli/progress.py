@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from harness.cli.report_text import refusal_text
+from harness.files import log_lines
 from harness.outputs.number_text import score_text
 from harness.types.counted import counted
 
@@ -23,34 +22,7 @@ def show(events: Iterator[Event], *, total: int, quiet: bool) -> list[Event]:
         return list(events)
     if sys.stderr.isatty():
         return _live(events, total=total)
-    with _logged(lambda line: print(line, file=sys.stderr, flush=True)):
-        return _lines(events, total=total)
-
-
-class _Told(logging.Handler):
-    """Passes each line of the log on."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        super().__init__()
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Pass the line on."""
-        self._tell(record.getMessage())
-
-
-@contextmanager
-def _logged(tell: Callable[[str], None]) -> Iterator[None]:
-    """Show what the harness logs between two events, such as that a server is asked again."""
-    log, handler = logging.getLogger("harness"), _Told(tell)
-    level = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(level)
+    return _lines(events, total=total)
 
 
 def _lines(events: Iterator[Event], *, total: int) -> list[Event]:
@@ -86,7 +58,7 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
     console = Console(stderr=True)
     with (
         Progress(*columns, console=console, transient=True) as progress,
-        _logged(lambda line: console.print(escape(line), highlight=False)),
+        log_lines.passed_on(lambda line: console.print(escape(line), highlight=False)),
     ):
         bar = progress.add_task("starting", total=total)
         for event in events:

@@ -8,11 +8,9 @@ when a request is repeated.
 from __future__ import annotations
 
 import json
-import logging
 import math
 import random
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from http.cookiejar import DefaultCookiePolicy
@@ -22,6 +20,7 @@ from harness.errors import EncodeError, Kind, ModelError
 from harness.models.endpoint_names import Endpoint
 from harness.models.endpoint_pace import RequestPace, asked_to_wait, used_up
 from harness.models.endpoint_protocol import BadAnswer
+from harness.models.endpoint_waiting import WaitingNews, read_seconds
 
 _Value = TypeVar("_Value")
 
@@ -31,16 +30,14 @@ LONGEST_ASKED_WAIT = 600.0
 """A server that asks for more seconds than this has used up a quota; waiting in silence would look like a hang."""
 PATIENCE = 1800.0
 """For how many seconds in all one request waits where a server says again and again that there are too many."""
-CONNECT_SECONDS, READ_SECONDS = 15.0, 300.0
+CONNECT_SECONDS = 15.0
 LONGEST_FAILING = 600.0
-"""For how many seconds in all one request is repeated that fails in another way; the README states it in minutes."""
-TELL_EVERY = 5.0
-"""The least seconds between two lines of the log."""
-_LOG = logging.getLogger(__name__)
+"""For how many seconds in all one request is repeated that fails in another way, unless one answer may take longer; the
+README states it in minutes."""
 _RETRIED = frozenset({408, 409, 424, 425, 500, 502, 503, 504, 529})
 _REFUSED = frozenset({400, 413, 422})
 _SLOW, _SLOWEST = 3, 4
-"""How many attempts a failure counts for that is slow, or that seldom passes by itself; and one of `READ_SECONDS`."""
+"""How many attempts a failure counts for that is slow, or that seldom passes by itself; and one without an answer."""
 _OUT_OF_QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"})
 
 
@@ -66,7 +63,8 @@ class EndpointClient:
         self._secrets = [value.removeprefix("Bearer ") for value in headers.values()]
         self.pace = RequestPace(at_once)
         self._answered = False
-        self._told_at, self._telling = -math.inf, threading.Lock()
+        self._read_seconds, self._news = read_seconds(), WaitingNews(endpoint.url)
+        self._longest_failing = max(LONGEST_FAILING, self._read_seconds)
         self._session = requests.Session()
         self._session.trust_env = not endpoint.on_this_machine  # no proxy stands between a machine and itself
         self._session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -100,7 +98,7 @@ class EndpointClient:
             try:
                 with self.pace:
                     started = time.monotonic()
-                    return self._once(path, content, read=read, tokens=tokens, within=LONGEST_FAILING - failing)
+                    return self._once(path, content, read=read, tokens=tokens, within=self._longest_failing - failing)
             except _Again as again:
                 seconds = time.monotonic() - started
                 if again.too_many_requests:
@@ -112,12 +110,12 @@ class EndpointClient:
                     tries, failures = tries + 1, failures + again.weight
                     wait = _backoff(failures) if again.wait is None else again.wait
                     failing += seconds + wait
-                if failures >= ATTEMPTS or waited > PATIENCE or failing >= LONGEST_FAILING:
+                if failures >= ATTEMPTS or waited > PATIENCE or failing >= self._longest_failing:
                     self._answered = False
                     raise EncodeError(self._about(f"{again}; tried again without success"), kind=again.kind) from None
                 left = math.ceil((ATTEMPTS - failures) / again.weight)
                 count = "" if again.too_many_requests else f" ({tries + 1} of {tries + left})"
-                self._tell(again, seconds=seconds, wait=wait, count=count)
+                self._news.sent_again(str(again), seconds=seconds, wait=wait, count=count)
                 if not again.too_many_requests:
                     self.pace.stopped.wait(wait)
 
@@ -125,16 +123,6 @@ class EndpointClient:
         """Close the connections."""
         self.pace.stop()
         self._session.close()
-
-    def _tell(self, again: _Again, *, seconds: float, wait: float, count: str) -> None:
-        """Log that a request is repeated, unless such a line was logged just now."""
-        with self._telling:
-            if (now := time.monotonic()) - self._told_at < TELL_EVERY:
-                return
-            self._told_at = now
-        after = f" after {seconds:,.0f} s" if seconds >= 1 else ""
-        when = f" in {wait:,.0f} s" if wait >= 1 else ""
-        _LOG.info("the server at %s %s%s; trying again%s%s", self._endpoint.url, again, after, when, count)
 
     def _once(self, path: str, content: bytes, *, read: Callable[[Any], _Value], tokens: int, within: float) -> _Value:
         """Send a request and read its answer, which begins within so many seconds.
@@ -168,9 +156,11 @@ class EndpointClient:
         from requests import exceptions
         from urllib3.exceptions import NewConnectionError
 
-        timeout = (min(CONNECT_SECONDS, within), min(READ_SECONDS, within))
+        limits = (min(CONNECT_SECONDS, within), min(self._read_seconds, within))
+        url = self._endpoint.url + path
         try:
-            return self._session.post(self._endpoint.url + path, data=content, timeout=timeout, allow_redirects=False)
+            with self._news.while_waiting(limits[1]):
+                return self._session.post(url, data=content, timeout=limits, allow_redirects=False)
         except exceptions.ReadTimeout:
             raise _Again("gave no answer", weight=_SLOWEST) from None
         except exceptions.Timeout:

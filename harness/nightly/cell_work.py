@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import math
 import time
 from collections import Counter
@@ -25,6 +26,7 @@ from harness.runner.recorder import Recorder, record_key
 from harness.types import Record
 
 SHARDS = "shards"
+_LOG = logging.getLogger(__name__)
 
 
 class News(NamedTuple):
@@ -81,6 +83,8 @@ def compute(
         writing = _Writing(recorder, schedule, sharded, measured)
 
         def take(outcome: Outcome) -> None:
+            for line in outcome.answer.log:
+                _LOG.info("%s: %s", outcome.work, line)
             if not (outcomes.is_full and outcome.kind == "done"):
                 outcomes.take(writing.put(outcome))
 

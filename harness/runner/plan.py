@@ -19,7 +19,7 @@ from harness.models.forward_precision import used_precision
 from harness.models.preflight import require_dimensions, require_room
 from harness.runner.cells import Plan, TaskCells
 from harness.runner.fingerprint import fingerprint, task_content
-from harness.runner.recorded import LookUp, RecordedParts, in_folder
+from harness.runner.recorded import LookUp, RecordedParts, in_folder, record_of
 from harness.runner.request import Request
 from harness.runner.selection import chosen
 from harness.tasks.registry import ChosenTask
@@ -119,7 +119,8 @@ def _task_cells(
         recorded = "--overwrite"
     else:
         recorded = look_up(model, variant=variant, task=task.name)
-    why = recorded if isinstance(recorded, str) else _why(recorded, current, precision, model)
+    other_prompts = _other_prompts(recorded, current, model)
+    why = recorded if isinstance(recorded, str) else _why(recorded, current, precision, other_prompts)
     valid = recorded if isinstance(recorded, RecordedParts) and recorded.fingerprint == current else None
     defective = _with_defects(valid) if valid and options.strict else ()
     why = "--strict, and the record has defects" if defective else why
@@ -136,11 +137,7 @@ def _task_cells(
         todo=tuple(part for part in parts if part not in done),
         done=tuple(done),
         why=why,
-        replaces_prompts=bool(
-            isinstance(recorded, RecordedParts)
-            and recorded.fingerprint not in (None, current)
-            and _other_prompts(recorded, model)
-        ),
+        replaces_prompts=bool(other_prompts),
         recorded=valid,
     )
 
@@ -167,17 +164,20 @@ def _with_defects(recorded: RecordedParts) -> list[str]:
     return [part for part, of_part in details.items() if of_part.get("defects")]
 
 
-def _other_prompts(recorded: RecordedParts, model: ModelSpec) -> str:
+def _other_prompts(recorded: RecordedParts | str, current: str, model: ModelSpec) -> str:
     """Why a record that was made with another --like than that of the model is replaced; empty where it was not."""
-    of_model = recorded.record.harness.get("model") if recorded.record else None
+    if isinstance(recorded, str) or recorded.fingerprint in (None, current):
+        return ""
+    record = record_of(recorded)
+    of_model = record.harness.get("model") if record else None
     before = of_model.get("like") if isinstance(of_model, Mapping) else None
-    if recorded.record is None or before == model.like:
+    if record is None or before == model.like:
         return ""
     was = f"with the prompts of {before} (--like)" if before else "with other prompts"
     return f"recorded {was}, now {f'those of {model.like} (--like)' if model.like else 'its own (no --like)'}"
 
 
-def _why(recorded: RecordedParts, current: str, precision: str, model: ModelSpec) -> str:
+def _why(recorded: RecordedParts, current: str, precision: str, other_prompts: str) -> str:
     """The reason to compute parts of a task that has a record."""
     if recorded.fingerprint is None:
         return "the record was written by another program"
@@ -185,4 +185,4 @@ def _why(recorded: RecordedParts, current: str, precision: str, model: ModelSpec
         return "some parts are not recorded yet"
     if recorded.precision is not None and recorded.precision != precision:
         return f"recorded in {recorded.precision}, now {precision}"
-    return _other_prompts(recorded, model) or "the recorded settings differ"
+    return other_prompts or "the recorded settings differ"

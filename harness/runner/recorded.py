@@ -31,6 +31,16 @@ class RecordedParts(NamedTuple):
     record: Record | None = None
 
 
+def record_of(recorded: RecordedParts) -> Record | None:
+    """The record, which is read now where the look-up did not; None where it cannot be read."""
+    if recorded.record is not None:
+        return recorded.record
+    try:
+        return results.from_json(recorded.path.read_text(encoding="utf-8"), path=recorded.path)
+    except (HarnessError, OSError, ValueError):
+        return None
+
+
 class LookUp(Protocol):
     """Tells what is recorded."""
 

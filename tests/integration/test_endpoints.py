@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,17 @@ import pytest
 
 import harness
 from harness import cli, data, models
+from harness.errors import Failure
+from harness.files import log_lines
 from harness.models import endpoint_client
 from harness.models.asked_settings import of_options
+from harness.nightly import cell_work, night
+from harness.nightly.engines.protocol import Answer, Outcome, Work
+from harness.nightly.night_state import Journal
+from harness.nightly.schedule.cell_order import ordered
 from harness.runner.api import run
 from harness.types import EncodeOptions
-from tests import endpoint_server
+from tests import endpoint_server, nights
 from tests.endpoint_server import KEY, EndpointServer, Reply
 
 TASKS = ["MiniSTSEnglish", "MiniIntentsEnglish", "MiniAnswersEnglish"]
@@ -190,6 +197,39 @@ def test_the_screen_tells_that_a_server_is_asked_again(tmp_path: Path, capsys: p
     assert line == f'the server at {server.url} answered with status 500 ("over [31mloaded"); trying again (2 of 8)'
 
 
+@pytest.mark.parametrize("asked", [("run", "-t", "MiniSTSEnglish", "--json"), ("models", "check"), ("doctor",)])
+def test_other_screens_tell_too(asked: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Standard error tells that a server is asked again, also beside JSON and in the checks of a model."""
+    with EndpointServer() as server:
+        server.moves.append(lambda asked: Reply({"error": "overloaded"}, 500))
+        results = ("--results", str(tmp_path)) if asked[0] == "run" else ()
+        status, printed = command(*asked, f"openai:m@{server.url}", *results, capsys=capsys)
+    assert status == 0
+    assert printed.err.count("trying again (2 of 8)") == 1
+    if "--json" in asked:
+        json.loads(printed.out)
+
+
+def test_a_night_tells_too(tmp_path: Path) -> None:
+    """What a worker's log tells is logged by the night, with the cell."""
+    schedule = nights.schedule_of(tmp_path, tasks=["MiniSTSEnglish"], baselines=None)
+    tonight = night.planned(schedule)
+    lines: list[str] = []
+
+    class Engine:
+        def run(self, work: Sequence[Work], *, stop: Any) -> Iterator[Outcome]:
+            failure = Failure(str(work[0]), "gave up", kind="transient")
+            yield Outcome("again", work[0], "w", Answer(failure, log=("the server at x is asked again",)))
+
+        def close(self) -> None:
+            pass
+
+    with log_lines.passed_on(lines.append):
+        journal = Journal(schedule, started=0.0)
+        cell_work.compute(schedule, Engine(), ordered(tonight.plan), journal, None, lambda news: None)
+    assert lines == [f"{tonight.plan.todo[0].key}: the server at x is asked again"]
+
+
 def test_a_device_is_of_the_models_here_only() -> None:
     """The device of a reranker, or of a night, is not asked of an endpoint, which would refuse it."""
     first = models.resolve("openai:m@http://localhost:1")
@@ -207,7 +247,7 @@ def test_the_plan_shows_input_types(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_a_schedule_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A night measures it once; no night pins it as a baseline."""
+    """A night measures it once; no night pins it as a baseline, or trusts code and pickles that it has not."""
     with EndpointServer() as server:
         schedule = tmp_path / "nightly.yaml"
         entry = f'"openai:m@{server.url}"'
@@ -215,6 +255,11 @@ def test_a_schedule_measures_a_server(tmp_path: Path, capsys: pytest.CaptureFixt
         status, printed = command("nightly", "--check", str(schedule), capsys=capsys)
         assert status == 2
         assert "can change" in printed.err
+        for setting in ("trust_remote_code", "allow_pickle"):
+            schedule.write_text(f"models: [{{name: {entry}, {setting}: true}}]\ntasks: [MiniSTSEnglish]\n")
+            status, printed = command("nightly", "--check", str(schedule), capsys=capsys)
+            assert status == 2
+            assert f"takes no --{setting.replace('_', '-')}; leave it out" in printed.err
         schedule.write_text(f"models: [{entry}]\ntasks: [MiniSTSEnglish]\nengine: {{kind: local, device: cpu}}\n")
         status, printed = command("nightly", "--plan", str(schedule), capsys=capsys)
         assert status == 0

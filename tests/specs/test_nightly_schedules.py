@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness import models
 from harness.errors import SpecError
 from harness.nightly.engines import corpus_shards
 from harness.nightly.schedule import init_files, schedule_check, schedule_file, schedule_models
-from harness.nightly.schedule.night_plan import plan_night, tasks_of
+from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
 from harness.runner.plan import plan
 from harness.runner.request import Request, transforms
 from harness.runner.selection import Selection
@@ -60,6 +61,10 @@ ONE_DEFECT = {
     "two hooks in one": (
         TEXT + "notify: [{command: a, webhook: 'http://b'}]\n",
         "notify: expected either a command or a webhook",
+    ),
+    "one model with two prompts": (
+        TEXT.replace("[baseline/hashing]", "[org/a, {name: org/a, like: org/b}]"),
+        "'org/a' stands there with another `like`; give one of them a label",
     ),
     "no address": (
         TEXT + "notify: [{webhook: 'ftp://b'}]\n",
@@ -169,6 +174,27 @@ def test_ways_to_run_a_model(tmp_path: Path) -> None:
     assert ["is not run by --backend onnx" in found.problem for found in resolved] == [False, False, True]
     with pytest.raises(SpecError, match="top belongs to first_stage"):
         nights.schedule_of(tmp_path, models=[{"name": ranker, "top": 5}])
+
+
+def test_the_prompts_of_another_model(tmp_path: Path) -> None:
+    """`like` gives a model another one's prompts, as `harness run --like` does, and where a record was made with
+    others, the night says so.
+    """
+    folder, other = nights.save_bag_of_words(tmp_path / "model", dimensions=4, words=["a", "b"]), "intfloat/e5-small-v2"
+    harness.run(str(folder), ["MiniSTSEnglish"], like=other, results=tmp_path / "results")
+
+    def planned(**keys: str) -> NightPlan:
+        entry = {"name": "./model", **keys}
+        schedule = nights.schedule_of(tmp_path, models=[entry], baselines=None, tasks=["MiniSTSEnglish"])
+        return plan_night(schedule, schedule_models.resolve(schedule), tasks_of(schedule), now=0.0)
+
+    assert planned(like=other).todo == ()
+    (cell,) = planned().todo
+    assert cell.why == f"recorded with the prompts of {other} (--like), now its own (no --like)"
+    (cell,) = planned(like="BAAI/bge-small-en-v1.5").todo
+    assert cell.why.endswith("now those of BAAI/bge-small-en-v1.5 (--like)")
+    unknown = nights.schedule_of(tmp_path, models=[{"name": "./model", "like": "intfloat/e6"}])
+    assert "intfloat/e6" in schedule_check.problems(unknown, schedule_models.resolve(unknown))[0]
 
 
 def test_a_folder_as_first_stage(tmp_path: Path) -> None:

@@ -55,10 +55,12 @@ class Answer(NamedTuple):
     Attributes:
         result: None where there is no answer yet.
         seconds: how long the work took in its worker.
+        log: what the worker's log told meanwhile.
     """
 
     result: Result | None = None
     seconds: float = 0.0
+    log: tuple[str, ...] = ()
 
     @property
     def failure(self) -> Failure | None:

@@ -17,11 +17,14 @@ import time
 from typing import IO
 
 from harness.errors import failure_of
+from harness.files import log_lines
 from harness.nightly.engines.packed_work import unpacked
 from harness.nightly.engines.protocol import Answer, Computer, Result, Work
 from harness.types import TaskSpec
 
 READY = "ready"
+_MOST_LINES = 20
+"""Lines of the log that travel with an answer."""
 
 
 def main(computer: str) -> None:
@@ -37,8 +40,22 @@ def main(computer: str) -> None:
     _send(answers, READY)
     while True:
         work = inbox.get()
-        started = time.perf_counter()
-        _send(answers, Answer(attempt(chosen, work), time.perf_counter() - started))
+        _send(answers, answer(chosen, work))
+
+
+def answer(computer: Computer, work: Work) -> Answer:
+    """The answer, with the first lines of the log; standard error has all of them."""
+    started, lines = time.perf_counter(), list[str]()
+
+    def tell(line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+        if len(lines) < _MOST_LINES:
+            lines.append(line)
+
+    with log_lines.passed_on(tell):
+        result = attempt(computer, work)
+    return Answer(result, time.perf_counter() - started, tuple(lines))
 
 
 def attempt(computer: Computer, work: Work) -> Result:

@@ -15,7 +15,7 @@ class ModelEntry:
 
     Attributes:
         label: the name in records and reports, in place of the end of a folder's path.
-        backend, backend_file, first_stage, top: as for `harness run`.
+        backend, backend_file, first_stage, top, like: as for `harness run`.
     """
 
     name: str = ""
@@ -28,6 +28,7 @@ class ModelEntry:
     backend_file: str | None = None
     first_stage: str | None = None
     top: int | None = None
+    like: str | None = None
     baseline: bool = False
 
     @property

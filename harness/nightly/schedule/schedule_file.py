@@ -5,6 +5,7 @@
       - {name: org/model@main, trust_remote_code: true}
       - {name: org/model, backend: onnx, backend_file: onnx/model_O4.onnx}
       - {name: org/cross-encoder, first_stage: baseline/bm25, top: 100}
+      - {name: ./my-e5, like: intfloat/e5-small-v2}   # with the prompts and settings of the model under it
       - {name: ./exports/final, label: search-v2}   # a folder under a name of its own in records and reports
       - {glob: "checkpoints/*"}         # every saved model that fits
       - {collection: org/name-id}       # every model of a collection on the hub
@@ -62,7 +63,7 @@ _KEYS = (
 )
 _MODEL_KEYS = (
     *("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"),
-    *("backend", "backend_file", "first_stage", "top"),
+    *("backend", "backend_file", "first_stage", "top", "like"),
 )
 _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+(?:\.\d+)?)s)?")
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]+(?<![./])")
@@ -92,6 +93,9 @@ def read(file: Path) -> Schedule:
     for label, count in Counter(entry.label for entry in models if entry.label).items():
         if count > 1:
             value["models"].wrong(f"the label {label!r} stands at {count} models; give each a label of its own")
+    for name, entries in Counter(entry.name for entry in dict.fromkeys(models) if not entry.label).items():
+        if entries > 1 and len({entry.like for entry in models if entry.name == name}) > 1:
+            value["models"].wrong(f"{name!r} stands there with another `like`; give one of them a label")
     suites, tasks = value["suites"].labels("suites"), value["tasks"].labels("tasks")
     if not (value["suites"].present or value["tasks"].present):
         root.wrong("neither suites nor tasks: nothing to measure; add for example `suites: [mini]`")
@@ -169,6 +173,7 @@ def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:
             backend_file=_given(value["backend_file"], Value.label, None),
             first_stage=_given(value["first_stage"], Value.label, None),
             top=_given(value["top"], lambda present: present.whole(1), None),
+            like=_given(value["like"], Value.label, None),
             baseline=baseline,
         )
     if entry.top is not None and entry.first_stage is None:

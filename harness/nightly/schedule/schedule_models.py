@@ -24,6 +24,8 @@ from harness.errors import HarnessError, ModelError
 from harness.files import kept
 from harness.files.file_trees import files_below
 from harness.files.folders import cache_folder
+from harness.models.asked_settings import require_honoured
+from harness.models.model_prompts import asked_of
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
 from harness.runner import model_names
 from harness.types import FirstStage, ModelSpec
@@ -115,7 +117,7 @@ def _distinct(named: Iterable[ScheduledModel]) -> list[ScheduledModel]:
     by_name: dict[tuple[object, ...], ScheduledModel] = {}
     for model in named:
         entry = model.entry
-        way = (entry.backend, entry.backend_file, entry.first_stage, entry.top)
+        way = (entry.backend, entry.backend_file, entry.first_stage, entry.top, entry.like)
         by_name.setdefault((model.label, *way), model)
     return list(by_name.values())
 
@@ -135,6 +137,15 @@ def _resolved(named: ScheduledModel, folders: _Folders, folder: Path) -> Schedul
                 backend_file=entry.backend_file,
             )
             folders.keep(named.label, entry, spec)
+        require_honoured(
+            spec,
+            {
+                "trust_remote_code": entry.trust_remote_code or None,
+                "allow_pickle": entry.allow_pickle or None,
+                "like": entry.like,
+            },
+        )
+        spec = asked_of(spec, prompts=None, like=entry.like)
         if entry.first_stage is not None:
             first = models.resolve(
                 _beside(entry.first_stage, folder),

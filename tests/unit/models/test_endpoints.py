@@ -16,7 +16,7 @@ from harness import encoding, models
 from harness.encoding import vector_files
 from harness.errors import HarnessError, ModelError
 from harness.hub.offline import offline_mode
-from harness.models import catalog, endpoint_client, endpoint_encoder
+from harness.models import catalog, endpoint_client, endpoint_encoder, endpoint_waiting
 from harness.models.endpoint_names import URLS, parse
 from harness.models.endpoint_providers import KEY_OF_OTHERS, key_of, protocol_of
 from harness.models.model_prompts import asked_of, planned_prompts, planned_rules
@@ -419,7 +419,7 @@ def test_a_host_without_an_address_is_said_to_have_none(monkeypatch: pytest.Monk
 
 def test_a_slow_server_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that does not come in time is asked for again."""
-    monkeypatch.setattr(endpoint_client, "READ_SECONDS", 0.3)
+    monkeypatch.setenv("HARNESS_ENDPOINT_TIMEOUT", "0.3")
     with EndpointServer() as server:
         server.moves.append(lambda asked: time.sleep(1.0))
         encoded = encode(server, TEXTS[:3])
@@ -431,7 +431,8 @@ def test_a_server_that_never_answers_is_given_up(
 ) -> None:
     """After the time that one request may fail, however many attempts are left; the log tells of each other attempt."""
     monkeypatch.setattr(endpoint_client, "LONGEST_FAILING", 100.0)
-    monkeypatch.setattr(endpoint_client, "TELL_EVERY", 0.0)
+    monkeypatch.setenv("HARNESS_ENDPOINT_TIMEOUT", "100")
+    monkeypatch.setattr(endpoint_waiting, "TELL_EVERY", 0.0)
     monkeypatch.setattr(endpoint_client, "_backoff", lambda failures: 0.0)
     with EndpointServer() as server, caplog.at_level("INFO", logger="harness"):
         # It asks for 0 s once, and then for more than the whole time.
@@ -442,6 +443,24 @@ def test_a_server_that_never_answers_is_given_up(
     assert "tried again without success" in str(err)
     assert len(server.asked) == 2
     assert [record.getMessage().rpartition("; ")[2] for record in caplog.records] == ["trying again (2 of 8)"]
+
+
+def test_a_silent_wait_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """While an answer is waited for, one line of the log says so, with the limit and the variable that sets it."""
+    monkeypatch.setattr(endpoint_waiting, "SILENCE", 0.05)
+    with EndpointServer() as server, caplog.at_level("INFO", logger="harness"):
+        server.moves.extend([lambda asked: time.sleep(0.3)] * 2)
+        encode(server, TEXTS[:3])
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert "has not answered for 0 s; waiting for up to 300 s ($HARNESS_ENDPOINT_TIMEOUT)" in line
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_wrong_limit_is_refused(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before any server is asked, in one sentence."""
+    monkeypatch.setenv("HARNESS_ENDPOINT_TIMEOUT", value)
+    with pytest.raises(ModelError, match=rf"HARNESS_ENDPOINT_TIMEOUT is '{value}'; expected a number of seconds"):
+        opened("openai:m@http://localhost:1")
 
 
 # --- limits ----------------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import pickle
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ import pytest
 
 import harness
 from harness import models
-from harness.errors import DataError, Kind, ModelError
+from harness.errors import DataError, EncodeError, Kind, ModelError
 from harness.nightly.engines.cell_computer import CellComputer
 from harness.nightly.engines.protocol import Answer, Shard, Work
-from harness.nightly.engines.worker import attempt
+from harness.nightly.engines.worker import answer, attempt
 from harness.results.items import get_items
 from harness.runner import recording
 from harness.runner.cells import Cell
@@ -100,6 +101,23 @@ def test_a_model_that_cannot_be_opened(kind: Kind, tries: int, monkeypatch: pyte
     assert [answer.may_pass for answer in answers] == [tries == 2] * 2
     assert [answer.failure and answer.failure.cell for answer in answers] == [cell("MiniSTSEnglish").label] * 2
     assert len(opened) == tries
+
+
+class _Talking:
+    """A computer that logs as a model behind an endpoint does."""
+
+    def compute(self, work: Work) -> Any:
+        for number in range(30):
+            logging.getLogger("harness.models.endpoint_waiting").info("the server does not answer (%d)", number)
+        raise EncodeError("gave up", kind="transient")
+
+
+def test_the_log_of_a_worker_reaches_the_night(capsys: pytest.CaptureFixture[str]) -> None:
+    """An answer carries the first lines that its worker logged; all of them are in the worker's own output."""
+    answered = answer(_Talking(), Work(cell=cell("MiniSTSEnglish"), timeout=60))
+    assert answered.failure is not None
+    assert answered.log == tuple(f"the server does not answer ({number})" for number in range(20))
+    assert capsys.readouterr().err.count("does not answer") == 30
 
 
 def test_an_error_keeps_its_kind(monkeypatch: pytest.MonkeyPatch) -> None:
