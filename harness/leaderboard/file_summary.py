@@ -18,7 +18,8 @@ import msgspec
 
 from harness.errors import RecordError
 from harness.results import content_digest
-from harness.results.json_format import NO_REVISION, parse
+from harness.results.harness_key import HarnessKey
+from harness.results.json_format import LARGEST_SCORE, LAST_DATE, NO_REVISION, parse
 from harness.results.paths import Identity
 from harness.results.schema import SCHEMA, upgraded
 from harness.types import Record
@@ -80,31 +81,6 @@ class _Entry(msgspec.Struct):
     languages: list[str]
 
 
-class _Encoder(msgspec.Struct):
-    device: str | None = None
-    device_name: str | None = None
-    precision: str | None = None
-    dimensions: int | None = None
-    parameters: int | None = None
-    max_length: int | None = None
-
-
-class _Part(msgspec.Struct):
-    seconds: dict[str, float] = {}
-    texts: int | None = None
-    tokens: int | None = None
-    texts_cached: int = 0
-
-
-class _Harness(msgspec.Struct):
-    schema: int = SCHEMA
-    task_type: str | None = None
-    main_metric: str | None = None
-    fingerprint: str | None = None
-    encoder: _Encoder = msgspec.field(default_factory=_Encoder)
-    parts: dict[str, _Part] = {}
-
-
 class _File(msgspec.Struct):
     task_name: str
     scores: dict[str, list[_Entry]]
@@ -148,6 +124,11 @@ def _fast(data: bytes, path: str | Path) -> Summary | None:
     )
     if not (scores and file.task_name and _is_plain(data, scores)):
         return None
+    if file.date is not None and not 0 <= file.date <= LAST_DATE:
+        return None
+    key = _harness_key(bytes(file.harness)) if file.harness else None
+    if file.harness and key is None:
+        return None
     return Summary(
         task=file.task_name,
         dataset_revision=file.dataset_revision or NO_REVISION,
@@ -155,7 +136,7 @@ def _fast(data: bytes, path: str | Path) -> Summary | None:
         seconds=file.evaluation_time,
         date=file.date,
         scores=scores,
-        facts=_facts(bytes(file.harness), path) if file.harness else None,
+        facts=_facts(key, path) if key else None,
     )
 
 
@@ -174,7 +155,7 @@ def _is_plain(data: bytes, scores: tuple[Score, ...]) -> bool:
         and data.count(b'"hf_subset"') == count
         and data.count(b'"task_name"') == 1
         and len({score[:2] for score in scores}) == count
-        and all(score.value is None or math.isfinite(score.value) for score in scores)
+        and all(score.value is None or abs(score.value) <= LARGEST_SCORE for score in scores)
     )
 
 
@@ -202,17 +183,21 @@ def _score(split: str, entry: Mapping[str, Any]) -> Score:
 
 
 def _facts_of(record: Record, path: str | Path) -> Facts | None:
-    return _facts(msgspec.json.encode(record.harness), path) if record.harness else None
+    return _facts(msgspec.convert(record.harness, HarnessKey), path) if record.harness else None
 
 
-def _facts(data: bytes, path: str | Path) -> Facts | None:
-    """The facts under the key `harness`; None where another tool uses the key for something else."""
+def _harness_key(data: bytes) -> HarnessKey | None:
+    """The key `harness`; None where something in it does not fit its types."""
     try:
-        content = msgspec.json.decode(data, type=_Harness)
+        content = msgspec.json.decode(data, type=HarnessKey)
         if content.schema < SCHEMA:
-            content = msgspec.convert(upgraded(msgspec.json.decode(data)), _Harness)
-    except (msgspec.DecodeError, RecursionError):
+            content = msgspec.convert(upgraded(msgspec.json.decode(data)), HarnessKey)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return content
+
+
+def _facts(content: HarnessKey, path: str | Path) -> Facts:
     if content.schema > SCHEMA:
         raise RecordError(
             f"{path}: written with schema {content.schema} of a newer harness, expected {SCHEMA} at most; "

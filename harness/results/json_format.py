@@ -21,7 +21,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from harness.errors import RecordError
-from harness.results import content_digest, repeated_subsets
+from harness.results import content_digest, harness_key, repeated_subsets
 from harness.results.old_formats import flat, modernise
 from harness.results.paths import Identity
 from harness.results.schema import upgraded
@@ -33,6 +33,10 @@ _DOCUMENT_KEYS = (
 )
 _LAST_KEYS = ("main_score", "hf_subset", "languages")
 _CORRELATIONS = ("pearson", "spearman")
+LARGEST_SCORE = 1e100
+"""No score is larger, and sums of many such numbers are still numbers."""
+LAST_DATE = 253_402_300_799.0
+"""The last second of the year 9999, in seconds since 1970."""
 
 
 def to_json(record: Record) -> str:
@@ -56,6 +60,7 @@ def to_json(record: Record) -> str:
     try:
         document = _laid_out(content, where)
         _check_scores(document["scores"], where)
+        _understood(document.get("harness", {}), where)
         if "harness" in document:
             unfilled = {**document["harness"], content_digest.KEY: content_digest.PLACEHOLDER}
             document["harness"] = dict(sorted(unfilled.items()))
@@ -85,6 +90,9 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
     }
     scores, remarks = repeated_subsets.averaged(scores)
     _check_scores(scores, path)
+    harness, of_harness = _understood(upgraded(_checked_harness(data, text, path)), path)
+    date, of_date = _plausible(_timestamp(data.get("date"), f"{path}: `date`"))
+    remarks = (*remarks, *of_harness, *of_date)
     task = _text(data.get("task_name"), f"{path}: `task_name`")
     if not task:
         raise RecordError(f"{path}: `task_name` is missing or empty, expected the name of a task")
@@ -95,10 +103,10 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
         dataset_revision=_text(data.get("dataset_revision"), f"{path}: `dataset_revision`") or NO_REVISION,
         scores=scores,
         evaluation_time=_number(data.get("evaluation_time"), f"{path}: `evaluation_time`"),
-        date=_timestamp(data.get("date"), f"{path}: `date`"),
+        date=date,
         mteb_version=_text(data.get("mteb_version"), f"{path}: `mteb_version`"),
         kg_co2_emissions=_number(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
-        harness=upgraded(_checked_harness(data, text, path)),
+        harness=harness,
         variant=identity.variant,
         path=path,
         remarks=remarks,
@@ -147,7 +155,9 @@ def _check_entry(entry: Mapping[str, Any], where: str) -> str:
         raise RecordError(f"{where}: `languages` is {_brief(languages)}, expected a list of strings")
     if "main_score" not in entry:
         raise RecordError(f"{where}: `main_score` is missing")
-    _number(entry["main_score"], f"{where}: `main_score`")
+    score = _number(entry["main_score"], f"{where}: `main_score`")
+    if score is not None and abs(score) > LARGEST_SCORE:
+        raise RecordError(f"{where}: `main_score` is {score:g}, expected a score")
     return subset
 
 
@@ -179,6 +189,23 @@ def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str,
                 "or delete that key if the change is intended"
             )
     return harness
+
+
+def _understood(harness: dict[str, Any], path: str) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The key `harness` and a remark; nothing of it where another program gave its keys another meaning."""
+    problem = harness_key.problem(harness)
+    if not problem:
+        return harness, ()
+    if harness_key.is_ours(harness):
+        raise RecordError(f"{path}: `harness`: {problem}; run the task again")
+    return {}, ("the key `harness` has another program's content, which is not read",)
+
+
+def _plausible(date: float | None) -> tuple[float | None, tuple[str, ...]]:
+    """A date in seconds since 1970 and a remark; None where no calendar has it."""
+    if date is None or 0 <= date <= LAST_DATE:
+        return date, ()
+    return None, (f"its date, {date:g} seconds since 1970, is not read",)
 
 
 # --- writing -------------------------------------------------------------------------------------------------------

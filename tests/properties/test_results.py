@@ -18,6 +18,7 @@ from harness.results.paths import Identity, record_path
 from harness.types import Record
 
 numbers = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**70), 2**70)
+main_scores = st.floats(-1e100, 1e100) | st.integers(-(2**70), 2**70)
 scalars = st.none() | st.booleans() | numbers | st.text(max_size=8)
 values = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
@@ -35,7 +36,7 @@ def scores(draw: st.DrawFn) -> dict[str, list[dict[str, Any]]]:
         split: [
             {
                 **draw(st.dictionaries(metric_names, values, max_size=4)),
-                "main_score": draw(st.none() | numbers),
+                "main_score": draw(st.none() | main_scores),
                 "hf_subset": subset,
                 "languages": draw(st.lists(st.text(max_size=8), max_size=2)),
             }

@@ -298,10 +298,49 @@ def test_what_is_told_of_either_schema_is_the_same(harness: dict[str, object]):
     assert (summary.facts.tokens, summary.facts.encode_seconds) == (40, None)
 
 
-@pytest.mark.parametrize("harness", [{"schema": 1, "parts": "many"}, {"schema": 1, "parts": {"test": 3}}, {"fed": 1}])
-def test_a_key_harness_of_another_program_is_left_alone(harness: dict[str, object]):
-    """What does not look like our key is read without an error, and its names stay."""
-    assert read(document(harness=harness)).harness == {**harness, **({"schema": 2} if "schema" in harness else {})}
+@pytest.mark.parametrize("harness", [{"schema": 1, "parts": "many"}, {"parts": {"test": 3}}, {"model": "m"}])
+def test_a_key_harness_of_another_program_is_not_read(harness: dict[str, object]):
+    """A key of other types is read by nobody, and the record says so; its scores are read."""
+    record = read(document(harness=harness))
+    assert record.harness == {}
+    assert record.remarks == ("the key `harness` has another program's content, which is not read",)
+    assert read(document(harness={"fed": 1})).harness == {"fed": 1}
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"parts": {"test": {"seconds": {"encode": "soon"}}}}, r"`\$\.parts\[\.\.\.\]\.seconds"),
+        ({"parts": {"test": {"tokens": 10**20}}}, r"tokens"),
+        ({"parts": {"test": {"tokens": -1}}}, r"tokens"),
+        ({"parts": None}, r"parts"),
+        ({"encoder": {"dimensions": "many"}}, r"dimensions"),
+        ({"versions": {"numpy": 2}}, r"versions"),
+        ({"fingerprint": 7}, r"fingerprint"),
+        ({"model": []}, r"model"),
+    ],
+)
+def test_a_value_of_another_type_in_a_record_of_ours(change: dict[str, object], place: str):
+    """A record whose facts have other types is refused by both readers, with the place; it is not written either."""
+    harness = {"schema": 2, "fingerprint": "f", **change}
+    text = document(harness=harness)
+    with pytest.raises(RecordError, match=place):
+        read(text)
+    with pytest.raises(RecordError, match=place):
+        summarise(text.encode(), path="f", identity=Identity("org/model", "abc123"))
+    with pytest.raises(RecordError, match=place):
+        results.to_json(record(harness=harness))
+
+
+@pytest.mark.parametrize("change", [{"date": 1e300}, {"date": -5}, {"date": "0001-01-01"}])
+def test_a_date_that_no_calendar_has(change: dict[str, object]):
+    """Such a date is not read, by both readers, and the record says so."""
+    text = document(**change)
+    found, summary = read(text), summarise(text.encode(), path="f", identity=Identity("org/model", "abc123"))
+    assert found.date is None
+    assert summary.date is None
+    assert found.remarks[0].startswith("its date")
+    assert summary.remark == found.remarks[0]
 
 
 # --- the schema from before mteb 1.11 --------------------------------------------------------------------------------
