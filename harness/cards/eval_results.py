@@ -92,7 +92,7 @@ def write(model: str, folder: str | os.PathLike[str], *, options: CardOptions) -
             check_inside(path, root)
             if path.is_symlink():
                 raise RecordError(f"{path}: is a symbolic link; replace it by the file that it points to")
-            atomic.write(path, contents[name])
+            atomic.write(path, contents[name], locked=False)
     return [root / name for name in changed], left_out
 
 

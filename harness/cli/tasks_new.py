@@ -219,7 +219,7 @@ def _write_all(files: dict[Path, str]) -> None:
                 if not path.parent.exists():
                     path.parent.mkdir()
                     undo.callback(path.parent.rmdir)
-                atomic.write(path, text)
+                atomic.write(path, text, locked=False)
             except OSError as err:
                 raise DataError(
                     f"{path}: cannot be written ({err.strerror or err}); no file was kept",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from harness.errors import HarnessError
+from harness.files import temporary_files
 from harness.files.disk_errors import on_disk
 
 
@@ -27,23 +27,26 @@ def write(
         content: everything that it will hold.
         durable: whether the content must survive a power cut. A cache does without.
         locked: whether the caller keeps other writers of this file away. The temporary file then has a fixed name, so
-            that the next writer removes what a killed one left; else each writer has a temporary file of its own.
+            that the next writer removes what a killed one left. Else each writer, on whatever machine, has a temporary
+            file of its own, and removes those whose writers have ended.
         before_replacing: called with the complete temporary file. The old file stays if it raises.
 
     Raises:
         OSError: the disk refuses. The old file stays and no temporary file is left.
     """
-    writer = "" if locked else f".{os.getpid()}-{threading.get_ident()}"
-    temporary = path.with_name(f".{path.name}{writer}.tmp")
+    if durable and not locked:
+        temporary_files.sweep(path)
+    temporary, file = temporary_files.opened(path, numbered=not locked)
     try:
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file:
+        with file:
             file.write(_as_bytes(content))
+            file.flush()
             if durable:
-                file.flush()
                 os.fsync(file.fileno())
-        before_replacing(temporary)
-        os.replace(temporary, path)  # noqa: PTH105 - the one call that tests make fail
+            before_replacing(temporary)
+            if os.name != "posix":
+                file.close()  # Windows replaces nothing by a file that is open
+            os.replace(temporary, path)  # noqa: PTH105 - the one call that tests make fail
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -63,7 +66,7 @@ def write_together(contents: Mapping[Path, bytes]) -> list[Path]:
     """
     waiting: dict[Path, Path] = {}
     for path, content in contents.items():
-        temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+        temporary = temporary_files.place(path, number=temporary_files.random_number())
         try:
             temporary.write_bytes(content)
             waiting[path] = temporary
@@ -83,11 +86,11 @@ def write_together(contents: Mapping[Path, bytes]) -> list[Path]:
     return written
 
 
-def write_if_different(path: Path, content: str | bytes) -> bool:
+def write_if_different(path: Path, content: str | bytes, *, locked: bool = True) -> bool:
     """As `write`, but an equal file keeps its time stamp; whether it was written."""
     if path.is_file() and path.read_bytes() == _as_bytes(content):
         return False
-    write(path, content)
+    write(path, content, locked=locked)
     return True
 
 
@@ -99,7 +102,7 @@ def write_output(path: Path, content: str | bytes) -> bool:
     """
     with on_disk(path, "written", error=HarnessError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return write_if_different(path, content)
+        return write_if_different(path, content, locked=False)
 
 
 def write_cache(path: Path, content: str | bytes) -> None:

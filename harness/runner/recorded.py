@@ -61,7 +61,7 @@ def in_folder(folder: Path) -> LookUp:
             return "not recorded yet"
         encoder = record.harness.get("encoder") or {}
         return RecordedParts(
-            parts=record.parts.keys(),
+            parts=[part for part, entry in record.parts.items() if entry["main_score"] is not None],
             fingerprint=record.fingerprint,
             precision=encoder.get("precision"),
             path=Path(record.path or ""),

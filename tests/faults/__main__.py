@@ -1,8 +1,8 @@
 """`python -m tests.faults`: the campaign. A table of every kind of faults; status 1 where one is bad.
 
-    FAULTS_SEED      the seed (default 0)
-    FAULTS_MINUTES   how long, all kinds together (default 10)
-    FAULTS_KINDS     letters of the kinds to try (default all)
+FAULTS_SEED      the seed (default 0)
+FAULTS_MINUTES   how long, all kinds together (default 10)
+FAULTS_KINDS     letters of the kinds to try (default all)
 """
 
 from __future__ import annotations
@@ -55,12 +55,18 @@ def _title(letter: str) -> str:
 def table(tallies: dict[str, Tally]) -> str:
     """kind | tried | right | refused | lost | wrong | traceback | hang."""
     rows = [["kind", "tried", *VERDICTS]]
-    rows += [[name, str(tally.tried), *(str(tally.counts[verdict]) for verdict in VERDICTS)] for name, tally in tallies.items()]
+    rows += [
+        [name, str(tally.tried), *(str(tally.counts[verdict]) for verdict in VERDICTS)]
+        for name, tally in tallies.items()
+    ]
     total = [str(sum(int(row[column]) for row in rows[1:])) for column in range(1, len(rows[0]))]
     rows.append(["all", *total])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
-        " | ".join(cell.ljust(width) if not column else cell.rjust(width) for column, (cell, width) in enumerate(zip(row, widths)))
+        " | ".join(
+            cell.ljust(width) if not column else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths))
+        )
         for row in rows
     )
 
@@ -82,7 +88,14 @@ def _environment(root: Path) -> None:
 
 def _warm() -> None:
     """Import what most commands need, so that a forked child starts at once. Nothing here may start threads."""
-    for name in ("harness.cli", "harness.runner.api", "harness.leaderboard.api", "harness.outputs.site", "numpy", "yaml"):
+    for name in (
+        "harness.cli",
+        "harness.runner.api",
+        "harness.leaderboard.api",
+        "harness.outputs.site",
+        "numpy",
+        "yaml",
+    ):
         importlib.import_module(name)
 
 

@@ -1,4 +1,4 @@
-"""Commands and functions run in children that are forked from this warm process: milliseconds each, and nothing stays."""
+"""Commands and functions run in children that are forked from this warm process, so that nothing of them stays."""
 
 from __future__ import annotations
 
@@ -129,8 +129,8 @@ def _child(function: Callable[[], int], out: int, err: int) -> None:
         for source, target in ((nothing, 0), (out, 1), (err, 2)):
             os.dup2(source, target)
         signal.signal(signal.SIGINT, signal.default_int_handler)
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: PTH123, SIM115
-        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: PTH123, SIM115
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
         try:
             status = function()
         except SystemExit as leaving:
@@ -158,5 +158,3 @@ def _wait(pid: int, seconds: float) -> int | None:
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status) if ready else None
-
-

@@ -43,7 +43,10 @@ def faults(chance: random.Random, folder: Path) -> Iterator[Fault]:
     commands = _commands(folder)
     children.warm(commands, folder=folder)
     while True:
-        if arguments[0] in ("run", "results"):  # what the others leave alone keeps its inode, and so its place in caches
+        if arguments[0] in (
+            "run",
+            "results",
+        ):  # others leave the files as they are
             shutil.rmtree(results)
             shutil.copytree(good, results)
         victim = results / record.relative_to(good)
@@ -65,7 +68,10 @@ def _commands(folder: Path) -> list[list[str]]:
         ["run", first, "-t", TASKS, "--offline", "--plan", *results],
         ["run", second, "-t", "MiniAnswersGerman", "--offline", "--plan", *results],
         ["leaderboard", *results],
-        *(["leaderboard", "--format", format, "--show-tasks", *results] for format in ("json", "csv", "markdown", "html")),
+        *(
+            ["leaderboard", "--format", format, "--show-tasks", *results]
+            for format in ("json", "csv", "markdown", "html")
+        ),
         ["leaderboard", "--site", str(folder / "site"), *results],
         ["table", *results],
         ["compare", first, "baseline/other", *results],

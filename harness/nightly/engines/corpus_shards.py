@@ -73,7 +73,7 @@ def save(file: Path, shard: SearchedShard) -> None:
     text = np.frombuffer(json.dumps(header).encode(), np.uint8)
     np.savez_compressed(out, header=text, indices=shard.hits.indices, scores=shard.hits.scores)
     file.parent.mkdir(parents=True, exist_ok=True)
-    atomic.write(file, kept.sealed(file, out.getvalue()))
+    atomic.write(file, kept.sealed(file, out.getvalue()), locked=False)
 
 
 def load(file: Path) -> SearchedShard | None:

@@ -8,7 +8,7 @@ table.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 from harness.errors import HarnessError
 from harness.files.atomic import write_output
+from harness.files.disk_errors import on_disk
+from harness.files.locks import locked
 from harness.leaderboard.board import Leaderboard
 from harness.outputs import leaderboard_text
 from harness.outputs.site import board_script, pages
@@ -40,19 +42,22 @@ def write(board: Leaderboard, folder: Path) -> Written:
     Raises:
         HarnessError: the folder holds pages that are not a site of ours, or the disk refuses.
     """
-    before = _manifest(folder)
-    written: list[str] = []
-    changed = 0
-    for name, content in render(board):
-        changed += write_output(folder / name, content)
-        written.append(name)
-    removed = 0
-    for name in before:
-        if name not in written:
+    _manifest(folder)  # refuses the folder before anything is written there
+    files = dict(render(board))
+    with on_disk(folder, "written", error=HarnessError), locked(folder):
+        before = _manifest(folder)
+        # First the list of what will be there: whoever finds a site half written, by a run that was killed, can tell.
+        _write_manifest(folder, {*before, *files})
+        changed = sum(write_output(folder / name, content) for name, content in files.items())
+        gone = [name for name in before if name not in files]
+        for name in gone:
             (folder / name).unlink(missing_ok=True)
-            removed += 1
-    write_output(folder / MANIFEST, json.dumps({"files": sorted(written)}, indent=0) + "\n")
-    return Written(sum(name.endswith(".html") for name in written), changed, removed)
+        _write_manifest(folder, files)
+    return Written(sum(name.endswith(".html") for name in files), changed, len(gone))
+
+
+def _write_manifest(folder: Path, names: Iterable[str]) -> None:
+    write_output(folder / MANIFEST, json.dumps({"files": sorted(names)}, indent=0) + "\n")
 
 
 def render(board: Leaderboard) -> Iterator[tuple[str, str | bytes]]:

@@ -196,7 +196,7 @@ def test_items_without_a_digest_that_were_damaged(tmp_path: Path) -> None:
     whole = path.read_bytes()[:-73] + b"\0\0"
     path.write_bytes(whole)
     expected = (get_items(record) or {})[part].columns["value"].tolist()
-    for at in range(len(whole)):
+    for at in range(0, len(whole), 5):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ (1 << at % 8)]) + whole[at + 1 :])
         try:
             read = get_items(record)
