@@ -17,7 +17,7 @@ _Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 _Amount: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1e15)]
 
 
-class Encoder(msgspec.Struct):
+class EncoderKey(msgspec.Struct):
     """What of `harness.encoder` is read again."""
 
     device: str | None = None
@@ -33,7 +33,7 @@ class Encoder(msgspec.Struct):
     max_length: _Count | None = None
 
 
-class PartFacts(msgspec.Struct):
+class PartKey(msgspec.Struct):
     """What of `harness.parts.<part>` is read again."""
 
     seconds: dict[str, _Amount] = {}
@@ -58,7 +58,7 @@ class PartFacts(msgspec.Struct):
     compression: dict[str, Any] | None = None
 
 
-class Model(msgspec.Struct):
+class ModelKey(msgspec.Struct):
     """What of `harness.model` is read again."""
 
     origin: str | None = None
@@ -70,7 +70,7 @@ class Model(msgspec.Struct):
     dependencies: dict[str, str] = {}
 
 
-class Source(msgspec.Struct):
+class SourceKey(msgspec.Struct):
     """What of `harness.source` is read again."""
 
     kind: str | None = None
@@ -88,10 +88,10 @@ class HarnessKey(msgspec.Struct):
     machine: str | None = None
     platform: str | None = None
     versions: dict[str, str] = {}
-    model: Model = msgspec.field(default_factory=Model)
-    encoder: Encoder = msgspec.field(default_factory=Encoder)
-    source: Source = msgspec.field(default_factory=Source)
-    parts: dict[str, PartFacts] = {}
+    model: ModelKey = msgspec.field(default_factory=ModelKey)
+    encoder: EncoderKey = msgspec.field(default_factory=EncoderKey)
+    source: SourceKey = msgspec.field(default_factory=SourceKey)
+    parts: dict[str, PartKey] = {}
 
 
 def problem(harness: Mapping[str, Any]) -> str:
