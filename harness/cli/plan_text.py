@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.cli.access_text import AccessText
 from harness.types.counted import counted
 
 MOST_PARTS = 20
@@ -24,6 +25,8 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
     """Print the plan."""
     from harness.models.model_prompts import planned_prompts, planned_rules, shown_prompt
 
+    to_run = [cells.task for cells in planned.task_cells if cells.applies and cells.todo]
+    asking = None if as_json else AccessText(to_run)
     rows: list[dict[str, Any]] = []
     paces = _paces(folder)
     rules: dict[ModelSpec, PromptRules] = {}
@@ -87,6 +90,8 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
             taken = sum(value or 0 for value in seconds)
             basis = f"{counted(pace.parts, 'part')} recorded on this machine"
             print(f"{model}: about {taken:,.0f} s{memory}, going by {basis}")
+    for line in asking.lines() if asking else ():
+        print(line)
 
 
 def _sizes(task: TaskSpec, parts: Sequence[Part]) -> list[Size | None]:

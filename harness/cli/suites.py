@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
+from harness.cli.access_text import AccessText
 from harness.errors import UnknownName
 from harness.outputs import text_table
 from harness.types.counted import counted
@@ -69,9 +70,11 @@ def _show(suite: Suite, task_registry: Registry) -> None:
     if suite.notes:
         print(f"\n{suite.notes}")
     print()
+    members = task_registry.members(suite)
+    asking = AccessText(member.task for member in members)
     rows: list[list[Any]] = []
     everything: list[Size | None] = []
-    for member in task_registry.members(suite):
+    for member in members:
         sizes = size_estimate.of_parts(member.task, member.parts)
         here = size_estimate.total(sizes)
         everything += sizes
@@ -86,6 +89,8 @@ def _show(suite: Suite, task_registry: Registry) -> None:
         f"\n{counted(len(rows), 'task')}, {counted(size.parts, 'part')}: about {size.texts:,} texts, "
         f"{size.tokens:,} tokens (estimated at 4 characters each){lacking}"
     )
+    for line in asking.lines():
+        print(line)
 
 
 def _few(suite: Suite, task: str) -> str:
