@@ -9,12 +9,15 @@ from harness.data.column_contents import Column
 from harness.errors import DataError, UnknownName
 from harness.evaluators import KINDS
 from harness.evaluators.tables import Table
+from harness.tasks.languages import is_language
 from harness.types import Source
 
 EXPECTED = (
     "two columns of texts and one of numbers (STS; PairClassification where they are 0 and 1), "
-    "one of texts and one of labels (Clustering; Classification in a folder with train and test), "
-    "in such a folder one of texts and one of numbers (Regression) or of lists of labels (MultilabelClassification), "
+    "two of texts alone (BitextMining, with --type where they are not called after languages such as de and en), "
+    "one of texts and one of labels (Classification, Clustering), of lists of labels (MultilabelClassification) or of "
+    "numbers (Regression), "
+    "query and positive, with negatives or without (Retrieval, Reranking), "
     "human_summaries, machine_summaries and their relevance (Summarization), "
     "or a folder with corpus, queries and qrels (Retrieval)"
 )
@@ -23,6 +26,7 @@ _SIDES = (
     ("sentence_a", "sentence_b"), ("premise", "hypothesis"), ("query", "answer"), ("source", "target"),
 )  # fmt: skip
 _PAIRS = {"left": "", "right": "", "gold": ""}
+_TRANSLATED = {"left": "", "right": ""}
 _LABELLED = {"text": "", "label": ""}
 _VALUED = {"text": "", "value": ""}
 _GOLD = ("score", "similarity", "similarity_score", "gold", "grade", "rating", "label", "labels")
@@ -101,6 +105,8 @@ class FieldReader:
             return _PAIRS
         if self._seems_valued():
             return _VALUED
+        if self._seems_translated():
+            return _TRANSLATED
         if self.request.columns or self._seems_labelled():
             return _LABELLED
         raise self._refused("its columns fit no task, or more than one")
@@ -147,6 +153,11 @@ class FieldReader:
         if self.request.columns:
             return "value" in self.request.columns
         return self.trainable and bool(self._of("text")) and not self._labels() and bool(self._of("integer", "number"))
+
+    def _seems_translated(self) -> bool:
+        """Whether there are two columns of texts, called after their languages, and nothing else."""
+        names = [column.name for column in self.contents]
+        return len(names) == 2 == len(self._of("text")) and all(map(is_language, names))
 
     def _labels(self) -> list[str]:
         kinds = ("label", "labels") if self.trainable else ("label",)

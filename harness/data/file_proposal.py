@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -54,7 +55,7 @@ def propose_for(
 
     Args:
         source: a file with a table, a folder with a table per split, or a folder with corpus, queries and qrels.
-            Training data (queries with answers; one file of texts and labels) are converted into further files.
+            Training data (queries with answers; one file to learn from) are converted into further files.
         request: the caller's decisions.
         trec_qrels: judgements in TREC's format, which become the qrels of the split.
         trec_run: a ranking in TREC's format, which becomes the candidates to rerank.
@@ -93,7 +94,7 @@ def _proposed(tables: Mapping[str, Filed], request: SpecRequest) -> FileProposal
             return _from_rows(tables[split], columns, request, split=split)
     data_defects.refuse_tested_training(tables, data=request.name)
     try:
-        if len(tables) == 1 and (converted := _split_labels(next(iter(tables.values())), request)):
+        if len(tables) == 1 and (converted := _split_rows(next(iter(tables.values())), request)):
             return converted
         proposal = spec_proposal.propose(tables, request)
     except DataError as err:
@@ -118,24 +119,39 @@ def _noted(proposal: Proposal, read: Sequence[Loaded | ReadPart]) -> Proposal:
     return proposal._replace(reasons=(*proposal.reasons, *(("note", note) for note in dict.fromkeys(notes))))
 
 
-def _split_labels(table: Filed, request: SpecRequest) -> FileProposal | None:
-    """One file of texts and labels as a classification, with a test split of its own; None for other data."""
-    if request.type is not None and not _learns_labels(KINDS[request.type]):
+def _split_rows(table: Filed, request: SpecRequest) -> FileProposal | None:
+    """One file of texts and of what is learnt about them, with a test split of its own; None for other data."""
+    if request.type is not None and KINDS[request.type].training is None:
         return None
-    wanted = {"test": table} if request.type is None else {"train": table, "test": table}
-    guessed, guesses = spec_proposal.propose(wanted, request)
-    if not (_learns_labels(KINDS[guessed.type]) or KINDS[guessed.type].purpose == "clustering"):
+    as_it_is = None
+    if request.type is None:
+        with contextlib.suppress(DataError):
+            as_it_is = spec_proposal.propose({"test": table}, request).task
+        if as_it_is is None and any(data_defects.causes({"test": table}, data=request.name)):
+            return None  # another column may be what it is only for its defect
+        if as_it_is is not None and KINDS[as_it_is.type].purpose != "clustering":
+            return None
+    try:
+        guessed, guesses = spec_proposal.propose({"test": table}, request, to_split=True)
+    except DataError:
+        if request.type is not None:
+            raise
         return None
-    tables = training_shapes.split(table, guessed.columns["label"], where=request.name)._asdict()
+    if KINDS[guessed.type].training is None:
+        return None
+    field = "value" if "value" in guessed.columns else "label"
+    split = training_shapes.split(table, guessed.columns[field], numbers=field == "value", where=request.name)
+    tables = {"train": split.train, "test": split.test}
     proposal = spec_proposal.propose(tables, request.for_files_beside()._replace(columns=guessed.columns))
     task, counts = proposal.task, {name: len(next(iter(rows.values()))) for name, rows in tables.items()}
     how = (
-        f"{counts['train']} rows to learn from and {counts['test']} to test, drawn from each label with the seed "
-        f"{training_shapes.SEED}; --type Clustering takes all rows as they are"
+        f"{counts['train']} rows to learn from and {counts['test']} to test, drawn from {split.drawn_from} with the "
+        f"seed {training_shapes.SEED}"
     )
+    advice = f"; --type {as_it_is.type} takes all rows as they are" if as_it_is else ""
     noted = [reason for reason in guesses if reason[0] == "note"]
-    description = f"{task.description} Split: {how.partition(';')[0]}."
-    proposal = Proposal(replace(task, description=description), (*proposal.reasons, ("split", how), *noted))
+    description = f"{task.description} Split: {how}."
+    proposal = Proposal(replace(task, description=description), (*proposal.reasons, ("split", how + advice), *noted))
     read = [KINDS[task.type].read(task, part, _InMemory(tables)) for part in task.parts]
     folder = Path(request.file).parent / request.name
     files = {folder / f"{name}.jsonl": training_shapes.as_jsonl(rows) for name, rows in tables.items()}
@@ -166,11 +182,6 @@ def _from_rows(
 def _is_plain_search(kind: TaskKind) -> bool:
     """Whether the type has queries and documents, and no instructions."""
     return kind.takes == "hits" and "instructions" not in kind.tables
-
-
-def _learns_labels(kind: TaskKind) -> bool:
-    """Whether the type learns one label for each text, so that even guessing scores above zero."""
-    return kind.training is not None and kind.near_zero == "never"
 
 
 class _InMemory:

@@ -36,8 +36,13 @@ def name_from(stem: str) -> str:
     return "".join(part[0].upper() + part[1:] for part in parts)[:100]
 
 
-def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
+def propose(by_split: Mapping[str, Table], request: SpecRequest, *, to_split: bool = False) -> Proposal:
     """Propose a task for tables, split -> table.
+
+    Args:
+        by_split: the tables.
+        request: the caller's decisions.
+        to_split: whether some of the rows will become training data.
 
     Raises:
         DataError: no reading of the columns fits, or more than one; the message lists columns and what is expected.
@@ -49,7 +54,7 @@ def propose(by_split: Mapping[str, Table], request: SpecRequest) -> Proposal:
     shared = [name for name in first if all(name in table for table in by_split.values())]
     joined = {name: [value for table in by_split.values() for value in table[name]] for name in shared}
     contents = described(joined)
-    trainable = "train" in by_split and len(by_split) > 1
+    trainable = to_split or ("train" in by_split and len(by_split) > 1)
     type_, columns = FieldReader(contents, request, joined, trainable=trainable).read()
     splits = tuple(split for split in by_split if split != "train" or len(by_split) == 1)
     for field in ("gold", "value"):

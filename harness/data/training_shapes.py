@@ -17,6 +17,7 @@ POSITIVES = ("positive", "positives", "pos", "relevant_docs", "relevant_document
 _NEGATIVES = re.compile(r"(hard_)?neg(ative)?s?(_\d+)?")
 SEED = 42
 _TEST_SHARE = 0.2
+_MOST_BINS, _ROWS_OF_A_BIN = 10, 5
 
 
 class SearchColumns(NamedTuple):
@@ -105,41 +106,80 @@ def _texts(table: Table, name: str, row: int, *, where: str) -> list[str]:
 
 
 class Split(NamedTuple):
-    """Rows of one table as training and test data."""
+    """Rows of one table as training and test data, and from what the test rows were drawn."""
 
     train: dict[str, list[Any]]
     test: dict[str, list[Any]]
+    drawn_from: str
 
 
-def split(table: Table, label: str, *, where: str) -> Split:
-    """A fifth of the rows of each label, at least one, as test data; a label with one row is for training alone.
+def split(table: Table, target: str, *, numbers: bool, where: str) -> Split:
+    """A fifth of the rows as test data, drawn with a fixed seed; the rows stay in the order of the file.
 
-    Rows of one label are drawn with a fixed seed, and stay in the order of the file.
+    Args:
+        table: the rows.
+        target: the column of what is learnt. Of each label at least one row is drawn, but for labels with one row,
+            which are for training alone. Of lists of labels, each pair of labels is drawn in proportion, by iterative
+            stratification. Numbers are drawn from each tenth of them, or from fewer ranges of five rows.
+        numbers: whether numbers are learnt, not labels.
+        where: for messages.
 
     Raises:
-        DataError: no label has two rows.
+        DataError: there is nothing to draw.
     """
-    import random
-
-    by_label: dict[Any, list[int]] = {}
-    for row, value in enumerate(table[label]):
-        by_label.setdefault(value, []).append(row)
-    generator = random.Random(SEED)
-    tested: set[int] = set()
-    for rows in by_label.values():
-        if len(rows) > 1:
-            tested.update(generator.sample(rows, max(1, round(_TEST_SHARE * len(rows)))))
+    values = table[target]
+    if any(isinstance(value, list) for value in values):
+        tested, drawn_from = _drawn_from_lists(values), "each pair of labels"
+    elif numbers:
+        count = min(_MOST_BINS, len(values) // _ROWS_OF_A_BIN) or 1
+        tested, drawn_from = _drawn_from_each(_bins(values, count)), f"{count} ranges of the numbers"
+    else:
+        tested, drawn_from = _drawn_from_each(values), "each label"
     if not tested:
         raise DataError(f"{where}: every label has one row, so none can be tested; expected two rows of some label")
-    return Split(
-        *(
-            {
-                name: [value for row, value in enumerate(values) if (row in tested) is test]
-                for name, values in table.items()
-            }
-            for test in (False, True)
-        )
+    train, test = (
+        {name: [value for row, value in enumerate(values) if (row in tested) is test] for name, values in table.items()}
+        for test in (False, True)
     )
+    return Split(train, test, drawn_from)
+
+
+def _drawn_from_each(strata: Sequence[Any]) -> set[int]:
+    """A fifth of the rows of each stratum with two rows or more, at least one."""
+    import random
+
+    of_stratum: dict[Any, list[int]] = {}
+    for row, value in enumerate(strata):
+        of_stratum.setdefault(value, []).append(row)
+    generator = random.Random(SEED)
+    drawn: set[int] = set()
+    for rows in of_stratum.values():
+        if len(rows) > 1:
+            drawn.update(generator.sample(rows, max(1, round(_TEST_SHARE * len(rows)))))
+    return drawn
+
+
+def _drawn_from_lists(values: Sequence[Sequence[Any]]) -> set[int]:
+    """About a fifth of the rows; none of a single one."""
+    from harness.evaluators import stratified
+
+    if len(values) < 2:
+        return set()
+    size = max(1, round(_TEST_SHARE * len(values)))
+    place = {label: i for i, label in enumerate(sorted({label for value in values for label in value}, key=str))}
+    labels = [sorted({place[label] for label in value}) for value in values]
+    return (
+        {int(row) for row in stratified.multilabel_sample(labels, size=size, seed=SEED)} if len(values) > 1 else set()
+    )
+
+
+def _bins(values: Sequence[float], count: int) -> list[int]:
+    """The range that each number falls into, of `count` ranges with equally many."""
+    import numpy as np
+
+    from harness.evaluators import stratified
+
+    return [int(number) for number in stratified.quantile_bins(np.array(values, dtype=np.float64), count=count)]
 
 
 def as_jsonl(table: Mapping[str, Sequence[Any]]) -> str:

@@ -184,5 +184,6 @@ KIND = TaskKind(
     score=score,
     description="Find each text's translation",
     instruction="Retrieve parallel sentences.",
+    recognizes=lambda values, trainable: "two columns of texts, called after their languages",
     from_mteb=_from_mteb,
 )

@@ -245,6 +245,56 @@ def test_the_split_is_stratified_and_can_be_declined(command: Command, here: Pat
     assert "type: Clustering" in (here / "Other.yaml").read_text()
 
 
+def test_one_file_of_lists_of_labels_or_numbers_is_split(command: Command, here: Path) -> None:
+    """Pairs of labels are drawn in proportion, numbers from ranges with equally many rows; no row is lost or in both,
+    the spec records it, and the same file gives the same split.
+    """
+    topics = [
+        {"text": f"{a} and {b} {i}", "topics": [a, b]} for i in range(5) for a, b in (("sun", "sea"), ("car", "sea"))
+    ]
+    prices = [{"text": f"offer {i}", "price": i} for i in range(25)]
+    for name, rows, how in (("Topics", topics, "each pair of labels"), ("Prices", prices, "5 ranges of the numbers")):
+        (here / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        assert command("tasks", "new", "--from", f"{name}.jsonl").status == 0
+        files = {part: (here / name / f"{part}.jsonl").read_text() for part in ("train", "test")}
+        test = [json.loads(line) for line in files["test"].splitlines()]
+        together = [json.loads(line) for content in files.values() for line in content.splitlines()]
+        assert sorted(together, key=str) == sorted(rows, key=str)
+        assert len(test) == len(rows) // 5
+        if name == "Topics":
+            assert sorted(row["topics"] for row in test) == [["car", "sea"], ["sun", "sea"]]
+        else:
+            assert [row["price"] // 5 for row in test] == [0, 1, 2, 3, 4]
+        text = " ".join((here / f"{name}.yaml").read_text().split())
+        assert f"{len(test)} to test, drawn from {how} with the seed 42" in text
+        assert command("tasks", "new", "--from", f"{name}.jsonl", "--force").status == 0
+        assert files == {part: (here / name / f"{part}.jsonl").read_text() for part in files}
+
+
+def test_a_null_text_does_not_make_a_regression(command: Command, here: Path) -> None:
+    """Pairs with a score of which a text is null are no texts with numbers: the null is named."""
+    rows = [{"a": None if i == 3 else f"one {i}", "b": f"two {i}", "grade": i / 2} for i in range(10)]
+    (here / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    said = command("tasks", "new", "--from", "d.jsonl")
+    assert said.status == 2
+    assert "d.jsonl:4: column 'a' is null" in said.err
+
+
+def test_translations_are_called_after_their_languages(command: Command, here: Path) -> None:
+    """Two columns of texts under names of languages are a bitext; under other names their type must be told."""
+    for name, columns in (("one", ("de", "en")), ("two", ("source", "target"))):
+        rows = [dict(zip(columns, (f"Satz {i}", f"sentence {i}"), strict=True)) for i in range(5)]
+        (here / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert (
+        "type         BitextMining: two columns of texts, called after"
+        in command("tasks", "new", "--from", "one.jsonl").out
+    )
+    said = command("tasks", "new", "--from", "two.jsonl")
+    assert said.status == 2
+    assert "two of texts alone (BitextMining, with --type where they are not called after languages" in said.err
+    assert command("tasks", "new", "--from", "two.jsonl", "--type", "BitextMining").status == 0
+
+
 def test_a_text_that_is_positive_and_negative(command: Command, here: Path) -> None:
     """A contradiction between rows is refused with its line."""
     rows = [{"query": "q", "positive": "a", "negative": "b"}, {"query": "q", "positive": "b", "negative": "c"}]
