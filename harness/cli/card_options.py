@@ -39,13 +39,10 @@ def add_values(command: argparse.ArgumentParser) -> None:
 def options(args: argparse.Namespace) -> Any:
     """The shared options as `cards.CardOptions`."""
     from harness.cards import CardOptions
-    from harness.files.folders import results_folder
+    from harness.files.folders import existing_results
 
-    folder = results_folder(args.results)
-    if not folder.is_dir():
-        raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
     return CardOptions(
-        results=folder,
+        results=existing_results(args.results),
         tasks=args.tasks,
         suite=args.suite,
         tasks_dirs=args.tasks_dirs,

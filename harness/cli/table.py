@@ -48,13 +48,11 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Print the table."""
     from harness import results
-    from harness.files.folders import results_folder
+    from harness.files.folders import existing_results
     from harness.tasks import registry
     from harness.types import Refused
 
-    folder = results_folder(args.results)
-    if not folder.is_dir():
-        raise UnknownName(f"no results folder {folder}; run `harness run` first, or name one with --results")
+    folder = existing_results(args.results)
     task_registry = registry.get_tasks(args.tasks_dirs)
     suite = task_registry.suite(args.suite) if args.suite else None
     requested = [task_registry.find(name).name for name in args.tasks or []] + list(suite.tasks if suite else [])

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from harness.errors import HarnessError, UnknownName
-from harness.files.folders import results_folder
+from harness.files.folders import existing_results
 from harness.leaderboard import board, counted_tasks, file_index, unranked
 from harness.leaderboard.board import Leaderboard, Row
 from harness.leaderboard.counted_tasks import Filters, ScopedTask
@@ -177,10 +177,7 @@ def _names(names: str | Sequence[str] | None) -> Sequence[str]:
 
 
 def _indices(folders: Sequence[Folder | None]) -> list[Index]:
-    paths = [results_folder(folder) for folder in folders]
-    for path in paths:
-        if not path.is_dir():
-            raise HarnessError(f"no results folder {path}; run `harness run` first, or name one with --results")
+    paths = list(map(existing_results, folders))
     return [file_index.read(results_root(path)) for path in paths]
 
 
