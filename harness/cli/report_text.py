@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.outputs.number_text import score_text
-from harness.types.counted import counted
+from harness.types.counted import counted, listed
 
 if TYPE_CHECKING:
     from harness.errors import Failure
@@ -129,9 +129,7 @@ def _report_notes(events: list[Event]) -> None:
         for part, note in _notes(event):
             places.setdefault(note, {})[f"{event.cells.task.name} {part}"] = None
     for note, cells in places.items():
-        first = ", ".join([*cells][:_NAMED])
-        more = f" and {len(cells) - _NAMED} more" if len(cells) > _NAMED else ""
-        print(f"note: {first}{more}: {note}")
+        print(f"note: {listed(list(cells), most=_NAMED)}: {note}")
 
 
 def refusal_text(failure: Failure) -> str:

@@ -9,7 +9,7 @@ from harness.cli import shared_options
 from harness.cli.access_text import AccessText
 from harness.errors import UnknownName
 from harness.outputs import text_table
-from harness.types.counted import counted
+from harness.types.counted import counted, listed
 
 if TYPE_CHECKING:
     from harness.data.size_estimate import Size
@@ -95,9 +95,7 @@ def _show(suite: Suite, task_registry: Registry) -> None:
 
 def _few(suite: Suite, task: str) -> str:
     """The parts of the task that the suite has, where it lacks some."""
-    parts = suite.parts.get(task, ())
-    shown = ", ".join(map(str, parts[:3]))
-    return shown + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+    return listed(suite.parts.get(task, ()))
 
 
 def _licence(licence: str | None) -> str:

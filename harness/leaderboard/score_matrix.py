@@ -12,6 +12,7 @@ from harness.leaderboard.file_index import Index
 from harness.leaderboard.index_columns import NONE, score_positions
 from harness.leaderboard.record_choice import IndexRow, Who
 from harness.types import Part
+from harness.types.counted import listed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -137,12 +138,8 @@ def _lacking(missing: Sequence[Part], empty: Sequence[Part]) -> str:
     if not missing:
         return NOT_RECORDED
     if len(empty) == len(missing):
-        return f"no main score for {_named(empty)}"
-    return f"lacks {_named(missing)}"
-
-
-def _named(parts: Sequence[Part]) -> str:
-    return ", ".join(map(str, parts[:3])) + (f" and {len(parts) - 3} more" if len(parts) > 3 else "")
+        return f"no main score for {listed(empty)}"
+    return f"lacks {listed(missing)}"
 
 
 def refusals(indices: Sequence[Index], *, revisions: bool) -> dict[Who, dict[str, str]]:

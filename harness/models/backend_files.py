@@ -12,6 +12,7 @@ from harness.hub import downloads
 from harness.hub.model_lookup import find_model
 from harness.models.repository import Repository, inside, joined
 from harness.types import BackendFile, BackendName, ModelSpec
+from harness.types.counted import listed
 
 _SUFFIXES: Mapping[str, str] = {"onnx": ".onnx", "openvino": ".xml", "gguf": ".gguf"}
 _USUAL: Mapping[str, tuple[str, ...]] = {
@@ -94,5 +95,4 @@ def _beside(path: str, files: frozenset[str] | set[str]) -> Iterator[str]:
 
 
 def _shown(files: list[str]) -> str:
-    more = f" and {len(files) - _SHOWN_FILES} more" if len(files) > _SHOWN_FILES else ""
-    return (", ".join(files[:_SHOWN_FILES]) or "none") + more
+    return listed(files, most=_SHOWN_FILES) or "none"

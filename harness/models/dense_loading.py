@@ -22,6 +22,7 @@ from harness.models.devices import DTYPES
 from harness.models.model_files import settings_folder
 from harness.models.mteb_loaders import Opening
 from harness.types import ModelSpec, Precision, PromptRules
+from harness.types.counted import listed
 
 if TYPE_CHECKING:
     import torch
@@ -199,9 +200,7 @@ def _refuse_invented_weights(spec: ModelSpec, report: dict[str, Any], *, with_po
     names = mismatched or missing
     if not names:
         return
-    shown = ", ".join(names[:_SHOWN_NAMES]) + (
-        f" and {len(names) - _SHOWN_NAMES} more" if len(names) > _SHOWN_NAMES else ""
-    )
+    shown = listed(names, most=_SHOWN_NAMES)
     what = "have another shape in its file than config.json says" if mismatched else "are missing in its file"
     raise ModelError(
         f"model {spec.name}: weights {what} ({shown}), and would be random numbers; the file is incomplete or its "

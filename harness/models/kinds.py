@@ -22,6 +22,7 @@ from harness.models import (
 from harness.models.model_kind import Abilities, ModelKind
 from harness.models.repository import Repository
 from harness.types import BackendName, ModelSpec
+from harness.types.counted import listed
 
 KINDS: tuple[ModelKind, ...] = (
     gguf_kind.KIND,
@@ -59,8 +60,7 @@ def kind_of(repository: Repository) -> ModelKind:
         # What mteb opens as a dense model is one, whatever its files look like.
         if kind.recognises(repository) and (of_mteb is None or kind not in _NOT_DENSE):
             return kind
-    listed = sorted(repository.files)
-    shown = ", ".join(listed[:5]) + (f" and {len(listed) - 5} more" if len(listed) > 5 else "")
+    shown = listed(sorted(repository.files), most=5)
     raise ModelError(
         f"model {repository.name}: not a saved model; expected modules.json or config.json in it, found "
         f"{shown or 'no files'}"

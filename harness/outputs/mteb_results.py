@@ -15,6 +15,7 @@ from harness.results.json_format import to_json
 from harness.results.paths import Identity, record_path
 from harness.tasks import mteb_metadata
 from harness.types import Record
+from harness.types.counted import listed
 
 
 class PullRequest(NamedTuple):
@@ -67,6 +68,5 @@ def _notes(record: Record) -> list[str]:
             "`harness run --mirror` measures on mteb's"
         )
     elif missing := [str(part) for part in task.parts if part not in record.parts]:
-        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        notes.append(f"lacks {shown}; mteb's own runs have every part")
+        notes.append(f"lacks {listed(missing)}; mteb's own runs have every part")
     return notes

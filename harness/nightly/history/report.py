@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from harness.outputs.data_text import json_text
 from harness.outputs.number_text import difference_text, interval_text, p_text, score_text
 from harness.outputs.score_table import markdown
 from harness.outputs.text_table import escape_markdown
-from harness.types.counted import counted
+from harness.types.counted import counted, listed
 
 MOST = 50
 """Most rows of a table in the Markdown report; the JSON report has all."""
@@ -217,7 +217,7 @@ def _reasons(alerts: Sequence[Alert]) -> list[str]:
     for alert in alerts:
         for cause in alert.causes:
             by_cause.setdefault(str(cause), {})[alert.model] = None
-    lines = [f"- {escape_markdown(f'{cause} ({_few(models)})')}" for cause, models in by_cause.items()]
+    lines = [f"- {escape_markdown(f'{cause} ({listed(list(models))})')}" for cause, models in by_cause.items()]
     return [*lines, ""] if lines else []
 
 
@@ -258,11 +258,6 @@ def _diff(diff: Diff) -> list[str]:
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     more = f"\n... and {len(rows) - MOST} more.\n" if len(rows) > MOST else ""
     return markdown(header, rows[:MOST]) + more
-
-
-def _few(names: Mapping[str, None]) -> str:
-    listed = list(names)
-    return ", ".join(listed[:3]) + (f" and {len(listed) - 3} more" if len(listed) > 3 else "")
 
 
 def _capital(text: str) -> str:

@@ -17,7 +17,7 @@ from harness.outputs import compression_picture, compression_table
 from harness.outputs.number_text import MISSING, interval_text, score_text
 from harness.outputs.site.dates import iso_date, recorded_at
 from harness.outputs.site.urls import Urls
-from harness.types import Refused
+from harness.types import Refused, counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -223,11 +223,10 @@ class _History:
 
 def _task_facts(board: Leaderboard, number: int) -> list[tuple[str, str]]:
     task, parts = board.tasks[number], board.parts[number]
-    shown = ", ".join(map(str, parts[:6])) + (f" and {len(parts) - 6} more" if len(parts) > 6 else "")
     listed = [
         ("Type", task.type),
         ("Main metric", task.main_metric),
-        ("Parts that count", shown),
+        ("Parts that count", counted.listed(parts, most=6)),
         ("Languages", ", ".join(task.languages[:8]) + (" ..." if len(task.languages) > 8 else "")),
         ("Data", task.dataset),
     ]
