@@ -23,35 +23,9 @@ Importing this package imports nothing heavy. `harness card` is a thin layer ove
 
 from __future__ import annotations
 
-from harness.cards.card_file import Card, decode, encode, load, parse
-from harness.cards.card_writing import CardOptions, WrittenCard, collected, merged, show, write
-from harness.cards.claims import Claim, claims_of
-from harness.cards.edit.merge import Merged, ValueCounts, merge
-from harness.cards.edit.yaml_layout import Result
+from harness.cards.card_file import decode, encode
+from harness.cards.card_writing import CardOptions, merged, show, write
 from harness.cards.lint.findings import Finding
-from harness.cards.model_index import Collected
-from harness.cards.verify import RunSettings, Verified
+from harness.cards.verify import Verified
 
-__all__ = [
-    "Card",
-    "CardOptions",
-    "Claim",
-    "Collected",
-    "Finding",
-    "Merged",
-    "Result",
-    "RunSettings",
-    "ValueCounts",
-    "Verified",
-    "WrittenCard",
-    "claims_of",
-    "collected",
-    "decode",
-    "encode",
-    "load",
-    "merge",
-    "merged",
-    "parse",
-    "show",
-    "write",
-]
+__all__ = ["CardOptions", "Finding", "Verified", "decode", "encode", "merged", "show", "write"]

@@ -27,7 +27,7 @@ from harness.models.kinds import abilities, kind_of_spec
 from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
-from harness.models.resolve import BASELINES, BUNDLED, bundled_present, is_saved, only_searches, resolve
+from harness.models.resolve import BASELINES, BUNDLED, is_saved, resolve
 from harness.models.special_tokens import require_room_for_text
 from harness.models.two_stages import TOP, TwoStages, in_two_stages, options_of_first
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
@@ -38,13 +38,11 @@ __all__ = [
     "TOP",
     "TwoStages",
     "abilities",
-    "bundled_present",
     "cached_models",
     "download",
     "in_two_stages",
     "is_saved",
     "meta",
-    "only_searches",
     "open_model",
     "options_of_first",
     "refusal",

@@ -28,7 +28,6 @@ _SKIPPED_ARGUMENTS = {
     "apply_instruction_to_passages",
     "prompt_priority",
 }
-_OPTION_GROUPS = ("model_kwargs", "config_kwargs", "tokenizer_kwargs", "processor_kwargs")
 
 
 def generate() -> str:

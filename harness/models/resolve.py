@@ -115,11 +115,6 @@ def folder_revisions(folder: Path) -> frozenset[str]:
     return frozenset(folder_digest.revision(repository, trust_remote_code=trusted) for trusted in (False, True))
 
 
-def only_searches(spec: ModelSpec) -> bool:
-    """Whether the model ranks documents by itself and has no vectors, so that only such task types apply."""
-    return not kinds.abilities(spec).vectors
-
-
 def bundled_present() -> bool:
     """Whether the package that carries the bundled model is installed."""
     return importlib.util.find_spec(_BUNDLED_PACKAGE) is not None

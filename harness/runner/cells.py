@@ -161,16 +161,6 @@ class Plan(NamedTuple):
         return [cells.cell(part) for cells in self.task_cells if cells.applies for part in cells.todo]
 
     @property
-    def up_to_date(self) -> list[Cell]:
-        """The cells that are recorded under the same fingerprint."""
-        return [cells.cell(part) for cells in self.task_cells for part in cells.done]
-
-    @property
-    def inapplicable(self) -> list[Cell]:
-        """The cells of tasks that their model cannot do."""
-        return [cells.cell(part) for cells in self.task_cells if not cells.applies for part in cells.todo]
-
-    @property
     def prompts_remarks(self) -> list[str]:
         """Lines for the screen: whose prompts the models take over, and which records are replaced because of that."""
         likes = dict.fromkeys((cells.model.name, cells.model.like) for cells in self.task_cells if cells.model.like)

@@ -42,10 +42,6 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    def holds(self, value: float) -> bool:
-        """Whether the value lies within."""
-        return self.low <= value <= self.high
-
 
 def draw(n: int, *, resamples: int, seed: int) -> Iterator[Float64]:
     """Counts of n items drawn n times with replacement, in blocks: (b, n) float64 each, `resamples` rows in all."""

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from harness.cards import card_file, claims_of, metric_names, model_index, published_records, results_table
-from harness.cards.claims import Claim, ClaimKey
+from harness.cards import card_file, metric_names, model_index, published_records, results_table
+from harness.cards.claims import Claim, ClaimKey, claims_of
 from harness.cards.verify import equal_run_interval, judge, model_beside
 from harness.errors import CardError
 from harness.tasks import mteb_metadata, registry

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from harness.cards import card_file, claims_of
+from harness.cards import card_file
+from harness.cards.claims import claims_of
 from harness.cards.task_lookup import TaskLookup
 from harness.cards.verify import RunSettings, verify
 from harness.cards.verify.targets import Target, target_of

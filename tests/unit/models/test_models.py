@@ -374,13 +374,6 @@ def test_the_planned_precision_is_the_recorded_one(monkeypatch: pytest.MonkeyPat
         assert models.open_model(spec, EncodeOptions()).facts.precision == used_precision(spec, EncodeOptions())
 
 
-def test_only_bm25_only_searches() -> None:
-    """The one model without vectors."""
-    assert models.only_searches(BASELINE)
-    assert not models.only_searches(models.resolve("baseline/hashing"))
-    assert not models.only_searches(HUB)
-
-
 def test_meta() -> None:
     """mteb's keys: what is known is there, what is not is null."""
     facts = EncoderFacts(
@@ -394,3 +387,10 @@ def test_meta() -> None:
     unknown = models.meta(BASELINE, None)
     assert unknown.keys() == meta.keys()
     assert {unknown[key] for key in ("n_parameters", "embed_dim", "max_tokens", "reference", "license")} == {None}
+
+
+def test_only_bm25_has_no_vectors() -> None:
+    """The one model without vectors."""
+    assert not models.abilities(BASELINE).vectors
+    assert models.abilities(models.resolve("baseline/hashing")).vectors
+    assert models.abilities(HUB).vectors
