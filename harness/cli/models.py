@@ -162,8 +162,10 @@ def _of_files(args: argparse.Namespace) -> Description:
     """The description of a model whose own files are read; what keeps it from being run is part of it."""
     from harness import models
     from harness.errors import ModelError
+    from harness.files import folders
     from harness.files.model_folders import shown_path
     from harness.models import description
+    from harness.runner import model_names
 
     asked = shared_options.opening(args)
     spec, refusal = models.resolve(args.model, **asked, runnable=False), ""
@@ -172,7 +174,8 @@ def _of_files(args: argparse.Namespace) -> Description:
     except ModelError as err:
         shown = shown_path(Path(args.model).expanduser()) if spec.origin == "folder" else spec.name
         refusal = str(err).removeprefix(f"model {shown}: ")
-    return description.of_spec(spec, refusal=refusal)
+    spec = model_names.named([spec], results=folders.results_folder(None))[0]
+    return description.of_spec(spec, refusal=refusal, weights=None if refusal else models.checked_weights(spec))
 
 
 def _number(value: str) -> float:

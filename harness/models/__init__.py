@@ -14,7 +14,10 @@ from __future__ import annotations
 
 import functools
 from dataclasses import replace
+from pathlib import Path
 
+from harness.errors import ModelError
+from harness.files.file_trees import files_below
 from harness.hub.client_cache import folder_of, note_commit
 from harness.hub.downloads import download_model
 from harness.hub.model_lookup import cached_models
@@ -32,6 +35,8 @@ from harness.models.special_tokens import require_room_for_text
 from harness.models.two_stages import TOP, TwoStages, in_two_stages, options_of_first
 from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
 
+_MOST_BYTES = 2**30
+
 __all__ = [
     "BASELINES",
     "BUNDLED",
@@ -39,6 +44,7 @@ __all__ = [
     "TwoStages",
     "abilities",
     "cached_models",
+    "checked_weights",
     "download",
     "in_two_stages",
     "is_saved",
@@ -84,6 +90,22 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     if spec.ref is not None and not is_offline():
         note_commit(folder_of(spec.location), ref=spec.ref, commit=spec.revision)
     return encoder
+
+
+def checked_weights(spec: ModelSpec) -> str | None:
+    """What keeps a folder's model from being opened, such as weights that its files lack; empty for nothing.
+
+    None for a model that is no folder or has no checkpoint, and for one of more than a gibibyte, which would take long.
+    """
+    if spec.origin != "folder" or spec.backend_file is not None:
+        return None
+    if sum(file.stat().st_size for file in files_below(Path(spec.location))) > _MOST_BYTES:
+        return None
+    try:
+        open_model(spec, EncodeOptions(device="cpu")).close()
+    except ModelError as err:
+        return str(err).removeprefix(f"model {spec.name}: ")
+    return ""
 
 
 def download(spec: ModelSpec) -> None:

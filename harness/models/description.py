@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -41,11 +41,13 @@ class Running:
         way: see `Way`.
         reason: why it is refused; empty for a model that is run.
         flags: the options that it needs.
+        opened: whether it was opened, so that all of its weights are in its files.
     """
 
     way: Way
     reason: str = ""
     flags: tuple[str, ...] = ()
+    opened: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,22 +125,24 @@ def of_entry(entry: CatalogEntry, *, not_read: str) -> Description:
     return _with_prompts(entry.name, entry, way, rules, files=None, not_read=not_read)
 
 
-def of_spec(spec: ModelSpec, *, refusal: str) -> Description:
+def of_spec(spec: ModelSpec, *, refusal: str, weights: str | None = None) -> Description:
     """A model that was found by its name.
 
     Args:
         spec: the model.
         refusal: why it cannot be run; empty where it can.
+        weights: what is wrong with its weights; empty for nothing, None where they were not looked at.
 
     Raises:
         ModelError: its files cannot be read.
     """
     entry = catalog.entry(spec.name) if spec.origin in ("hub", "bundled") else None
     by_mteb = mteb_kind.is_run_by_mteb(spec)
-    if refusal:
-        way = Running(way="refused", reason=refusal)
+    if reason := refusal or weights:
+        way = Running(way="refused", reason=reason)
     else:
         way = running(entry) if entry is not None else Running(way="mirrored")
+    way = replace(way, opened=weights == "")
     if spec.origin in ("baseline", "python"):
         return Description(name=spec.name, entry=None, running=way, files=OwnFiles(spec=spec))
     files = OwnFiles(spec=spec) if by_mteb or spec.origin == "endpoint" else _own_files(spec)

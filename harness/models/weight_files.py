@@ -62,14 +62,20 @@ def require_safetensors(repository: Repository, *, transformer: bool = True) -> 
 
 
 def require_weights(repository: Repository) -> None:
-    """Refuse a model whose transformer has no weights that can be loaded.
+    """Refuse a model whose transformer has no weights that can be loaded, or not all files of them.
 
     Raises:
-        ModelError: it has none; the message says what it has.
+        ModelError: it has none, and the message says what it has; or files that its index names are missing.
     """
     if repository.modules and not repository.has_transformer:
         return
-    if loaded_weights(repository, repository.transformer):
+    if files := loaded_weights(repository, repository.transformer):
+        if missing := [file for file in files if file not in repository.files and not file.endswith(_PICKLES)]:
+            verb = "is" if len(missing) == 1 else "are"
+            raise ModelError(
+                f"model {repository.name}: {len(missing)} of {len(files)} files of its weights {verb} missing "
+                f"({missing[0]}{', ...' if len(missing) > 1 else ''}); fetch or save the model again"
+            )
         return
     others = [
         (name, file)

@@ -157,7 +157,10 @@ def _running(description: Description) -> list[tuple[str, str]]:
         text = f"through mteb's own loader ({entry.loader if entry else ''}), and the record says so"
     else:
         text = f"here, as mteb's {entry.loader} does" if entry is not None else "here"
-        text += "; weights are checked at opening" if description.files is not None else ""
+        if running.opened:
+            text += "; all weights are in its files"
+        elif description.files is not None:
+            text += "; weights are checked at opening"
     return [("run", text), ("needs", ", ".join(running.flags))]
 
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+import harness
+from harness import models
 from harness.models import catalog, preflight
 from tests.conftest import environment
-from tests.tiny import save_sentence_transformer, save_transformer
+from tests.tiny import save_sentence_transformer, save_static, save_transformer
 
 Command = Callable[..., Any]
 COMMIT = "a" * 40
@@ -183,7 +185,38 @@ def test_a_folder(pooling: str, command: Command, tmp_path: Path) -> None:
     assert answer["prompts_from"] == "model"
     assert answer["prompts"]["STS"] == {"": "s: {text}"}
     assert answer["prompts"]["Retrieval"]["query"] == "q: {text}"
+    assert "here; all weights are in its files" in command("models", "show", str(folder)).out
+
+
+def test_a_checkpoint_that_lacks_weights(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is shown as refused: a missing layer, and a missing file of several, which is refused before it is opened."""
+    from safetensors.torch import load_file, save_file
+
+    folder = save_sentence_transformer(tmp_path / "mine")
+    file = folder / "model.safetensors"
+    weights = load_file(file)
+    save_file({name: rows for name, rows in weights.items() if ".layer.1." not in name}, file)
+    answer = shown(command, str(folder))
+    assert answer["run"] == "refused"
+    assert answer["refused_because"].startswith("weights are missing in its file (encoder.layer.1.")
+    monkeypatch.setattr(models, "_MOST_BYTES", 0)
     assert "here; weights are checked at opening" in command("models", "show", str(folder)).out
+    shards = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    file.rename(folder / shards[0])
+    index = {"metadata": {}, "weight_map": {name: shards[".layer.1." in name] for name in weights}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    answer = shown(command, str(folder))
+    assert answer["refused_because"].startswith(f"1 of 2 files of its weights is missing ({shards[1]}); fetch or save")
+
+
+def test_a_folder_is_shown_under_its_name_in_records(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder beside which another one of the same name is recorded is shown by the name that its records get."""
+    monkeypatch.setenv("HARNESS_RESULTS", str(tmp_path / "results"))
+    folders = [save_static(tmp_path / name / "final") for name in ("a", "b")]
+    harness.run(str(folders[0]), "MiniSTSEnglish", results=tmp_path / "results")
+    assert [shown(command, str(folder))["name"] for folder in folders] == ["local/final", "b/final"]
 
 
 def test_a_folder_that_cannot_be_run(command: Command, tmp_path: Path) -> None:
