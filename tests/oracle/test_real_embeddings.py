@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,6 +32,10 @@ from .mteb_tasks import LookUp, assert_same, datasets, harness_scores, mteb, mte
 HUB = SHARED / "hub" / "datasets" / "mteb"
 TEST = Part("test", "default")
 CPU = EncodeOptions(device="cpu", precision="fp32")
+EXPERIMENTS = 3
+"""Of a classification, on both sides: mteb takes seconds for ten."""
+BEGINNING = 120
+"""Characters of a text that are encoded in the quick tests: twice as many take twice as long."""
 
 
 class Problem(NamedTuple):
@@ -52,7 +56,7 @@ def mini(name: str) -> Problem:
 
 def part_of(problem: Problem) -> Problem:
     """Some of its pairs, or of its queries and documents: enough to score, and quick to encode."""
-    gold = problem.gold
+    gold, settings = problem
     if isinstance(gold, Pairs):
         gold = Pairs(left=gold.left[:60], right=gold.right[:60], gold=gold.gold[:60])
     elif isinstance(gold, Ranked):
@@ -66,7 +70,9 @@ def part_of(problem: Problem) -> Problem:
             documents=[gold.documents[i] for i in kept],
             qrels={query: gold.qrels[query] for query in queries},
         )
-    return Problem(gold, problem.settings)
+    elif isinstance(settings, ClassificationSettings):
+        settings = replace(settings, n_experiments=EXPERIMENTS)
+    return Problem(gold, settings)
 
 
 def rows(file: str, limit: int | None = None) -> list[dict[str, Any]]:
@@ -107,7 +113,7 @@ def banking() -> Problem:
             test_labels=np.array([names.index(row["label_text"]) for row in sides[1]]),
             label_names=tuple(names),
         ),
-        ClassificationSettings(samples_per_label=6),
+        ClassificationSettings(samples_per_label=6, n_experiments=EXPERIMENTS),
     )
 
 
@@ -150,15 +156,16 @@ def problems() -> dict[str, Problem]:
 
 @pytest.fixture(scope="module")
 def table(problems: Mapping[str, Problem]) -> dict[str, np.ndarray]:
-    return vectors(problems.values())
+    return vectors(problems.values(), characters=BEGINNING)
 
 
-def vectors(problems: Iterable[Problem]) -> dict[str, np.ndarray]:
-    """Text -> vector of all-MiniLM-L6-v2 in fp32."""
+def vectors(problems: Iterable[Problem], *, characters: int | None = None) -> dict[str, np.ndarray]:
+    """Text -> vector that all-MiniLM-L6-v2 in fp32 gives so many of its characters; all if there is no number."""
     bundled_folder()
     texts = list(dict.fromkeys(text for problem in problems for text in texts_of(problem.gold)))
     encoder = models.open_model(models.resolve(models.BUNDLED), CPU)
-    embedded = encoding.encode(encoder, Texts(items=texts), prompt=Prompt(None, None))  # type: ignore[arg-type]
+    beginnings = [text[:characters] for text in texts]
+    embedded = encoding.encode(encoder, Texts(items=beginnings), prompt=Prompt(None, None))  # type: ignore[arg-type]
     encoder.close()
     return dict(zip(texts, embedded.vectors, strict=True))
 
