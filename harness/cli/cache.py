@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from typing import Any
 
@@ -82,7 +83,7 @@ def _clear(args: argparse.Namespace) -> int:
             "--to deletes vectors of any model, those used longest ago first; leave out --to or the models"
         )
     if args.to is not None:
-        freed = cache_upkeep.evict(int(args.to * 2**30))
+        freed = cache_upkeep.evict(int(min(args.to * 2**30, float(sys.maxsize))))
     elif args.models:
         usages = {
             usage.namespace: (str(usage.identity.get("model")), str(usage.identity.get("revision")))

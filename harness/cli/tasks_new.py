@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.cli import shared_options
 from harness.errors import DataError, SpecError, UnknownName, kind_of
+from harness.files.disk_errors import on_disk
 
 if TYPE_CHECKING:
     from harness.data.field_reader import SpecRequest
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
 _MODEL = "baseline/hashing"
 _HUB = "hub:"
+_SPLIT = re.compile(r"[^\W_][\w.-]{0,99}")
 
 
 def add(group: Any) -> None:
@@ -97,7 +101,8 @@ def _new(args: argparse.Namespace) -> int:
     if problems := task_file.problems_of(request.name, text):
         raise SpecError(request.file, [f":{problem}" for problem in problems])
     everything = {**files, Path(request.file): text}
-    existing = [str(path) for path in files if path.exists()]
+    # Of an import that was killed before it wrote the spec, the converted data are there already.
+    existing = [str(path) for path, content in files.items() if not _is_free(path, content)]
     if existing and not args.force:
         raise UnknownName(f"{', '.join(existing)}: exists already; say --force, or choose another --name")
     if not args.dry_run:
@@ -123,6 +128,8 @@ def _proposed(request: SpecRequest, args: argparse.Namespace) -> FileProposal:
 
 
 def _request(args: argparse.Namespace) -> SpecRequest:
+    if args.split is not None and not _SPLIT.fullmatch(args.split):
+        raise UnknownName(f"--split {args.split!r}: expected a split's name, such as test or dev-2")
     from harness.data.field_reader import SpecRequest
     from harness.data.spec_proposal import name_from
     from harness.evaluators import KINDS
@@ -206,6 +213,12 @@ def _check_name(name: str) -> None:
     for owner, names in (("the harness", registry.get_tasks().names()), ("mteb", mteb_metadata.names())):
         if name in names:
             raise UnknownName(f"{owner} has a task named {name!r}; choose another --name")
+
+
+def _is_free(path: Path, content: str) -> bool:
+    """Whether nothing lies there, or what would be written."""
+    with on_disk(path, "read", error=DataError):
+        return not os.path.lexists(path) or (path.is_file() and path.read_bytes() == content.encode())
 
 
 def _write_all(files: dict[Path, str]) -> None:

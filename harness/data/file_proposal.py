@@ -268,20 +268,23 @@ def _from_trec(
                 raise DataError(f"{folder}: no {name}.jsonl (or .csv, .tsv, .parquet); the qrels need both")
         qrels = trec_files.qrels(trec_qrels)
         target = folder / "qrels" / f"{split}.tsv"
-        _check_free([folder / "qrels", folder / "qrels" / split], target)
         files[target] = trec_files.as_tsv(qrels)
+        _check_free([folder / "qrels", folder / "qrels" / split], target, files[target])
         tables: dict[str, Table] = {name: local_tables.parsed(paths[name]) for name in ("corpus", "queries")}
         search = _SearchTables(tables, {split: qrels}, shared_queries=True)
     else:
         search = _search_tables(folder)
     if trec_run:
         target = folder / "candidates.jsonl"
-        _check_free([folder / "candidates"], target)
         search.tables["candidates"] = trec_files.run(trec_run)
         files[target] = trec_files.as_jsonl(search.tables["candidates"])
+        _check_free([folder / "candidates"], target, files[target])
     return FileProposal(_propose_search(search, request), files)
 
 
-def _check_free(stems: Sequence[Path], target: Path) -> None:
+def _check_free(stems: Sequence[Path], target: Path, content: str) -> None:
+    """Refuse other tables of the same kind. What an import wrote before it was killed is what this one writes."""
     for path in (path for stem in stems for path in local_tables.tables_called(stem)):
+        if path == target and path.read_bytes() == content.encode():
+            continue
         raise UnknownName(f"{path} exists, and {target} would contradict it; move it away or choose another --split")

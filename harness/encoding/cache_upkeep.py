@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.encoding import vector_files
+from harness.errors import HarnessError
 
 _STALE_SECONDS = 24 * 3600
 DEFAULT_GIB = 20.0
@@ -34,12 +37,21 @@ class Usage(NamedTuple):
 
 
 def limit_bytes() -> int:
-    """The largest size of the cache in bytes: `$HARNESS_STORE_GIB`, else 20 GiB."""
+    """The largest size of the cache in bytes: `$HARNESS_STORE_GIB`, else 20 GiB.
+
+    Raises:
+        HarnessError: the variable holds something else than a finite number that is not negative.
+    """
+    text = os.environ.get("HARNESS_STORE_GIB") or str(DEFAULT_GIB)
     try:
-        gib = float(os.environ.get("HARNESS_STORE_GIB") or DEFAULT_GIB)
+        gib = float(text)
     except ValueError:
-        gib = DEFAULT_GIB
-    return int(gib * 2**30)
+        gib = math.nan
+    if not 0 <= gib < math.inf:
+        raise HarnessError(
+            f"HARNESS_STORE_GIB={text[:40]!r}: expected the largest size of the vector cache in gibibytes, 0 or more"
+        )
+    return int(min(gib * 2**30, float(sys.maxsize)))
 
 
 def usage(root: Path | None = None) -> list[Usage]:
@@ -47,10 +59,10 @@ def usage(root: Path | None = None) -> list[Usage]:
     usages = []
     for path in vector_files.namespaces(root or vector_files.folder()):
         try:
-            identity = json.loads((path / "namespace.json").read_text(encoding="utf-8"))
+            identity = json.loads((path / vector_files.DESCRIPTION).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             identity = {}
-        blocks = [status for file in path.glob(f"*{vector_files.SUFFIX}") if (status := vector_files.status(file))]
+        blocks = [status for file in vector_files.blocks(path) if (status := vector_files.status(file))]
         if blocks:
             size, used = sum(block.st_size for block in blocks), max(block.st_mtime for block in blocks)
             usages.append(Usage(path.name, identity if isinstance(identity, dict) else {}, len(blocks), size, used))
@@ -68,7 +80,7 @@ def verify(root: Path | None = None) -> CheckedBlocks:
     """Check the content of every block against its name."""
     valid, removed = 0, []
     for path in vector_files.namespaces(root or vector_files.folder()):
-        for file in sorted(path.glob(f"*{vector_files.SUFFIX}")):
+        for file in vector_files.blocks(path):
             if vector_files.valid_block(file) is None:
                 removed.append(str(file))
             else:
@@ -77,12 +89,15 @@ def verify(root: Path | None = None) -> CheckedBlocks:
 
 
 def clear(root: Path | None = None, *, namespaces: Sequence[str] | None = None) -> int:
-    """Remove all blocks, or those of some namespaces; returns the number of bytes freed."""
+    """Remove all blocks, or those of some namespaces; returns the number of bytes freed.
+
+    Only files that are named as the cache names them are removed, and no link is followed.
+    """
     freed = 0
     for path in vector_files.namespaces(root or vector_files.folder()):
         if namespaces is not None and path.name not in namespaces:
             continue
-        for file in vector_files.files(path):
+        for file in (*vector_files.blocks(path), *vector_files.temporary_files(path), path / vector_files.DESCRIPTION):
             status = vector_files.status(file)
             with contextlib.suppress(OSError):
                 file.unlink()
@@ -100,6 +115,7 @@ class Room:
     """
 
     def __init__(self, root: Path) -> None:
+        limit_bytes()  # refuses what is no size before anything is encoded
         self._root = root
         self._size: int | None = None
         self._written = 0
@@ -123,7 +139,7 @@ def size(root: Path | None = None) -> int:
     return sum(
         status.st_size
         for folder in folders
-        for file in folder.glob(f"*{vector_files.SUFFIX}")
+        for file in vector_files.blocks(folder)
         if (status := vector_files.status(file))
     )
 
@@ -139,13 +155,13 @@ def evict(limit: int | None = None, *, root: Path | None = None) -> int:
     limit = limit_bytes() if limit is None else limit
     files: list[tuple[float, int, Path]] = []
     for path in vector_files.namespaces(root or vector_files.folder()):
-        for file in vector_files.files(path):
+        for file in vector_files.blocks(path):
             status = vector_files.status(file)
-            if status is None:
-                continue
-            if file.suffix == vector_files.SUFFIX and not file.name.startswith("."):
+            if status is not None:
                 files.append((status.st_mtime, status.st_size, file))
-            elif file.name.startswith(".") and time.time() - status.st_mtime > _STALE_SECONDS:
+        for file in vector_files.temporary_files(path):
+            status = vector_files.status(file)
+            if status is not None and time.time() - status.st_mtime > _STALE_SECONDS:
                 with contextlib.suppress(OSError):
                     file.unlink()
     total, freed = sum(size for _, size, _ in files), 0

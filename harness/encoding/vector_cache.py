@@ -179,13 +179,7 @@ class Namespace:
         if status is None or status.st_mtime_ns == self._changed:
             return
         self._changed = status.st_mtime_ns
-        suffix = len(vector_files.SUFFIX)
-        names = {
-            name[:-suffix]
-            for name in vector_files.names(self._folder)
-            if name.endswith(vector_files.SUFFIX) and not name.startswith(".")
-        }
-        for name in sorted(names - self._listed):
+        for name in sorted({*vector_files.block_names(self._folder)} - self._listed):
             keys = vector_files.read_keys(self._file(name))
             if keys is not None:
                 self._index.add(keys)

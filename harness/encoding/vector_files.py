@@ -11,6 +11,7 @@ import functools
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 SUFFIX = ".safetensors"
+DESCRIPTION = "namespace.json"
+_NAME = re.compile(r"[0-9a-f]{32}")
+_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{32}\.safetensors|namespace\.json)\.[0-9a-f]{16}\.tmp")
 _TENSORS = ("keys", "rows", "tokens", "truncated")
 _HEADER_BYTES = 4096
 """More than the header of a block, which names four tensors and a namespace."""
@@ -35,8 +39,8 @@ def folder() -> Path:
 
 
 def namespaces(root: Path) -> list[Path]:
-    """The folders of all namespaces."""
-    return [path for path in files(root) if path.is_dir()]
+    """The folders of all namespaces: what bears other names, or is a link, is somebody else's."""
+    return [path for path in files(root) if _NAME.fullmatch(path.name) and path.is_dir() and not path.is_symlink()]
 
 
 def files(folder: Path) -> list[Path]:
@@ -47,12 +51,31 @@ def files(folder: Path) -> list[Path]:
         return []
 
 
-def names(folder: Path) -> list[str]:
-    """The names of the files in a folder, in any order; none where another process has just removed it."""
+def block_names(folder: Path) -> list[str]:
+    """The names of the blocks in a folder, in any order; none where another process has just removed it.
+
+    Links, and files that are not named as blocks are, belong to somebody else.
+    """
     try:
-        return [entry.name for entry in os.scandir(folder)]
+        with os.scandir(folder) as entries:
+            return [entry.name[: -len(SUFFIX)] for entry in entries if _is_block(entry)]
     except OSError:
         return []
+
+
+def blocks(folder: Path) -> list[Path]:
+    """The files of the blocks in a folder, sorted."""
+    return [folder / f"{name}{SUFFIX}" for name in sorted(block_names(folder))]
+
+
+def temporary_files(folder: Path) -> list[Path]:
+    """What writers are about to rename, or left behind when they were killed."""
+    return [file for file in files(folder) if _TEMPORARY.fullmatch(file.name) and not file.is_symlink()]
+
+
+def _is_block(entry: os.DirEntry[str]) -> bool:
+    stem, suffix = entry.name[: -len(SUFFIX)], entry.name[-len(SUFFIX) :]
+    return suffix == SUFFIX and _NAME.fullmatch(stem) is not None and entry.is_file(follow_symlinks=False)
 
 
 def digest(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> str:

@@ -94,8 +94,9 @@ def write(blocks: Sequence[Unwritten], *, room: cache_upkeep.Room) -> None:
     files: dict[Path, bytes] = {}
     names: list[str] = []
     for block in blocks:
-        if not (block.folder / "namespace.json").is_file():
-            atomic.write_cache(block.folder / "namespace.json", json.dumps(block.identity, indent=1, sort_keys=True))
+        description = block.folder / vector_files.DESCRIPTION
+        if not description.is_file():
+            atomic.write_cache(description, json.dumps(block.identity, indent=1, sort_keys=True))
         name, content = vector_files.as_block(block.folder.name, block.tensors)
         names.append(name)
         files[block.folder / f"{name}{vector_files.SUFFIX}"] = content

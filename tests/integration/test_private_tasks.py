@@ -204,6 +204,11 @@ def test_the_spec_may_lie_above_the_data(command: Command, here: Path, results: 
             "--from pairs.jsonl: expected the folder with corpus and queries",
         ),
         (
+            ["--from", "below", "--trec-qrels", "q.txt", "--split", "/tmp/x"],
+            "--split '/tmp/x': expected a split's name",
+        ),
+        (["--from", "below", "--trec-qrels", "q.txt", "--split", "../x"], "--split '../x': expected a split's name"),
+        (
             ["--from", "below", "--trec-qrels", "q.txt"],
             "below: no corpus.jsonl (or .csv, .tsv, .parquet); the qrels need both",
         ),
@@ -294,6 +299,9 @@ def test_beir_and_trec_judgements_are_the_same(command: Command, here: Path, res
         assert command("run", *models, "--tasks-dir", name.lower(), "-t", name).status == 0
     for model in ("hashing", "bm25"):
         assert scores(results, "Beir", model) == scores(results, "Trec", model)
+    (trec / "Trec.yaml").unlink()  # as if the import had been killed before it wrote the spec
+    assert command("tasks", "new", "--from", "trec", "--name", "Trec", "--trec-qrels", "judged.txt").status == 0
+    write(here / "judged.txt", "q1 0 d1 1\nq2 0 d3 1\n")
     again = command("tasks", "new", "--from", "trec", "--name", "Other", "--trec-qrels", "judged.txt")
     assert again.status == 2
     assert "choose another --split" in again.err

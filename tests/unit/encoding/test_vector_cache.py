@@ -15,6 +15,7 @@ from harness import encoding
 from harness.encoding import cache_upkeep, vector_cache, vector_files
 from harness.encoding.block_plan import BlockPlan
 from harness.encoding.vector_cache import Namespace, Namespaces
+from harness.errors import HarnessError
 from harness.files import atomic
 from harness.types import EncoderFacts, Prompt, Texts
 from tests.encoders import NO_PROMPT, Fake
@@ -207,9 +208,10 @@ def test_room_is_made_without_measuring_the_cache_for_each_block(
     original = cache_upkeep.size
     monkeypatch.setattr(cache_upkeep, "size", lambda root: measured.append(root) or original(root))
     room = cache_upkeep.Room(tmp_path)
-    (tmp_path / "namespace").mkdir()
+    folder = tmp_path / ("a" * 32)
+    folder.mkdir()
     for place in range(1000):
-        (tmp_path / "namespace" / f"{place}.safetensors").write_bytes(bytes(1000))
+        (folder / f"{place:032}.safetensors").write_bytes(bytes(1000))
         room.take(1000)
         assert original(tmp_path) <= 100_000
     assert len(measured) < 1000 / 2.5
@@ -532,7 +534,45 @@ def test_the_store_stays_under_its_limit_while_it_is_written(tmp_path: Path, mon
     assert namespace.get(keys("text 126")).present.all()
 
 
-@pytest.mark.parametrize("value", ["", "much", "20"])
+@pytest.mark.parametrize("value", ["much", "inf", "nan", "-1", "1e999"])
+def test_a_limit_that_is_no_size(value: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What is no size is refused and clears nothing; a huge one is one."""
+    namespace = Namespace(IDENTITY, root=tmp_path)
+    put(namespace, "a")
+    monkeypatch.setenv("HARNESS_STORE_GIB", value)
+    with pytest.raises(HarnessError, match=r"HARNESS_STORE_GIB=.*expected the largest size"):
+        cache_upkeep.evict(root=tmp_path)
+    assert len(blocks(tmp_path)) == 1
+    monkeypatch.setenv("HARNESS_STORE_GIB", "1e308")
+    assert cache_upkeep.evict(root=tmp_path) == 0
+
+
+def test_files_of_others(tmp_path: Path) -> None:
+    """Clearing, checking and evicting touch only what the cache is named by; links are not followed."""
+    root, elsewhere = tmp_path / "embeddings", tmp_path / "models"
+    namespace = Namespace(IDENTITY, root=root)
+    put(namespace, "a")
+    elsewhere.mkdir()
+    (elsewhere / f"{'1' * 32}.safetensors").write_bytes(b"weights")
+    (root / ("2" * 32)).symlink_to(elsewhere)
+    folder = root / namespace.name
+    strangers = [folder / "model.safetensors", folder / ".notes", root / "mine" / "model.safetensors", root / "a.txt"]
+    for file in strangers:
+        file.parent.mkdir(exist_ok=True)
+        file.write_bytes(b"precious")
+        os.utime(file, (1_000_000,) * 2)
+    (folder / f"{'3' * 32}.safetensors").symlink_to(elsewhere / f"{'1' * 32}.safetensors")
+    assert cache_upkeep.verify(root) == (1, [])
+    assert namespace.get(keys("a")).present.all()
+    cache_upkeep.evict(0, root=root)
+    cache_upkeep.clear(root)
+    assert blocks(folder) == [folder / f"{'3' * 32}.safetensors", folder / "model.safetensors"]
+    assert all(file.read_bytes() == b"precious" for file in strangers)
+    assert (elsewhere / f"{'1' * 32}.safetensors").read_bytes() == b"weights"
+    assert (root / ("2" * 32)).is_symlink()
+
+
+@pytest.mark.parametrize("value", ["", "20"])
 def test_the_limit(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """20 GiB unless the variable says another number."""
     monkeypatch.setenv("HARNESS_STORE_GIB", value)
@@ -543,7 +583,7 @@ def test_what_a_killed_process_left_goes(tmp_path: Path) -> None:
     """Temporary files older than a day are swept up; a fresh one may be somebody's work."""
     namespace = Namespace(IDENTITY, root=tmp_path)
     put(namespace, "a")
-    old, fresh = (tmp_path / namespace.name / f".{name}.safetensors.123" for name in ("old", "fresh"))
+    old, fresh = (tmp_path / namespace.name / f".{letter * 32}.safetensors.{'0' * 16}.tmp" for letter in "ab")
     old.write_bytes(b"half")
     fresh.write_bytes(b"half")
     os.utime(old, (1_000_000,) * 2)
