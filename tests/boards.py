@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.leaderboard import board, counted_tasks, file_index
-from harness.leaderboard.board import Leaderboard, Row, Span
+from harness.leaderboard.board_values import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.record_choice import Who
 from harness.tasks import registry

@@ -21,13 +21,14 @@ def add(commands: Any) -> None:
     """Declare the command."""
     command = commands.add_parser(
         "compare",
-        help="compare two recorded models: difference, interval, p and verdict per task",
-        description="Compare two recorded models on the tasks that both have: the difference, its 95% interval, p with "
-        "Holm's correction and a verdict per task, and over all tasks. Tests need the items that `harness run` records "
-        "beside its results; without them the tasks alone are compared.",
+        help="compare recorded models: difference, interval, p and verdict per task",
+        description="Compare recorded models on the tasks that all of them have: the difference, its 95% interval, p "
+        "with Holm's correction and a verdict per task, and over all tasks. Tests need the items that `harness run` "
+        "records beside its results; without them the tasks alone are compared.",
     )
     command.add_argument("a", metavar="A", help="a recorded model, by a name that harness run takes or its label")
     command.add_argument("b", metavar="B", help="another recorded model")
+    command.add_argument("more", nargs="*", metavar="MODEL", help="further models; each pair is compared")
     leaderboard.add_scope(command)
     command.add_argument(
         "--items",
@@ -43,9 +44,18 @@ def add(commands: Any) -> None:
 def do(args: argparse.Namespace) -> int:
     """Print the comparison."""
     from harness.leaderboard.api import compared
-    from harness.outputs import comparison_text
+    from harness.leaderboard.pairwise import PairwiseComparison
+    from harness.outputs import comparison_text, pairwise_text
 
-    comparison = compared(args.a, args.b, leaderboard.scope_of(args))
+    if args.more and args.items:
+        raise HarnessError("--items: shows the items of two models; leave the others out")
+    comparison = compared((args.a, args.b, *args.more), leaderboard.scope_of(args))
+    if isinstance(comparison, PairwiseComparison):
+        if args.json:
+            shared_options.print_json(pairwise_text.as_json(comparison))
+        else:
+            print(pairwise_text.render(comparison, digits=args.digits), end="")
+        return 0
     if args.json:
         shared_options.print_json(comparison_text.as_json(comparison))
         return 0

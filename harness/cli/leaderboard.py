@@ -14,7 +14,7 @@ from harness.types.counted import counted
 
 if TYPE_CHECKING:
     from harness.leaderboard.api import Scope
-    from harness.leaderboard.board import Leaderboard
+    from harness.leaderboard.board_values import Leaderboard
 
 FORMATS = ("table", "markdown", "csv", "json", "parquet", "html")
 """The formats of `outputs.leaderboard_text`, repeated because `harness --help` must not import numpy (tested)."""

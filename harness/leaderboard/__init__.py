@@ -13,8 +13,10 @@ From files to rows, in reading order:
     ranking            means, Borda points, ranks
     model_facts        revisions, metadata and speed of a model
     board              all of it: `build`
+    board_values       a leaderboard as values: nested for JSON, flat for tables
     resampled_scores   scores of resampled items
     uncertainty        intervals, rank intervals, tie groups
     comparison         two models, task by task
+    pairwise           three or more models, each pair compared
     api                `harness.rank` and `harness.compare`
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from harness.errors import HarnessError, UnknownName
 from harness.files.folders import existing_results
 from harness.leaderboard import board, counted_tasks, file_index, unranked
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import Filters, ScopedTask
 from harness.leaderboard.file_index import Index
 from harness.leaderboard.uncertainty import with_uncertainty
@@ -24,6 +24,8 @@ from harness.types import Suite
 
 if TYPE_CHECKING:
     from harness.leaderboard.comparison import Comparison
+    from harness.leaderboard.pairwise import PairwiseComparison
+    from harness.leaderboard.record_choice import Who
 
 Folder: TypeAlias = str | os.PathLike[str]
 ALL_TASKS = Filters()
@@ -94,7 +96,7 @@ def rank(
 def compare(
     a: str,
     b: str,
-    *,
+    *more: str,
     tasks: str | Sequence[str] | None = None,
     suite: str | None = None,
     types: Sequence[str] | None = None,
@@ -103,23 +105,27 @@ def compare(
     exclude: Sequence[str] | None = None,
     results: Folder | Sequence[Folder] | None = None,
     tasks_dirs: Sequence[Folder] = (),
-) -> Comparison:
-    """Compare two recorded models on the tasks that both have: differences, intervals, p-values, verdicts.
+) -> Comparison | PairwiseComparison:
+    """Compare recorded models on the tasks that all of them have: differences, intervals, p-values, verdicts.
 
     Tests need the items that `harness.run` writes beside its records; without them only the scores are compared.
 
     Args:
         a: a recorded model, by any name that `run` takes or a label of the leaderboard (`NAME [precision=fp16]`).
         b: another one.
+        more: further ones; each pair is compared.
         tasks: as for `rank`, and so are `suite`, `types`, `languages`, `splits`, `exclude`, `results` and `tasks_dirs`.
 
     Returns:
-        The difference of each task and of the means; differences are `a` minus `b`.
+        Of two models a `Comparison`: the difference of each task and of the means, `a` minus `b`. Of more a
+        `PairwiseComparison`: the scores, and each pair, with Holm's correction over the pairs.
 
     Raises:
         HarnessError: as for `rank`, or the two models have no task in common.
     """
-    return compared(a, b, _scope_of(results, tasks, suite, Filters(types, languages, splits, exclude), tasks_dirs))
+    return compared(
+        (a, b, *more), _scope_of(results, tasks, suite, Filters(types, languages, splits, exclude), tasks_dirs)
+    )
 
 
 def ranked(
@@ -150,15 +156,22 @@ def ranked(
     return replace(leaderboard, completed_by=f"harness run MODEL {chosen}")
 
 
-def compared(a: str, b: str, scope: Scope) -> Comparison:
-    """The comparison of two models by name; see `compare`."""
-    from harness.leaderboard import comparison  # its machinery of items takes time to import; a leaderboard needs none
+def compared(names: Sequence[str], scope: Scope) -> Comparison | PairwiseComparison:
+    """The comparison of two or more models by name; see `compare`."""
+    from harness.leaderboard import comparison, pairwise  # items take time to import; a leaderboard needs none
 
-    leaderboard = ranked(scope, variants=True, revisions="@" in a or "@" in b)
-    rows = _row(leaderboard, a), _row(leaderboard, b)
-    if rows[0].who == rows[1].who:
-        raise HarnessError(f"{a!r} and {b!r} are both {rows[0].label}; name two models, or two revisions of one")
-    return comparison.compare(leaderboard, *rows)
+    leaderboard = ranked(scope, variants=True, revisions=any("@" in name for name in names))
+    rows: dict[Who, tuple[str, Row]] = {}
+    for name in names:
+        row = _row(leaderboard, name)
+        if row.who in rows:
+            same = rows[row.who][0]
+            raise HarnessError(f"{same!r} and {name!r} are both {row.label}; name two models, or two revisions of one")
+        rows[row.who] = name, row
+    chosen = [row for _, row in rows.values()]
+    if len(chosen) == 2:
+        return comparison.compare(leaderboard, *chosen)
+    return pairwise.compare_all(leaderboard, chosen)
 
 
 def _scope_of(

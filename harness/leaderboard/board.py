@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,120 +13,20 @@ from harness.errors import UnknownName
 from harness.evaluators import KINDS
 from harness.leaderboard import model_facts, unranked
 from harness.leaderboard.benchmark_means import MEAN_SUBSET, BenchmarkMeans, benchmark_means
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
-from harness.leaderboard.file_index import Index, Remark
-from harness.leaderboard.folder_owners import ModelFacts
+from harness.leaderboard.file_index import Index
 from harness.leaderboard.index_columns import NONE
 from harness.leaderboard.ranking import rank
-from harness.leaderboard.record_choice import IndexRow, Who, select
+from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix, refusals
-from harness.leaderboard.unranked import Unranked
 from harness.results.asked_names import RecordedName, recorded_name
 from harness.tasks import mteb_metadata
 from harness.tasks.mteb_benchmarks import Benchmark
-from harness.types import Part, Refused, model_label
+from harness.types import model_label
 
 if TYPE_CHECKING:
-    from harness.types import Float64
-
-
-class Span(NamedTuple):
-    """A 95% interval."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One model.
-
-    Attributes:
-        label: name as shown: with the revision and variant where these set it apart.
-        revisions: of its files, most used first.
-        rank: by the Borda count, from 1.
-        mean_task, mean_type: None where a task is missing.
-        by_type: type -> mean over its tasks, None where one is missing.
-        by_group: name of a further mean of the benchmark's table -> the mean, None where one is missing.
-        scores: task -> score, for the tasks that have one.
-        missing: task -> why there is no score.
-        files: task -> the file that its score comes from; see `Leaderboard.indices`.
-        zero_shot: share of the board's tasks that the model was not trained on; None where its metadata does not say.
-        interval: of Mean (Task); see `uncertainty`.
-        score_intervals: task -> 95% interval of its score by resampled items, for tasks whose records hold items.
-        rank_span: the 95% interval of the rank by Mean (Task): best, worst.
-        tie_group: number, from 1, of a group of models that are statistically tied with the best of the group.
-    """
-
-    who: Who
-    label: str
-    revisions: tuple[str, ...]
-    rank: int
-    points: float
-    mean_task: float | None
-    mean_type: float | None
-    by_type: Mapping[str, float | None]
-    scores: Mapping[str, float]
-    missing: Mapping[str, str]
-    files: Mapping[str, IndexRow]
-    facts: ModelFacts = field(default_factory=ModelFacts)
-    throughput: model_facts.Throughput = field(default_factory=model_facts.Throughput)
-    by_group: Mapping[str, float | None] = field(default_factory=dict)
-    zero_shot: float | None = None
-    interval: Span | None = None
-    score_intervals: Mapping[str, Span] = field(default_factory=dict)
-    rank_span: tuple[int, int] | None = None
-    tie_group: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaderboard:
-    """Ranked models.
-
-    Attributes:
-        tasks: the columns: the tasks of the scope that some model has results for.
-        parts: of each of them, the parts that count.
-        types: in the order of `evaluators.KINDS`, then others.
-        groups: names of the further means of the benchmark's table.
-        rows: best first.
-        unrecorded: tasks of the scope that no model has results for; they are not counted.
-        not_common: tasks that were left out because some model lacks them, where only common tasks were asked for.
-        without_row: models that have records of these tasks, but none with all of its parts, with the reasons; as in
-            mteb, they take places in the ranks all the same.
-        refused: files that are not records, and why.
-        remarks: what the reader had to decide about files that are records.
-        completed_by: the command that computes what a row lacks, with MODEL for the model.
-        variants_left_out: how many variants of models were not asked for.
-        uncertainty: what was resampled for the intervals; empty where there are none.
-        indices: of the results folders, into which the references of `Row.files` count.
-    """
-
-    title: str
-    tasks: tuple[ScopedTask, ...]
-    parts: tuple[tuple[Part, ...], ...]
-    types: tuple[str, ...]
-    rows: tuple[Row, ...]
-    groups: tuple[str, ...] = ()
-    unrecorded: tuple[ScopedTask, ...] = ()
-    not_common: tuple[ScopedTask, ...] = ()
-    without_row: Unranked = field(default_factory=dict)
-    refused: tuple[Refused, ...] = ()
-    remarks: tuple[Remark, ...] = ()
-    completed_by: str = ""
-    variants_left_out: int = 0
-    uncertainty: str = ""
-    indices: tuple[Index, ...] = ()
-
-    def path(self, file: IndexRow) -> Path:
-        """Where a file of `Row.files` lies."""
-        return self.indices[file.source].path(file.row)
-
-    def score_matrix(self) -> Float64:
-        """(rows, tasks) float64, NaN where missing."""
-        names = [task.name for task in self.tasks]
-        return np.array([[row.scores.get(name, math.nan) for name in names] for row in self.rows]).reshape(
-            len(self.rows), len(names)
-        )
+    pass
 
 
 def build(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -13,13 +13,16 @@ from harness import results
 from harness.errors import RecordError, UnknownName
 from harness.evaluators.items import Items
 from harness.evaluators.paired_items import RESAMPLES, PartItems, same_items, tested
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.results.items import get_items
 from harness.stats import multiple, paired
 from harness.stats.bootstrap import Interval, hierarchical, interval
 from harness.types import Part, Record
+from harness.types.data_frame import data_frame, notebook_html
 
 if TYPE_CHECKING:
+    import pandas
+
     from harness.types import Float64
 
 ALPHA = 0.05
@@ -59,8 +62,9 @@ class Overall(NamedTuple):
     """The difference of the means over the tasks that both have.
 
     Attributes:
-        interval, p: by resampled tasks, and resampled items where both records have them. With fewer than about twenty
-            tasks the interval is a little too narrow, as percentile intervals of small samples are.
+        interval: by resampled tasks, and resampled items where both records have them; None with fewer than three
+            tasks. With fewer than about twenty it is a little too narrow, as percentile intervals of small samples are.
+        p: of the difference on similar tasks; with fewer than three tasks on these tasks, where all records have items.
         on_these: the interval of these tasks by resampled items alone; None unless all records have items.
     """
 
@@ -71,6 +75,16 @@ class Overall(NamedTuple):
     p: float | None
     on_these: Interval | None
     verdict: Verdict
+
+    @property
+    def difference(self) -> float:
+        """A's mean minus B's."""
+        return self.a - self.b
+
+    @property
+    def span(self) -> Interval | None:
+        """The interval of the difference: on similar tasks where there is one, else on these tasks."""
+        return self.interval or self.on_these
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +104,41 @@ class Comparison:
     only_b: tuple[str, ...]
     items: tuple[PartItems, ...]
 
+    def to_pandas(self) -> pandas.DataFrame:
+        """One row for each task that both have; scores and differences 0-1."""
+        return data_frame(
+            {
+                "task": task.task,
+                "type": task.type,
+                "a": task.a,
+                "b": task.b,
+                "difference": task.difference,
+                "low": task.interval.low if task.interval else None,
+                "high": task.interval.high if task.interval else None,
+                "p": task.p,
+                "p_holm": task.corrected,
+                "items": task.n,
+                "verdict": task.verdict,
+            }
+            for task in self.tasks
+        )
 
-def compare(board: Leaderboard, a: Row, b: Row) -> Comparison:
-    """Two rows of a leaderboard.
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return notebook_html(self.to_pandas())
+
+
+def compare(board: Leaderboard, a: Row, b: Row, *, tasks: Collection[str] | None = None) -> Comparison:
+    """Two rows of a leaderboard, on the tasks that both have, or on those of them that are named.
 
     Raises:
         UnknownName: they have no task in common.
     """
-    common = [task for task in board.tasks if task.name in a.scores and task.name in b.scores]
+    common = [
+        task
+        for task in board.tasks
+        if task.name in a.scores and task.name in b.scores and (tasks is None or task.name in tasks)
+    ]
     if not common:
         raise UnknownName(f"{a.label} and {b.label} have no task in common that is recorded in full")
     parts_of = dict(zip((task.name for task in board.tasks), board.parts, strict=True))
@@ -161,12 +202,13 @@ def _corrected(differences: Sequence[TaskDifference]) -> tuple[TaskDifference, .
     return tuple(
         task
         if number not in by_number
-        else replace(task, corrected=by_number[number], verdict=_verdict(task.difference, by_number[number]))
+        else replace(task, corrected=by_number[number], verdict=verdict_of(task.difference, by_number[number]))
         for number, task in enumerate(differences)
     )
 
 
-def _verdict(difference: float, p: float) -> Verdict:
+def verdict_of(difference: float, p: float) -> Verdict:
+    """Which of two models is better, given the p-value of their difference."""
     if p >= ALPHA or difference == 0:
         return "not separable"
     return "A" if difference > 0 else "B"
@@ -183,7 +225,10 @@ def _overall(differences: Sequence[TaskDifference], draws: Sequence[Float64 | fl
     if all(isinstance(values, np.ndarray) for values in draws):
         of_tasks = [np.atleast_1d(values) for values in draws]
         length = min(map(len, of_tasks))
-        on_these = interval(np.mean([values[:length] for values in of_tasks], axis=0))
+        means = np.mean([values[:length] for values in of_tasks], axis=0)
+        on_these = interval(means)
+        if whole is None:
+            p = differences[0].p if count == 1 else paired.share_beyond_zero(means)
     return Overall(
         a=a,
         b=b,
@@ -191,5 +236,5 @@ def _overall(differences: Sequence[TaskDifference], draws: Sequence[Float64 | fl
         interval=whole,
         p=p,
         on_these=on_these,
-        verdict="unknown" if p is None else _verdict(a - b, p),
+        verdict="unknown" if p is None else verdict_of(a - b, p),
     )

@@ -20,7 +20,7 @@ from harness.results.paths import variant_kwargs, variant_text
 from harness.types import PLAIN, Record, VectorTransform
 
 if TYPE_CHECKING:
-    from harness.leaderboard.board import Leaderboard, Row
+    from harness.leaderboard.board_values import Leaderboard, Row
 
 RECALL = "float_recall_at_10"
 """The recall that is shown: the share of the ten best documents of the float search that a compressed one keeps."""

@@ -18,7 +18,7 @@ from harness.errors import RecordError
 from harness.evaluators.items import replicates
 from harness.files import kept
 from harness.files.folders import cache_folder
-from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.board_values import Leaderboard
 from harness.leaderboard.index_columns import NONE
 from harness.results.items import get_items, items_path
 from harness.types import Part, Refused

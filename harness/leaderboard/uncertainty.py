@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.leaderboard.board import Leaderboard, Span
+from harness.leaderboard.board_values import Leaderboard, Span
 from harness.stats import ranks
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from typing import Any
 from harness.leaderboard.comparison import ALPHA, Comparison, Overall, TaskDifference
 from harness.outputs import text_table
 from harness.outputs.number_text import MISSING, difference_text, interval_text, p_text, score_text
+from harness.stats.bootstrap import Interval
+from harness.types.counted import counted
 
 
 def render(comparison: Comparison, *, digits: int = 2) -> str:
@@ -15,7 +17,7 @@ def render(comparison: Comparison, *, digits: int = 2) -> str:
     lines = [f"A  {comparison.a}", f"B  {comparison.b}", ""]
     headers = ["Task", "A", "B", "A - B", "95%", "p (Holm)", "items", "better"]
     lines += text_table.plain(headers, rows, right=range(1, 7), compact=True).splitlines()
-    lines += ["", *_overall(comparison.overall, digits)]
+    lines += ["", *_overall(comparison.overall, digits), conclusion(comparison)]
     untested = [task for task in comparison.tasks if task.why]
     if untested:
         count = f"{len(untested)} of {len(comparison.tasks)} {'task' if len(comparison.tasks) == 1 else 'tasks'}"
@@ -38,11 +40,12 @@ def as_json(comparison: Comparison) -> dict[str, Any]:
             "tasks": overall.tasks,
             "a": overall.a,
             "b": overall.b,
-            "difference": overall.a - overall.b,
+            "difference": overall.difference,
             "interval": list(overall.interval) if overall.interval else None,
             "interval_on_these_tasks": list(overall.on_these) if overall.on_these else None,
             "p": overall.p,
             "verdict": overall.verdict,
+            "conclusion": conclusion(comparison),
         },
         "tasks": [
             {
@@ -79,12 +82,11 @@ def _row(task: TaskDifference, comparison: Comparison, digits: int) -> list[str]
 
 
 def _overall(overall: Overall, digits: int) -> list[str]:
-    difference = overall.a - overall.b
     means = ", ".join(
         (
             f"A {score_text(overall.a, digits=digits)}",
             f"B {score_text(overall.b, digits=digits)}",
-            f"A - B {difference_text(difference, digits=digits)}",
+            f"A - B {difference_text(overall.difference, digits=digits)}",
         )
     )
     lines = [f"Mean over {overall.tasks} {'task' if overall.tasks == 1 else 'tasks'}: {means}"]
@@ -94,6 +96,45 @@ def _overall(overall: Overall, digits: int) -> list[str]:
     if overall.interval:
         interval = interval_text(overall.interval, digits=digits, signed=True)
         lines.append(f"  on similar tasks, tasks resampled: 95% {interval}, p {p_text(overall.p)}")
-    verdicts = {"A": "A is better.", "B": "B is better.", "not separable": "The difference is not significant."}
-    lines.append(verdicts.get(overall.verdict, "Fewer than three tasks: no verdict on similar tasks."))
     return lines
+
+
+def conclusion(comparison: Comparison) -> str:
+    """What the comparison shows, as one sentence about A and B.
+
+    Where there is no evidence of a difference, it says how large a difference would have been found: the smallest one
+    that a two-sided test at 5% finds with a power of 80%, (1.96 + 0.84) standard errors, the standard error being the
+    half width of the 95% interval by 1.96 (Cohen, 1988, Statistical Power Analysis for the Behavioral Sciences).
+    """
+    overall = comparison.overall
+    better, sign = ("A", 1) if overall.difference > 0 else ("B", -1)
+    gap = score_text(abs(overall.difference))
+    these, span = _these(comparison), overall.span
+    if span is None or overall.p is None:
+        return f"No test is possible with fewer than three tasks and no items; the means differ by {gap} points."
+    if overall.verdict in ("A", "B"):
+        where = "on similar tasks" if overall.interval else f"by {these}"
+        average = f" on average over {counted(overall.tasks, 'task')}" if overall.interval else ""
+        ends = interval_text((min(sign * span.low, sign * span.high), max(sign * span.low, sign * span.high)))
+        return f"{better} is better: by {gap} points{average} (95% {where}: {ends})."
+    shown = f"{these} could show a difference of about {score_text(_detectable(span))} points"
+    if overall.difference == 0:
+        return f"The means are equal; {shown}."
+    if overall.interval and overall.on_these and not overall.on_these.holds(0):
+        return f"{better} is better on these tasks, by {gap} points; no evidence that it is on similar ones: {shown}."
+    return f"No evidence that {better} is better: the means differ by {gap} points, and {shown}."
+
+
+def _detectable(span: Interval) -> float:
+    return (1.96 + 0.84) * (span.high - span.low) / 2 / 1.96
+
+
+def _these(comparison: Comparison) -> str:
+    """What was drawn again: `these 191 queries`, `these 15 tasks`."""
+    overall = comparison.overall
+    if overall.interval:
+        return f"these {counted(overall.tasks, 'task')}"
+    number = sum(task.n for task in comparison.tasks)
+    units = {pair.a.unit for pair in comparison.items}
+    unit = units.pop() if len(units) == 1 else "item"
+    return f"these {counted(number, unit, 'queries' if unit == 'query' else '')}"

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Literal, NamedTuple
 
 from harness.errors import UnknownName
-from harness.leaderboard import unranked
-from harness.leaderboard.board import Leaderboard, Row
-from harness.outputs import leaderboard_values, text_table
+from harness.leaderboard import board_values, unranked
+from harness.leaderboard.board_values import Leaderboard, Row
+from harness.outputs import text_table
 from harness.outputs.data_text import csv_text, json_text
 from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
 from harness.outputs.text_table import escape_markdown
@@ -90,9 +90,9 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
     """
     rows = ordered(board, sort)
     if format == "json":
-        return json_text(leaderboard_values.nested(board, rows))
+        return json_text(board_values.nested(board, rows))
     if format == "csv":
-        flat = leaderboard_values.flat(board, rows)
+        flat = board_values.flat(board, rows)
         return csv_text(flat[0] if flat else [], [row.values() for row in flat])
     shown = columns(board, digits=digits)
     if tasks:
@@ -107,7 +107,7 @@ def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:
     import pyarrow
     from pyarrow import parquet as writer
 
-    rows = leaderboard_values.flat(board, ordered(board, sort))
+    rows = board_values.flat(board, ordered(board, sort))
     whole = ("rank_borda", "rank_low", "rank_high", "tie_group", "parameters", "dimensions", "max_tokens", "missing")
     text = ("model", "variant", "revision", "device")
     kinds = {

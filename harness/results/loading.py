@@ -14,6 +14,7 @@ from harness.files.folders import results_folder
 from harness.results import scan
 from harness.results.asked_names import recorded_name
 from harness.types import Record, Refused
+from harness.types.data_frame import data_frame, notebook_html
 
 if TYPE_CHECKING:
     import pandas
@@ -47,8 +48,6 @@ class Results:
             `main_score`, and then every metric with a single value, in alphabetical order; NaN where a part does not
             have the metric. Lists, such as the scores of single experiments, are left out.
         """
-        import pandas
-
         rows = []
         for record in self.records:
             for part, entry in record.parts.items():
@@ -56,8 +55,12 @@ class Results:
                 metrics = {name: value for name, value in entry.items() if _is_number(value)}
                 rows.append({**metrics, **dict(zip(_IDENTITY, names, strict=True))})
         columns = sorted({name for row in rows for name in row} - {*_IDENTITY, "main_score"})
-        table = pandas.DataFrame(rows, columns=[*_IDENTITY, "main_score", *columns])
+        table = data_frame(rows, columns=[*_IDENTITY, "main_score", *columns])
         return table.astype(dict.fromkeys(["main_score", *columns], "float64"))
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: one row for each part, with its main score."""
+        return notebook_html(self.to_pandas()[[*_IDENTITY, "main_score"]])
 
 
 def load_results(

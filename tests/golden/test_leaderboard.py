@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from harness.errors import UnknownName
-from harness.leaderboard.board import Leaderboard, Row, Span
+from harness.leaderboard.board_values import Leaderboard, Row, Span
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.model_facts import Throughput

@@ -193,7 +193,7 @@ class TestCompare:
         done = harness(*arguments, "--results", str(ROOT / "results"))
         assert done.returncode == 0, done.stderr
         assert "Mean over 15 tasks: A 53.88, B 39.96, A - B +13.93" in done.stdout
-        assert "A is better." in done.stdout
+        assert "A is better: by 13.93 points on average over 15 tasks (95% on similar tasks: " in done.stdout
         document = json.loads(harness(*arguments, "--json", "--results", str(ROOT / "results")).stdout)
         assert document["overall"]["p"] < 0.05
         assert len(document["tasks"]) == 15

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from harness.errors import HarnessError
-from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.board_values import Leaderboard
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import site

@@ -50,7 +50,7 @@ OWNERS = {
         "models/mteb_backend.py",
         "models/mteb_tasks.py",
     ),
-    "pandas": ("results/loading.py",),
+    "pandas": ("types/data_frame.py",),
     "onnxruntime": ("models/graph_backend.py",),
     "openvino": ("models/graph_backend.py",),
     "llama_cpp": ("models/gguf_encoder.py",),

@@ -18,7 +18,7 @@ from harness.errors import HarnessError
 from harness.files.atomic import write_output
 from harness.files.disk_errors import on_disk
 from harness.files.locks import locked
-from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.board_values import Leaderboard
 from harness.outputs import leaderboard_text
 from harness.outputs.site import board_script, pages
 from harness.outputs.site.urls import Urls

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.outputs.site.dates import is_date, iso_date, recorded_at
 from harness.outputs.site.urls import Urls

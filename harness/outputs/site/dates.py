@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from harness.leaderboard.board import Leaderboard
+from harness.leaderboard.board_values import Leaderboard
 from harness.leaderboard.record_choice import IndexRow
 
 

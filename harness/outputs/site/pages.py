@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import numpy as np
 
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.compression import of_row
 from harness.leaderboard.record_choice import Who, select
 from harness.leaderboard.score_matrix import matrix

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 
 

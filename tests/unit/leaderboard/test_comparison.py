@@ -13,10 +13,11 @@ from harness import results
 from harness.errors import UnknownName
 from harness.evaluators import items as items_module
 from harness.evaluators.items import Items, values
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.comparison import compare
+from harness.leaderboard.pairwise import compare_all
 from harness.leaderboard.uncertainty import with_uncertainty
-from harness.outputs import comparison_text
+from harness.outputs import comparison_text, pairwise_text
 from harness.types import Part, Record
 from tests import boards
 
@@ -184,7 +185,43 @@ def test_what_is_printed(tmp_path: Path) -> None:
     text = comparison_text.render(found)
     assert "A  org/a\nB  org/b\n" in text
     assert text.count("200  A\n") == 3
-    assert "A is better." in text
+    assert "A is better: by " in text
     document = json.loads(json.dumps(comparison_text.as_json(found), allow_nan=False))
     assert [task["verdict"] for task in document["tasks"]] == ["A", "A", "A"]
     assert document["overall"]["p"] < 0.05
+
+
+def test_the_conclusion(tmp_path: Path) -> None:
+    """One sentence: who is better and by how much, or how large a difference these items could have shown."""
+    for model, level, seed in (("org/a", 0.6, 2), ("org/b", 0.5, 3), ("org/c", 0.595, 4)):
+        put(tmp_path, model, "T1", queries(seed, level))
+    better = comparison_text.conclusion(compared(tmp_path, "T1"))
+    assert better.startswith("A is better: by ")
+    assert "points (95% by these 200 queries: " in better
+    board = boards.build(tmp_path, tasks=boards.scoped("T1"))
+    a, _, c = sorted(board.rows, key=lambda row: row.label)
+    even = compare(board, a, c)
+    span = even.overall.span
+    assert span is not None
+    detectable = 2.8 * (span.high - span.low) / 2 / 1.96
+    assert comparison_text.conclusion(even).endswith(
+        f"and these 200 queries could show a difference of about {100 * detectable:.2f} points."
+    )
+
+
+def test_three_models(tmp_path: Path) -> None:
+    """Each pair is compared on the tasks that all have; p is corrected over the pairs: the smallest of three by 3."""
+    for model, level, seed in (("org/a", 0.6, 2), ("org/b", 0.5, 3), ("org/c", 0.6, 2)):
+        put(tmp_path, model, "T1", queries(seed, level))
+    put(tmp_path, "org/a", "T2", queries(2, 0.6))
+    board = boards.build(tmp_path, tasks=boards.scoped("T1", "T2"))
+    pairwise = compare_all(board, sorted(board.rows, key=lambda row: row.label))
+    assert (pairwise.models, pairwise.tasks, pairwise.left_out) == (("org/a", "org/b", "org/c"), ("T1",), ("T2",))
+    assert [pair.verdict for pair in pairwise.pairs] == ["A", "not separable", "B"]
+    smallest = min(pair.comparison.overall.p or 0.0 for pair in pairwise.pairs)
+    assert min(pair.corrected or 0.0 for pair in pairwise.pairs) == pytest.approx(3 * smallest)
+    text = pairwise_text.render(pairwise)
+    assert "A is better than B; C is better than B; in the other pair there is no evidence of a difference." in text
+    assert json.loads(json.dumps(pairwise_text.as_json(pairwise), allow_nan=False))["left_out"] == ["T2"]
+    assert list(pairwise.to_pandas()["verdict"]) == ["A", "not separable", "B"]
+    assert "<table" in pairwise._repr_html_()

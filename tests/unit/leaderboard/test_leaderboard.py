@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 
 from harness.errors import SpecError, UnknownName
 from harness.leaderboard import api, counted_tasks, ranking
-from harness.leaderboard.board import Leaderboard, Row
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs.leaderboard_text import render
 from harness.tasks import registry
