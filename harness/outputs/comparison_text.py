@@ -120,7 +120,7 @@ def conclusion(comparison: Comparison) -> str:
     shown = f"{these} could show a difference of about {score_text(_detectable(span))} points"
     if overall.difference == 0:
         return f"The means are equal; {shown}."
-    if overall.interval and overall.on_these and not overall.on_these.holds(0):
+    if overall.interval and overall.on_these and not overall.on_these.low <= 0 <= overall.on_these.high:
         return f"{better} is better on these tasks, by {gap} points; no evidence that it is on similar ones: {shown}."
     return f"No evidence that {better} is better: the means differ by {gap} points, and {shown}."
 
