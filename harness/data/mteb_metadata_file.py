@@ -1,38 +1,18 @@
-"""The generator of `tasks/mteb_tasks.json`, which `python -m harness.data.mteb_metadata_file` writes.
+"""A task of mteb as a line of `tasks/mteb_tasks.json`, whose fields are those of `tasks.mteb_metadata.MtebTask`.
 
-Run it after a change of mteb's version and commit the file: `tests/oracle/test_mteb_metadata.py` fails until the file
-agrees with the installed mteb. Its fields are those of `tasks.mteb_metadata.MtebTask`. Settings and columns have the
-names of this package and are written only where they are not the defaults of their type.
+Settings and columns have the names of this package and are written only where they are not the defaults of their type.
+The file itself is written by `python -m tests.generators`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from harness.evaluators import KINDS
 from harness.evaluators.task_kind import FromMteb
-from harness.files import atomic
 from harness.tasks import mteb_metadata
 from harness.tasks.settings import changed_settings
-
-
-def write() -> None:
-    """Replace the committed file."""
-    atomic.write_output(mteb_metadata.FILE, text())
-
-
-def text() -> str:
-    """The file's text: JSON with one line a task, sorted by name; the same for the same version of mteb."""
-    from importlib import metadata
-
-    from mteb.get_tasks import _TASK_RENAMES, _TASKS_REGISTRY
-    from mteb.results.task_result import renamed_tasks
-
-    head = {"mteb": metadata.version("mteb"), "renamed": dict(sorted((renamed_tasks | _TASK_RENAMES).items()))}
-    rows = [line(row(kind)) for _, kind in sorted(_TASKS_REGISTRY.items())]
-    return line(head)[:-1] + ',"tasks":[\n' + ",\n".join(rows) + "\n]}\n"
 
 
 def row(kind: type[Any]) -> dict[str, Any]:
@@ -96,11 +76,6 @@ def _scores_itself(task: Any) -> bool:
     """Whether a task has a scorer of its own, in place of that of its type."""
     owner = next(kind for kind in type(task).__mro__ if "_evaluate_subset" in vars(kind))
     return not owner.__module__.startswith("mteb.abstasks")
-
-
-def line(content: Mapping[str, Any]) -> str:
-    """JSON on one line, without blanks."""
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
 def _subsets(facts: Any) -> dict[str, Any]:
@@ -191,7 +166,3 @@ def _size(published: Mapping[str, Any]) -> list[int]:
     ]
     labels = (published.get("label_statistics") or {}).get("unique_labels")
     return [*size, int(labels)] if labels else size
-
-
-if __name__ == "__main__":
-    write()

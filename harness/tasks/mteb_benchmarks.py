@@ -1,6 +1,6 @@
 """mteb's benchmarks of text alone, read from a committed file, so that no look-up imports mteb.
 
-`data.mteb_benchmarks_file` generates the file, and an oracle test compares it with the installed mteb. A benchmark is a
+`tests.generators` makes the file, and an oracle test compares it with the installed mteb. A benchmark is a
 list of tasks, some of them narrowed to some splits and subsets; what a task is, `mteb_metadata` knows.
 """
 

@@ -1,6 +1,6 @@
 """What mteb says about its tasks, read from a committed file, so that no look-up imports mteb.
 
-`data.mteb_metadata_file` generates the file, and an oracle test compares it with the installed mteb. It is the only
+`tests.generators` makes the file, and an oracle test compares it with the installed mteb. It is the only
 source of the names of mteb's tasks, their former names, types, main metrics, languages and sizes. mteb itself is
 imported only to load the data of such a task.
 """

@@ -43,7 +43,7 @@ def _parts(task: Any) -> set[Part]:
 
 def test_the_file_is_what_the_generator_writes() -> None:
     """The committed file is, byte for byte, what the generator makes of the installed mteb."""
-    from harness.data import mteb_benchmarks_file
+    from tests.generators import mteb_benchmarks_file
 
     assert mteb_benchmarks.FILE.read_text(encoding="utf-8") == mteb_benchmarks_file.text()
 

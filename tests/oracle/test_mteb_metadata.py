@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.data import mteb_metadata_file
 from harness.tasks import mteb_metadata
+from tests.generators import mteb_tasks_file
 
 mteb = pytest.importorskip("mteb", reason="the oracle is mteb")
 
@@ -26,11 +26,11 @@ def test_the_file_was_made_from_the_version_that_is_pinned() -> None:
 
 @same_version
 def test_the_committed_file_is_what_the_generator_writes() -> None:
-    """No line differs: `python -m harness.data.mteb_metadata_file` would leave the file as it is."""
+    """No line differs: `python -m tests.generators` would leave the file as it is."""
     committed = mteb_metadata.FILE.read_text(encoding="utf-8").splitlines()
-    generated = mteb_metadata_file.text().splitlines()
+    generated = mteb_tasks_file.text().splitlines()
     differing = [(old, new) for old, new in zip(committed, generated) if old != new]
-    assert differing == [], "run `python -m harness.data.mteb_metadata_file` and commit the file"
+    assert differing == [], "run `python -m tests.generators` and commit the file"
     assert len(committed) == len(generated)
 
 

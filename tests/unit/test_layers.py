@@ -44,9 +44,6 @@ OWNERS = {
     "rich": ("cli/progress.py",),
     "mteb": (
         "data/mteb_bridge.py",
-        "data/mteb_metadata_file.py",
-        "data/mteb_benchmarks_file.py",
-        "models/catalog_generator.py",
         "models/mteb_backend.py",
         "models/mteb_tasks.py",
     ),

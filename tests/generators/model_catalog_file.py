@@ -1,6 +1,4 @@
-"""Writes `mteb_models.json`: what the installed mteb's loaders do with each of its text models. Owns `mteb`.
-
-Run `python -m harness.models.catalog_generator` after raising mteb's version; a test compares the file with mteb.
+"""The generator of `models/mteb_models.json`: what the installed mteb's loaders do with each of its text models.
 
 Instruction templates are functions in mteb. Each is called with a placeholder, and with no instruction, for every role,
 and what it puts before and after the placeholder is written down.
@@ -11,10 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
-CATALOG_FILE = Path(__file__).with_name("mteb_models.json")
+from tests.generators.json_line import line
 
 _PLACEHOLDER = "\x00"
 _ROLES = ("", "query", "document")
@@ -30,7 +27,7 @@ _SKIPPED_ARGUMENTS = {
 }
 
 
-def generate() -> str:
+def text() -> str:
     """The catalog as JSON text: a line for each table of prompts or languages, then a line for each model, by name."""
     import mteb
     from mteb.models.model_implementations import MODEL_REGISTRY
@@ -41,7 +38,7 @@ def generate() -> str:
     for name in sorted(MODEL_REGISTRY):
         meta = MODEL_REGISTRY[name]
         if list(meta.modalities or ()) == ["text"]:
-            models.append(_compact(_entry(name, meta, tables, languages)))
+            models.append(line(_entry(name, meta, tables, languages)))
     lines = [
         f'{{"mteb": {json.dumps(mteb.__version__)},',
         '"prompts": [',
@@ -66,7 +63,7 @@ def _entry(name: str, meta: Any, tables: dict[str, int], language_tables: dict[s
         "revision": meta.revision,
         "languages": languages
         if len(languages) <= _LISTED_LANGUAGES
-        else language_tables.setdefault(_compact(languages), len(language_tables)),
+        else language_tables.setdefault(line(languages), len(language_tables)),
         "license": _plain(meta.license),
         "open_weights": meta.open_weights,
         "parameters": meta.n_parameters,
@@ -79,7 +76,7 @@ def _entry(name: str, meta: Any, tables: dict[str, int], language_tables: dict[s
     }
     for argument, key in (("model_prompts", "prompts"), ("prompts_dict", "instructions")):
         if arguments.get(argument):
-            table = _compact(_plain(arguments[argument]))
+            table = line(_plain(arguments[argument]))
             entry[key] = tables.setdefault(table, len(tables))
     template = arguments.get("instruction_template", _template_in_the_loader(loader))
     if template is not None:
@@ -144,16 +141,3 @@ def _plain(value: Any) -> Any:
         entries = [_plain(entry) for entry in value]
         return sorted(entries, key=str) if isinstance(value, (set, frozenset)) else entries
     return value if isinstance(value, (str, int, float, bool, type(None))) else f"{type(value).__name__}"
-
-
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-
-
-def main() -> None:
-    """Write the catalog."""
-    CATALOG_FILE.write_text(generate(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,28 +1,18 @@
-"""The generator of `tasks/mteb_benchmarks.json`, which `python -m harness.data.mteb_benchmarks_file` writes.
+"""The generator of `tasks/mteb_benchmarks.json`; its fields are those of `tasks.mteb_benchmarks.Benchmark`.
 
-Run it after a change of mteb's version, after `harness.data.mteb_metadata_file`, and commit the file:
-`tests/oracle/test_mteb_benchmarks.py` fails until the file agrees with the installed mteb. Its fields are those of
-`tasks.mteb_benchmarks.Benchmark`. Splits and subsets of a task are written only where the benchmark has some of them.
+It is made after `mteb_tasks.json`. Splits and subsets of a task are written only where the benchmark has some of them.
 """
 
 from __future__ import annotations
 
+from importlib import metadata
 from typing import Any
 
-from harness.data.mteb_metadata_file import line
-from harness.files import atomic
-from harness.tasks import mteb_benchmarks
-
-
-def write() -> None:
-    """Replace the committed file."""
-    atomic.write_output(mteb_benchmarks.FILE, text())
+from tests.generators.json_line import line
 
 
 def text() -> str:
-    """The file's text: JSON with one line a benchmark, sorted by name; the same for the same version of mteb."""
-    from importlib import metadata
-
+    """The file's text: JSON with one line a benchmark, sorted by name."""
     import mteb
 
     benchmarks = sorted(filter(_is_of_text_alone, mteb.get_benchmarks()), key=lambda benchmark: str(benchmark.name))
@@ -63,7 +53,3 @@ def _task(task: Any) -> str | dict[str, Any]:
 
 def _is_of_text_alone(benchmark: Any) -> bool:
     return all(list(task.metadata.modalities) == ["text"] for task in benchmark.tasks)
-
-
-if __name__ == "__main__":
-    write()
