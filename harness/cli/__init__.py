@@ -53,14 +53,16 @@ def _run(argv: Sequence[str] | None) -> int:
     scope = default_variables(OMP_WAIT_POLICY="PASSIVE")
     try:
         try:
-            settings, top = settings_file.read(Path.cwd()), parser()
+            given = sys.argv[1:] if argv is None else argv
+            settings, top = settings_file.read(Path.cwd(), arguments=given), parser()
             settings_file.apply(settings, top)
-            arguments = top.parse_args(argv)
+            arguments = top.parse_args(given)
         finally:
             sys.stdout.flush()  # after --help, which leaves at once
         if settings.results and not os.environ.get("HARNESS_RESULTS"):
             scope = default_variables(OMP_WAIT_POLICY="PASSIVE", HARNESS_RESULTS=settings.results)
         with scope, log_lines.passed_on(_tell), offline_mode(on=getattr(arguments, "offline", False)):
+            settings_file.add_working_folder(arguments)
             status = int(arguments.do(arguments))
         sys.stdout.flush()
         return status

@@ -1,5 +1,7 @@
 """`harness.toml`: task folders, results folder and defaults of options, for the folder that it lies in and those below.
 
+Where there is none, the one in a folder that `--tasks-dir` names holds.
+
 tasks = ["my-tasks"]        # as --tasks-dir; relative to the file
 results = "results"         # as --results, unless $HARNESS_RESULTS or the option says otherwise
 
@@ -12,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,13 +44,18 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(folder: Path) -> Settings:
-    """The settings of the nearest file, in `folder` or above it.
+def read(folder: Path, *, arguments: Sequence[str] = ()) -> Settings:
+    """The settings of the nearest file: in `folder` or above it, else in a folder of tasks that the command names.
+
+    Args:
+        folder: the working folder.
+        arguments: of the command line, of which `--tasks-dir` is looked at.
 
     Raises:
         HarnessError: it is not TOML, has another key, or a value of another type.
     """
-    file = next((place / NAME for place in (folder, *folder.parents) if (place / NAME).is_file()), None)
+    places = (folder, *folder.parents, *(folder / place for place in _named_folders(arguments)))
+    file = next((place / NAME for place in places if (place / NAME).is_file()), None)
     if file is None:
         return Settings()
     try:
@@ -71,6 +78,31 @@ def read(folder: Path) -> Settings:
         results=None if results is None else _below(file, results),
         options=options,
     )
+
+
+def _named_folders(arguments: Sequence[str]) -> list[str]:
+    """The values of `--tasks-dir`; whether the command line is valid is seen when it is read as a whole."""
+    option = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
+    option.add_argument("--tasks-dir", action="append", default=[])
+    try:
+        folders: list[str] = option.parse_known_args(arguments)[0].tasks_dir
+    except argparse.ArgumentError:
+        return []
+    return folders
+
+
+def add_working_folder(arguments: argparse.Namespace) -> None:
+    """Let tasks be found in files of their names in the working folder, where nothing else has these names."""
+    if not hasattr(arguments, "tasks_dirs"):
+        return
+    names = arguments.tasks or [] if hasattr(arguments, "tasks") else [getattr(arguments, "name", None) or ""]
+    files = [f"{name}.yaml" for name in names if "/" not in name and Path(f"{name}.yaml").is_file()]
+    if not files:
+        return
+    from harness.tasks import mteb_metadata, registry
+
+    declared = {*registry.get_tasks(arguments.tasks_dirs).names(), *mteb_metadata.names()}
+    arguments.tasks_dirs = [*arguments.tasks_dirs, *(file for file in files if Path(file).stem not in declared)]
 
 
 def apply(settings: Settings, top: CommandParser) -> None:

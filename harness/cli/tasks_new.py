@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.cli import shared_options
+from harness.cli import settings_file, shared_options
 from harness.errors import DataError, SpecError, UnknownName, kind_of
 from harness.files.disk_errors import on_disk
 
@@ -252,5 +252,12 @@ def _report(proposal: Proposal, written: Sequence[Path], args: argparse.Namespac
     print()
     for what, why in reasons:
         print(f"  {what:<12} {why}")
-    command = ["harness", "run", _MODEL, "--tasks-dir", str(spec.parent), "-t", proposal.task.name]
+    place = [] if _is_searched(spec.parent) else ["--tasks-dir", str(spec.parent)]
+    command = ["harness", "run", _MODEL, *place, "-t", proposal.task.name]
     print(f"\nRun it with any model:\n\n  {shlex.join(command)}")
+
+
+def _is_searched(folder: Path) -> bool:
+    """Whether a command run here looks for tasks in `folder` anyway."""
+    searched = [Path.cwd(), *(Path(place).resolve() for place in settings_file.read(Path.cwd()).tasks)]
+    return folder.resolve() in searched

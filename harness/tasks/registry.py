@@ -157,10 +157,10 @@ class Registry:
 
 
 def get_tasks(extra_dirs: Iterable[str | Path] = ()) -> Registry:
-    """The bundled tasks and those of further folders.
+    """The bundled tasks and those of further folders, or of single files.
 
     Raises:
-        SpecError: a folder does not exist.
+        SpecError: a folder or file does not exist.
     """
     task_files: dict[str, tuple[Path, ...]] = {}
     suite_files: dict[str, tuple[Path, ...]] = {}
@@ -274,6 +274,8 @@ def _bundled() -> Path:
 
 
 def _spec_files(folder: Path) -> list[Path]:
+    if folder.is_file():
+        return [folder]
     if not folder.is_dir():
         raise SpecError(str(folder), ["expected a folder of task files, and there is none"])
     specs: list[Path] = []

@@ -123,7 +123,7 @@ def test_it_says_what_it_decided(command: Command, here: Path) -> None:
         "",
         "Run it with any model:",
         "",
-        "  harness run baseline/hashing --tasks-dir . -t MySts",
+        "  harness run baseline/hashing -t MySts",
     ]
 
 

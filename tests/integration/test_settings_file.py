@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,57 @@ def test_a_task_is_found_without_its_folder(
     assert "baseline/hashing" in command("leaderboard", "--variants").out
     assert command("run", "baseline/hashing", "-t", "Mine", "--max-texts", "2", "--results", "here").status == 0
     assert len([*(home / "below" / "here").rglob("Mine.json")]) == 1
+
+
+def test_a_file_beside_the_tasks_holds(command: Command, tasks: Tasks, home: Path) -> None:
+    """Where neither the working folder nor one above it has a file, that of the folder of `--tasks-dir` holds."""
+    tasks.write("Mine")
+    (Path(tasks.path) / "harness.toml").write_text('results = "mine"\n[options]\nmax-texts = 3\n')
+    assert command("run", "baseline/hashing", "--tasks-dir", tasks.path, "-t", "Mine").status == 0
+    [record] = (Path(tasks.path) / "mine").rglob("Mine.json")
+    assert "max_texts_3" in str(record)
+    (home / "harness.toml").write_text('results = "here"\n')
+    assert command("run", "baseline/hashing", f"--tasks-dir={tasks.path}", "-t", "Mine").status == 0
+    assert [path.parts[-4] for path in home.rglob("Mine.json")] == ["here"]
+    assert command("run", "--tasks-dir").status == 2
+
+
+def test_a_task_in_the_working_folder(
+    command: Command, tasks: Tasks, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task is found in the file of its name in the working folder by every command that takes names of tasks; no
+    file there takes the place of a task of the harness, of mteb or of another folder.
+    """
+    tasks.write("Mine")
+    tasks.write("STS12")
+    monkeypatch.chdir(tasks.path)
+    assert command("run", "baseline/hashing", "-t", "Mine", "--results", "r").status == 0
+    assert "A task of this test" in command("tasks", "show", "Mine").out
+    assert "A task of this test" not in command("tasks", "show", "STS12").out
+    assert "baseline/hashing" in command("table", "-t", "Mine", "--results", "r").out
+    said = command("run", "baseline/hashing", "-t", "Nine", "--results", "r")
+    assert (said.status, said.out) == (2, "")
+    Path("sub").mkdir()
+    shutil.copytree("data", "sub/data")
+    Path("sub/Mine.yaml").write_text(Path("Mine.yaml").read_text().replace("of this test", "of sub"))
+    assert "A task of sub" in command("tasks", "show", "Mine", "--tasks-dir", "sub").out
+
+
+def test_the_shortest_next_command(command: Command, tasks: Tasks, home: Path) -> None:
+    """`tasks new` prints `--tasks-dir` only where the task would not be found without it."""
+    rows = [json.dumps({"a": f"one {i}", "b": f"two {i}", "grade": i}) + "\n" for i in range(5)]
+    for folder in ("below", "told"):
+        (home / folder).mkdir(exist_ok=True)
+        (home / folder / "pairs.jsonl").write_text("".join(rows))
+    (home / "pairs.jsonl").write_text("".join(rows))
+
+    def printed(source: str, name: str) -> str:
+        return str(command("tasks", "new", "--from", source, "--name", name).out.splitlines()[-1])
+
+    assert printed("pairs.jsonl", "Here") == "  harness run baseline/hashing -t Here"
+    assert printed("below/pairs.jsonl", "Below") == "  harness run baseline/hashing --tasks-dir below -t Below"
+    (home / "harness.toml").write_text('tasks = ["told"]\n')
+    assert printed("told/pairs.jsonl", "Told") == "  harness run baseline/hashing -t Told"
 
 
 def test_config_says_what_holds_and_from_where(command: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
