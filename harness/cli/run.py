@@ -51,10 +51,11 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--batching",
-        choices=("auto", "mteb"),
+        choices=("auto", "mteb", "packed", "padded"),
         default="auto",
         help="mteb: mteb's batches of 32 texts for every task; auto (default): only where five decimals of a score "
-        "depend on the batches (pair classification; classification without unit lengths; dynamic positions)",
+        "depend on the batches (pair classification; classification without unit lengths; dynamic positions); packed, "
+        "padded: as auto, with texts end to end, or with padding, in the other batches (see harness guide encoding)",
     )
     command.add_argument(
         "--dims",

@@ -92,3 +92,20 @@ def by_tokens(tokens: Sequence[int] | Int64, *, budget: int) -> list[Int64]:
         batches.append(order[start : start + count])
         start += count
     return batches
+
+
+def packed(tokens: Sequence[int] | Int64, *, budget: int) -> list[Int64]:
+    """Batches of texts that hold at most `budget` tokens together, without padding; longest first.
+
+    A text with more tokens than the budget gets a batch of its own.
+    """
+    lengths = np.asarray(tokens, dtype=np.int64)
+    order = np.argsort(-lengths, kind="stable")
+    ends = np.cumsum(lengths[order])
+    batches, start = [], 0
+    while start < len(order):
+        before = int(ends[start] - lengths[order[start]])
+        stop = max(start + 1, int(np.searchsorted(ends, before + budget, side="right")))
+        batches.append(order[start:stop])
+        start = stop
+    return batches

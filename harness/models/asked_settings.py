@@ -15,6 +15,9 @@ from harness.types import EncodeOptions, ModelSpec, VectorTransform
 _OF_FILES = frozenset({"trust_remote_code", "allow_pickle"})
 """Settings of how a model's files are opened. A model that runs here takes them, an endpoint has no files to open."""
 
+_OF_SOME_KINDS = (("batching", "packed"),)
+"""Values that not every kind takes which takes the setting."""
+
 
 def of_options(options: EncodeOptions) -> dict[str, Any]:
     """The options that are set, by name, but for those that are not the model's to honour.
@@ -46,7 +49,8 @@ def refusal(spec: ModelSpec, asked: Mapping[str, Any]) -> str:
     kind = kind_of_spec(spec)
     for name, value in asked.items():
         of_files = name in _OF_FILES and spec.origin != "endpoint"
-        honoured = value is None or of_files or name in kind.settings or value in kind.true_anyway.get(name, ())
+        setting = name if (name, value) not in _OF_SOME_KINDS else f"{name}={value}"
+        honoured = value is None or of_files or setting in kind.settings or value in kind.true_anyway.get(name, ())
         if not honoured:
             shown = "" if value is True or isinstance(value, Mapping) else f" ({value})"
             flag = name.replace("_", "-")

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import bert_forward, forward_threads, model_prompts
+from harness.models import bert_forward, forward_threads, model_prompts, packing
 from harness.models.bert_tokenizer import fast_tokenizer
 from harness.models.devices import DTYPES, device_name, pick_devices
 from harness.models.forward_precision import forward_precision
@@ -78,6 +78,7 @@ class BertEncoder:
             normalized=model.normalize,
             depends_on_batch="last bits",
             attention="sdpa",
+            encoding=packing.AS_ASKED if options.batching == "padded" else packing.ON_CPU,
             max_length=self._max_length,
             similarity=model.similarity,
             dimensions=dimensions,

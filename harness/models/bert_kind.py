@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from harness.errors import ModelError, first_line
 from harness.models import dense_kinds, model_prompts, saved_modules
+from harness.models.devices import pick_devices
 from harness.models.model_files import has_weights, settings_folder
 from harness.models.model_kind import ModelKind
 from harness.models.repository import Repository
@@ -20,13 +21,16 @@ def recognises(repository: Repository) -> bool:
 
 
 def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
-    """The model, by code of this package where that computes the same.
+    """The model, by code of this package where that computes the same, on a CPU.
+
+    A GPU computes packed batches, for which sentence-transformers opens the model.
 
     Raises:
         ModelError: it cannot be loaded.
     """
     folder = settings_folder(spec)
-    usual = not spec.trust_remote_code and model_prompts.opening(spec).is_usual
+    on_cpu = pick_devices(options.device)[0].type == "cpu" and options.batching != "packed"
+    usual = on_cpu and not spec.trust_remote_code and model_prompts.opening(spec).is_usual
     model = saved_modules.read(folder) if usual else None
     if model is not None and model.kind == "bert" and has_weights(spec, folder, model.module):
         from safetensors import SafetensorError
@@ -46,4 +50,4 @@ def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
     return dense_kinds.open_dense(spec, options)
 
 
-KIND = ModelKind(name="bert", recognises=recognises, open=open_bert)
+KIND = ModelKind(name="bert", recognises=recognises, open=open_bert, settings=dense_kinds.SETTINGS_OF_DENSE)

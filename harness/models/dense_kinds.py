@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from harness.models.model_kind import ModelKind
+from harness.models.model_kind import SETTINGS, ModelKind
 from harness.types import EncodeOptions, Encoder, ModelSpec
+
+SETTINGS_OF_DENSE = SETTINGS | {"batching=packed"}
 
 
 def open_dense(spec: ModelSpec, options: EncodeOptions) -> Encoder:
@@ -18,11 +20,15 @@ def open_dense(spec: ModelSpec, options: EncodeOptions) -> Encoder:
 
 
 SENTENCE_TRANSFORMERS = ModelKind(
-    name="sentence-transformers", recognises=lambda repository: bool(repository.modules), open=open_dense
+    name="sentence-transformers",
+    recognises=lambda repository: bool(repository.modules),
+    open=open_dense,
+    settings=SETTINGS_OF_DENSE,
 )
 TRANSFORMERS = ModelKind(
     name="transformers encoder",
     recognises=lambda repository: "config.json" in repository.files or "adapter_config.json" in repository.files,
     open=open_dense,
+    settings=SETTINGS_OF_DENSE,
 )
 """Without settings of sentence-transformers a text's vector is the mean of its tokens' states, as there."""

@@ -46,7 +46,8 @@ class ModelKind:
         advice: what to do with a model of a kind that cannot be run; empty for one that can.
         packages: what to install for a repository: the module that is imported -> the name for `pip install`.
         abilities: what it can do.
-        settings: the settings that it honours; any other is refused where a user sets it.
+        settings: the settings that it honours; any other is refused where a user sets it. A value that only some kinds
+            honour stands with its name: `batching=packed`.
         true_anyway: of other settings, the values that say what it does in any case.
     """
 

@@ -16,9 +16,10 @@ import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import backend_files, dense_loading, forward_threads, model_prompts
+from harness.models import backend_files, dense_loading, forward_threads, model_prompts, packed_batches, packing
 from harness.models.devices import device_name, pick_devices
 from harness.models.forward_precision import AS_STORED, forward_precision
+from harness.models.packed_forward import PackedTexts
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, Role
 
@@ -51,6 +52,9 @@ class SentenceTransformerEncoder:
         self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
         self._memory = forward_threads.memory(self._devices[0])
+        self._packing = packing.decide(
+            self._copies, options, precision, name=spec.name, has_own_code=spec.trust_remote_code
+        )
         self.facts = EncoderFacts(
             backend="sentence-transformers",
             device=",".join(str(device) for device in self._devices),
@@ -60,7 +64,8 @@ class SentenceTransformerEncoder:
             pooling=_pooling(self._model),
             normalized=_is_normalized(self._model, self._opening.after),
             depends_on_batch="positions" if _positions_follow_the_batch(self._model) else "last bits",
-            attention=_attention(self._model),
+            attention=self._packing.attention or _attention(self._model),
+            encoding=self._packing.encoding,
             max_length=self._max_length,
             similarity=self._opening.similarity or str(self._model.similarity_fn_name),
             dimensions=dimensions,
@@ -105,13 +110,16 @@ class SentenceTransformerEncoder:
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:
             return self._prepared(list(texts), prompt, task, exact=exact)
 
-        def forward(features: Mapping[str, Any], device: torch.device) -> torch.Tensor:
+        def forward(inputs: PackedTexts | Mapping[str, Any], device: torch.device) -> torch.Tensor:
             from sentence_transformers.util import batch_to_device
 
-            # A copy: modules write into their input, which is used again when a batch does not fit in memory.
-            rows: torch.Tensor = self._copies[device](batch_to_device(dict(features), device), **task)[
-                "sentence_embedding"
-            ]
+            rows: torch.Tensor
+            if isinstance(inputs, PackedTexts):
+                rows = self._packing.forwards[device](inputs, device)
+            else:
+                # A copy: modules write into their input, which is used again when a batch does not fit in memory.
+                features = batch_to_device(dict(inputs), device)
+                rows = self._copies[device](features, **task)["sentence_embedding"]
             rows = rows[:, : self._kept_dimensions]
             return _after(rows.float(), steps) if steps else rows
 
@@ -136,6 +144,7 @@ class SentenceTransformerEncoder:
 
         del self._model
         self._copies.clear()
+        self._packing = self._packing._replace(forwards={})
         gc.collect()
         if self._devices[0].type == "cuda":
             torch.cuda.empty_cache()
@@ -143,6 +152,9 @@ class SentenceTransformerEncoder:
     def _prepared(self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], *, exact: bool) -> pipeline.Prepared:
         """A block in batches that the model's `preprocess` makes, with the tokens of each text where it gives them."""
         counts = self._token_counts(texts, prompt)
+        truncated = None if counts is None else counts > (self._max_length or counts)
+        if self._packing.forwards and texts and not exact:
+            return self._packed(texts, prompt, task, truncated)
         if exact:
             positions_of_batches = batches.by_count(len(texts), size=batches.MTEB_BATCH)
         else:
@@ -157,8 +169,23 @@ class SentenceTransformerEncoder:
             tokens = np.zeros(len(texts), dtype=np.int32)
             for batch, counted in zip(prepared, tokens_of_batches, strict=True):
                 tokens[batch.positions] = counted
-        truncated = None if counts is None else counts > (self._max_length or counts)
         return pipeline.Prepared(prepared, tokens, truncated)
+
+    def _packed(
+        self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], truncated: NDArray[np.bool_] | None
+    ) -> pipeline.Prepared:
+        """A block in packed batches; texts without any token are padded ones."""
+        ids = packing.token_ids(self._model.preprocess(texts, prompt=prompt.text, **task))
+        lengths = np.fromiter(map(len, ids), dtype=np.int32, count=len(ids))
+        prepared = packed_batches.cut(
+            ids,
+            np.flatnonzero(lengths),
+            budget=self._memory.budget(self._budget),
+            same_shape=self._devices[0].type == "cuda",
+        )
+        if not lengths.all():
+            prepared.append(self._batch(np.flatnonzero(lengths == 0), texts, prompt, task))
+        return pipeline.Prepared(prepared, lengths, truncated)
 
     def _batch(self, positions: Int64, texts: Sequence[str], prompt: Prompt, task: Mapping[str, Any]) -> pipeline.Batch:
         features = self._model.preprocess([texts[i] for i in positions], prompt=prompt.text, **task)

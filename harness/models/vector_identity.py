@@ -31,6 +31,7 @@ def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -
         "max_length": facts.max_length,
         "batch": facts.batching,
         "device": facts.device_name,
+        **({"encoding": facts.encoding} if facts.encoding == "packed" else {}),
         **({"weights": dict(facts.weights)} if facts.weights else {}),
         **({"opening": asdict(opened)} if (opened := opening(spec)) != Opening() else {}),
         "versions": {name: versions.get(name) for name in packages},

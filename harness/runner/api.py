@@ -26,7 +26,7 @@ def run(
     mirror: bool = False,
     precision: Literal["auto", "checkpoint", "fp32", "fp16", "bf16"] = "auto",
     device: str = "auto",
-    batching: Literal["auto", "mteb"] = "auto",
+    batching: Literal["auto", "mteb", "packed", "padded"] = "auto",
     batch_tokens: int | None = None,
     max_length: int | None = None,
     dims: Sequence[int] = (),
@@ -65,6 +65,7 @@ def run(
             `checkpoint` insists on it.
         device: `auto`, `cpu`, `cuda`, `cuda:N` or `mps`; `cuda:all` or `cuda:0,cuda:1` for several GPUs.
         batching: `mteb` makes mteb's batches for every task, not only where scores depend on the last bits of vectors.
+            `packed` lays texts end to end and refuses a model that cannot be computed so; `padded` never does.
         batch_tokens: tokens per batch, for every task; by default as many as suit the device.
         max_length: cut texts at this many tokens instead of the model's own limit.
         dims: for each of these numbers, also score that many first dimensions of the vectors; records are variants.

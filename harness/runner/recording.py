@@ -134,7 +134,7 @@ def _used(facts: EncoderFacts) -> dict[str, Any]:
     used = {
         name: value
         for name, value in used.items()
-        if value is not None or name not in ("first_stage", "weights", "max_lengths")
+        if value is not None or name not in ("first_stage", "weights", "max_lengths", "encoding")
     }
     return {**used, "prompts_from": facts.prompts.source}
 

@@ -107,7 +107,9 @@ class EncodeOptions:
         device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
         precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
             `checkpoint` is that of the checkpoint everywhere. What mteb's loader names counts as the checkpoint's.
-        batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits.
+        batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits. In the
+            batches of other tasks texts are packed end to end with `packed`, padded with `padded`, and else as
+            `models.packing` finds right.
         batch_tokens: padded tokens in a batch.
         max_length: tokens at which texts are cut.
         store: the type of the vectors in the vector cache, or `off` to neither read nor write it.
@@ -118,7 +120,7 @@ class EncodeOptions:
 
     device: str = "auto"
     precision: Literal["auto", "checkpoint", "fp32", "fp16", "bf16"] = "auto"
-    batching: Literal["auto", "mteb"] = "auto"
+    batching: Literal["auto", "mteb", "packed", "padded"] = "auto"
     batch_tokens: int | None = None
     max_length: int | None = None
     store: Literal["float32", "float16", "off"] = "float32"
@@ -181,6 +183,8 @@ class EncoderFacts:
             follow from the longest text of a batch, all of it; so too with quantized activations, whose scale follows
             from the batch; None for nothing.
         batch_tokens: the padded tokens of a batch, where batches are made under such a budget; `batching` says it too.
+        encoding: how batches under a budget of tokens are computed: `packed`, or `padded: ` with the reason; None for a
+            model without a transformer that runs here. mteb's batches are always padded.
         weights: file -> sha256 of the file that another backend than torch runs, and of those with its tensors.
         max_lengths: role -> its maximum length, where queries and documents have lengths of their own.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
@@ -201,6 +205,7 @@ class EncoderFacts:
     normalized: bool | None = None
     depends_on_batch: Literal["last bits", "positions", "quantization"] | None = None
     attention: str | None = None
+    encoding: str | None = None
     max_length: int | None = None
     max_lengths: Mapping[str, int] | None = None
     similarity: str = "cosine"

@@ -120,3 +120,15 @@ def test_by_tokens_wastes_no_room(lengths: list[int], budget: int) -> None:
     cut = by_tokens(lengths, budget=budget)
     for batch in cut[:-1]:
         assert (len(batch) + 1) * max(1, lengths[batch[0]]) > budget
+
+
+@given(LENGTHS, st.integers(1, 1000))
+def test_packed_batches_keep_the_budget_and_waste_no_room(lengths: list[int], budget: int) -> None:
+    """Each position once, lengths falling, stable; tokens within the budget unless it is one text; no room is left."""
+    cut = batches.packed(lengths, budget=budget)
+    order = [int(i) for batch in cut for i in batch]
+    assert order == sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    for batch, following in zip(cut, [*cut[1:], None], strict=True):
+        tokens = sum(lengths[i] for i in batch)
+        assert tokens <= budget or len(batch) == 1
+        assert following is None or tokens + lengths[following[0]] > budget
