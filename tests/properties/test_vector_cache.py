@@ -46,6 +46,7 @@ CHANGES: Mapping[str, st.SearchStrategy[Any]] = {
     "backend": NAMES,
     "precision": st.sampled_from(["fp32", "fp16", "bf16"]),
     "attention": st.none() | NAMES,
+    "encoding": st.sampled_from([None, "packed"]),
     "max_length": st.none() | st.integers(1, 10**5),
     "batching": st.none() | NAMES,
     "device_name": NAMES,
@@ -58,7 +59,7 @@ CHANGES: Mapping[str, st.SearchStrategy[Any]] = {
     "dtype": st.sampled_from(["float32", "float16"]),
 }
 """Everything besides the text that decides a vector."""
-OF_FACTS = ("backend", "precision", "attention", "max_length", "batching", "device_name")
+OF_FACTS = ("backend", "precision", "attention", "encoding", "max_length", "batching", "device_name")
 PLAIN = {
     "name": SPEC.name,
     "revision": SPEC.revision,
@@ -99,6 +100,7 @@ def test_every_single_value_counts(key: str) -> None:
     changed = {
         "trust_remote_code": True,
         "precision": "fp16",
+        "encoding": "packed",
         "max_length": 255,
         "role": "query",
         "batches": "mteb",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -128,7 +130,6 @@ def test_packed_batches_keep_the_budget_and_waste_no_room(lengths: list[int], bu
     cut = batches.packed(lengths, budget=budget)
     order = [int(i) for batch in cut for i in batch]
     assert order == sorted(range(len(lengths)), key=lambda i: -lengths[i])
-    for batch, following in zip(cut, [*cut[1:], None], strict=True):
-        tokens = sum(lengths[i] for i in batch)
-        assert tokens <= budget or len(batch) == 1
-        assert following is None or tokens + lengths[following[0]] > budget
+    assert all(sum(lengths[i] for i in batch) <= budget or len(batch) == 1 for batch in cut)
+    for batch, following in itertools.pairwise(cut):
+        assert sum(lengths[i] for i in batch) + lengths[following[0]] > budget
