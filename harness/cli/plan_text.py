@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.cli.access_text import AccessText
-from harness.types.counted import counted
+from harness.types.counted import counted, listed
 
 MOST_PARTS = 20
 """A task with more parts of one status is one row of the table; `--json` has them all."""
 
 if TYPE_CHECKING:
     from harness.data.size_estimate import Size
-    from harness.runner.cells import Plan
+    from harness.runner.cells import Plan, TaskCells
     from harness.runner.forecast import Pace
     from harness.types import ModelSpec, Part, PromptRules, TaskSpec
 
@@ -51,6 +51,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
                     "tokens": size.tokens if size else None,
                     "seconds": round(pace.seconds_per_token * size.tokens, 1) if pace and size else None,
                     **({"cost_usd": size and round(size.tokens * price / 1e6, 8)} if price is not None else {}),
+                    "memory_mib": _mebibytes(cells, size),
                     "prompts": prompts,
                     "status": "recorded" if part in cells.done else cells.why if cells.applies else "does not apply",
                 }
@@ -68,7 +69,7 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
     numbers = ("texts", "tokens", "seconds", *(("cost_usd",) if rows and "cost_usd" in rows[0] else ()))
     shown = [
         {
-            **row,
+            **{key: value for key, value in row.items() if key != "memory_mib"},
             **{key: "?" if row[key] is None else row[key] for key in numbers},
             **({"cost_usd": dollars(row["cost_usd"])} if row.get("cost_usd") is not None else {}),
         }
@@ -83,6 +84,8 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
         + (f", ${dollars(sum(row['cost_usd'] or 0 for row in todo))}" if "cost_usd" in numbers else "")
         + (f"; {unknown} of unknown size" if unknown else "")
     )
+    if warning := _memory_warning(todo):
+        print(warning)
     for model in dict.fromkeys(cells.model.name for cells in planned.task_cells if cells.todo):
         if pace := paces.get(model):
             seconds = [row["seconds"] for row in todo if row["model"].partition(" [")[0] == model]
@@ -92,6 +95,32 @@ def show_plan(planned: Plan, folder: Path, *, as_json: bool) -> None:
             print(f"{model}: about {taken:,.0f} s{memory}, going by {basis}")
     for line in asking.lines() if asking else ():
         print(line)
+
+
+def _mebibytes(cells: TaskCells, size: Size | None) -> int | None:
+    """The memory for a part's texts and vectors; None for a part of unknown size."""
+    from harness.runner.memory_forecast import part_bytes
+
+    return None if size is None else part_bytes(cells.task, size, cells.model, max_texts=cells.max_texts) >> 20
+
+
+def _memory_warning(todo: Sequence[Mapping[str, Any]]) -> str:
+    """A sentence about the tasks whose texts and vectors may not fit into the memory of this machine; else empty."""
+    from harness.files.available_memory import available_bytes
+
+    available, large = available_bytes(), dict[str, int]()
+    for row in todo:
+        needed = row["memory_mib"] or 0
+        if available is not None and needed << 20 > available:
+            large[row["task"]] = max(needed, large.get(row["task"], 0))
+    if not large:
+        return ""
+    tasks = [f"{task} (about {large[task] / 1024:,.0f} GiB)" for task in sorted(large, key=lambda task: -large[task])]
+    free = f"{(available or 0) / 2**30:,.0f} GiB"
+    return (
+        f"memory: texts and vectors of {listed(tasks)} may not fit into the {free} that are available here, and "
+        "the system may end the run; use a machine with more memory, or --max-texts N"
+    )
 
 
 def _sizes(task: TaskSpec, parts: Sequence[Part]) -> list[Size | None]:

@@ -9,7 +9,7 @@ from harness.evaluators import KINDS
 from harness.tasks import mteb_metadata
 from harness.types import Part, TaskSpec
 
-_CHARACTERS_PER_TOKEN = 4
+CHARACTERS_PER_TOKEN = 4
 
 
 class Size(NamedTuple):
@@ -71,7 +71,7 @@ def _of_columns(sizes: Mapping[str, mteb_metadata.PartSize], columns: Sequence[s
     if not all(column in sizes for column in columns):
         return None
     characters = sum(sizes[column].characters for column in columns)
-    return Size(sum(sizes[column].texts for column in columns), characters // _CHARACTERS_PER_TOKEN)
+    return Size(sum(sizes[column].texts for column in columns), characters // CHARACTERS_PER_TOKEN)
 
 
 def _counted(task: TaskSpec, part: Part) -> Size:
@@ -79,7 +79,7 @@ def _counted(task: TaskSpec, part: Part) -> Size:
 
     fields = KINDS[task.type].texts(data.load(task, part).gold, task.settings)
     items = [text for texts in fields.values() for text in texts.items]
-    return Size(len(items), sum(map(len, items)) // _CHARACTERS_PER_TOKEN)
+    return Size(len(items), sum(map(len, items)) // CHARACTERS_PER_TOKEN)
 
 
 def _published(task: TaskSpec, part: Part) -> Size | None:
@@ -99,4 +99,4 @@ def _published(task: TaskSpec, part: Part) -> Size | None:
             drawn = min(most for most in (of_labels, training.texts, train.texts) if most is not None)
             texts += drawn
             characters += train.characters * drawn // max(1, train.texts)
-    return Size(texts, characters // _CHARACTERS_PER_TOKEN)
+    return Size(texts, characters // CHARACTERS_PER_TOKEN)

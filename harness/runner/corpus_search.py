@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from harness.encoding.vector_cache import Namespaces
     from harness.types import Float32
 
-_CORPUS_BLOCK = 50_000
+CORPUS_BLOCK = 50_000
 """Documents encoded at once: as in mteb, so that quantized corpora get the same ranges."""
 
 
@@ -252,9 +252,9 @@ def joined(task: TaskSpec, loaded: Loaded, shards: Sequence[SearchedShard]) -> S
 def _bound(n: int, number: int, of: int) -> int:
     """Where shard `number` of `of` begins in a corpus of n."""
     place = n * number // of
-    if n // of < _CORPUS_BLOCK or number == of:
+    if n // of < CORPUS_BLOCK or number == of:
         return place
-    return round(place / _CORPUS_BLOCK) * _CORPUS_BLOCK
+    return round(place / CORPUS_BLOCK) * CORPUS_BLOCK
 
 
 def _problem(task: TaskSpec, gold: Gold) -> SearchProblem:
@@ -265,8 +265,8 @@ def _problem(task: TaskSpec, gold: Gold) -> SearchProblem:
 
 def _blocks(encode: Callable[[str, Texts], Float32], documents: Texts, *, first: int, end: int) -> Iterator[Float32]:
     """The vectors of the documents from `first` up to `end`."""
-    for start in range(first, end, _CORPUS_BLOCK):
-        yield encode("documents", replace(documents, items=documents.items[start : min(start + _CORPUS_BLOCK, end)]))
+    for start in range(first, end, CORPUS_BLOCK):
+        yield encode("documents", replace(documents, items=documents.items[start : min(start + CORPUS_BLOCK, end)]))
 
 
 def _hits(fields: Fields, problem: SearchProblem, queries: Float32, documents: Texts, *, first: int, end: int) -> Hits:

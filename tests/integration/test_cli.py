@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
@@ -17,8 +18,10 @@ import pytest
 import yaml
 
 import harness as api
+from harness.files import available_memory
 from harness.types import Part, Record
 from tests.conftest import ROOT, environment
+from tests.tiny import save_sentence_transformer
 
 from .conftest import GOOD, Said, Tasks, jsonl
 
@@ -260,6 +263,24 @@ def test_the_plan(command: Command, three: list[str], results: Path) -> None:
     assert [*rows[9][:2], *rows[9][-3:]] == ["baseline/bm25", "MiniSTSGerman", "does", "not", "apply"]
     assert "6 of 8 cells to run" in said.out
     assert {path: path.read_bytes() for path in results.rglob("*.json")} == before
+
+
+def test_the_plan_warns_of_memory(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task whose texts and vectors may not fit is named in one sentence, which refuses nothing."""
+    folder = save_sentence_transformer(tmp_path / "model")
+    asked = ("run", str(folder), "-t", "MindSmallReranking,SciFact", "--plan")
+    monkeypatch.setattr(available_memory, "available_bytes", lambda: 2 << 30)
+    said = command(*asked)
+    assert said.status == 0
+    (line,) = [line for line in said.out.splitlines() if line.startswith("memory: ")]
+    assert re.fullmatch(
+        r"memory: texts and vectors of MindSmallReranking \(about 3 GiB\) may not fit .* 2 GiB .*", line
+    )
+    sizes = {row["task"]: row["memory_mib"] for row in json.loads(command(*asked, "--json").out)}
+    assert sizes["SciFact"] < 100 < 2048 < sizes["MindSmallReranking"] < 4096
+    for available in (1 << 40, None):
+        monkeypatch.setattr(available_memory, "available_bytes", lambda available=available: available)
+        assert "memory: " not in command(*asked).out
 
 
 @pytest.mark.parametrize("how", [[], ["--plan"], ["--json"], ["--json", "--plan"]])
