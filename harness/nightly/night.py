@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from harness.nightly.history import new_snapshot, snapshot_files
 from harness.nightly.history import report as reports
 from harness.nightly.history.report import Report
 from harness.nightly.night_state import Journal
-from harness.nightly.publish import closing_steps, early_end
+from harness.nightly.publish import closing_steps, hooks
 from harness.nightly.schedule import schedule_models
 from harness.nightly.schedule.cell_order import ordered
 from harness.nightly.schedule.night_plan import NightPlan, plan_night, tasks_of
@@ -26,8 +27,6 @@ from harness.tasks.registry import ChosenTask
 
 _RAISED = frozenset({"request", "defect"})
 """Kinds of errors that are raised once the hooks are told; after others the next night goes on where this one ended."""
-_GRACE = 5.0
-"""A clock that is behind the end of the last night by more than this many seconds is noted in the snapshot."""
 
 
 class PlannedNight(NamedTuple):
@@ -80,11 +79,12 @@ def run(
     started, clock = time.time(), time.monotonic()
     journal = Journal(schedule, started=started)
     try:
-        report = _locked_night(schedule, journal, until, engine or engine_of, on_news)
+        with night_state.only_one(schedule):
+            report = _night(schedule, journal, until, engine or engine_of, on_news)
     except night_state.AlreadyRunning:
         raise
     except Exception as err:
-        told = early_end.tell(schedule, str(err) or type(err).__name__)
+        told = hooks.tell_of_early_end(schedule, str(err) or type(err).__name__)
         ends_well = kind_of(err) not in _RAISED
         status = told.status if ends_well else HANDLING[kind_of(err)].exit_status
         journal.finish(exit=status, message=reports.sentence(told))
@@ -100,26 +100,40 @@ def run(
     return report
 
 
-def _locked_night(
+def _night(
     schedule: Schedule,
     journal: Journal,
     until: float | None,
     engine: Callable[[Schedule], Engine],
     on_news: OnNews,
 ) -> Report:
+    """A night that runs alone; the caller holds the lock."""
     limits = [limit for limit in (schedule.budget, until) if limit is not None]
     deadline = time.monotonic() + min(limits) if limits else None
-    with night_state.only_one(schedule):
-        tonight = planned(schedule)
-        before = tonight.before
-        if (
-            before is not None
-            and new_snapshot.is_the_same(tonight.plan, before)
-            and closing_steps.is_complete(schedule, before)
-        ):
-            return Report(night=before, nothing_to_do=True)
-        journal.open_log(before.number + 1 if before else 1)
-        return _night(schedule, tonight, journal, deadline, engine, on_news)
+    tasks, models, plan, before = planned(schedule)
+    if before is not None and new_snapshot.is_the_same(plan, before) and closing_steps.is_complete(schedule, before):
+        return Report(night=before, nothing_to_do=True)
+    journal.open_log(before.number + 1 if before else 1)
+    ran = CellsRun()
+    if plan.todo:
+        results.check_writable(schedule.results)
+        order = ordered(plan)
+        journal.status.total, journal.status.phase = len(order.cells), "cells"
+        journal.show()
+        with contextlib.closing(engine(schedule)) as cell_engine:
+            ran = compute(schedule, cell_engine, order, journal, deadline, on_news)
+        plan = plan_night(schedule, models, tasks, now=time.time())
+    journal.status.phase = "closing"
+    journal.show()
+    if before is None or not new_snapshot.is_the_same(plan, before):
+        before = new_snapshot.build(schedule, plan, before, ran, started=journal.status.started)
+        snapshot_files.write(schedule.history, before)
+    report = closing_steps.close(
+        schedule, before, tasks, problems=ran.problems, on_step=lambda name: on_news(News(f"closing: {name}"))
+    )
+    if schedule.keep:
+        snapshot_files.prune(schedule.history, keep=schedule.keep)
+    return report
 
 
 def engine_of(schedule: Schedule) -> Engine:
@@ -136,62 +150,3 @@ def engine_of(schedule: Schedule) -> Engine:
     from harness.nightly.engines.local import LocalEngine
 
     return LocalEngine(schedule.engine, logs=logs)
-
-
-def _night(
-    schedule: Schedule,
-    tonight: PlannedNight,
-    journal: Journal,
-    deadline: float | None,
-    engine: Callable[[Schedule], Engine],
-    on_news: OnNews,
-) -> Report:
-    before, plan, problems = tonight.before, tonight.plan, []
-    ran = CellsRun()
-    if plan.todo:
-        results.check_writable(schedule.results)
-        order = ordered(plan)
-        journal.status.total, journal.status.phase = len(order.cells), "cells"
-        journal.show()
-        cell_engine = engine(schedule)
-        try:
-            ran = compute(schedule, cell_engine, order, journal, deadline, on_news)
-        finally:
-            cell_engine.close()
-        problems += ran.problems
-        plan = plan_night(schedule, tonight.models, tonight.tasks, now=time.time())
-    journal.status.phase = "closing"
-    journal.show()
-    if before is None or not new_snapshot.is_the_same(plan, before):
-        before = _snapshot(schedule, plan, before, journal, ran)
-    report = closing_steps.close(
-        schedule, before, tonight.tasks, problems=problems, on_step=lambda name: on_news(News(f"closing: {name}"))
-    )
-    if schedule.keep:
-        snapshot_files.prune(schedule.history, keep=schedule.keep)
-    return report
-
-
-def _snapshot(
-    schedule: Schedule, plan: NightPlan, before: snapshot_files.Night | None, journal: Journal, ran: CellsRun
-) -> snapshot_files.Night:
-    started = journal.status.started
-    notes = []
-    if before is not None and before.finished > time.time() + _GRACE:
-        notes.append(
-            f"the clock is {before.finished - time.time():,.0f} s behind the end of night {before.number}; "
-            "nights are in the order of their numbers"
-        )
-    night_run = new_snapshot.NightRun(
-        number=before.number + 1 if before else 1,
-        started=started,
-        finished=time.time(),
-        schedule=schedule.file.name,
-        computed=ran.computed,
-        failures=ran.failures,
-        left=ran.left,
-        notes=tuple(notes),
-    )
-    night = new_snapshot.build(plan, before, night_run, history=schedule.history)
-    snapshot_files.write(schedule.history, night)
-    return night

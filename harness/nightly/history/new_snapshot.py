@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,8 +10,10 @@ from typing import Any, NamedTuple
 from harness import results
 from harness.errors import RecordError
 from harness.files import run_environment
+from harness.nightly.cell_work import CellsRun
 from harness.nightly.history.snapshot_files import MeasuredCell, Night, NightCell, RunEnvironment, keep_items, numbered
 from harness.nightly.schedule.night_plan import NightPlan, RecordedCell
+from harness.nightly.schedule.schedule_contents import Schedule
 from harness.results.items import items_path
 from harness.runner.cells import Cell, CellKey
 from harness.types import Part, Record
@@ -18,25 +21,8 @@ from harness.types import Part, Record
 _ENCODER = ("backend", "device", "device_name", "precision", "attention", "max_length", "similarity", "batching")
 
 
-class NightRun(NamedTuple):
-    """What a snapshot says of the run that made it. Times are seconds since 1970.
-
-    Attributes:
-        schedule: the name of the schedule's file.
-        computed: how many cells were computed.
-        failures: cell, or a model that could not be opened -> error message.
-        left: how many cells were left for the next night.
-        notes: remarks for the report.
-    """
-
-    number: int
-    started: float
-    finished: float
-    schedule: str
-    computed: int
-    failures: Mapping[str, str]
-    left: int
-    notes: tuple[str, ...] = ()
+_GRACE = 5.0
+"""A clock that is behind the end of the last night by more than this many seconds is noted in the snapshot."""
 
 
 def is_the_same(night_plan: NightPlan, before: Night | None) -> bool:
@@ -49,18 +35,20 @@ def is_the_same(night_plan: NightPlan, before: Night | None) -> bool:
     )
 
 
-def build(night_plan: NightPlan, before: Night | None, night_run: NightRun, *, history: Path) -> Night:
+def build(schedule: Schedule, night_plan: NightPlan, before: Night | None, ran: CellsRun, *, started: float) -> Night:
     """The snapshot of a night.
 
     Args:
+        schedule: whose history keeps the items files.
         night_plan: the plan made after the cells were computed.
         before: the last night.
-        night_run: what became of the cells.
-        history: the folder that keeps the items files.
+        ran: what became of the cells.
+        started: seconds since 1970.
 
     Raises:
         RecordError: a planned record is gone or broken, or its items file cannot be kept.
     """
+    finished = time.time()
     old = {cell.key: MeasuredCell(cell, before.environment_of(cell)) for cell in before.cells} if before else {}
     new: dict[CellKey, MeasuredCell] = {}
     records: dict[Path, _RecordRead] = {}
@@ -70,12 +58,11 @@ def build(night_plan: NightPlan, before: Night | None, night_run: NightRun, *, h
             new[key] = old[key]
             continue
         if path not in records:
-            records[path] = _read(path, history)
+            records[path] = _read(path, schedule.history)
         new[key] = _measured(recorded.cell, records[path])
     failed = {problem.label: problem.problem for problem in night_plan.problems}
-    of_cells = night_run.failures
     stale = [
-        (cell.key, of_cells.get(str(cell.key)) or of_cells.get(cell.group_label) or cell.why)
+        (cell.key, ran.failures.get(str(cell.key)) or ran.failures.get(cell.group_label) or cell.why)
         for cell in night_plan.todo
     ]
     stale += [(key, failed[key.label]) for key in old if key.label in failed]
@@ -84,17 +71,27 @@ def build(night_plan: NightPlan, before: Night | None, night_run: NightRun, *, h
             new[key] = old[key]._replace(cell=_with(old[key].cell, stale=why))
     cells, environments = numbered(new[key] for key in sorted(new))
     return Night(
-        number=night_run.number,
-        started=night_run.started,
-        finished=night_run.finished,
-        schedule=night_run.schedule,
-        computed=night_run.computed,
+        number=before.number + 1 if before else 1,
+        started=started,
+        finished=finished,
+        schedule=schedule.file.name,
+        computed=ran.computed,
         environment=here(),
         environments=environments,
         cells=cells,
-        failures={**failed, **night_run.failures},
-        left=night_run.left,
-        notes=night_run.notes,
+        failures={**failed, **ran.failures},
+        left=ran.left,
+        notes=_notes(before, finished),
+    )
+
+
+def _notes(before: Night | None, finished: float) -> tuple[str, ...]:
+    """Remarks for the report."""
+    if before is None or before.finished <= finished + _GRACE:
+        return ()
+    return (
+        f"the clock is {before.finished - finished:,.0f} s behind the end of night {before.number}; nights are in the "
+        "order of their numbers",
     )
 
 

@@ -12,10 +12,12 @@ A webhook gets the JSON by POST, and in it the summary as `text`, which chat pro
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +47,27 @@ def applies(hook: Hook, report: Report) -> bool:
 def call(hook: Hook, report: Report, *, schedule: Schedule, files: ReportFiles) -> str:
     """Call a hook; what went wrong, or an empty text."""
     return _command(hook, report, schedule, files) if hook.command else _webhook(hook, report)
+
+
+def tell_of_early_end(schedule: Schedule, message: str) -> Report:
+    """Call the hooks that want to know of failures after an error has ended a night.
+
+    Returns the report that they got, with their own problems. It needs neither results nor history: its files lie in a
+    temporary folder while the hooks run. Where that cannot be written either, a hook still gets the report on standard
+    input, or by POST.
+    """
+    report = Report(night=None, problems=(message,))
+    with contextlib.ExitStack() as closing:
+        folder = Path(tempfile.gettempdir())
+        with contextlib.suppress(OSError):
+            folder = Path(closing.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
+        files = ReportFiles(folder / "night.json", folder / "night.md")
+        with contextlib.suppress(OSError):
+            files.json.write_text(reports.as_json(report), encoding="utf-8")
+            files.markdown.write_text(reports.render(report), encoding="utf-8")
+        wanted = [hook for hook in schedule.notify if applies(hook, report)]
+        problems = [call(hook, report, schedule=schedule, files=files) for hook in wanted]
+    return Report(night=None, problems=(message, *filter(None, problems)))
 
 
 def name(hook: Hook) -> str:
