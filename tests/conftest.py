@@ -48,6 +48,18 @@ def no_kept_vectors(cache_folder: Path) -> Iterator[None]:
     shutil.rmtree(cache_folder / "embeddings", ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def seeding_without_stacks() -> Iterator[None]:
+    """Do not queue seeds for GPUs where there is none. mteb seeds torch for each task that it makes, and torch formats
+    the stack four times for the queue: seconds for all tasks of mteb.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        if "torch" in sys.modules and not sys.modules["torch"].cuda.is_available():
+            for device in ("cuda", "xpu"):
+                patch.setattr(f"torch.{device}.random._lazy_call", lambda *_, **__: None)
+        yield
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[object]:
     """Collect no garbage while tests are collected: thousands of modules are imported, and nothing is left behind."""

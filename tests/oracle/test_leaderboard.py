@@ -25,6 +25,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.fixture(autouse=True)
+def what_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """mteb takes seconds to find out on which tasks a model was trained, and names like those it does not know."""
+    monkeypatch.setattr("mteb.benchmarks._create_table._zero_shot_pct_cached", lambda name, tasks: None)
+    monkeypatch.setattr("mteb.models.get_model_meta.difflib.get_close_matches", lambda *_: [])
+
+
 @pytest.fixture(scope="module")
 def results(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The public slice without the one file that holds a subset twice, which mteb averages and we refuse.
