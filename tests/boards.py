@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from harness.leaderboard import board, counted_tasks, file_index
-from harness.leaderboard.board_values import Leaderboard, Row, Span
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.record_choice import Who
+from harness.stats.bootstrap import Interval
+from harness.stats.ranks import RankSpan
 from harness.tasks import registry
 from harness.types import Part
 
@@ -94,8 +96,8 @@ def synthetic(*, models: int, tasks: int) -> Leaderboard:
             scores={task.name: float(value) for task, value in zip(columns, scores[at], strict=True)},
             missing={},
             files={},
-            interval=Span(float(scores[at].mean()) - 0.05, float(scores[at].mean()) + 0.05),
-            rank_span=(place + 1, place + 1),
+            interval=Interval(float(scores[at].mean()) - 0.05, float(scores[at].mean()) + 0.05),
+            rank_span=RankSpan(place + 1, place + 1),
             tie_group=place // 5 + 1,
         )
         for place, at in enumerate(order.tolist())

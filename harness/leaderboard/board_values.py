@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,8 @@ from harness.leaderboard.file_index import Index, Remark
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.record_choice import IndexRow, Who
 from harness.leaderboard.unranked import Unranked
+from harness.stats.bootstrap import Interval
+from harness.stats.ranks import RankSpan
 from harness.types import Part, Refused
 from harness.types.data_frame import data_frame, notebook_html
 
@@ -23,13 +25,6 @@ if TYPE_CHECKING:
     import pandas
 
     from harness.types import Float64
-
-
-class Span(NamedTuple):
-    """A 95% interval."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +42,9 @@ class Row:
         missing: task -> why there is no score.
         files: task -> the file that its score comes from; see `Leaderboard.indices`.
         zero_shot: share of the board's tasks that the model was not trained on; None where its metadata does not say.
-        interval: of Mean (Task); see `uncertainty`.
+        interval: of Mean (Task), at 95%; see `uncertainty`.
         score_intervals: task -> 95% interval of its score by resampled items, for tasks whose records hold items.
-        rank_span: the 95% interval of the rank by Mean (Task): best, worst.
+        rank_span: the 95% interval of the rank by Mean (Task).
         tie_group: number, from 1, of a group of models that are statistically tied with the best of the group.
     """
 
@@ -68,9 +63,9 @@ class Row:
     throughput: model_facts.Throughput = field(default_factory=model_facts.Throughput)
     by_group: Mapping[str, float | None] = field(default_factory=dict)
     zero_shot: float | None = None
-    interval: Span | None = None
-    score_intervals: Mapping[str, Span] = field(default_factory=dict)
-    rank_span: tuple[int, int] | None = None
+    interval: Interval | None = None
+    score_intervals: Mapping[str, Interval] = field(default_factory=dict)
+    rank_span: RankSpan | None = None
     tie_group: int | None = None
 
 
@@ -161,8 +156,8 @@ def flat(board: Leaderboard, rows: Sequence[Row]) -> list[dict[str, Any]]:
             "mean_task": row.mean_task,
             "mean_task_low": row.interval.low if row.interval else None,
             "mean_task_high": row.interval.high if row.interval else None,
-            "rank_low": row.rank_span[0] if row.rank_span else None,
-            "rank_high": row.rank_span[1] if row.rank_span else None,
+            "rank_low": row.rank_span.best if row.rank_span else None,
+            "rank_high": row.rank_span.worst if row.rank_span else None,
             "tie_group": row.tie_group,
             "mean_task_type": row.mean_type,
             **{name: row.by_type[name] for name in board.types},

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.leaderboard.board_values import Leaderboard, Span
+from harness.leaderboard.board_values import Leaderboard
 from harness.stats import ranks
+from harness.stats.bootstrap import Interval
 
 if TYPE_CHECKING:
     from harness.types import Float64
@@ -43,7 +44,7 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
     rows = list(board.rows)
     for (at, task), values in items.items():
         low, high = np.quantile(values, [0.025, 0.975])
-        intervals = {**rows[at].score_intervals, task: Span(float(low), float(high))}
+        intervals = {**rows[at].score_intervals, task: Interval(float(low), float(high))}
         rows[at] = dataclasses.replace(rows[at], score_intervals=intervals)
     complete = [at for at, row in enumerate(rows) if row.mean_task is not None]
     if len(board.tasks) < FEWEST_TASKS or not complete:
@@ -59,8 +60,8 @@ def with_uncertainty(board: Leaderboard, *, resamples: int = RESAMPLES) -> Leade
     for number, at in enumerate(complete):
         rows[at] = dataclasses.replace(
             rows[at],
-            interval=Span(float(lows[number]), float(highs[number])),
-            rank_span=(rank_spans[number].best, rank_spans[number].worst),
+            interval=Interval(float(lows[number]), float(highs[number])),
+            rank_span=rank_spans[number],
             tie_group=int(groups[number]),
         )
     what = "tasks resampled, and items of tasks whose items are recorded" if items else "tasks resampled"

@@ -16,12 +16,14 @@ from typing import Any
 import pytest
 
 from harness.errors import UnknownName
-from harness.leaderboard.board_values import Leaderboard, Row, Span
+from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.leaderboard.folder_owners import ModelFacts
 from harness.leaderboard.model_facts import Throughput
 from harness.leaderboard.record_choice import Who
 from harness.outputs.leaderboard_text import Format, ordered, render
+from harness.stats.bootstrap import Interval
+from harness.stats.ranks import RankSpan
 from harness.types import Part, Refused
 
 FOLDER = Path(__file__).parent / "leaderboard"
@@ -65,8 +67,8 @@ BOARD = Leaderboard(
             "org/best",
             1,
             {"STS-A": 0.9, "Search|B": 0.6, "=SUM(1)": 0.3},
-            interval=Span(0.31, 0.89),
-            rank_span=(1, 2),
+            interval=Interval(0.31, 0.89),
+            rank_span=RankSpan(1, 2),
             tie_group=1,
             facts=ModelFacts(parameters=22_713_216, dimensions=384, max_tokens=256),
             throughput=Throughput(device="NVIDIA H100", precision="bf16", tokens_per_second=1_234_567.0),
