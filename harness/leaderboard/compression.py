@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from harness.errors import RecordError
 from harness.evaluators import KINDS
 from harness.files.reading import read_text
 from harness.leaderboard.index_columns import NONE
-from harness.results.paths import variant_kwargs, variant_text
+from harness.results.paths import Identity, variant_kwargs, variant_text
 from harness.types import PLAIN, Record, VectorTransform
 
 if TYPE_CHECKING:
@@ -25,14 +25,6 @@ if TYPE_CHECKING:
 RECALL = "float_recall_at_10"
 """The recall that is shown: the share of the ten best documents of the float search that a compressed one keeps."""
 _SETTINGS = ("dims", "quantize", "rescore", "calibration")
-
-
-class Subject(NamedTuple):
-    """Whose vectors are compressed: a model at a revision, in a variant that compresses nothing."""
-
-    model: str
-    revision: str
-    variant: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,12 +61,13 @@ class ModelCompression:
     """The vectors of one model in every recorded form, the model's own first, then by dimensions.
 
     Attributes:
+        subject: the model, in a variant that compresses nothing.
         tasks: those with a compressed record, and one of the float vectors where there are any.
         common: those of them that every row has.
         types: of the tasks, in the order of `evaluators.KINDS`.
     """
 
-    subject: Subject
+    subject: Identity
     tasks: tuple[str, ...]
     common: tuple[str, ...]
     types: tuple[str, ...]
@@ -90,11 +83,11 @@ def compressions(
         records: of any models and variants.
         score: the score of a task; a record without one is left out.
     """
-    by_subject: dict[Subject, dict[VectorTransform, dict[str, Record]]] = {}
+    by_subject: dict[Identity, dict[VectorTransform, dict[str, Record]]] = {}
     for record in records:
         transform = transform_of(record.variant)
         if transform is not None and score(record) is not None:
-            subject = Subject(record.model, record.revision, _rest(record.variant))
+            subject = Identity(record.model, record.revision, _rest(record.variant))
             by_subject.setdefault(subject, {}).setdefault(transform, {})[record.task] = record
     return [
         _of_model(subject, by_transform, score=score)
@@ -157,7 +150,7 @@ def _rest(variant: str) -> str:
 
 
 def _of_model(
-    subject: Subject,
+    subject: Identity,
     by_transform: Mapping[VectorTransform, Mapping[str, Record]],
     *,
     score: Callable[[Record], float | None],

@@ -19,13 +19,12 @@ import numpy as np
 from harness.files import kept
 from harness.files.folders import cache_folder
 from harness.leaderboard import index_columns, reader_processes
-from harness.leaderboard.file_summary import Facts
 from harness.leaderboard.folder_owners import Owner, owner_of
-from harness.leaderboard.index_columns import FILES, NONE, SCORES, Columns, FileToRead
+from harness.leaderboard.index_columns import NONE, Columns, FileToRead, StoredColumns
 from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
-VERSION = 3
+VERSION = 4
 RACY_NS = 2_000_000_000
 """A file younger than this may change again within one tick of the clock, so it is read again the next time."""
 
@@ -164,11 +163,8 @@ def _settled(stamp: FileStamp, started: int) -> FileStamp:
 class _StoredIndex(msgspec.Struct, array_like=True):
     version: int
     root: str
-    folders: list[Folder]
-    strings: list[str]
-    files: bytes
-    scores: bytes
-    facts: list[Facts]
+    folders: tuple[Folder, ...]
+    columns: StoredColumns
 
 
 def _file(root: Path) -> Path:
@@ -177,16 +173,7 @@ def _file(root: Path) -> Path:
 
 
 def _save(index: Index) -> None:
-    columns = index.columns
-    stored = _StoredIndex(
-        VERSION,
-        str(index.root.resolve()),
-        list(index.folders),
-        list(columns.strings),
-        columns.files.tobytes(),
-        columns.scores.tobytes(),
-        list(columns.facts),
-    )
+    stored = _StoredIndex(VERSION, str(index.root.resolve()), index.folders, StoredColumns.of(index.columns))
     kept.write(_file(index.root), msgspec.msgpack.encode(stored))
 
 
@@ -200,12 +187,7 @@ def _load(root: Path) -> Index:
         stored = msgspec.msgpack.decode(data, type=_StoredIndex)
         if stored.version != VERSION or stored.root != str(root.resolve()):
             return nothing
-        columns = Columns(
-            strings=tuple(stored.strings),
-            files=np.frombuffer(stored.files, FILES),
-            scores=np.frombuffer(stored.scores, SCORES),
-            facts=tuple(stored.facts),
-        )
+        columns = stored.columns.columns()
     except (ValueError, msgspec.DecodeError):  # of another version
         return nothing
-    return dataclasses.replace(nothing, folders=tuple(stored.folders), columns=columns)
+    return dataclasses.replace(nothing, folders=stored.folders, columns=columns)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
+import msgspec
 import numpy as np
 
 from harness.errors import RecordError
@@ -56,6 +57,29 @@ class Columns:
     files: Rows
     scores: Rows
     facts: tuple[Facts, ...]
+
+
+class StoredColumns(msgspec.Struct, frozen=True, array_like=True):
+    """Columns as they travel between processes and lie on disk."""
+
+    strings: tuple[str, ...]
+    files: bytes
+    scores: bytes
+    facts: tuple[Facts, ...]
+
+    @classmethod
+    def of(cls, columns: Columns) -> StoredColumns:
+        """The columns, to be encoded."""
+        return cls(columns.strings, columns.files.tobytes(), columns.scores.tobytes(), columns.facts)
+
+    def columns(self) -> Columns:
+        """The columns that were stored.
+
+        Raises:
+            ValueError: their rows have another layout.
+        """
+        files, scores = np.frombuffer(self.files, FILES), np.frombuffer(self.scores, SCORES)
+        return Columns(strings=self.strings, files=files, scores=scores, facts=self.facts)
 
 
 class FileToRead(NamedTuple):

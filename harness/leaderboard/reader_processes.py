@@ -14,22 +14,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
-import numpy as np
 
 from harness.leaderboard import index_columns
-from harness.leaderboard.file_summary import Facts
-from harness.leaderboard.index_columns import FILES, SCORES, Columns, FileToRead
+from harness.leaderboard.index_columns import Columns, FileToRead, StoredColumns
 
 WORTH_IT = 10_000
 """Starting a worker takes as long as reading two thousand files."""
 MOST = 8
-
-
-class _Answer(msgspec.Struct, array_like=True):
-    strings: tuple[str, ...]
-    files: bytes
-    scores: bytes
-    facts: tuple[Facts, ...]
 
 
 def read(files_to_read: Sequence[FileToRead], *, worth_it: int = WORTH_IT) -> list[Columns]:
@@ -56,21 +47,14 @@ def _ask(files_to_read: Sequence[FileToRead]) -> Columns:
             env={**os.environ, "PYTHONPATH": path},
             check=True,
         )
-        answer = msgspec.msgpack.decode(done.stdout, type=_Answer)
+        return msgspec.msgpack.decode(done.stdout, type=StoredColumns).columns()
     except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
         return index_columns.read(files_to_read)
-    return Columns(
-        strings=answer.strings,
-        files=np.frombuffer(answer.files, FILES),
-        scores=np.frombuffer(answer.scores, SCORES),
-        facts=answer.facts,
-    )
 
 
 def _work() -> None:
     columns = index_columns.read(msgspec.msgpack.decode(sys.stdin.buffer.read(), type=list[FileToRead]))
-    answer = _Answer(columns.strings, columns.files.tobytes(), columns.scores.tobytes(), columns.facts)
-    sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
+    sys.stdout.buffer.write(msgspec.msgpack.encode(StoredColumns.of(columns)))
 
 
 if __name__ == "__main__":

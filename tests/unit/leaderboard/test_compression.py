@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.leaderboard.compression import Subject, compressions, transform_of
+from harness.leaderboard.compression import compressions, transform_of
 from harness.outputs import compression_picture, compression_table
+from harness.results.paths import Identity
 from harness.types import PLAIN, Record, VectorTransform
 
 
@@ -46,7 +47,7 @@ RECORDS = [
 def test_means_shares_and_bytes_by_hand() -> None:
     """Means need every task, and shares are of the tasks that all rows have; a task that only floats have is out."""
     [table] = compressions(RECORDS)
-    assert table.subject == Subject("org/model", "r1", "")
+    assert table.subject == Identity("org/model", "r1", "")
     assert (table.tasks, table.common, table.types) == (
         ("More", "Pairs", "Search"),
         ("More", "Search"),
