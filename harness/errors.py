@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import errno
 import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import ClassVar, Literal, NamedTuple
 
 Kind = Literal["request", "data", "model", "transient", "resource", "disk", "defect"]
@@ -81,6 +81,13 @@ class UnknownName(HarnessError):
         else:
             help_ = ""
         return cls("; ".join(part for part in (f"no {kind} named {name!r}", help_, hint) if part))
+
+    @classmethod
+    def refuse(cls, kind: str, names: Iterable[str] | None, candidates: Collection[str]) -> None:
+        """Raise the error for the first of the names, where there are any, that is none of the candidates."""
+        for name in names or ():
+            if name not in candidates:
+                raise cls.of(kind, name, sorted(candidates) if isinstance(candidates, Set) else candidates)
 
 
 class NothingApplies(HarnessError):

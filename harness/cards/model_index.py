@@ -146,9 +146,7 @@ def _check_metrics(metrics: Sequence[str], records: Iterable[Record], registry: 
         for entry in record.parts.values():
             recorded.update(entry)
             recorded.update(subset_metrics(entry, facts.type if facts else str(record.harness.get("task_type"))))
-    for metric in metrics:
-        if metric not in recorded:
-            raise UnknownName.of("recorded metric", metric, sorted(recorded))
+    UnknownName.refuse("recorded metric", metrics, recorded)
 
 
 def dataset_of(record: Record, facts: TaskSpec | MtebTask | None) -> str:

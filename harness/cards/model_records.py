@@ -74,10 +74,8 @@ def chosen_parts(
         return None
     parts: dict[str, tuple[Part, ...] | None] = {}
     names = {record.task for record in recorded} | set(registry.names())
-    for task in tasks or ():
-        if task not in names:
-            raise UnknownName.of("task", task, sorted(names))
-        parts[task] = None
+    UnknownName.refuse("task", tasks, names)
+    parts.update(dict.fromkeys(tasks or ()))
     if suite is not None:
         members = registry.suite(suite)
         parts |= {task: members.parts.get(task) for task in members.tasks if task not in parts}

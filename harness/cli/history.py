@@ -66,9 +66,7 @@ def do_history(args: argparse.Namespace) -> int:
     asked = recorded_name(args.model, labels, folders=[results_folder(args.results)], what="model in these nights")
     cells = [(night, _cells(night, asked)) for night in nights]
     tasks = list(dict.fromkeys(cell.task for _, model_cells in cells for cell in model_cells))
-    for name in args.tasks or ():
-        if name not in tasks:
-            raise UnknownName.of(f"task of {asked.name} in these nights", name, tasks)
+    UnknownName.refuse(f"task of {asked.name} in these nights", args.tasks, tasks)
     tasks = args.tasks or tasks
     rows = [
         _row(night, variant, variant_cells, tasks)

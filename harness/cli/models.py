@@ -81,9 +81,9 @@ def _list(args: argparse.Namespace) -> int:
     from harness.outputs.model_catalog import ListedModel, render_list
 
     entries = list(catalog.entries())
-    _refuse_unknown("kind of model", args.kinds, {kind for entry in entries for kind in entry.kinds})
-    _refuse_unknown("loader", args.loaders, {entry.loader or "" for entry in entries})
-    _refuse_unknown("license", args.licenses, {entry.license or "" for entry in entries})
+    UnknownName.refuse("kind of model", args.kinds, {kind for entry in entries for kind in entry.kinds})
+    UnknownName.refuse("loader", args.loaders, {entry.loader for entry in entries if entry.loader})
+    UnknownName.refuse("license", args.licenses, {entry.license for entry in entries if entry.license})
     _refuse_unknown_languages(args.languages, {language for entry in entries for language in entry.languages})
     listed = [ListedModel(entry, running(entry)) for entry in entries if _matches(entry, args)]
     if args.run:
@@ -110,12 +110,6 @@ def _matches(entry: CatalogEntry, args: argparse.Namespace) -> bool:
         and small
         and speaks
     )
-
-
-def _refuse_unknown(what: str, names: list[str] | None, candidates: set[str]) -> None:
-    for name in names or ():
-        if name not in candidates:
-            raise UnknownName.of(what, name, sorted(candidates - {""}))
 
 
 def _refuse_unknown_languages(names: list[str] | None, spoken: set[str]) -> None:

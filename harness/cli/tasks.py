@@ -52,9 +52,7 @@ def _list(args: argparse.Namespace) -> int:
     from harness.evaluators import KINDS
     from harness.tasks import mteb_metadata, registry
 
-    for name in args.types or []:
-        if name not in KINDS:
-            raise UnknownName.of("task type", name, KINDS)
+    UnknownName.refuse("task type", args.types, KINDS)
     task_registry = registry.get_tasks(args.tasks_dirs)
     tasks: list[TaskSpec] = []
     parts: dict[str, tuple[Part, ...]] = {}
@@ -71,14 +69,8 @@ def _list(args: argparse.Namespace) -> int:
     elif args.mteb:
         tasks += [task for task in mteb_metadata.scored() if task.name not in task_registry.task_files]
     tasks = [task for task in tasks if not args.types or task.type in args.types]
-    licences = {task.license for task in tasks if task.license}
-    for name in args.license or []:
-        if name not in licences:
-            raise UnknownName.of("licence", name, sorted(licences))
-    domains = {domain for task in tasks for domain in task.domains}
-    for domain in args.domains or []:
-        if domain not in domains:
-            raise UnknownName.of("domain", domain, sorted(domains))
+    UnknownName.refuse("licence", args.license, {task.license for task in tasks if task.license})
+    UnknownName.refuse("domain", args.domains, {domain for task in tasks for domain in task.domains})
     tasks = [task for task in tasks if _matches(task, parts.get(task.name, task.parts), args)]
     if args.json:
         shared_options.print_json(

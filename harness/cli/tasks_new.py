@@ -134,8 +134,7 @@ def _request(args: argparse.Namespace) -> SpecRequest:
     from harness.data.spec_proposal import name_from
     from harness.evaluators import KINDS
 
-    if args.type is not None and args.type not in KINDS:
-        raise UnknownName.of("task type", args.type, KINDS)
+    UnknownName.refuse("task type", [args.type] if args.type is not None else None, KINDS)
     place = _on_hub(args) if args.source.startswith(_HUB) else _on_disk(args)
     name = args.name or name_from(place.stem)
     if not name:

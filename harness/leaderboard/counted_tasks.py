@@ -103,8 +103,8 @@ def filtered(tasks: Iterable[ScopedTask], filters: Filters) -> tuple[ScopedTask,
         UnknownName: a filter names nothing, or no task is left.
     """
     tasks = tuple(tasks)
-    _check("task type", filters.types, {task.type for task in tasks})
-    _check("task to exclude", filters.exclude, {task.name for task in tasks})
+    UnknownName.refuse("task type", filters.types, {task.type for task in tasks})
+    UnknownName.refuse("task to exclude", filters.exclude, {task.name for task in tasks})
     for name in filters.languages or ():
         subsets = {part.subset for task in tasks for part in task.parts or ()}
         if not is_language(name) and name not in subsets:
@@ -119,12 +119,6 @@ def filtered(tasks: Iterable[ScopedTask], filters: Filters) -> tuple[ScopedTask,
     if not kept:
         raise UnknownName("no task fits all the filters together; see `harness suites NAME` for what a suite holds")
     return tuple(kept)
-
-
-def _check(kind: str, given: Collection[str] | None, expected: Collection[str]) -> None:
-    for name in given or ():
-        if name not in expected:
-            raise UnknownName.of(kind, name, sorted(expected))
 
 
 def scoped(task: TaskSpec, parts: tuple[Part, ...] | None) -> ScopedTask:

@@ -85,12 +85,10 @@ def resolve(
         return endpoint_kinds.resolve(model, runnable=runnable)
     name, revision = name_and_revision(model)
     if name.startswith("baseline/"):
-        if name not in BASELINES:
-            raise UnknownName.of("baseline", name, BASELINES)
+        UnknownName.refuse("baseline", [name], BASELINES)
         return ModelSpec(name=name, revision="1", location="", origin="baseline")
     if name.startswith("bundled/"):
-        if name != BUNDLED:
-            raise UnknownName.of("bundled model", name, [BUNDLED])
+        UnknownName.refuse("bundled model", [name], [BUNDLED])
         return _bundled(name, note="")
     folder = Path(name).expanduser()
     if is_path(name) or is_saved(folder) or (folder.is_dir() and "/" not in name and catalog.entry(name) is None):

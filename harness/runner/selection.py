@@ -107,15 +107,9 @@ def find(known_tasks: registry.Registry, name: str) -> TaskSpec:
 
 def _check_filters(tasks: Sequence[TaskSpec], selection: Selection) -> None:
     """Refuse a filter with a name that none of the tasks has."""
-    for kind in selection.types or ():
-        if kind not in KINDS:
-            raise UnknownName.of("task type", kind, KINDS)
-    for domain in selection.domains or ():
-        if not any(domain in task.domains for task in tasks):
-            raise UnknownName.of("domain", domain, dict.fromkeys(name for task in tasks for name in task.domains))
-    for split in selection.splits or ():
-        if not any(split in task.splits for task in tasks):
-            raise UnknownName.of("split", split, dict.fromkeys(name for task in tasks for name in task.splits))
+    UnknownName.refuse("task type", selection.types, KINDS)
+    UnknownName.refuse("domain", selection.domains, dict.fromkeys(name for task in tasks for name in task.domains))
+    UnknownName.refuse("split", selection.splits, dict.fromkeys(name for task in tasks for name in task.splits))
     for language in selection.languages or ():
         if not any(_speaks(task, language) for task in tasks):
             if len(tasks) == 1:

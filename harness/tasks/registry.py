@@ -216,9 +216,7 @@ def select_parts(
         UnknownName: a split or subset does not exist, or no part is left.
     """
     splits, languages = list(splits or task.splits), list(languages or task.subsets)
-    for split in splits:
-        if split not in task.splits:
-            raise UnknownName.of(f"split of {task.name}", split, task.splits)
+    UnknownName.refuse(f"split of {task.name}", splits, task.splits)
     for name in languages:
         if name not in task.subsets and not is_language(name):
             raise UnknownName.of(f"language or subset of {task.name}", name, task.subsets)
@@ -286,8 +284,7 @@ def _spec_files(folder: Path) -> list[Path]:
 
 
 def _one_file(kind: str, name: str, files: Mapping[str, tuple[Path, ...]]) -> Path:
-    if name not in files:
-        raise UnknownName.of(kind, name, sorted(files))
+    UnknownName.refuse(kind, [name], sorted(files))
     first, *others = files[name]
     if others:
         places = " and ".join(map(str, others))

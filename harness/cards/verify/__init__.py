@@ -78,10 +78,7 @@ def model_beside(path: Path) -> str:
 def _chosen(claims: Sequence[Claim], tasks: Sequence[str] | None, path: str | os.PathLike[str]) -> list[Claim]:
     if not claims:
         raise CardError(f"{path}: has no results: its front matter has no `model-index` with results")
-    for task in tasks or ():
-        claimed = dict.fromkeys(claim.key.task for claim in claims)
-        if task not in claimed:
-            raise UnknownName.of(f"task in {path}", task, claimed)
+    UnknownName.refuse(f"task in {path}", tasks, dict.fromkeys(claim.key.task for claim in claims))
     return [claim for claim in claims if tasks is None or claim.key.task in tasks]
 
 

@@ -26,7 +26,6 @@ def do(args: argparse.Namespace) -> int:
             title = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# ")
             print(f"harness guide {name:<10} {title}")
         return 0
-    if args.page not in pages:
-        raise UnknownName.of("page", args.page, pages)
+    UnknownName.refuse("page", [args.page], pages)
     print(pages[args.page].read_text(encoding="utf-8"), end="")
     return 0
