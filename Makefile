@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OLDEST := .venv-oldest
 OLDEST_STAMP := $(OLDEST)/.installed
+BACKENDS := .venv-backends
+BACKENDS_STAMP := $(BACKENDS)/.installed
 
 NEW_ENOUGH = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
 TOO_OLD = embedding-harness needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1); run: make PYTHON=python3.12
@@ -12,7 +14,7 @@ LOWER_BOUNDS = import tomllib; \
 	bounds = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
 	print(*(bound.split(",")[0].replace(">=", "==") for bound in bounds), sep="\n")
 
-.PHONY: install demo test test-oldest test-slow bench lint clean
+.PHONY: install demo test test-backends test-oldest test-slow bench lint clean
 
 install: $(STAMP)
 
@@ -37,12 +39,26 @@ $(OLDEST_STAMP): pyproject.toml
 		pytest pytest-xdist hypothesis
 	touch $(OLDEST_STAMP)
 
+# The packages of the extras for other backends and adapters, and those that write their files, beside what .venv holds.
+$(BACKENDS_STAMP): $(STAMP)
+	$(PYTHON) -m venv --clear $(BACKENDS)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> "$$($(BACKENDS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/of-venv.pth"
+	$(BACKENDS)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[onnx,openvino,gguf,peft]' \
+		onnx gguf
+	touch $(BACKENDS_STAMP)
+
 demo: $(STAMP)
 	$(BIN)/harness run bundled/all-MiniLM-L6-v2 baseline/hashing baseline/bm25 --suite mini --offline --overwrite --results demo-results
 	$(BIN)/harness table --suite mini --results demo-results
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+# The tests that `make test` skips where a package is missing: ONNX, OpenVINO, GGUF, adapters of peft.
+test-backends: $(BACKENDS_STAMP)
+	$(BACKENDS)/bin/python -m pytest tests/oracle/test_backends.py tests/oracle/test_adapters.py \
+		tests/specs/test_readme_models.py
 
 # The tests that need neither a hub nor mteb beside them, with the oldest versions that pyproject.toml allows.
 test-oldest: $(OLDEST_STAMP)
@@ -61,4 +77,4 @@ lint: $(STAMP)
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(OLDEST) demo-results
+	rm -rf $(VENV) $(OLDEST) $(BACKENDS) demo-results
