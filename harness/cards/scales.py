@@ -55,7 +55,7 @@ def scales(results: Sequence[ScaledResult]) -> list[Scale]:
         elif writer == "mteb 2":
             chosen = _of_most(peaks)
         else:
-            chosen = {task: _by_value(peak) for task, peak in peaks.items()}
+            chosen = {task: "percent" if peak is None or peak > 1 else "fraction" for task, peak in peaks.items()}
         decided.update({(writer, task): scale for task, scale in chosen.items()})
     return [decided[result.writer, result.task] for result in results]
 
@@ -71,10 +71,6 @@ def ambiguous(results: Sequence[ScaledResult]) -> list[bool]:
 
 def _peak(results: Sequence[ScaledResult]) -> float | None:
     return max((result.peak for result in results if result.peak is not None), default=None)
-
-
-def _by_value(peak: float | None) -> Scale:
-    return "percent" if peak is None or peak > 1 else "fraction"
 
 
 def _of_most(peaks: Mapping[str, float | None]) -> dict[str, Scale]:

@@ -110,17 +110,13 @@ def _run(schedule: Schedule, args: argparse.Namespace) -> int:
 
     until = _seconds_until(args.until) if args.until else None
     quiet = args.quiet or args.json
-    night_report = night.run(schedule, until=until, on_news=_ignore if quiet else _print_news)
+    night_report = night.run(schedule, until=until, on_news=(lambda news: None) if quiet else _print_news)
     if args.json:
         print(report.as_json(night_report), end="")
     else:
         _print_report(night_report, schedule)
     _append_to_job_page(night_report)
     return night_report.status
-
-
-def _ignore(news: News) -> None:
-    pass
 
 
 def _print_news(news: News) -> None:

@@ -26,15 +26,13 @@ def tell(events: list[Event], results: Path, *, seconds: float, as_json: bool, s
     """Print the outcome of a run that took `seconds`; tracebacks go to a log file."""
     log = _log(list(dict.fromkeys(event.failure for event in events if event.failure)))
     if as_json:
-        shared_options.print_json({"results": str(results), "cells": [_cell(event) for event in _final(events)]})
+        final = ("kept", "recorded", "failed", "refused", "inapplicable")
+        cells = [_cell(event) for event in events if event.kind in final]
+        shared_options.print_json({"results": str(results), "cells": cells})
         return
     _report(events, results, seconds, log)
     if similarity:
         _report_similarity(events)
-
-
-def _final(events: list[Event]) -> list[Event]:
-    return [event for event in events if event.kind in ("kept", "recorded", "failed", "refused", "inapplicable")]
 
 
 def _cell(event: Event) -> dict[str, Any]:

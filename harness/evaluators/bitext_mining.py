@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
 from harness.evaluators import sampling, tables
+from harness.evaluators.sts import texts
 from harness.evaluators.tables import Table, at
 from harness.evaluators.task_kind import (
     FromMteb,
@@ -24,7 +25,7 @@ from harness.evaluators.task_kind import (
     TaskKind,
     settings_from_mteb,
 )
-from harness.types import ItemText, Part, TaskSpec, Texts
+from harness.types import ItemText, Part, TaskSpec
 
 if TYPE_CHECKING:
     from harness.types import Int64
@@ -73,11 +74,6 @@ class BitextMiningSettings:
     """
 
     parallel_subsets: bool = False
-
-
-def texts(gold: Mined, settings: BitextMiningSettings) -> dict[str, Texts]:
-    """`left` and `right`, without a role."""
-    return {"left": Texts(items=gold.left), "right": Texts(items=gold.right)}
 
 
 def score(gold: Mined, given: Sides, *, settings: BitextMiningSettings) -> Scored:

@@ -53,10 +53,6 @@ def score(further: str, searched: Searched) -> Scored:
     return _SCORERS[further](searched)
 
 
-def _none(searched: Searched) -> Scored:
-    return Scored({}, {})
-
-
 def _capped_recall(searched: Searched) -> Scored:
     gold = searched.gold
     relevant = np.array([sum(gain > 0 for gain in gold.qrels.get(query, {}).values()) for query in gold.query_ids])
@@ -198,7 +194,7 @@ def _mean(values: Any) -> float:
 
 
 _SCORERS: Mapping[str, Callable[[Searched], Scored]] = {
-    "none": _none,
+    "none": lambda searched: Scored({}, {}),
     "R_cap": _capped_recall,
     "max_over_subqueries": _max_over_subqueries,
     "paired_accuracy": _paired_accuracy,

@@ -142,7 +142,8 @@ def read(task: TaskSpec, part: Part, table: ReadTable, *, binary: bool = False) 
     return ReadPart(gold, {part.split: len(gold.left)})
 
 
-def _setting_problems(settings: STSSettings, given: Collection[str]) -> Iterator[SettingProblem]:
+def range_problems(settings: Any, given: Collection[str]) -> Iterator[SettingProblem]:
+    """A range of scores that is empty; of settings with `min_score` and `max_score`."""
     low, high = settings.min_score, settings.max_score
     if low >= high:
         yield SettingProblem("", f"min_score ({low:g}) must be below max_score ({high:g})")
@@ -169,7 +170,7 @@ def _from_mteb(task: Any) -> FromMteb:
 KIND = TaskKind(
     purpose="similarity",
     settings=STSSettings,
-    setting_problems=_setting_problems,
+    setting_problems=range_problems,
     main_metric="cosine_spearman",
     metrics=lambda settings: (
         "pearson",

@@ -11,19 +11,19 @@ of mteb's tasks, whose published scores hold this mistake. Deliberate difference
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import DataError
 from harness.evaluators import sampling, tables
+from harness.evaluators.sts import range_problems
 from harness.evaluators.tables import Table, at
 from harness.evaluators.task_kind import (
     FromMteb,
     ReadPart,
     ReadTable,
     Scored,
-    SettingProblem,
     Sides,
     TaskKind,
     crossed,
@@ -185,12 +185,6 @@ def _check(gold: Summaries, table: Table, columns: Mapping[str, str], *, where: 
             )
 
 
-def _setting_problems(settings: SummarizationSettings, given: Collection[str]) -> Iterator[SettingProblem]:
-    low, high = settings.min_score, settings.max_score
-    if low >= high:
-        yield SettingProblem("", f"min_score ({low:g}) must be below max_score ({high:g})")
-
-
 def _from_mteb(task: Any) -> FromMteb:
     settings = settings_from_mteb(SummarizationSettings, task)
     first_version = task.evaluator.__name__ == "DeprecatedSummarizationEvaluator"
@@ -209,7 +203,7 @@ def _from_mteb(task: Any) -> FromMteb:
 
 KIND = TaskKind(
     settings=SummarizationSettings,
-    setting_problems=_setting_problems,
+    setting_problems=range_problems,
     main_metric="cosine_spearman",
     metrics=lambda settings: (*_CORRELATIONS, *crossed(("cosine", "dot"), _CORRELATIONS)),
     columns={

@@ -162,7 +162,8 @@ def _of_model(
     tasks = sorted(task for task in compressed if task in floats or not floats)
     common = tuple(task for task in tasks if all(task in records for records in by_transform.values()))
     types = {task: _type(task, by_transform.values()) for task in tasks}
-    dimensions = next(filter(None, map(_dimensions, _all(by_transform.values()))), None)
+    every_record = (record for records in by_transform.values() for record in records.values())
+    dimensions = next(filter(None, map(_dimensions, every_record)), None)
     of_floats = {task: value for task in tasks if task in floats and (value := score(floats[task])) is not None}
     rows = []
     for transform, records in by_transform.items():
@@ -202,10 +203,6 @@ def _of_model(
 
 def _mean(scores: Mapping[str, float], tasks: Collection[str]) -> float | None:
     return fmean(scores[task] for task in tasks) if tasks and all(task in scores for task in tasks) else None
-
-
-def _all(records: Iterable[Mapping[str, Record]]) -> Iterable[Record]:
-    return (record for by_task in records for record in by_task.values())
 
 
 def _type(task: str, records: Iterable[Mapping[str, Record]]) -> str:

@@ -38,12 +38,8 @@ class Selection:
     def names(self) -> list[str]:
         """Every task that the request could name: of this package, of its folders, and the specs that it holds."""
         specs = [task.task if isinstance(task, ChosenTask) else task for task in self.tasks or ()]
-        held = [name for spec in specs if isinstance(spec, TaskSpec) for name in _with_members(spec)]
-        return [*registry.get_tasks(self.task_folders).names(), *held]
-
-
-def _with_members(task: TaskSpec) -> list[str]:
-    return [task.name, *(member.name for member in task.members)]
+        held = [task for spec in specs if isinstance(spec, TaskSpec) for task in (spec, *spec.members)]
+        return [*registry.get_tasks(self.task_folders).names(), *(task.name for task in held)]
 
 
 def chosen(selection: Selection) -> list[ChosenTask]:
