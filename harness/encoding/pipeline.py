@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _FEEDERS = 2
 """The tokenizer itself uses all cores. While one thread waits for it, another makes batches of what it has given: that
 holds the interpreter for a fiftieth of the time that a core takes to tokenize."""
-_BLOCKS_UNDER_WAY = 4
+BLOCKS_UNDER_WAY = 4
 """Tokenized or running at once: enough that lanes do not wait for a slow block, few enough to fit in memory."""
 
 _T = TypeVar("_T")
@@ -174,7 +174,7 @@ def encode(
     executor = ThreadPoolExecutor(_FEEDERS, thread_name_prefix="tokenize")
     try:
         while True:
-            while len(under_way) < _BLOCKS_UNDER_WAY and (texts := next(coming, None)) is not None:
+            while len(under_way) < BLOCKS_UNDER_WAY and (texts := next(coming, None)) is not None:
                 under_way.append(_Block(len(texts)))
                 if len(first) > 1:
                     executor.submit(_feed, under_way[-1], texts, prepare, workers)

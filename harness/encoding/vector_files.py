@@ -87,19 +87,19 @@ def digest(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> str:
     return sha.hexdigest()[:32]
 
 
-class Block(NamedTuple):
+class BlockFile(NamedTuple):
     """A block as it is written: its name, and the bytes of its file."""
 
     name: str
     content: bytes
 
 
-def as_block(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> Block:
+def as_block(namespace: str, tensors: Mapping[str, NDArray[Any]]) -> BlockFile:
     """The file of these tensors."""
     from safetensors.numpy import save
 
     content = save(dict(tensors), metadata={"namespace": namespace, "format": str(FORMAT)})
-    return Block(digest(namespace, tensors), content)
+    return BlockFile(digest(namespace, tensors), content)
 
 
 def valid_block(file: Path) -> Mapping[str, NDArray[Any]] | None:

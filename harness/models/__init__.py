@@ -25,8 +25,10 @@ from harness.hub.offline import is_offline
 from harness.models.asked_settings import of_options, refusal, require_honoured
 from harness.models.backend_files import local_paths
 from harness.models.dependencies import fetch
+from harness.models.devices import may_be_several
 from harness.models.forward_precision import remark
 from harness.models.kinds import abilities, kind_of_spec
+from harness.models.model_kind import ModelKind
 from harness.models.model_prompts import opening
 from harness.models.mteb_kind import is_run_by_mteb
 from harness.models.record_facts import meta, variant
@@ -79,7 +81,7 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     require_room_for_text(spec, options)
     fetch(spec)
     has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec) or spec.backend_file is not None
-    encoder = kind.open(spec, options)
+    encoder = _opened(spec, options, kind)
     encoder.facts = replace(
         encoder.facts,
         kind=spec.kind,
@@ -106,6 +108,21 @@ def checked_weights(spec: ModelSpec) -> str | None:
     except ModelError as err:
         return str(err).removeprefix(f"model {spec.name}: ")
     return ""
+
+
+def _opened(spec: ModelSpec, options: EncodeOptions, kind: ModelKind) -> Encoder | Searcher:
+    """The model in this process, or on each of several devices in one of its own."""
+    assert kind.open is not None
+    if not kind.on_each_device or not may_be_several(options.device):
+        return kind.open(spec, options)
+    from harness.models.devices import pick_devices
+
+    devices = [str(device) for device in pick_devices(options.device)]
+    if len(devices) == 1:
+        return kind.open(spec, replace(options, device=devices[0]))
+    from harness.models.several_devices import SeveralDevicesEncoder
+
+    return SeveralDevicesEncoder(spec, options, devices)
 
 
 def download(spec: ModelSpec) -> None:

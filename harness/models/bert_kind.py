@@ -50,4 +50,10 @@ def open_bert(spec: ModelSpec, options: EncodeOptions) -> Encoder:
     return dense_kinds.open_dense(spec, options)
 
 
-KIND = ModelKind(name="bert", recognises=recognises, open=open_bert, settings=dense_kinds.SETTINGS_OF_DENSE)
+KIND = ModelKind(
+    name="bert",
+    recognises=recognises,
+    open=open_bert,
+    on_each_device=True,
+    settings=dense_kinds.SETTINGS_OF_DENSE,
+)

@@ -23,12 +23,14 @@ SENTENCE_TRANSFORMERS = ModelKind(
     name="sentence-transformers",
     recognises=lambda repository: bool(repository.modules),
     open=open_dense,
+    on_each_device=True,
     settings=SETTINGS_OF_DENSE,
 )
 TRANSFORMERS = ModelKind(
     name="transformers encoder",
     recognises=lambda repository: "config.json" in repository.files or "adapter_config.json" in repository.files,
     open=open_dense,
+    on_each_device=True,
     settings=SETTINGS_OF_DENSE,
 )
 """Without settings of sentence-transformers a text's vector is the mean of its tokens' states, as there."""

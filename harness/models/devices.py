@@ -78,6 +78,11 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def may_be_several(names: str) -> bool:
+    """Whether `--device` may name several devices."""
+    return names == "cuda:all" or "," in names
+
+
 def pick_devices(names: str) -> list[torch.device]:
     """The devices of `--device`: one, several with commas (`cuda:0,cuda:1`), or `cuda:all`.
 

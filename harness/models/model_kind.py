@@ -46,6 +46,7 @@ class ModelKind:
         advice: what to do with a model of a kind that cannot be run; empty for one that can.
         packages: what to install for a repository: the module that is imported -> the name for `pip install`.
         abilities: what it can do.
+        on_each_device: whether a process for each of several devices can share its texts.
         settings: the settings that it honours; any other is refused where a user sets it. A value that only some kinds
             honour stands with its name: `batching=packed`.
         true_anyway: of other settings, the values that say what it does in any case.
@@ -57,5 +58,6 @@ class ModelKind:
     advice: str = ""
     packages: Callable[[Repository], Mapping[str, str]] = field(default=lambda repository: {})
     abilities: Abilities = field(default=Abilities())
+    on_each_device: bool = False
     settings: frozenset[str] = SETTINGS
     true_anyway: Mapping[str, frozenset[str]] = field(default_factory=lambda: NOT_STORED, hash=False)

@@ -194,7 +194,7 @@ def score(encoded: EncodedPart) -> MeasuredPart:
         items=items.get(task.main_metric),
         rows=loaded.rows,
         digest=loaded.digest,
-        notes=(*loaded.notes, *filter(None, [_cut_note(encoded)])),
+        notes=(*loaded.notes, *filter(None, [_cut_note(encoded)]), *_lost_notes(encoded.facts)),
         defects=(*loaded.defects, *filter(None, [_zero_note(encoded.counts)])),
         facts=encoded.facts,
         counts=encoded.counts,
@@ -216,6 +216,12 @@ def _cut_note(encoded: EncodedPart) -> str:
     if cut is not None or length is None:
         return ""
     return f"texts of more than {length} tokens are cut; how many is not known, since the tokenizer does not tell"
+
+
+def _lost_notes(facts: EncoderFacts) -> list[str]:
+    """What is said of devices on which the model no longer runs."""
+    lost = facts.lost_devices or {}
+    return [f"{device}: {ended}; the other devices encode its texts" for device, ended in lost.items()]
 
 
 def _zero_note(counts: Counts) -> str:

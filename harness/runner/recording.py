@@ -134,7 +134,7 @@ def _used(facts: EncoderFacts) -> dict[str, Any]:
     used = {
         name: value
         for name, value in used.items()
-        if value is not None or name not in ("first_stage", "weights", "max_lengths", "encoding")
+        if value is not None or name not in ("first_stage", "weights", "max_lengths", "encoding", "lost_devices")
     }
     return {**used, "prompts_from": facts.prompts.source}
 

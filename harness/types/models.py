@@ -104,7 +104,8 @@ class EncodeOptions:
     """Options of encoding; `None` and `auto` leave the choice to the model and the machine.
 
     Attributes:
-        device: `auto`, one device, or several with commas (`cuda:0,cuda:1`; `cuda:all`), each with a copy of the model.
+        device: `auto`, one device, or several GPUs with commas (`cuda:0,cuda:1`; `cuda:all`), each with a process that
+            has the model.
         precision: of the forward pass; `auto` is that of the checkpoint where the device computes in it, else fp32;
             `checkpoint` is that of the checkpoint everywhere. What mteb's loader names counts as the checkpoint's.
         batching: `mteb` uses mteb's batches for every task; `auto` only where a score depends on the last bits. In the
@@ -189,6 +190,7 @@ class EncoderFacts:
         max_lengths: role -> its maximum length, where queries and documents have lengths of their own.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
             searched the corpus, where another one did.
+        lost_devices: device -> how its process ended, of those on which the model no longer runs.
         endpoint: where a model behind an endpoint was asked, by which name, and what it does with long and empty texts.
     """
 
@@ -217,3 +219,4 @@ class EncoderFacts:
     first_stage: Mapping[str, Any] | None = None
     weights: Mapping[str, str] | None = None
     endpoint: Mapping[str, Any] | None = None
+    lost_devices: Mapping[str, str] | None = None

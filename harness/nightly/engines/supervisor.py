@@ -10,7 +10,6 @@ import contextlib
 import os
 import pickle
 import queue
-import signal
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from harness.errors import Failure, Kind, kind_of
+from harness.models.worker_processes import how_it_ended
 from harness.nightly.engines.packed_work import packed
 from harness.nightly.engines.protocol import COMPUTER, Answer, Work
 from harness.nightly.engines.worker import READY
@@ -77,7 +77,7 @@ class Supervisor:
         if hung:
             return _failed(work, f"no answer within {work.timeout:g} s", kind="transient", seconds=seconds)
         log = self._tail(process.pid)
-        return _failed(work, _death(process.returncode), kind="resource", log=log, seconds=seconds)
+        return _failed(work, how_it_ended(process.returncode), kind="resource", log=log, seconds=seconds)
 
     def close(self) -> None:
         """Kill the process."""
@@ -147,14 +147,3 @@ def _listen(answers: IO[bytes], queue_: queue.SimpleQueue[Any]) -> None:
 
 def _failed(work: Work, reason: str, *, kind: Kind, log: str = "", seconds: float = 0.0) -> Answer:
     return Answer(Failure(str(work), reason, log, kind), seconds)
-
-
-def _death(status: int) -> str:
-    if status >= 0:
-        return f"the worker process ended with status {status}"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    why = {"SIGKILL": "; most often the system was out of memory", "SIGSEGV": "; a library crashed"}.get(name, "")
-    return f"the worker process was killed ({name}){why}"
