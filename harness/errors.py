@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import re
 import traceback
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from typing import ClassVar, Literal, NamedTuple
@@ -51,6 +52,23 @@ HANDLING: Mapping[Kind, Handling] = {
 """What follows from each kind of error. 1 is the exit status that Python itself gives an exception."""
 
 
+_USER = re.compile(r"(?<=://)[^/\s?#'\"@]+@")
+_SECRET = re.compile(r"(?i)([?&][^=&\s]*(?:token|key|secret|password|signature|sig|auth)[^=&\s]*=)[^&\s'\"]+")
+
+
+def without_credentials(text: str) -> str:
+    """`text` without the users, passwords and tokens of the addresses in it, which other libraries quote whole."""
+    return _SECRET.sub(r"\1...", _USER.sub("...@", text)) if "://" in text else text
+
+
+def shown_address(address: str) -> str:
+    """An address as messages show it, where its path may be a secret too: `https://host/...`."""
+    scheme, _, rest = address.partition("://")
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    shown = f"{scheme}://{host.rpartition('@')[2]}"
+    return shown if rest == host else f"{shown}/..."
+
+
 class HarnessError(Exception):
     """A mistake or a mishap that the user can act on.
 
@@ -62,7 +80,7 @@ class HarnessError(Exception):
     default_kind: ClassVar[Kind] = "request"
 
     def __init__(self, *message: object, kind: Kind | None = None) -> None:
-        super().__init__(*message)
+        super().__init__(*(without_credentials(part) if isinstance(part, str) else part for part in message))
         self.kind: Kind = kind or self.default_kind
 
 
@@ -205,7 +223,8 @@ def failure_of(err: BaseException, *, cell: str) -> Failure:
     if isinstance(err, HarnessError):
         return Failure(cell, str(err), kind=err.kind)
     message = f"{type(err).__name__}: {err}" if str(err) else type(err).__name__
-    return Failure(cell, message, "".join(traceback.format_exception(err)), kind_of(err))
+    trace = "".join(traceback.format_exception(err))
+    return Failure(cell, without_credentials(message), without_credentials(trace), kind_of(err))
 
 
 def first_line(err: BaseException) -> str:

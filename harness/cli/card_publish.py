@@ -26,7 +26,7 @@ def add(kinds: Any) -> None:
     command.add_argument("folder", metavar="DIR", help="a clone of the model's repository")
     card_options.add_selection(command)
     command.add_argument(
-        "--digits", type=shared_options.positive, metavar="N", help="decimals of the values (default: 5)"
+        "--digits", type=shared_options.digits, metavar="N", help="decimals of the values (default: 5)"
     )
     command.set_defaults(do=_eval_results)
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.cli import standard_output
 from harness.cli.report_text import refusal_text
 from harness.files import log_lines
 from harness.outputs.number_text import score_text
@@ -55,25 +56,29 @@ def _live(events: Iterator[Event], *, total: int) -> list[Event]:
         TimeElapsedColumn(),
     )
     seen = []
-    console = Console(stderr=True)
+    console = Console(file=standard_output.terminal(sys.stderr))
+
+    def shown(text: str) -> str:
+        return escape(standard_output.printable(text))
+
     with (
         Progress(*columns, console=console, transient=True) as progress,
-        log_lines.passed_on(lambda line: console.print(escape(line), highlight=False)),
+        log_lines.passed_on(lambda line: console.print(shown(line), highlight=False)),
     ):
         bar = progress.add_task("starting", total=total)
         for event in events:
             seen.append(event)
             if event.kind == "open" and _remarks(event):
-                progress.console.print(escape(_line(event)), highlight=False)
+                progress.console.print(shown(_line(event)), highlight=False)
             if event.kind in ("load", "encode", "open"):
                 where = f"{event.cells.task.name} {event.part}" if event.part else event.cells.model.name
-                progress.update(bar, description=f"{event.kind} {escape(where)}")
+                progress.update(bar, description=f"{event.kind} {shown(where)}")
             elif event.kind == "refused":
                 if not is_repeated(seen):
-                    progress.console.print(escape(_line(event)), highlight=False)
+                    progress.console.print(shown(_line(event)), highlight=False)
                 progress.advance(bar, len(event.cells.todo))
             elif event.kind != "inapplicable":
-                progress.console.print(escape(_line(event)), highlight=False)
+                progress.console.print(shown(_line(event)), highlight=False)
                 progress.advance(bar, 0 if event.kind == "kept" else 1)
     return seen
 

@@ -35,8 +35,13 @@ def prompts(text: str) -> dict[str, str]:
 
 
 def positive(value: str) -> int:
-    """A whole number above zero."""
-    return _number(value, int, lambda number: number >= 1, expected="a whole number above 0")
+    """A whole number above zero, which fits where numbers of 64 bits are expected."""
+    return _number(value, int, lambda number: 1 <= number < 2**53, expected="a whole number above 0")
+
+
+def digits(value: str) -> int:
+    """How many decimals: 1 to 30."""
+    return _number(value, int, lambda number: 1 <= number <= 30, expected="a whole number from 1 to 30")
 
 
 def size(value: str) -> float:
@@ -120,7 +125,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--offline": {"action": "store_true", "help": "use only cached and bundled files, never the network"},
     "--results": {"metavar": "DIR", "help": "folder with the records (default: $HARNESS_RESULTS, else ./results)"},
     "--digits": {
-        "type": positive,
+        "type": digits,
         "default": 2,
         "metavar": "N",
         "help": "decimals of scores, shown times 100 (default: 2)",

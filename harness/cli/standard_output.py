@@ -6,13 +6,16 @@ import codecs
 import contextlib
 import errno
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any, TextIO
 
 from harness.errors import FULL
 from harness.outputs.number_text import MISSING
 
 _HANDLER = "harness.plain"
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|\r(?!\n)")
 _NOT_WRITABLE = FULL | {errno.EIO, errno.EBADF, errno.EINVAL}
 EXIT_STATUS = 2
 """Of a command whose output was lost. 1 would say that a cell failed."""
@@ -38,7 +41,46 @@ def usable() -> Iterator[None]:
                 errors = stream.errors
                 stream.reconfigure(errors=_HANDLER)
                 replaced.callback(stream.reconfigure, errors=errors)
+        for name in ("stdout", "stderr"):
+            stream = getattr(sys, name)
+            setattr(sys, name, Printable(stream))
+            replaced.callback(setattr, sys, name, stream)
         yield
+
+
+class Printable:
+    """A text stream that lets no text write on the terminal beside its place.
+
+    Names of folders, tasks and models come from others. Control characters in them (escape sequences, C1, backspace)
+    and marks that reverse the direction of the text after them are written as escapes of JSON.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self.raw = stream
+
+    def write(self, text: str) -> int:
+        """Write a text; returns the number of its characters."""
+        self.raw.write(printable(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write texts."""
+        for line in lines:
+            self.write(line)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.raw, name)
+
+
+def terminal(stream: TextIO) -> TextIO:
+    """The stream itself, for whoever draws on the terminal and escapes texts."""
+    raw: TextIO = getattr(stream, "raw", stream) if isinstance(stream, Printable) else stream
+    return raw
+
+
+def printable(text: str) -> str:
+    """`text` as `Printable` writes it."""
+    return _CONTROLS.sub(lambda found: _escape(found[0]), text)
 
 
 def was_lost(err: OSError) -> bool:

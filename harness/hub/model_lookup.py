@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.errors import ModelError
+from harness.errors import ModelError, without_credentials
 from harness.hub.client_cache import folder_of
 from harness.hub.offline import is_offline
 from harness.hub.retries import failure_text, kind_of_failure, retried_requests
@@ -130,12 +130,11 @@ def reachable(*, seconds: float = 5.0) -> Reachability:
     """Whether the hub answers within `seconds`."""
     from huggingface_hub import constants, get_session
 
+    address = without_credentials(constants.ENDPOINT)
     if is_offline():
-        return Reachability(constants.ENDPOINT, "not asked (offline)")
+        return Reachability(address, "not asked (offline)")
     try:
         response = get_session().get(f"{constants.ENDPOINT}/api/models?limit=1", timeout=seconds)
     except Exception as err:
-        return Reachability(constants.ENDPOINT, f"no ({type(err).__name__})")
-    return Reachability(
-        constants.ENDPOINT, "yes" if response.status_code < 500 else f"no (status {response.status_code})"
-    )
+        return Reachability(address, f"no ({type(err).__name__})")
+    return Reachability(address, "yes" if response.status_code < 500 else f"no (status {response.status_code})")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 
+_BREAKS = re.compile(r"[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _MARKDOWN = str.maketrans({char: f"\\{char}" for char in "\\|*_[]`~$"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 
 
@@ -58,8 +60,8 @@ def latex(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Co
 
 
 def escape_markdown(text: str) -> str:
-    """Text that Markdown shows as it is, in a table too."""
-    return text.translate(_MARKDOWN)
+    """Text that Markdown shows as it is, in a table too, where a line break would end the row."""
+    return _BREAKS.sub(" ", text).translate(_MARKDOWN)
 
 
 def one_line(text: str, *, most: int = 120) -> str:

@@ -75,3 +75,23 @@ def test_a_full_device() -> None:
     assert done.stderr == (
         "harness: standard output cannot be written: No space left on device; what was recorded is kept\n"
     )
+
+
+HOSTILE = "a\x1b[2J\x07\x9b31m\u202egnp\rb"
+
+
+def test_hostile_names_on_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Escape sequences, C1, bells and direction marks in names of folders, files and tasks reach no terminal."""
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / HOSTILE
+    boards.put(folder, "org/name", HOSTILE, 0.5)
+    (folder / f"{HOSTILE}.json").write_text("{")
+    for arguments in (["leaderboard", "--show-tasks"], ["leaderboard", "--format", "json"], ["table", "--results"]):
+        options = ["--results", str(folder)] if "--results" not in arguments else [str(folder)]
+        cli.main([*arguments, *options])
+    cli.main(["run", HOSTILE, "-t", HOSTILE, "--results", str(folder)])
+    text = "".join(capsys.readouterr())
+    assert "\\u001b[2J\\u0007\\u009b31m\\u202egnp\\u000d" in text
+    assert not {*HOSTILE} - {*"a[2J31mgnpb"} & {*text}

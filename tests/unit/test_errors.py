@@ -26,6 +26,7 @@ from harness.errors import (
     UnknownName,
     failure_of,
     kind_of,
+    shown_address,
     suggest,
 )
 from harness.files.disk_errors import on_disk
@@ -196,3 +197,27 @@ def test_kinds_at_the_hub(monkeypatch: pytest.MonkeyPatch) -> None:
     assert retries.kind_of_failure(RuntimeError("size mismatch"), otherwise="model") == "model"
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert retries.kind_of_failure(ConnectionError("offline mode is enabled")) == "request"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("for url 'https://user:pw@hub/x'", "for url 'https://...@hub/x'"),
+        ("https://h/a?b=1&api_token=abc&c=2 failed", "https://h/a?b=1&api_token=...&c=2 failed"),
+        ("https://h/a@main and me@example.org", "https://h/a@main and me@example.org"),
+    ],
+)
+def test_credentials_in_messages(text: str, shown: str) -> None:
+    """No error of this package and no failure of a cell repeats users, passwords and tokens of addresses."""
+    assert str(HarnessError(text)) == shown
+    failure = failure_of(ValueError(text), cell="a cell")
+    assert failure.error == f"ValueError: {shown}"
+    assert "pw" not in failure.traceback + failure.error
+    assert "abc" not in failure.traceback
+
+
+def test_shown_addresses() -> None:
+    """Of an address that may hold a secret the host is shown."""
+    assert shown_address("https://u:p@host:1/a?b#c") == "https://host:1/..."
+    assert shown_address("https://host") == "https://host"
+    assert shown_address("http://[::1/x") == "http://[::1/..."

@@ -15,6 +15,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -22,9 +23,15 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
+from harness.errors import shown_address
 from harness.nightly.history import report as reports
 from harness.nightly.history.report import Report
 from harness.nightly.schedule.schedule_contents import Hook, Schedule
+
+_ASSIGNMENTS = re.compile(r"""^\s*(?:(?:export\s+)?\w+=(?:"[^"]*"|'[^']*'|\S)*[\s;]+)+""")
+_VALUES = re.compile(r"""\b\w+=(?:"([^"]*)"|'([^']*)'|([^\s"';]+))""")
+_PROGRAM = re.compile(r"[\w./+-]+")
+_ADDRESS = re.compile(r"\w+://[^\s'\"]+")
 
 
 class ReportFiles(NamedTuple):
@@ -73,10 +80,21 @@ def tell_of_early_end(schedule: Schedule, message: str) -> Report:
 def name(hook: Hook) -> str:
     """The hook's name in messages, without parts that may be secret."""
     if hook.command:
-        return f"command {hook.command.split()[0]!r}"
-    if hook.webhook.startswith("$"):
-        return f"webhook {hook.webhook}"
-    return f"webhook {'/'.join(hook.webhook.split('/')[:3])}"
+        return f"command {_program(hook.command)!r}"
+    return f"webhook {hook.webhook if hook.webhook.startswith('$') else shown_address(hook.webhook)}"
+
+
+def _program(command: str) -> str:
+    """The program that a command runs, without the variables that it sets and without its arguments."""
+    words = _ASSIGNMENTS.sub("", command).split()
+    return words[0] if words and _PROGRAM.fullmatch(words[0]) else "..."
+
+
+def _without_secrets(text: str, command: str) -> str:
+    """A message without addresses and without the values that the command gives to variables."""
+    for value in {value for found in _VALUES.findall(command) for value in found if len(value) > 2}:
+        text = text.replace(value, "...")
+    return _ADDRESS.sub(lambda address: shown_address(address[0]), text)
 
 
 def _command(hook: Hook, report: Report, schedule: Schedule, files: ReportFiles) -> str:
@@ -109,7 +127,8 @@ def _command(hook: Hook, report: Report, schedule: Schedule, files: ReportFiles)
             f"{name(hook)}: not finished within {hook.timeout:g} s, so it was stopped; `timeout: 5m` gives it more time"
         )
     last = stderr.strip().splitlines()[-1:] or ["no message"]
-    return "" if process.returncode == 0 else f"{name(hook)}: ended with status {process.returncode}: {last[0][:200]}"
+    message = _without_secrets(last[0], hook.command)[:200]
+    return "" if process.returncode == 0 else f"{name(hook)}: ended with status {process.returncode}: {message}"
 
 
 def _end(process: subprocess.Popen[str]) -> None:
@@ -152,15 +171,24 @@ def _text(report: Report) -> str:
 def _post(address: str, content: object, seconds: float) -> str:
     """POST the content; what went wrong, or an empty text, without the address, which may hold a token."""
     from http.client import HTTPException
-    from urllib import error, request
+    from urllib import error, parse, request
 
     data = json.dumps(content).encode()
-    asked = request.Request(address, data=data, headers={"Content-Type": "application/json"}, method="POST")
+
+    class Unredirected(request.HTTPRedirectHandler):
+        """Follows no redirect: the client would ask the other address by GET, without the report."""
+
+        def redirect_request(self, *arguments: object) -> None:
+            return None
+
     try:
-        with request.urlopen(asked, timeout=seconds) as answer:
+        asked = request.Request(address, data=data, headers={"Content-Type": "application/json"}, method="POST")
+        with request.build_opener(Unredirected).open(asked, timeout=seconds) as answer:
             answer.read(1024)
     except error.HTTPError as err:
-        return f"answered with status {err.code}"
+        to = err.headers.get("Location") if 300 <= err.code < 400 else None
+        moved = f": moved to {shown_address(parse.urljoin(address, to))}; name that address" if to else ""
+        return f"answered with status {err.code}{moved}"
     except (OSError, ValueError) as err:
         reason = getattr(err, "reason", err)  # urllib wraps the error if there was no connection
         if isinstance(reason, TimeoutError):

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import io
+
+import pytest
+
 from harness.outputs import text_table
+from harness.outputs.data_text import csv_text
+from harness.outputs.text_table import escape_markdown, markdown
 
 
 def test_columns_are_aligned_and_spare_spaces_at_the_end_are_left_out() -> None:
@@ -44,3 +51,19 @@ def test_markdown_marks_alignment_in_the_rule() -> None:
         "| ----- | --: |\n"
         "| **a** |   1 |\n"
     )  # fmt: skip
+
+
+def test_line_breaks_in_a_markdown_table() -> None:
+    """A name with line breaks, as any character that Python takes for one, stays in its row."""
+    table = markdown(["name"], [[escape_markdown("a\r\n| b |\u2028c\x85d")]], compact=True)
+    assert len(table.splitlines()) == 3
+    assert "a \\| b \\| c d" in table
+
+
+@pytest.mark.parametrize("text", ["=cmd()", "@SUM(1)", "+1+2", "-2+3+cmd|' /C calc'!A0", "\t=1", "\r=1", "-"])
+def test_formulas_in_csv(text: str) -> None:
+    """A text that a spreadsheet would compute is a text there, and the rest of a table is as it was."""
+    written = csv_text(["name", "x"], [[text, -0.5], ["-0.5", None]])
+    rows = [*csv.reader(io.StringIO(written))]
+    shown = text if text == "-" else f"'{text}".replace("\r", "\n")
+    assert rows[1:] == [[shown, "-0.5"], ["-0.5", ""]]

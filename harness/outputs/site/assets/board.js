@@ -14,7 +14,8 @@
 
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
-    const list = (name, allowed) => (given.get(name) || "").split(",").map(decodeURIComponent).filter((item) => allowed.includes(item));
+    const decoded = (text) => { try { return decodeURIComponent(text); } catch { return ""; } };  // a link cut off
+    const list = (name, allowed) => (given.get(name) || "").split(",").map(decoded).filter((item) => allowed.includes(item));
     state.search = given.get("search") || "";
     state.types = list("types", BOARD.types);
     state.languages = list("languages", languages);
