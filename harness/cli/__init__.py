@@ -36,8 +36,8 @@ from harness.cli import (
 from harness.cli.command_parser import CommandParser, all_parsers
 from harness.cli.examples import EXAMPLES
 from harness.cli.process_variables import default_variables
-from harness.errors import HANDLING, HarnessError
-from harness.files import log_lines
+from harness.errors import HANDLING, HarnessError, kind_of
+from harness.files import disk_errors, log_lines
 from harness.hub.offline import offline_mode
 
 
@@ -77,10 +77,14 @@ def _run(argv: Sequence[str] | None) -> int:
         return 0
     except OSError as err:
         if not standard_output.was_lost(err):
-            raise
+            print(f"harness: {disk_errors.sentence(err)}", file=sys.stderr)
+            return HANDLING[kind_of(err, otherwise="request")].exit_status
         standard_output.leave_behind()
         print(f"harness: standard output cannot be written: {err.strerror}; what was recorded is kept", file=sys.stderr)
         return standard_output.EXIT_STATUS
+    except MemoryError:
+        print("harness: not enough memory; end other programs or raise the limit, and run again", file=sys.stderr)
+        return HANDLING["resource"].exit_status
 
 
 def _tell(line: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.cli import shared_options
 from harness.errors import HarnessError, UnknownName
+from harness.files.folders import expanded
 from harness.outputs.number_text import score_text
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def do_diff(args: argparse.Namespace) -> int:
 
 
 def _folder(args: argparse.Namespace) -> Path:
-    folder = Path(args.history or os.environ.get("HARNESS_HISTORY") or "history").expanduser()
+    folder = expanded(args.history or os.environ.get("HARNESS_HISTORY") or "history")
     if not folder.is_dir():
         raise HarnessError(
             f"{folder}: no such folder of nights; run `harness nightly` first, or name the folder with --history"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.cli import doctor, shared_options
 from harness.errors import UnknownName
+from harness.files.folders import expanded
 
 if TYPE_CHECKING:
     from harness.models.catalog import CatalogEntry
@@ -166,7 +166,7 @@ def _of_files(args: argparse.Namespace) -> Description:
     try:
         models.resolve(args.model, **asked)
     except ModelError as err:
-        shown = shown_path(Path(args.model).expanduser()) if spec.origin == "folder" else spec.name
+        shown = shown_path(expanded(args.model)) if spec.origin == "folder" else spec.name
         refusal = str(err).removeprefix(f"model {shown}: ")
     spec = model_names.named([spec], results=folders.results_folder(None))[0]
     return description.of_spec(spec, refusal=refusal, weights=None if refusal else models.checked_weights(spec))

@@ -21,6 +21,7 @@ from typing import Any
 
 from harness.cli.command_parser import CommandParser, all_parsers
 from harness.errors import HarnessError, UnknownName
+from harness.files.folders import expanded
 
 NAME = "harness.toml"
 _ASKED_EACH_TIME = ("trust-remote-code", "allow-pickle", "overwrite", "results", "tasks-dir", "help")
@@ -131,7 +132,7 @@ def apply(settings: Settings, top: CommandParser) -> None:
 
 
 def _below(file: Path, entry: str) -> str:
-    return str(file.parent / Path(entry).expanduser())
+    return str(file.parent / expanded(entry))
 
 
 def _options(command: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:

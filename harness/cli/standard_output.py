@@ -80,7 +80,7 @@ def terminal(stream: TextIO) -> TextIO:
 
 def printable(text: str) -> str:
     """`text` as `Printable` writes it."""
-    return _CONTROLS.sub(lambda found: _escape(found[0]), text)
+    return _CONTROLS.sub(lambda control: _escape(control[0]), text)
 
 
 def was_lost(err: OSError) -> bool:

@@ -30,6 +30,10 @@ def on_disk(path: Path, done: str, *, error: type[HarnessError] = RecordError) -
     try:
         yield
     except OSError as err:
-        advice = _WHAT_TO_DO.get(err.errno or 0, "check the disk and run again")
-        message = f"{err.filename or path}: cannot be {done}: {err.strerror or err}; {advice}"
-        raise error(message, kind=kind_of(err, otherwise="request")) from err
+        raise error(sentence(err, path, done), kind=kind_of(err, otherwise="request")) from err
+
+
+def sentence(err: OSError, path: Path | None = None, done: str = "used") -> str:
+    """What the system refused, as a message that says what to do; `path` and `done` as in `on_disk`."""
+    advice = _WHAT_TO_DO.get(err.errno or 0, "check the disk and run again")
+    return f"{err.filename or path or 'the system'}: cannot be {done}: {err.strerror or err}; {advice}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from harness.errors import ModelError
+from harness.files.folders import expanded
 
 _LONGEST = 150
 """Bytes of a name; a folder of records is named after it, and file systems allow 255."""
@@ -26,7 +27,7 @@ def names_of(folder: Path) -> tuple[str, ...]:
 
     The first is `local/` and the folder's own name, since a name of mteb has two parts.
     """
-    parts = [as_name(part) or "folder" for part in folder.expanduser().resolve().parts[1:]] or ["model"]
+    parts = [as_name(part) or "folder" for part in expanded(folder).resolve().parts[1:]] or ["model"]
     last = parts[-1].encode()[: _LONGEST - 6].decode(errors="ignore")
     longer = ["/".join([*parts[start:-1], last]) for start in range(len(parts) - 2, -1, -1)]
     fitting = [name for name in longer if len(name.replace("/", "__").encode()) <= _LONGEST]
@@ -54,7 +55,7 @@ class NameAndRevision(NamedTuple):
 def name_and_revision(asked: str) -> NameAndRevision:
     """`ORG/NAME@REVISION` in two. A folder that exists is the whole name, `@` and all; so is a path that goes on."""
     name, at, revision = asked.rpartition("@") if is_path(asked) else asked.partition("@")
-    if not at or Path(asked).expanduser().is_dir() or (is_path(asked) and "/" in revision):
+    if not at or expanded(asked).is_dir() or (is_path(asked) and "/" in revision):
         return NameAndRevision(asked, None)
     return NameAndRevision(name, revision)
 

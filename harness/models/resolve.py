@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from harness.errors import ModelError, UnknownName, suggest
 from harness.files.digests import sha256
+from harness.files.folders import expanded
 from harness.files.model_folders import as_name, is_path, name_and_revision, names_of, shown_path
 from harness.hub.downloads import fetch_files
 from harness.hub.model_lookup import HubUnreachable, NotOnHub, cached_models, find_model
@@ -90,7 +91,7 @@ def resolve(
     if name.startswith("bundled/"):
         UnknownName.refuse("bundled model", [name], [BUNDLED])
         return _bundled(name, note="")
-    folder = Path(name).expanduser()
+    folder = expanded(name)
     if is_path(name) or is_saved(folder) or (folder.is_dir() and "/" not in name and catalog.entry(name) is None):
         return _folder(folder, revision or "", asked)
     if name.startswith(_NAMES_OF_RECORDS):
@@ -106,7 +107,7 @@ def is_saved(folder: Path) -> bool:
 
 def folder_revisions(folder: Path) -> frozenset[str]:
     """The revisions that a folder's model can have, with its code trusted or not; none where it holds no model."""
-    folder = folder.expanduser()
+    folder = expanded(folder)
     if not is_saved(folder):
         return frozenset()
     repository = repository_in_folder(str(folder), folder)

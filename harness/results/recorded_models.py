@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import RecordError
+from harness.files.folders import expanded
 from harness.files.reading import read_text
 from harness.results.json_format import load_object
 from harness.results.paths import EXPERIMENTS, META, Identity, identity_of
@@ -129,4 +130,4 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _real(path: Path) -> Path:
-    return path.expanduser().resolve()
+    return expanded(path).resolve()

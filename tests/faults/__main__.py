@@ -21,6 +21,7 @@ from tests.faults.outcomes import VERDICTS, Tally
 
 KINDS = {
     "f": "records",
+    "g": "command_lines",
 }
 """Letter -> module; each has a TITLE and a generator `faults`."""
 VARIABLES = ("HARNESS_", "HF_", "MTEB_", "OPENAI_", "COHERE_", "VOYAGE_", "GEMINI_", "GOOGLE_")

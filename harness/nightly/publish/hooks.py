@@ -92,7 +92,7 @@ def _program(command: str) -> str:
 
 def _without_secrets(text: str, command: str) -> str:
     """A message without addresses and without the values that the command gives to variables."""
-    for value in {value for found in _VALUES.findall(command) for value in found if len(value) > 2}:
+    for value in {value for values in _VALUES.findall(command) for value in values if len(value) > 2}:
         text = text.replace(value, "...")
     return _ADDRESS.sub(lambda address: shown_address(address[0]), text)
 

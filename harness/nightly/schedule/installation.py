@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from harness.errors import HarnessError
 from harness.files.atomic import write_output
+from harness.files.folders import expanded
 from harness.nightly.schedule import init_files
 
 Way = Literal["systemd", "cron"]
@@ -46,7 +47,7 @@ def prepared(schedule: Path, way: Way) -> Installation:
         other = "--cron" if way == "systemd" else "--systemd"
         raise HarnessError(f"no program {program} here; install it, or use {other}")
     if way == "systemd":
-        folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd" / "user"
+        folder = expanded(os.environ.get("XDG_CONFIG_HOME") or "~/.config") / "systemd" / "user"
         files = {str(folder / place.name): _read(place, schedule) for place in (places.service, places.timer)}
         user = ("systemctl", "--user")
         return Installation(way, files, ((*user, "daemon-reload"), (*user, "enable", "--now", places.timer.name)))

@@ -40,6 +40,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar, cast
 
+from harness.files.folders import expanded
 from harness.models.endpoint_names import is_endpoint
 from harness.nightly.schedule.schedule_contents import (
     AlertRules,
@@ -78,7 +79,7 @@ def read(file: Path) -> Schedule:
     Raises:
         SpecError: with every defect and its line.
     """
-    file = file.expanduser().resolve()
+    file = expanded(file).resolve()
     root = strict_yaml.read(file)
     value = root.fields(("models",), _KEYS)
     folder = file.parent
@@ -150,7 +151,7 @@ def _given(value: Value, read: Callable[[Value], _T], default: _T) -> _T:
 
 def _path(value: Value, folder: Path) -> Path | None:
     text = value.label()
-    return (folder / Path(text).expanduser()).resolve() if text else None
+    return (folder / expanded(text)).resolve() if text else None
 
 
 def _model(item: Value, folder: Path, *, baseline: bool) -> ModelEntry:

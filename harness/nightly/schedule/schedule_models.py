@@ -23,7 +23,7 @@ from harness import models
 from harness.errors import HarnessError, ModelError
 from harness.files import kept
 from harness.files.file_trees import files_below
-from harness.files.folders import cache_folder
+from harness.files.folders import cache_folder, expanded
 from harness.models.asked_settings import require_honoured
 from harness.models.model_prompts import asked_of
 from harness.nightly.schedule.schedule_contents import ModelEntry, Schedule
@@ -70,7 +70,7 @@ def saved_models(pattern: str, folder: Path) -> list[Path]:
         pattern: relative to `folder`, or absolute.
         folder: of the schedule.
     """
-    path = Path(pattern).expanduser()
+    path = expanded(pattern)
     root, below = (Path(path.anchor), path.relative_to(path.anchor)) if path.is_absolute() else (folder, path)
     return sorted((place for place in root.glob(str(below)) if models.is_saved(place)), key=_natural)
 
@@ -108,7 +108,7 @@ def _named(entry: ModelEntry, schedule: Schedule) -> list[ScheduledModel]:
 
 def _beside(name: str, folder: Path) -> str:
     """The name of a model; of one in a folder, which may be relative to the schedule's folder, the whole path."""
-    saved = (folder / Path(name).expanduser()).resolve()
+    saved = (folder / expanded(name)).resolve()
     return str(saved) if name.startswith((".", "~")) or models.is_saved(saved) else name
 
 
