@@ -12,7 +12,7 @@ from harness.errors import RecordError
 from harness.files.disk_errors import on_disk
 from harness.files.reading import read_text
 from harness.results.folder_walk import printable
-from harness.results.json_format import load_object
+from harness.results.json_values import load_object
 from harness.results.paths import META, Identity, identity_of
 
 

@@ -21,7 +21,8 @@ from harness.files.disk_errors import on_disk
 from harness.files.locks import locked
 from harness.files.reading import MAX_BYTES, check_inside, read_text
 from harness.results.folder_walk import refused, walk
-from harness.results.json_format import load_object, parse, to_json
+from harness.results.json_format import parse, to_json
+from harness.results.json_values import load_object
 from harness.results.model_meta import meta_json
 from harness.results.paths import META, Identity, identity_of, record_path, variant_kwargs, variant_text
 from harness.results.recorded_models import revisions_in

@@ -22,6 +22,7 @@ from typing import Any
 
 from harness.errors import RecordError
 from harness.results import content_digest, harness_key, repeated_subsets
+from harness.results.json_values import as_list, as_object, brief, load_object, number_or_none, text_or_none
 from harness.results.old_formats import flat, modernise
 from harness.results.paths import Identity
 from harness.results.schema import upgraded
@@ -81,10 +82,10 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
     data = load_object(text, path=path)
     if "scores" not in data and "mteb_dataset_name" in data:
         data = modernise(data, path)
-    raw = _object(data.get("scores"), f"{path}: `scores`")
+    raw = as_object(data.get("scores"), f"{path}: `scores`")
     scores = {
         split: [
-            _entry(item, f"{path}: {split}[{index}]") for index, item in enumerate(_list(items, f"{path}: {split}"))
+            _entry(item, f"{path}: {split}[{index}]") for index, item in enumerate(as_list(items, f"{path}: {split}"))
         ]
         for split, items in raw.items()
     }
@@ -93,43 +94,24 @@ def parse(text: str, *, path: str, identity: Identity) -> Record:
     harness, of_harness = _understood(upgraded(_checked_harness(data, text, path)), path)
     date, of_date = _plausible(_timestamp(data.get("date"), f"{path}: `date`"))
     remarks = (*remarks, *of_harness, *of_date)
-    task = _text(data.get("task_name"), f"{path}: `task_name`")
+    task = text_or_none(data.get("task_name"), f"{path}: `task_name`")
     if not task:
         raise RecordError(f"{path}: `task_name` is missing or empty, expected the name of a task")
     return Record(
         task=task,
         model=identity.model,
         revision=identity.revision,
-        dataset_revision=_text(data.get("dataset_revision"), f"{path}: `dataset_revision`") or NO_REVISION,
+        dataset_revision=text_or_none(data.get("dataset_revision"), f"{path}: `dataset_revision`") or NO_REVISION,
         scores=scores,
-        evaluation_time=_number(data.get("evaluation_time"), f"{path}: `evaluation_time`"),
+        evaluation_time=number_or_none(data.get("evaluation_time"), f"{path}: `evaluation_time`"),
         date=date,
-        mteb_version=_text(data.get("mteb_version"), f"{path}: `mteb_version`"),
-        kg_co2_emissions=_number(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
+        mteb_version=text_or_none(data.get("mteb_version"), f"{path}: `mteb_version`"),
+        kg_co2_emissions=number_or_none(data.get("kg_co2_emissions"), f"{path}: `kg_co2_emissions`"),
         harness=harness,
         variant=identity.variant,
         path=path,
         remarks=remarks,
     )
-
-
-def load_object(text: str, *, path: str) -> dict[str, Any]:
-    """Read a JSON object as Python writes it: NaN, Infinity and numbers beyond float64 become None.
-
-    Raises:
-        RecordError: The text is no JSON object, an object has a key twice, or a text cannot be written again.
-    """
-    try:
-        data = json.loads(text, parse_constant=lambda _: None, parse_float=_finite, object_pairs_hook=_unique)
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(data, ensure_ascii=False).encode()  # half a surrogate pair can be neither printed nor written
-    except json.JSONDecodeError as err:
-        raise RecordError(f"{path}: not JSON: {err.msg} in line {err.lineno}, column {err.colno}") from err
-    except RecursionError as err:
-        raise RecordError(f"{path}: not a result file: nested too deeply") from err
-    except ValueError as err:
-        raise RecordError(f"{path}: not a result file: {err}") from err
-    return _object(data, f"{path}: the file")
 
 
 # --- reading and writing ----------------------------------------------------------------------------------------------
@@ -150,36 +132,20 @@ def _check_scores(scores: Mapping[str, Sequence[Mapping[str, Any]]], where: str)
 def _check_entry(entry: Mapping[str, Any], where: str) -> str:
     subset, languages = entry.get("hf_subset"), entry.get("languages")
     if not isinstance(subset, str):
-        raise RecordError(f"{where}: `hf_subset` is {_brief(subset)}, expected a string")
+        raise RecordError(f"{where}: `hf_subset` is {brief(subset)}, expected a string")
     if not isinstance(languages, list) or not all(isinstance(language, str) for language in languages):
-        raise RecordError(f"{where}: `languages` is {_brief(languages)}, expected a list of strings")
+        raise RecordError(f"{where}: `languages` is {brief(languages)}, expected a list of strings")
     if "main_score" not in entry:
         raise RecordError(f"{where}: `main_score` is missing")
-    score = _number(entry["main_score"], f"{where}: `main_score`")
+    score = number_or_none(entry["main_score"], f"{where}: `main_score`")
     if score is not None and abs(score) > LARGEST_SCORE:
         raise RecordError(f"{where}: `main_score` is {score:g}, expected a score")
     return subset
 
 
-def _number(value: Any, where: str) -> float | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise RecordError(f"{where} is {_brief(value)}, expected a number or null")
-    try:
-        return float(value)
-    except OverflowError as err:
-        raise RecordError(f"{where} is larger than any float64, expected a score or seconds") from err
-
-
-def _brief(value: Any) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 60 else shown[:57] + "..."
-
-
 def _checked_harness(data: Mapping[str, Any], text: str, path: str) -> dict[str, Any]:
     """The value of the key `harness` without its digest; a digest that does not fit the file is refused."""
-    harness = dict(_object(data.get("harness", {}), f"{path}: `harness`"))
+    harness = dict(as_object(data.get("harness", {}), f"{path}: `harness`"))
     digest = harness.pop(content_digest.KEY, None)
     if digest is not None and not content_digest.is_as_written(text.encode(errors="surrogatepass")):
         as_written = _text_of(_laid_out({**data, "harness": harness}, path))
@@ -260,21 +226,8 @@ def _key(key: Any, where: str) -> str:
 # --- reading -------------------------------------------------------------------------------------------------------
 
 
-def _finite(digits: str) -> float | None:
-    number = float(digits)
-    return number if math.isfinite(number) else None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"an object holds the key {next(key for key in keys if keys.count(key) > 1)!r} twice")
-    return result
-
-
 def _entry(item: Any, where: str) -> dict[str, Any]:
-    metrics = flat(_object(item, where))
+    metrics = flat(as_object(item, where))
     return {name: _coefficient(value) if name.endswith(_CORRELATIONS) else value for name, value in metrics.items()}
 
 
@@ -283,29 +236,11 @@ def _coefficient(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 2 else value
 
 
-def _object(value: Any, where: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise RecordError(f"{where} is {_brief(value)}, expected an object")
-    return value
-
-
-def _list(value: Any, where: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise RecordError(f"{where} is {_brief(value)}, expected a list with one entry for each subset")
-    return value
-
-
-def _text(value: Any, where: str) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise RecordError(f"{where} is {_brief(value)}, expected a string")
-    return value
-
-
 def _timestamp(value: Any, where: str) -> float | None:
     if not isinstance(value, str):
-        return _number(value, where)
+        return number_or_none(value, where)
     try:
         moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     except ValueError as err:
-        raise RecordError(f"{where} is {_brief(value)}, expected seconds since 1970 or an ISO date") from err
+        raise RecordError(f"{where} is {brief(value)}, expected seconds since 1970 or an ISO date") from err
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

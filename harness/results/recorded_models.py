@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from harness.errors import RecordError
 from harness.files.folders import expanded
 from harness.files.reading import read_text
-from harness.results.json_format import load_object
+from harness.results.json_values import load_object
 from harness.results.paths import EXPERIMENTS, META, Identity, identity_of
 
 _ON_HUB = '"reference": "'
