@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from harness.leaderboard.api import compare, rank
     from harness.results.loading import load_results
     from harness.runner.api import run
+    from harness.runner.trainer_evaluator import HarnessEvaluator
     from harness.tasks.registry import get_task, get_tasks
 
 __version__ = "0.1.0"
@@ -53,6 +54,7 @@ __all__ = [
     "DataError",
     "EncodeError",
     "HarnessError",
+    "HarnessEvaluator",
     "ModelError",
     "Record",
     "RecordError",
@@ -74,6 +76,7 @@ _LAZY = {
     "load_results": "harness.results.loading",
     "rank": "harness.leaderboard.api",
     "compare": "harness.leaderboard.api",
+    "HarnessEvaluator": "harness.runner.trainer_evaluator",
 }
 
 

@@ -77,7 +77,9 @@ def open_model(spec: ModelSpec, options: EncodeOptions) -> Encoder | Searcher:
     assert kind.open is not None
     require_honoured(spec, of_options(options))
     if spec.origin in ("baseline", "python"):
-        return kind.open(spec, options)
+        opened = kind.open(spec, options)
+        opened.facts = replace(opened.facts, kind=spec.kind or None)
+        return opened
     require_room_for_text(spec, options)
     fetch(spec)
     has_no_checkpoint = spec.origin == "endpoint" or is_run_by_mteb(spec) or spec.backend_file is not None

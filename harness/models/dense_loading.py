@@ -21,6 +21,7 @@ from harness.models import backend_files, graph_backend, saved_modules
 from harness.models.devices import DTYPES
 from harness.models.model_files import settings_folder
 from harness.models.mteb_loaders import Opening
+from harness.models.shared_weights import with_shared_weights
 from harness.types import ModelSpec, Precision, PromptRules
 from harness.types.counted import listed
 
@@ -48,9 +49,13 @@ def load(
         precision: of its weights.
         class_name: the class of sentence-transformers that it is.
 
+    A model that is open already is not loaded: it comes as a copy that shares its weights.
+
     Raises:
         ModelError: it cannot be loaded, lacks weights, or its own code loads it in another precision.
     """
+    if spec.function is not None:
+        return with_shared_weights(spec.function)
     with hidden_bars(), quiet(), retried_requests(), _loading_reports() as reports:
         try:
             model = _constructed(spec, opening, device, precision, class_name=class_name)

@@ -15,6 +15,7 @@ from harness.models import (
     mteb_kind,
     mteb_loaders,
     multi_vector,
+    open_objects,
     sparse_encoder,
     static_kind,
     unpooled_decoder,
@@ -94,7 +95,7 @@ def kind_of_spec(spec: ModelSpec) -> ModelKind:
     if spec.origin == "baseline":
         return kinds_without_files.BM25 if spec.name.endswith("bm25") else kinds_without_files.HASHING
     if spec.origin == "python":
-        return kinds_without_files.CALLABLE
+        return next((kind for kind in open_objects.KINDS if kind.name == spec.kind), kinds_without_files.CALLABLE)
     return next((kind for kind in KINDS if kind.name == spec.kind), dense_kinds.SENTENCE_TRANSFORMERS)
 
 

@@ -119,13 +119,22 @@ def shown_prompt(prompt: Prompt) -> str:
     return f"{prompt.text or ''}{{text}}{prompt.suffix}{adapter}"
 
 
+def object_prompts(spec: ModelSpec) -> PromptRules:
+    """The prompts that an open model brings: its `prompts` by name, and the name of its default one."""
+    brought = getattr(spec.function, "prompts", None) or {}
+    prompts = {name: text for name, text in brought.items() if text is not None}
+    return PromptRules(prompts=prompts, default=getattr(spec.function, "default_prompt_name", None))
+
+
 def planned_rules(spec: ModelSpec) -> PromptRules:
     """The rules that decide what goes before the model's texts, without loading the model.
 
     Raises:
         ModelError: the model's settings cannot be read.
     """
-    if spec.origin in ("baseline", "python", "endpoint") or is_run_by_mteb(spec):
+    if spec.origin == "python":
+        return prompt_rules(spec, object_prompts(spec) if spec.kind else PromptRules())
+    if spec.origin in ("baseline", "endpoint") or is_run_by_mteb(spec):
         return prompt_rules(spec, PromptRules())
     settings = settings_of(spec)
     prompts = {"query": "", "document": "", **settings.get("prompts", {})}

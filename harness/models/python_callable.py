@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.evaluators.similarity import paired
-from harness.types import Batching, Encoded, EncoderFacts, Prompt, Role
+from harness.types import Batching, Encoded, EncoderFacts, Prompt, PromptRules, Role
 
 if TYPE_CHECKING:
     from harness.types import Float32
 
 
 class FunctionEncoder:
-    """Calls the function once per block of texts. Prompts and roles do not reach it."""
+    """Calls the function once per block of texts, with the prompt before each; roles do not reach it."""
 
-    def __init__(self, function: Callable[[list[str]], Any]) -> None:
+    def __init__(self, function: Callable[[list[str]], Any], *, prompts: PromptRules | None = None) -> None:
         self._function = function
         self.facts = EncoderFacts(
-            backend="python", device="unknown", device_name="unknown", precision="unknown", similarity="cosine"
+            backend="python",
+            device="unknown",
+            device_name="unknown",
+            precision="unknown",
+            similarity="cosine",
+            prompts=prompts or PromptRules(),
         )
 
     def identity(self, *, prompt: Prompt, role: Role | None) -> None:
@@ -31,7 +36,7 @@ class FunctionEncoder:
     ) -> Iterator[Encoded]:
         """What the function returns for each block, as a numpy array."""
         for texts in blocks:
-            rows = self._function(list(texts))
+            rows = self._function([f"{prompt.text or ''}{text}" for text in texts])
             if hasattr(rows, "detach"):  # a torch tensor, on any device
                 rows = rows.detach().float().cpu().numpy()
             yield Encoded(np.asarray(rows), None, None)

@@ -29,6 +29,7 @@ from harness.models.api_names import endpoint_for
 from harness.models.dependencies import dependencies, loaded_precision
 from harness.models.endpoint_names import is_endpoint
 from harness.models.model_files import repository_in_folder, repository_on_hub
+from harness.models.open_objects import kind_of_object
 from harness.models.repository import Repository
 from harness.types import BackendName, ModelSpec
 
@@ -120,9 +121,11 @@ def bundled_present() -> bool:
 
 
 def _function(function: Any) -> ModelSpec:
-    if not callable(function):
+    kind = kind_of_object(function)
+    if kind is None and not callable(function):
         raise ModelError(
-            f"a model is a name or a callable list[str] -> (n, dim) array; found {type(function).__name__}"
+            "a model is a name, a callable list[str] -> (n, dim) array, or an object with encode; found "
+            f"{type(function).__name__}"
         )
     label = getattr(function, "__qualname__", type(function).__name__)
     return ModelSpec(
@@ -131,6 +134,7 @@ def _function(function: Any) -> ModelSpec:
         location="",
         origin="python",
         function=function,
+        kind="" if kind is None else kind.name,
     )
 
 

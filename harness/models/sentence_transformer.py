@@ -38,6 +38,7 @@ class SentenceTransformerEncoder:
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
+        self._of_caller = spec.function is not None
         precision = forward_precision(spec, options) if spec.backend_file is None else "fp32"
         self._opening = model_prompts.opening(spec)
         self._copies = {device: dense_loading.load(spec, self._opening, device, precision) for device in self._devices}
@@ -93,8 +94,13 @@ class SentenceTransformerEncoder:
             packages=("embedding-harness", "torch", "transformers", "tokenizers", "sentence-transformers", *runtimes),
         )
 
-    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any]:
-        """Model, settings, prompt and role: a two-tower model has other weights for each role."""
+    def identity(self, *, prompt: Prompt, role: Role | None) -> Mapping[str, Any] | None:
+        """Model, settings, prompt and role: a two-tower model has other weights for each role.
+
+        None for a model that the caller has opened, so that its vectors are not cached: its weights may change.
+        """
+        if self._of_caller:
+            return None
         adapter = {"adapter": prompt.adapter} if prompt.adapter else {}
         return {**self._identity, "prompt": prompt.text or "", "role": role or "", **adapter}
 

@@ -14,7 +14,7 @@ from harness.types import Record, TaskSpec
 
 
 def run(
-    models: str | Callable[[list[str]], Any] | Sequence[str | Callable[[list[str]], Any]] = models.BUNDLED,
+    models: Any = models.BUNDLED,
     tasks: str | TaskSpec | Sequence[str | TaskSpec] | None = None,
     *,
     suite: str | None = None,
@@ -52,7 +52,9 @@ def run(
     """Benchmark models on tasks; one record per model and task, computed or kept from before.
 
     Args:
-        models: names (see `harness.models`) or callables `list[str] -> (n, dim) array`.
+        models: one model or a list of them: a name (see `harness.models`), an open `SentenceTransformer`,
+            `SparseEncoder` or `CrossEncoder`, any object with `encode(list[str])`, or a callable; the last two return a
+            (n, dim) array. An open model is not changed, and its vectors are not cached.
         tasks: task names or specs; the suite `mini` when neither `tasks` nor `suite` is given.
         suite: name of a suite.
         splits: only these splits.
@@ -99,6 +101,6 @@ def run(
         HarnessError: the request is wrong (nothing has run), or `CellsFailed` after everything else has run.
     """
     asked: dict[str, Any] = locals()
-    asked["models"] = (models,) if isinstance(models, str) or callable(models) else tuple(models)
+    asked["models"] = tuple(models) if isinstance(models, Sequence) and not isinstance(models, str) else (models,)
     asked["tasks"] = (tasks,) if isinstance(tasks, str | TaskSpec) else tasks
     return carry_out(requested(asked), on_event=on_event)

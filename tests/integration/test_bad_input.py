@@ -84,8 +84,7 @@ def test_an_unknown_name_is_refused(command: Command, results: Path, arguments: 
         (["run", "--max-length", "0"], "whole number above 0"),
         (["run", "--batch-tokens", "many"], "'many'"),
         (["table", "--format", "html"], "html"),
-        (["tasks"], "COMMAND"),
-        ([], "COMMAND"),
+        (["tasks", "--json"], "--json"),
     ],
 )
 def test_an_option_that_makes_no_sense_is_refused(
