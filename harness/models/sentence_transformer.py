@@ -17,6 +17,7 @@ import numpy as np
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import backend_files, dense_loading, forward_threads, model_prompts, packed_batches, packing
+from harness.models.batch_positions import positions_follow_the_batch
 from harness.models.devices import device_name, pick_devices
 from harness.models.forward_precision import AS_STORED, forward_precision
 from harness.models.packed_forward import PackedTexts
@@ -53,6 +54,7 @@ class SentenceTransformerEncoder:
         self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
         self._memory = forward_threads.memory(self._devices[0])
+        follows = positions_follow_the_batch(self._model, precision)  # before the way of its attention is chosen
         self._packing = packing.decide(
             self._copies, options, precision, name=spec.name, has_own_code=spec.trust_remote_code
         )
@@ -64,7 +66,7 @@ class SentenceTransformerEncoder:
             architecture=_architecture(self._model),
             pooling=_pooling(self._model),
             normalized=_is_normalized(self._model, self._opening.after),
-            depends_on_batch="positions" if _positions_follow_the_batch(self._model) else "last bits",
+            depends_on_batch="positions" if follows else "last bits",
             attention=self._packing.attention or _attention(self._model),
             encoding=self._packing.encoding,
             max_length=self._max_length,
@@ -286,11 +288,3 @@ def _pooling(model: Any) -> str | None:
 
 def _is_normalized(model: Any, steps: Sequence[str]) -> bool:
     return type(model[-1]).__name__ == "Normalize" or "normalize" in steps[-1:]
-
-
-def _positions_follow_the_batch(model: Any) -> bool:
-    """Whether the frequencies of rotary positions are chosen by the longest text of a batch: dynamic NTK, LongRoPE."""
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    settings = [getattr(config, name, None) for name in ("rope_parameters", "rope_scaling")]
-    kinds = {str(each.get("rope_type") or each.get("type")) for each in settings if isinstance(each, dict)}
-    return bool(kinds & {"dynamic", "longrope", "su"})

@@ -13,6 +13,7 @@ import harness
 from harness import models
 from harness.types import EncodeOptions
 from tests.encoders import one_block
+from tests.oracle.mteb_runs import mteb_scores_of, task_of
 from tests.tiny import save_decoder, save_sentence_transformer
 
 CLASSIFICATION, STS = "MiniIntentsEnglish", "MiniSTSGerman"
@@ -65,6 +66,26 @@ def test_positions_that_follow_from_the_batch(tmp_path: Path) -> None:
     assert batching(record) == "mteb"
     usual = run(save_decoder(tmp_path / "usual"), STS, tmp_path / "auto")
     assert (usual.harness["encoder"]["depends_on_batch"], batching(usual)) == ("last bits", "tokens")
+
+
+@pytest.mark.parametrize(("kind", "follows"), [("bert", True), ("roberta", False)])
+def test_padding_on_the_left(kind: str, follows: bool, tmp_path: Path) -> None:
+    """Where padding on the left moves a text's positions, every task gets mteb's batches and mteb's score; not for a
+    model that counts positions from the first token that is no padding.
+    """
+    from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+
+    folder = save_sentence_transformer(tmp_path / "left", kind=kind)
+    file = folder / "tokenizer_config.json"
+    settings = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**settings, "padding_side": "left"}), encoding="utf-8")
+    task = task_of(STS, tmp_path)
+    (record,) = harness.run(str(folder), [task], device="cpu", results=tmp_path / "results")
+    expected = mteb_scores_of(SentenceTransformerEncoderWrapper(str(folder), device="cpu"), task)
+    main = record.parts[task.parts[0]][task.main_metric]
+    assert main == pytest.approx(expected[task.main_metric], abs=1e-5)
+    assert batching(record) == ("mteb" if follows else "tokens")
+    assert record.harness["encoder"]["depends_on_batch"] == ("positions" if follows else "last bits")
 
 
 def test_what_a_record_says_of_the_model(tmp_path: Path) -> None:
