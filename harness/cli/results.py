@@ -57,7 +57,7 @@ def _export(args: argparse.Namespace) -> int:
     tasks = [task_registry.find(name).name for name in args.tasks or []]
     if args.suite:
         tasks += task_registry.suite(args.suite).tasks
-    results = load_results(args.results, models=args.models or None, tasks=tasks or None)
+    results = load_results(args.results, models=args.models or None, tasks=tasks or None, require_models=True)
     for refusal in results.refused:
         print(f"harness: left out {refusal.path}: {refusal.reason}", file=sys.stderr)
     for record in results.records:

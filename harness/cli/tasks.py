@@ -71,6 +71,10 @@ def _list(args: argparse.Namespace) -> int:
     tasks = [task for task in tasks if not args.types or task.type in args.types]
     UnknownName.refuse("licence", args.license, {task.license for task in tasks if task.license})
     UnknownName.refuse("domain", args.domains, {domain for task in tasks for domain in task.domains})
+    for language in args.languages or ():
+        if not any(_speaks(task, [language]) for task in tasks):
+            names = dict.fromkeys(name for task in tasks for name in (*_codes(task), *task.languages))
+            raise UnknownName.of("language of these tasks", language, names)
     tasks = [task for task in tasks if _matches(task, parts.get(task.name, task.parts), args)]
     if args.json:
         shared_options.print_json(
@@ -105,16 +109,20 @@ def _list(args: argparse.Namespace) -> int:
 
 def _matches(task: TaskSpec, parts: Sequence[Part], args: argparse.Namespace) -> bool:
     """Whether the task has one of the requested domains, licences and languages, and few enough tokens in `parts`."""
-    from harness.tasks import registry
-
     if args.license and task.license not in args.license:
         return False
     if args.max_tokens and not _tokens(task, parts) <= args.max_tokens:
         return False
     if args.domains and not set(args.domains) & set(task.domains):
         return False
+    return not args.languages or _speaks(task, args.languages)
+
+
+def _speaks(task: TaskSpec, languages: Sequence[str]) -> bool:
+    from harness.tasks import registry
+
     try:
-        return not args.languages or bool(registry.select_parts(task, languages=args.languages))
+        return bool(registry.select_parts(task, languages=languages))
     except UnknownName:
         return False
 

@@ -79,8 +79,12 @@ def build(
         not_common = [number for number in recorded if lacking[number]]
         recorded = [number for number in recorded if not lacking[number]]
         if not recorded:
+            counts = {labels[who]: int((~np.isnan(scored.scores[at])).sum()) for at, who in enumerate(everyone)}
+            fewest = sorted((count, label) for label, count in counts.items() if count)[:3]
+            shown = ", ".join(f"{label} {count}" for count, label in fewest)
             raise UnknownName(
-                f"no task has results of all {sum(whole)} models; name fewer models, or rank without --common"
+                f"no task has results of all {sum(whole)} models, of which the fewest tasks have: {shown}; name fewer "
+                "models, or rank without --common"
             )
     tasks = tuple(scope[number] for number in recorded)
     types = _ordered({task.type for task in tasks})

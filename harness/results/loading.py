@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -68,6 +67,7 @@ def load_results(
     *,
     models: str | Sequence[str] | None = None,
     tasks: str | Sequence[str] | None = None,
+    require_models: bool = False,
 ) -> Results:
     """Read the records of a results folder: your own, or a clone of mteb's public results repository.
 
@@ -75,12 +75,13 @@ def load_results(
         folder: the results folder; `$HARNESS_RESULTS`, else `results`.
         models: only records of these models, by any name that `harness.run` takes.
         tasks: only records of these tasks.
+        require_models: refuse a model that has no record at all, rather than leave it out.
 
     Returns:
         The records, and the files that could not be read as records.
 
     Raises:
-        UnknownName: there is no such folder.
+        UnknownName: there is no such folder, or no record of a model that is required.
         HarnessError: a name that fits several models or revisions.
     """
     root = results_folder(folder)
@@ -91,21 +92,27 @@ def load_results(
     for item in scan(root):
         if isinstance(item, Refused):
             refused.append(item)
-        elif tasks is None or item.task == tasks or (not isinstance(tasks, str) and item.task in tasks):
+        else:
             records.append(item)
     if models is not None:
-        records = _of_models(records, [models] if isinstance(models, str) else models, root)
+        records = _of_models(records, [models] if isinstance(models, str) else models, root, required=require_models)
+    if tasks is not None:
+        wanted = {tasks} if isinstance(tasks, str) else set(tasks)
+        records = [record for record in records if record.task in wanted]
     return Results(tuple(records), tuple(refused))
 
 
-def _of_models(records: list[Record], models: Sequence[str], root: Path) -> list[Record]:
+def _of_models(records: list[Record], models: Sequence[str], root: Path, *, required: bool) -> list[Record]:
     revisions: dict[str, set[str]] = {}
     for record in records:
         revisions.setdefault(record.model, set()).add(record.revision)
     asked = []
     for name in models:
-        with contextlib.suppress(UnknownName):  # no record is an answer too
+        try:
             asked.append(recorded_name(name, revisions, folders=[root]))
+        except UnknownName:  # no record is an answer too
+            if required:
+                raise
     return [record for record in records if any(name.covers(record.model, record.revision) for name in asked)]
 
 

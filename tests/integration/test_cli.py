@@ -141,6 +141,9 @@ def test_listing_tasks(command: Command) -> None:
     said = command(*args)
     assert said.out.endswith(f"\n{len(listed)} tasks\n")
     assert [line.split()[0] for line in said.out.splitlines()[2:-2]] == [task["name"] for task in listed]
+    unknown = command("tasks", "list", "--languages", "de,xx")
+    assert (unknown.status, unknown.out) == (2, "")
+    assert "no language of these tasks named 'xx'" in unknown.err
     wrong = command("tasks", "list", "--types", "Retrival")
     assert wrong.status == 2
     assert "did you mean Retrieval or Any2AnyRetrieval?" in wrong.err

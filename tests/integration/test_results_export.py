@@ -122,6 +122,13 @@ def test_who_evaluated_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_without_records_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Beside a model that has some too; nothing is written, and the nearest name is told."""
+    assert export(tmp_path / "scores.csv", "csv", "baseline/hashing", "baseline/hashin") == 2
+    assert "no recorded model named 'baseline/hashin'; did you mean baseline/hashing" in capsys.readouterr().err
+    assert not (tmp_path / "scores.csv").exists()
+
+
 def test_one_table(tmp_path: Path) -> None:
     """CSV and Parquet hold the rows of `load_results(...).to_pandas()`, of the models and tasks that are named."""
     narrowed = ("baseline/hashing", "-t", "MiniSTSEnglish,MiniPairsGerman")

@@ -247,6 +247,8 @@ def test_more_dimensions_than_a_model_has(tmp_path: Path) -> None:
     night = plan_night(schedule, schedule_models.resolve(schedule), tasks_of(schedule), now=time.time())
     [small] = night.problems
     assert small.problem.startswith("model local/small: --dims 9999: its vectors have ")
+    [told] = schedule_check.problems(schedule, schedule_models.resolve(schedule))
+    assert told == f"local/small: {small.problem}"
     assert {(cell.label, cell.variant) for cell in night.todo} == {("local/large", ""), ("local/large", "dims=9999")}
 
 

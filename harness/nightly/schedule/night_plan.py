@@ -111,8 +111,8 @@ def plan_night(
         HarnessError: the files of a local task cannot be read.
     """
     index = recorded_index.read(schedule.results)
-    checked = [_checked(scheduled, schedule) for scheduled in resolved]
-    able = [scheduled for scheduled in checked if scheduled.model is not None and not scheduled.problem]
+    models = [checked(scheduled, schedule) for scheduled in resolved]
+    able = [scheduled for scheduled in models if scheduled.model is not None and not scheduled.problem]
     cells_of = _cells_of(schedule, [scheduled.model for scheduled in able if scheduled.model], tasks, index)
     todo: list[Cell] = []
     recorded: list[RecordedCell] = []
@@ -126,11 +126,11 @@ def plan_night(
     again = _oldest(recorded, baselines, count=schedule.alerts.recheck, now=now)
     todo += [replace(old.cell, why="recorded, and checked again") for old in again]
     kept = [cell for cell in recorded if cell not in again] if again else recorded
-    problems = tuple(scheduled for scheduled in checked if scheduled.problem)
+    problems = tuple(scheduled for scheduled in models if scheduled.problem)
     return NightPlan(tuple(todo), tuple(kept), problems, index.tokens, index.pace)
 
 
-def _checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
+def checked(scheduled: ScheduledModel, schedule: Schedule) -> ScheduledModel:
     """The model; with a problem where it, or this machine, cannot do what the schedule asks."""
     if scheduled.model is None:
         return scheduled

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from harness import results
 from harness.errors import HarnessError
 from harness.nightly.publish import destinations
-from harness.nightly.schedule.night_plan import plan_night, tasks_of
+from harness.nightly.schedule.night_plan import checked, plan_night, tasks_of
 from harness.nightly.schedule.schedule_contents import Schedule
 from harness.nightly.schedule.schedule_models import ScheduledModel
 from harness.types.counted import counted
@@ -22,7 +22,8 @@ def problems(schedule: Schedule, resolved: Sequence[ScheduledModel]) -> list[str
         schedule: the schedule.
         resolved: its models.
     """
-    defects = [f"{scheduled.label}: {scheduled.problem}" for scheduled in resolved if scheduled.problem]
+    checked_models = [checked(scheduled, schedule) for scheduled in resolved]
+    defects = [f"{scheduled.label}: {scheduled.problem}" for scheduled in checked_models if scheduled.problem]
     for look in (_tasks, _folders, _tools):
         try:
             defects += look(schedule)

@@ -301,7 +301,7 @@ class TestCommon:
         """Models without a common task are an error that says what to do."""
         boards.put(tmp_path, "org/a", "T", 0.5)
         boards.put(tmp_path, "org/b", "U", 0.5)
-        with pytest.raises(UnknownName, match="no task has results of all 2 models; name fewer models"):
+        with pytest.raises(UnknownName, match="all 2 models, of which the fewest tasks have: org/a 1, org/b 1; name"):
             api.rank(results=tmp_path, common=True)
 
     def test_the_board_says_what_completes_a_row(self, tmp_path: Path) -> None:
