@@ -448,7 +448,7 @@ def test_a_model_that_raises(tasks: Tasks, tmp_path: Path) -> None:
 
 def test_what_is_not_a_model(tmp_path: Path) -> None:
     """Something that is neither a name nor callable is refused before anything is written."""
-    with pytest.raises(api.ModelError, match=r"a name or a callable .* found int"):
+    with pytest.raises(api.ModelError, match=r"a name, a callable .* found int"):
         api.run([7], ["MiniSTSGerman"], results=tmp_path / "results")  # type: ignore[list-item]
     assert not (tmp_path / "results").exists()
 

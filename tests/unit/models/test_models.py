@@ -145,7 +145,7 @@ def test_callables(function: Any, name: str) -> None:
 
 def test_what_is_no_model() -> None:
     """Neither a name nor callable."""
-    with pytest.raises(ModelError, match=r"a name or a callable .* found NoneType"):
+    with pytest.raises(ModelError, match=r"a name, a callable .* found NoneType"):
         models.resolve(None)  # type: ignore[arg-type]
 
 
@@ -153,7 +153,7 @@ def test_what_is_no_model() -> None:
 
 
 def test_a_callable_gets_a_list_and_nothing_else() -> None:
-    """Texts arrive as a list of their own, prompts and roles do not arrive."""
+    """Texts arrive as a list of their own, with the prompt before each; roles do not arrive."""
     seen: list[Any] = []
 
     def function(texts: list[str]) -> Any:
@@ -163,7 +163,7 @@ def test_a_callable_gets_a_list_and_nothing_else() -> None:
     texts = ("a", "b")
     encoder = FunctionEncoder(function)
     first, second = encoder.encode([texts, ["c"]], prompt=Prompt("query", "q: "), role="query")
-    assert seen == [["a", "b"], ["c"]]
+    assert seen == [["q: a", "q: b"], ["q: c"]]
     assert first.vectors.tolist() == [[1, 2], [1, 2]]
     assert second.vectors.tolist() == [[1, 2]]
     assert first[1:] == (None,) * 5
