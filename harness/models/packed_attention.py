@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from harness.models import cuda_runtime
 from harness.models.devices import DTYPES
 from harness.types import Precision
 
@@ -198,7 +199,7 @@ def _near(length: int, form: Form, device: torch.device) -> torch.Tensor:
 def kernel(device: torch.device, precision: Precision) -> str:
     """What computes attention, for the record."""
     if device.type != "cuda" or precision == "fp32":
-        return "sdpa by length"
+        return "sdpa by length" if device.type != "cuda" else f"{cuda_runtime.ATTENTION}, by length"
     import torch
 
     unsplit = _unsplit(device, getattr(torch, DTYPES[precision]))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from harness.errors import ModelError, first_line
-from harness.models import packed_attention
+from harness.models import cuda_runtime, packed_attention
 from harness.models.packed_forward import AFTER_POOLING, POOLINGS, PackedForward, pack, pooling_modes
 from harness.types import EncodeOptions, Precision
 
@@ -119,7 +119,7 @@ def _disagreement(model: Any, packed: PackedForward, device: torch.device, preci
     from sentence_transformers.util import batch_to_device
 
     features = model.preprocess(_trial_texts(model))
-    with torch.inference_mode():
+    with torch.inference_mode(), cuda_runtime.pinned([device]):
         ids = token_ids(features)
         padded = model(batch_to_device(dict(features), device))["sentence_embedding"].float()
         rows = packed(pack(ids), device)

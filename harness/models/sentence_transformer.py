@@ -16,7 +16,15 @@ import numpy as np
 
 from harness.encoding import batches, pipeline
 from harness.errors import ModelError
-from harness.models import backend_files, dense_loading, forward_threads, model_prompts, packed_batches, packing
+from harness.models import (
+    backend_files,
+    cuda_runtime,
+    dense_loading,
+    forward_threads,
+    model_prompts,
+    packed_batches,
+    packing,
+)
 from harness.models.batch_positions import positions_follow_the_batch
 from harness.models.devices import device_name, pick_devices
 from harness.models.forward_precision import AS_STORED, forward_precision
@@ -40,6 +48,7 @@ class SentenceTransformerEncoder:
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
         self._devices = pick_devices(options.device)
         self._of_caller = spec.function is not None
+        cuda_runtime.grow_segments(self._devices)
         precision = forward_precision(spec, options) if spec.backend_file is None else "fp32"
         self._opening = model_prompts.opening(spec)
         self._copies = {device: dense_loading.load(spec, self._opening, device, precision) for device in self._devices}
@@ -67,8 +76,9 @@ class SentenceTransformerEncoder:
             pooling=_pooling(self._model),
             normalized=_is_normalized(self._model, self._opening.after),
             depends_on_batch="positions" if follows else "last bits",
-            attention=self._packing.attention or _attention(self._model),
+            attention=self._packing.attention or _attention(self._model, self._devices[0]),
             encoding=self._packing.encoding,
+            runtime=cuda_runtime.versions(self._devices[0]),
             max_length=self._max_length,
             similarity=self._opening.similarity or str(self._model.similarity_fn_name),
             dimensions=dimensions,
@@ -131,12 +141,13 @@ class SentenceTransformerEncoder:
             rows = rows[:, : self._kept_dimensions]
             return _after(rows.float(), steps) if steps else rows
 
-        return pipeline.encode(
+        answers = pipeline.encode(
             blocks,
             prepare=prepare,
             lanes=forward_threads.lanes(forward, self._devices, exact=exact or self._one_lane),
             memory=self._memory,
         )
+        return cuda_runtime.all_pinned(answers, self._devices)
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
@@ -265,9 +276,10 @@ def _position_limit(model: Any, *, otherwise: int) -> int:
     return limit if isinstance(limit, int) and limit > 0 else otherwise
 
 
-def _attention(model: Any) -> str | None:
+def _attention(model: Any, device: torch.device) -> str | None:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    return getattr(config, "_attn_implementation", None)
+    attention: str | None = getattr(config, "_attn_implementation", None)
+    return cuda_runtime.ATTENTION if attention == "sdpa" and device.type == "cuda" else attention
 
 
 def _architecture(model: Any) -> str | None:

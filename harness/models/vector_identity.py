@@ -32,6 +32,7 @@ def identity(spec: ModelSpec, facts: EncoderFacts, *, packages: Sequence[str]) -
         "batch": facts.batching,
         "device": facts.device_name,
         **({"encoding": facts.encoding} if facts.encoding == "packed" else {}),
+        **({"runtime": dict(facts.runtime)} if facts.runtime else {}),
         **({"weights": dict(facts.weights)} if facts.weights else {}),
         **({"opening": asdict(opened)} if (opened := opening(spec)) != Opening() else {}),
         "versions": {name: versions.get(name) for name in packages},

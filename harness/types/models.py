@@ -186,6 +186,7 @@ class EncoderFacts:
         batch_tokens: the padded tokens of a batch, where batches are made under such a budget; `batching` says it too.
         encoding: how batches under a budget of tokens are computed: `packed`, or `padded: ` with the reason; None for a
             model without a transformer that runs here. mteb's batches are always padded.
+        runtime: versions of CUDA and cuDNN; None where a CPU or another GPU computes.
         weights: file -> sha256 of the file that another backend than torch runs, and of those with its tensors.
         max_lengths: role -> its maximum length, where queries and documents have lengths of their own.
         first_stage: name, revision, `top`, backend, device, precision, maximum length and similarity of the model that
@@ -208,6 +209,7 @@ class EncoderFacts:
     depends_on_batch: Literal["last bits", "positions", "quantization"] | None = None
     attention: str | None = None
     encoding: str | None = None
+    runtime: Mapping[str, str] | None = None
     max_length: int | None = None
     max_lengths: Mapping[str, int] | None = None
     similarity: str = "cosine"

@@ -21,6 +21,7 @@ OWNERS = {
         "models/altered_copies.py",
         "models/bert_encoder.py",
         "models/bert_forward.py",
+        "models/cuda_runtime.py",
         "models/forward_threads.py",
         "models/packed_attention.py",
         "models/packed_forward.py",
