@@ -19,6 +19,7 @@ from harness.errors import ModelError
 from harness.models import (
     backend_files,
     cuda_runtime,
+    dense_facts,
     dense_loading,
     forward_threads,
     model_prompts,
@@ -58,7 +59,7 @@ class SentenceTransformerEncoder:
         if options.max_length is not None:
             for copy in self._copies.values():
                 _shorten(copy, options.max_length, name=spec.name)
-        self._max_length = _max_length(self._model)
+        self._max_length = dense_facts.max_length(self._model)
         dimensions = self._model.get_embedding_dimension()
         self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
@@ -72,11 +73,11 @@ class SentenceTransformerEncoder:
             device=",".join(str(device) for device in self._devices),
             device_name=device_name(self._devices[0]),
             precision=precision,
-            architecture=_architecture(self._model),
-            pooling=_pooling(self._model),
-            normalized=_is_normalized(self._model, self._opening.after),
+            architecture=dense_facts.architecture(self._model),
+            pooling=dense_facts.pooling(self._model),
+            normalized=dense_facts.is_normalized(self._model, self._opening.after),
             depends_on_batch="positions" if follows else "last bits",
-            attention=self._packing.attention or _attention(self._model, self._devices[0]),
+            attention=self._packing.attention or dense_facts.attention(self._model, self._devices[0]),
             encoding=self._packing.encoding,
             runtime=cuda_runtime.versions(self._devices[0]),
             max_length=self._max_length,
@@ -254,14 +255,8 @@ def _after(rows: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
     return rows
 
 
-def _max_length(model: Any) -> int | None:
-    """The model's maximum length; None where it has none (static embeddings have infinity)."""
-    length = model.max_seq_length
-    return None if length is None or length == math.inf else int(length)
-
-
 def _shorten(model: Any, length: int, *, name: str) -> None:
-    of_model = _max_length(model)
+    of_model = dense_facts.max_length(model)
     if model.max_seq_length == math.inf:
         raise ModelError(f"model {name}: --max-length {length}: this model reads texts whole; leave the option out")
     limit = None if of_model is None else _position_limit(model, otherwise=of_model)
@@ -274,29 +269,3 @@ def _position_limit(model: Any, *, otherwise: int) -> int:
     config = getattr(getattr(model[0], "auto_model", None), "config", None)
     limit = getattr(config, "max_position_embeddings", None)
     return limit if isinstance(limit, int) and limit > 0 else otherwise
-
-
-def _attention(model: Any, device: torch.device) -> str | None:
-    config = getattr(getattr(model[0], "auto_model", None), "config", None)
-    attention: str | None = getattr(config, "_attn_implementation", None)
-    return cuda_runtime.ATTENTION if attention == "sdpa" and device.type == "cuda" else attention
-
-
-def _architecture(model: Any) -> str | None:
-    transformer = getattr(model[0], "auto_model", None)
-    return None if transformer is None else type(transformer).__name__
-
-
-def _pooling(model: Any) -> str | None:
-    """How the states of tokens become a vector; None where no module of sentence-transformers does it."""
-    for module in model:
-        if hasattr(module, "get_pooling_mode_str"):  # before sentence-transformers 6
-            return str(module.get_pooling_mode_str())
-        mode = getattr(module, "pooling_mode", None)
-        if mode is not None:
-            return mode if isinstance(mode, str) else "+".join(mode)
-    return None
-
-
-def _is_normalized(model: Any, steps: Sequence[str]) -> bool:
-    return type(model[-1]).__name__ == "Normalize" or "normalize" in steps[-1:]

@@ -126,6 +126,7 @@ def _cost(tokens: int | None, price: float | None) -> dict[str, float | None]:
     """What the tokens that were encoded cost, where the price of a million of them is given."""
     return {} if price is None else {"cost_usd": None if tokens is None else round(tokens * price / 1e6, 8)}
 
+
 _LEFT_OUT = frozenset({"first_stage", "weights", "max_lengths", "encoding", "lost_devices", "runtime"})
 """Settings that a record holds only where there is something to say."""
 
@@ -134,11 +135,7 @@ def _used(facts: EncoderFacts) -> dict[str, Any]:
     """The settings of the encoder. Of its prompts only the source, since each part holds the prompts that it used."""
     names = [field.name for field in fields(facts) if field.name not in ("prompts", "batch_tokens")]
     used = {name: getattr(facts, name) for name in names}
-    used = {
-        name: value
-        for name, value in used.items()
-        if value is not None or name not in _LEFT_OUT
-    }
+    used = {name: value for name, value in used.items() if value is not None or name not in _LEFT_OUT}
     return {**used, "prompts_from": facts.prompts.source}
 
 
