@@ -16,7 +16,7 @@ from harness.encoding import batches, pipeline
 from harness.errors import ModelError
 from harness.models import bert_forward, forward_threads, model_prompts, packing
 from harness.models.bert_tokenizer import fast_tokenizer
-from harness.models.devices import DTYPES, device_name, pick_devices
+from harness.models.devices import DTYPES, device_name
 from harness.models.forward_precision import forward_precision
 from harness.models.saved_modules import SavedModel, longest
 from harness.models.vector_identity import identity
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _Inputs(NamedTuple):
-    """A padded batch on the host.
+    """A padded batch.
 
     Attributes:
         ids: (n, longest) int64 token ids.
@@ -45,7 +45,7 @@ class _Inputs(NamedTuple):
 
 
 class BertEncoder:
-    """A BERT with mean or CLS pooling.
+    """A BERT with mean or CLS pooling, on a CPU.
 
     Raises:
         KeyError, OSError, LookupError: the files differ from what `saved_modules.read` expects; sentence-transformers
@@ -56,22 +56,19 @@ class BertEncoder:
     def __init__(self, spec: ModelSpec, options: EncodeOptions, model: SavedModel) -> None:
         import torch
 
-        self._devices = pick_devices(options.device)
+        self._device = torch.device("cpu")
         precision = forward_precision(spec, options)
         self._tokenizer, self._padding, limit = fast_tokenizer(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
         self._tokenizer.enable_truncation(self._max_length)
-        self._copies, parameters = bert_forward.load(
-            model, dtype=getattr(torch, DTYPES[precision]), devices=self._devices
-        )
-        self._copy_on = dict(zip(self._devices, self._copies, strict=True))
-        dimensions = self._copies[0].dimensions
-        self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions)
-        self._memory = forward_threads.memory(self._devices[0])
+        self._bert, parameters = bert_forward.load(model, dtype=getattr(torch, DTYPES[precision]))
+        dimensions = self._bert.dimensions
+        self._budget = options.batch_tokens or forward_threads.budget(self._device, dimensions=dimensions)
+        self._memory = forward_threads.memory(self._device)
         self.facts = EncoderFacts(
             backend="harness",
-            device=",".join(str(device) for device in self._devices),
-            device_name=device_name(self._devices[0]),
+            device=str(self._device),
+            device_name=device_name(self._device),
             precision=precision,
             architecture=next(iter(model.config.get("architectures") or ()), None),
             pooling=model.pooling,
@@ -107,7 +104,7 @@ class BertEncoder:
         return pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=forward_threads.lanes(self._forward, self._devices, exact=exact),
+            lanes=forward_threads.lanes(self._forward, [self._device], exact=exact),
             memory=self._memory,
         )
 
@@ -116,13 +113,9 @@ class BertEncoder:
         return paired(left, right, similarity=self.facts.similarity)
 
     def close(self) -> None:
-        """Free the model's memory, on the device too."""
-        import torch
-
-        self._copies, self._copy_on = [], {}
+        """Free the model's memory."""
+        del self._bert
         gc.collect()
-        if self._devices[0].type == "cuda":
-            torch.cuda.empty_cache()
 
     def _prepared(self, texts: list[str], *, exact: bool) -> pipeline.Prepared:
         """A block in padded batches: 32 texts in the given order with `exact`, else as many as the budget allows."""
@@ -150,10 +143,8 @@ class BertEncoder:
         padded = np.full((len(positions), int(batch_lengths.max())), self._padding, dtype=np.int64)
         for row, position in zip(padded, positions, strict=True):
             row[: lengths[position]] = ids[position]
-        tensors = torch.from_numpy(padded), torch.from_numpy(batch_lengths)
-        if self._devices[0].type == "cuda":
-            tensors = tensors[0].pin_memory(), tensors[1].pin_memory()
-        return _Inputs(*tensors, ragged=bool(batch_lengths.min() < batch_lengths.max()), exact=exact)
+        ragged = bool(batch_lengths.min() < batch_lengths.max())
+        return _Inputs(torch.from_numpy(padded), torch.from_numpy(batch_lengths), ragged=ragged, exact=exact)
 
     def _batch(self, positions: Int64, inputs: _Inputs) -> pipeline.Batch:
         def halves() -> tuple[pipeline.Batch, pipeline.Batch]:
@@ -167,10 +158,7 @@ class BertEncoder:
         return pipeline.Batch(positions, inputs, inputs.ids.numel(), halves if len(positions) > 1 else None)
 
     def _forward(self, inputs: _Inputs, device: torch.device) -> torch.Tensor:
-        ids, lengths = inputs.ids, inputs.lengths
-        if device.type != "cpu":
-            ids, lengths = ids.to(device, non_blocking=True), lengths.to(device, non_blocking=True)
-        return self._copy_on[device].forward(ids, lengths, ragged=inputs.ragged, exact=inputs.exact)
+        return self._bert.forward(inputs.ids, inputs.lengths, ragged=inputs.ragged, exact=inputs.exact)
 
 
 def paired(left: Float32, right: Float32, *, similarity: str) -> Float32:

@@ -44,7 +44,7 @@ class _Layer(NamedTuple):
 
 
 class Bert:
-    """A BERT's weights on one device.
+    """A BERT's weights.
 
     Args:
         weights: tensors by their names in the checkpoint, in the precision of the forward pass.
@@ -90,12 +90,12 @@ class Bert:
             raise LookupError("a checkpoint whose shapes are not those of its config.json")
 
     def forward(self, ids: torch.Tensor, lengths: torch.Tensor, *, ragged: bool, exact: bool = False) -> torch.Tensor:
-        """Vectors (n, dim) float32 on the device of the weights.
+        """Vectors (n, dim) float32.
 
         Args:
             ids: (n, longest) int64 token ids, padded on the right.
-            lengths: (n,) int64 tokens of each text, on the same device.
-            ragged: whether any text is shorter than the longest; the caller knows it without asking the device.
+            lengths: (n,) int64 tokens of each text.
+            ragged: whether any text is shorter than the longest.
             exact: compute as transformers does, to the bit.
         """
         import torch
@@ -152,8 +152,8 @@ class Bert:
         return query, key, value
 
 
-def load(model: saved_modules.SavedModel, *, dtype: torch.dtype, devices: list[torch.device]) -> tuple[list[Bert], int]:
-    """One copy of the model for each device, and the number of its parameters.
+def load(model: saved_modules.SavedModel, *, dtype: torch.dtype) -> tuple[Bert, int]:
+    """The model, and the number of its parameters.
 
     Raises:
         KeyError: the checkpoint lacks a tensor.
@@ -163,8 +163,6 @@ def load(model: saved_modules.SavedModel, *, dtype: torch.dtype, devices: list[t
 
     file = Path(model.module) / "model.safetensors"
     weights = {name: tensor for name, tensor in load_file(file).items() if tensor.is_floating_point()}
-    copies = []
-    for device in devices:
-        on_device = {name: tensor.to(device=device, dtype=dtype) for name, tensor in weights.items()}
-        copies.append(Bert(on_device, model.config, pooling=model.pooling, normalize=model.normalize))
-    return copies, sum(tensor.numel() for tensor in weights.values())
+    converted = {name: tensor.to(dtype) for name, tensor in weights.items()}
+    bert = Bert(converted, model.config, pooling=model.pooling, normalize=model.normalize)
+    return bert, sum(tensor.numel() for tensor in weights.values())
