@@ -1,7 +1,7 @@
 """The kind of model "BERT with mean or CLS pooling", run from its files without sentence-transformers. Owns `torch`.
 
-Importing sentence-transformers takes longer than a small task: opening all-MiniLM-L6-v2 and encoding 150 short texts (two
-cores) takes 2.1 s of processor time with this module and 5.8 s without it. Encoding itself takes as long either way.
+Importing sentence-transformers takes longer than a small task: opening all-MiniLM-L6-v2 and encoding 150 short texts
+takes 2.1 s of processor time with this module and 5.8 s without it. Encoding itself takes as long either way.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ class Packing(NamedTuple):
 
 
 def decide(
-    copies: Mapping[torch.device, Any], options: EncodeOptions, precision: Precision, *, name: str, has_own_code: bool
+    copies: Mapping[torch.device, Any], options: EncodeOptions, precision: Precision, *, name: str, obstacle: str
 ) -> Packing:
     """Packed where that is asked for, or pays on this device, and gives the model's vectors; else padded.
 
@@ -61,7 +61,7 @@ def decide(
         options: of which `batching` may ask for either.
         precision: of the forward pass.
         name: of the model.
-        has_own_code: whether code from its repository runs.
+        obstacle: why it cannot be packed, where that is known before its modules are looked at; else empty.
 
     Raises:
         ModelError: packed batches are asked for, and the model cannot be computed so.
@@ -72,7 +72,7 @@ def decide(
     asked = options.batching == "packed"
     if not asked and device.type != "cuda":
         return Packing(ON_CPU if device.type == "cpu" else "padded: packing is not tried on this device", {})
-    reason = "code of its own computes it" if has_own_code else obstacle(model)
+    reason = obstacle or _of_modules(model)
     if not reason:
         try:
             forwards = {each: PackedForward(copy) for each, copy in copies.items()}
@@ -88,7 +88,7 @@ def decide(
     return Packing(PACKED, forwards, packed_attention.kernel(device, precision))
 
 
-def obstacle(model: Any) -> str:
+def _of_modules(model: Any) -> str:
     """Why the modules of a model cannot compute packed texts, as far as they tell; empty where nothing does."""
     from sentence_transformers.models import Pooling, Transformer
     from transformers import PreTrainedModel

@@ -64,10 +64,14 @@ class SentenceTransformerEncoder:
         self._kept_dimensions: int | None = self._model.truncate_dim
         self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
         self._memory = forward_threads.memory(self._devices[0])
-        follows = positions_follow_the_batch(self._model, precision)  # before the way of its attention is chosen
-        self._packing = packing.decide(
-            self._copies, options, precision, name=spec.name, has_own_code=spec.trust_remote_code
-        )
+        follows = positions_follow_the_batch(self._model, precision)
+        obstacles = {
+            "code of its own computes it": spec.trust_remote_code,
+            "the caller has opened it, and may change it": self._of_caller,
+            "its positions follow from the texts of a batch": follows,
+        }
+        obstacle = next((reason for reason, stands in obstacles.items() if stands), "")
+        self._packing = packing.decide(self._copies, options, precision, name=spec.name, obstacle=obstacle)
         self.facts = EncoderFacts(
             backend="sentence-transformers",
             device=",".join(str(device) for device in self._devices),
