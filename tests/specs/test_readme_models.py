@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
+from harness.models import open_objects
 from harness.models.kinds import KINDS
 from harness.models.kinds_without_files import BM25, CALLABLE, HASHING
 from tests.conftest import ROOT
@@ -39,7 +40,15 @@ EXERCISED = {
         ),
         ("OpenAI-compatible endpoint", "Voyage endpoint", "Cohere endpoint", "Google endpoint"),
     ),
-    "a Python callable": Exercise(("integration/test_cli.py::test_run_a_callable",), (CALLABLE.name,)),
+    "a Python callable or an open model": Exercise(
+        (
+            "integration/test_cli.py::test_run_a_callable",
+            "integration/test_open_objects.py::test_a_sentence_transformer",
+            "integration/test_open_objects.py::test_other_objects",
+            "integration/test_open_objects.py::test_any_object_with_encode",
+        ),
+        (CALLABLE.name, *(kind.name for kind in open_objects.KINDS)),
+    ),
     "a transformer, with the modules of sentence-transformers or without": Exercise(
         (
             "oracle/test_direct.py::test_the_vectors",
