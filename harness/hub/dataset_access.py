@@ -46,8 +46,12 @@ class Question:
         todo: queue.SimpleQueue[str] = queue.SimpleQueue()
         for name in () if self._offline else self._names:
             todo.put(name)
-        for _ in range(min(_AT_ONCE, todo.qsize())):  # daemons: to look a host up can take long, and never ends early
-            threading.Thread(target=_ask_all, args=(todo, self._told, self._deadline), daemon=True).start()
+        self._threads = [  # daemons: to look a host up can take long, and never ends early
+            threading.Thread(target=_ask_all, args=(todo, self._told, self._deadline), daemon=True)
+            for _ in range(min(_AT_ONCE, todo.qsize()))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def answers(self) -> Accesses:
         """What the hub has answered, waiting until the seconds are over or all is answered."""
@@ -56,20 +60,26 @@ class Question:
             return Accesses(self._offline, by_name)
         from huggingface_hub import constants
 
+        for thread in self._threads:
+            thread.join(max(0.0, self._deadline - time.monotonic()))
         with contextlib.suppress(queue.Empty):
-            for _ in by_name:
-                name, access = self._told.get(timeout=max(0.0, self._deadline - time.monotonic()))
+            while True:
+                name, access = self._told.get_nowait()
                 by_name[name] = access
         return Accesses(False, by_name, f"{constants.ENDPOINT}/datasets/{{}}")
 
 
 def _ask_all(todo: queue.SimpleQueue[str], told: queue.SimpleQueue[tuple[str, Access]], deadline: float) -> None:
+    """Ask about what is left; where a request fails, the hub is taken for out of reach, and no more is asked here."""
     while (left := deadline - time.monotonic()) > 0:
         try:
             name = todo.get_nowait()
         except queue.Empty:
             return
-        told.put((name, _access(name, seconds=left)))
+        access = _access(name, seconds=left)
+        told.put((name, access))
+        if access == "unknown":
+            return
 
 
 def _access(name: str, *, seconds: float) -> Access:
