@@ -19,6 +19,7 @@ from harness.models.bert_tokenizer import fast_tokenizer
 from harness.models.devices import DTYPES, device_name
 from harness.models.forward_precision import forward_precision
 from harness.models.saved_modules import SavedModel, longest
+from harness.models.token_ids import TextTokenizer, TokenIds
 from harness.models.vector_identity import identity
 from harness.types import Batching, Encoded, EncodeOptions, EncoderFacts, ModelSpec, Prompt, PromptRules, Role
 
@@ -58,9 +59,9 @@ class BertEncoder:
 
         self._device = torch.device("cpu")
         precision = forward_precision(spec, options)
-        self._tokenizer, self._padding, limit = fast_tokenizer(model)
+        tokenizer, self._padding, limit = fast_tokenizer(model)
         self._max_length = _max_length(model, limit, options.max_length, name=spec.name)
-        self._tokenizer.enable_truncation(self._max_length)
+        self._tokenizer = TextTokenizer(tokenizer, max_length=self._max_length)
         self._bert, parameters = bert_forward.load(model, dtype=getattr(torch, DTYPES[precision]))
         dimensions = self._bert.dimensions
         self._budget = options.batch_tokens or forward_threads.budget(self._device, dimensions=dimensions)
@@ -119,30 +120,28 @@ class BertEncoder:
 
     def _prepared(self, texts: list[str], *, exact: bool) -> pipeline.Prepared:
         """A block in padded batches: 32 texts in the given order with `exact`, else as many as the budget allows."""
-        encodings = self._tokenizer.encode_batch_fast(texts)
-        ids = [encoding.ids for encoding in encodings]
-        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        tokens = self._tokenizer.token_ids(texts)
         positions_of_batches = (
-            batches.by_count(len(ids), size=batches.MTEB_BATCH)
+            batches.by_count(len(texts), size=batches.MTEB_BATCH)
             if exact
-            else batches.by_tokens(lengths, budget=self._memory.budget(self._budget))
+            else batches.by_tokens(tokens.lengths, budget=self._memory.budget(self._budget))
         )
         return pipeline.Prepared(
             [
-                self._batch(positions, self._padded(positions, ids, lengths, exact=exact))
+                self._batch(positions, self._padded(positions, tokens, exact=exact))
                 for positions in positions_of_batches
             ],
-            tokens=lengths.astype(np.int32),
-            truncated=np.fromiter((bool(encoding.overflowing) for encoding in encodings), dtype=bool, count=len(ids)),
+            tokens=tokens.lengths.astype(np.int32),
+            truncated=tokens.truncated,
         )
 
-    def _padded(self, positions: Int64, ids: list[list[int]], lengths: Int64, *, exact: bool) -> _Inputs:
+    def _padded(self, positions: Int64, tokens: TokenIds, *, exact: bool) -> _Inputs:
         import torch
 
-        batch_lengths = lengths[positions]
+        batch_lengths, starts = tokens.lengths[positions], tokens.starts[positions]
         padded = np.full((len(positions), int(batch_lengths.max())), self._padding, dtype=np.int64)
-        for row, position in zip(padded, positions, strict=True):
-            row[: lengths[position]] = ids[position]
+        for row, start, length in zip(padded, starts, batch_lengths, strict=True):
+            row[:length] = tokens.ids[start : start + length]
         ragged = bool(batch_lengths.min() < batch_lengths.max())
         return _Inputs(torch.from_numpy(padded), torch.from_numpy(batch_lengths), ragged=ragged, exact=exact)
 
