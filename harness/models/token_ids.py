@@ -49,7 +49,7 @@ class TokenIds(NamedTuple):
         return starts
 
 
-class _Kept:
+class _RecentIds:
     """Token ids of blocks of texts, those used last, under the digests of tokenizer and texts."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class _Kept:
                 self._bytes -= self._blocks.popitem(last=False)[1].ids.nbytes
 
 
-_KEPT = _Kept()
+_KEPT = _RecentIds()
 
 
 class TextTokenizer:

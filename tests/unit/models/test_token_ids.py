@@ -49,7 +49,7 @@ def test_a_cut_changes_nothing(texts: list[str], max_length: int, lowercase: boo
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(token_ids, "_SHORT", 10)
         patch.setattr(token_ids, "_CHARACTERS_OF_TOKEN", 2)
-        patch.setattr(token_ids, "_KEPT", token_ids._Kept())
+        patch.setattr(token_ids, "_KEPT", token_ids._RecentIds())
         tokenizer = TextTokenizer(bert(lowercase=lowercase), max_length=max_length)
         assert tokenizer._may_cut
         ids = tokenizer.token_ids(texts)
@@ -73,7 +73,7 @@ class Counted:
 
 def test_a_second_model_with_the_same_tokenizer_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
     """The texts of one model are not tokenized again for another; with another length or tokenizer they are."""
-    monkeypatch.setattr(token_ids, "_KEPT", token_ids._Kept())
+    monkeypatch.setattr(token_ids, "_KEPT", token_ids._RecentIds())
     texts = ["a b", "ab ab ab"]
     for tokenizer, max_length, characters in (
         (bert(), 8, 11),
@@ -89,7 +89,7 @@ def test_a_second_model_with_the_same_tokenizer_is_free(monkeypatch: pytest.Monk
 
 def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ids used longest ago go when the others need their room."""
-    monkeypatch.setattr(token_ids, "_KEPT", token_ids._Kept())
+    monkeypatch.setattr(token_ids, "_KEPT", token_ids._RecentIds())
     monkeypatch.setattr(token_ids, "_KEPT_BYTES", 4 * 3 * 3)
     counted = Counted(bert())
     tokenizer = TextTokenizer(counted, max_length=8)
@@ -100,7 +100,7 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_long_texts_are_not_tokenized_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a text of a million characters some thousands are tokenized; where spaces are not ends of words, all are."""
-    monkeypatch.setattr(token_ids, "_KEPT", token_ids._Kept())
+    monkeypatch.setattr(token_ids, "_KEPT", token_ids._RecentIds())
     text = "ab a " * 200_000
     counted = Counted(bert())
     assert TextTokenizer(counted, max_length=64).token_ids([text]).truncated.tolist() == [True]
