@@ -63,7 +63,9 @@ def without_credentials(text: str) -> str:
 
 def shown_address(address: str) -> str:
     """An address as messages show it, where its path may be a secret too: `https://host/...`."""
-    scheme, _, rest = address.partition("://")
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        return "..." if address else ""
     host = re.split(r"[/?#]", rest, maxsplit=1)[0]
     shown = f"{scheme}://{host.rpartition('@')[2]}"
     return shown if rest == host else f"{shown}/..."

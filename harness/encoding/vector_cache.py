@@ -136,6 +136,8 @@ class Namespace:
             if block is None or rows[-1] >= len(block["keys"]):  # it was replaced after its keys were read
                 self._blocks[number] = None
                 continue
+            if cached.present.any() and block["rows"].shape[1] != cached.vectors.shape[1]:
+                continue  # of another width than the rows before it: one of them is not this model's
             places, rows = places[needed], rows[needed]
             equal = (block["keys"][rows] == asked[places]).all(axis=1)
             cached = _filled(cached, places[equal], block, rows=rows[equal])

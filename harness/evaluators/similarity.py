@@ -6,7 +6,7 @@ nearer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from harness.types import Float32
 
 NAMES = ("cosine", "dot", "euclidean", "manhattan")
+_LEAST_NORM, _GREATEST_NORM = 1e-12, 1e18
+"""Between these, squares of float32 numbers that count are float32 numbers."""
+_SMALLEST = 5e-324
 
 
 def prepare(vectors: Float32, *, similarity: str) -> Float32:
     """Rows as `block_scores` wants them: unit length for cosine, unchanged otherwise."""
     if similarity != "cosine":
         return vectors
-    return unit_rows(vectors, too_short="stretch")
+    return unit_rows(vectors)
 
 
 def block_scores(queries: Float32, documents: Float32, *, similarity: str) -> Float32:
@@ -64,7 +67,7 @@ def pair_scores(left: Float32, right: Float32) -> PairScores:
     The operations of scikit-learn 1.9 (`paired_cosine_distances` and the like), to the bit, so that near ties are
     ordered as in mteb. Importing it would take longer than most pair tasks.
     """
-    apart, turned = left - right, unit_rows(left, too_short="keep") - unit_rows(right, too_short="keep")
+    apart, turned = left - right, unit_rows(left) - unit_rows(right)
     return PairScores(
         cosine=1 - 0.5 * np.einsum("ij,ij->i", turned, turned),
         manhattan=np.abs(apart).sum(axis=-1),
@@ -72,15 +75,25 @@ def pair_scores(left: Float32, right: Float32) -> PairScores:
     )
 
 
-def unit_rows(rows: Float32, *, too_short: Literal["keep", "stretch"]) -> Float32:
-    """Rows of length 1: (n, dim) -> (n, dim) float32.
+def unit_rows(rows: Float32) -> Float32:
+    """Rows of length 1: (n, dim) -> (n, dim) float32; a zero row stays one.
 
-    Args:
-        rows: (n, dim) float32.
-        too_short: `keep` leaves a row as it is that is shorter than 10 times the machine epsilon, as scikit-learn does;
-            `stretch` divides a row that is shorter than 1e-12 by 1e-12, as torch does.
+    The operations of scikit-learn and torch, to the bit, where the squares of a row neither vanish in float32 nor
+    overflow. Those libraries take shorter rows as they are and longer ones for zeros; here such a row is divided by
+    its largest number first, for a cosine depends on directions alone.
     """
-    norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
-    if too_short == "keep":
-        norms[norms < 10 * np.finfo(norms.dtype).eps] = 1
-    return rows / np.maximum(norms, np.float32(1e-12))[:, None]
+    with np.errstate(over="ignore", under="ignore"):
+        norms = np.sqrt(np.einsum("ij,ij->i", rows, rows, dtype=np.float32))
+    extreme = np.flatnonzero(~((norms >= _LEAST_NORM) & (norms <= _GREATEST_NORM)))
+    norms[extreme] = 1
+    unit: Float32 = rows / norms[:, None]
+    if len(extreme):
+        unit[extreme] = _scaled_first(rows[extreme])
+    return unit
+
+
+def _scaled_first(rows: Float32) -> Float32:
+    wide = rows.astype(np.float64)
+    wide /= np.maximum(np.abs(wide).max(axis=1, initial=0, keepdims=True), _SMALLEST)
+    lengths = np.sqrt((wide**2).sum(axis=1, keepdims=True))
+    return (wide / np.maximum(lengths, _SMALLEST)).astype(np.float32)

@@ -3,7 +3,8 @@
 Pearson's and Spearman's correlation of the gold scores with the model's own similarity (`pearson`, `spearman`), the
 cosine, and the negative Manhattan and Euclidean distance of each pair. Reimers, Beyer & Gurevych, 2016, argue for
 Spearman of the cosine. Reference: mteb 2.26.24 (`AbsTaskSTS`). All similarities are float32, as there. Deliberate
-differences: None where mteb has NaN (a constant column), and `dot_pearson` and `dot_spearman` beside mteb's metrics,
+differences: cosines of vectors that are shorter than 1e-6 or longer than 1e18 (`similarity.unit_rows`); None
+where mteb has NaN (a constant column), and `dot_pearson` and `dot_spearman` beside mteb's metrics,
 because sentence-transformers' `EmbeddingSimilarityEvaluator` reports them and cards quote them.
 """
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
-from harness.errors import Kind, causes, kind_of
+from harness.errors import HarnessError, Kind, causes, kind_of, shown_address
 from harness.hub.offline import is_offline
 
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
@@ -37,6 +39,7 @@ def retried_requests() -> Iterator[None]:
     if is_offline():
         yield
         return
+    _require_address(os.environ.get("HF_ENDPOINT", ""))
     from huggingface_hub import get_session
 
     session: Any = get_session()
@@ -53,6 +56,16 @@ def retried_requests() -> Iterator[None]:
             repeated.blocks -= 1
             if repeated.blocks == 0:
                 del session.send  # the class's own method shows again
+
+
+def _require_address(endpoint: str) -> None:
+    """Refuse an HF_ENDPOINT that is no address, of which the client tells in tracebacks."""
+    try:
+        usable = not endpoint or (urlsplit(endpoint).scheme in ("http", "https") and bool(urlsplit(endpoint).hostname))
+    except ValueError:
+        usable = False
+    if not usable:
+        raise HarnessError(f"HF_ENDPOINT={shown_address(endpoint)!r}: expected the hub's address, http(s)://HOST")
 
 
 def kind_of_failure(err: BaseException, *, otherwise: Kind = "transient") -> Kind:

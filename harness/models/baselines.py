@@ -104,7 +104,8 @@ def _counts(words: Sequence[Sequence[str]]) -> Int64:
 @functools.lru_cache(maxsize=1 << 17)
 def _buckets(word: str) -> Int64:
     """The buckets of a word and of its trigrams; `dimensions` is added to those that count with a plus."""
-    features = [word, *(f"#{word}#"[i : i + 3] for i in range(len(word)))]
+    padded = f"#{word}#"
+    features = [word, *(padded[i : i + 3] for i in range(len(word)))]
     hashes = np.fromiter((zlib.crc32(feature.encode()) for feature in features), np.int64, len(features))
     place: Int64 = hashes % Hashing.dimensions + (hashes >> 31) * Hashing.dimensions
     return place

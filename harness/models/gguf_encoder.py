@@ -109,7 +109,7 @@ class GgufEncoder:
                 counts[place] = self._count
             truncated = counts > self._max_length
             tokens = np.minimum(counts, self._max_length).astype(np.int32)
-            yield Encoded(unit_rows(rows, too_short="stretch"), tokens, truncated, int(tokens.sum()))
+            yield Encoded(unit_rows(rows), tokens, truncated, int(tokens.sum()))
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The cosine of row i with row i: (n, dim), (n, dim) -> (n,) float32."""

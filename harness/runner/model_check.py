@@ -154,7 +154,7 @@ def _probe() -> list[str]:
 
 def _unit_vectors(encoder: Encoder, texts: Sequence[str], batching: Batching) -> Float32:
     """Rows of unit length."""
-    return unit_rows(vectors(encoder, texts, batching=batching), too_short="keep")
+    return unit_rows(vectors(encoder, texts, batching=batching))
 
 
 def _score(task: TaskSpec, encoder: Encoder, options: EncodeOptions) -> float:

@@ -547,6 +547,19 @@ def test_a_limit_that_is_no_size(value: str, monkeypatch: pytest.MonkeyPatch, tm
     assert cache_upkeep.evict(root=tmp_path) == 0
 
 
+def test_rows_of_unequal_width(tmp_path: Path) -> None:
+    """Blocks of other widths in one namespace never mix: what is returned has one width and its own values."""
+    namespace = Namespace(IDENTITY, root=tmp_path)
+    own = put(namespace, "a", "b")
+    namespace.put(keys("c"), np.ones((1, 5), np.float32), tokens=None, truncated=None)
+    for asked in (("a", "b", "c"), ("c", "a", "b")):
+        cached = namespace.get(keys(*asked))
+        assert cached.present.any()
+        expected = {"a": own[0], "b": own[1], "c": np.ones(5, np.float32)}
+        for name, present, row in zip(asked, cached.present, cached.vectors, strict=True):
+            assert not present or row.tolist() == expected[name].tolist()
+
+
 def test_files_of_others(tmp_path: Path) -> None:
     """Clearing, checking and evicting touch only what the cache is named by; links are not followed."""
     root, elsewhere = tmp_path / "embeddings", tmp_path / "models"

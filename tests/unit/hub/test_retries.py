@@ -6,7 +6,9 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from harness.errors import HarnessError
 from harness.hub import retries
+from harness.hub.retries import retried_requests
 
 
 class Answer(NamedTuple):
@@ -59,3 +61,12 @@ def test_the_last_attempt() -> None:
         asked(ConnectionRefusedError(), Answer(200, {}))
     with pytest.raises(ReadError):
         asked(*[ReadError()] * retries.ATTEMPTS)
+
+
+@pytest.mark.parametrize("address", ["http://[::1/x", "ftp://u:pw@x", "not an address", "http://"])
+def test_an_endpoint_that_is_no_address(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """HF_ENDPOINT is refused in one sentence, without what may be secret in it."""
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(HarnessError, match=r"HF_ENDPOINT=.*expected the hub's address") as refusal, retried_requests():
+        pass
+    assert "pw" not in str(refusal.value)

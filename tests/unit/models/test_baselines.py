@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.evaluators.retrieval import Ranked
+from harness.models import baselines
 from harness.models.baselines import BM25, Hashing
 from harness.types import Encoder, Searcher, SidePrompts
 from tests.encoders import NO_PROMPT, one_block
@@ -154,3 +155,17 @@ def test_bm25_stops_at_k_and_breaks_ties_by_id() -> None:
     """At most k documents; equal scores by document id, the greater first."""
     [found] = search(["bee"] * 5, ["bee"], k=3)
     assert list(found) == [4, 3, 2]
+
+
+def test_a_long_word_costs_its_length() -> None:
+    """The trigrams of a word are cut from one padded copy of it: a copy for each of 200,000 takes minutes."""
+    copies = 0
+
+    class Word(str):
+        def __format__(self, spec: str) -> str:
+            nonlocal copies
+            copies += 1
+            return str.__format__(self, spec)
+
+    assert len(baselines._buckets.__wrapped__(Word("abcd" * 10))) == 41
+    assert copies == 1
