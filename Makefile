@@ -14,7 +14,7 @@ LOWER_BOUNDS = import tomllib; \
 	bounds = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
 	print(*(bound.split(",")[0].replace(">=", "==") for bound in bounds), sep="\n")
 
-.PHONY: install demo test test-backends test-oldest test-slow bench lint clean
+.PHONY: install demo test test-backends test-oldest test-slow faults bench lint clean
 
 install: $(STAMP)
 
@@ -67,6 +67,12 @@ test-oldest: $(OLDEST_STAMP)
 # All published scores that the data beside the checkout allows, and whole tasks against mteb: half an hour on two cores.
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
+	FAULTS_MINUTES=2 FAULTS_SEED=1 $(BIN)/python -m tests.faults
+
+# Faults of every kind: kills, torn writes, damaged files, strange input. FAULTS_SEED, FAULTS_MINUTES and FAULTS_KINDS
+# choose the seed, the time and the kinds. The status is 1 where something is lost or wrong, hangs, or is a traceback.
+faults: $(STAMP)
+	$(BIN)/python -m tests.faults
 
 bench: $(STAMP)
 	$(BIN)/python -m pytest tests/benchmarks -s

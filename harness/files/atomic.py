@@ -89,6 +89,8 @@ def write_together(contents: Mapping[Path, bytes]) -> list[Path]:
 def write_if_different(path: Path, content: str | bytes, *, locked: bool = True) -> bool:
     """As `write`, but an equal file keeps its time stamp; whether it was written."""
     if path.is_file() and path.read_bytes() == _as_bytes(content):
+        if not locked:
+            temporary_files.sweep(path)
         return False
     write(path, content, locked=locked)
     return True

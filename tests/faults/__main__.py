@@ -17,17 +17,24 @@ import time
 from pathlib import Path
 from types import ModuleType
 
+from tests.faults import crashes
 from tests.faults.outcomes import VERDICTS, Tally
 
 KINDS = {
+    "a": "crashes",
+    "b": "kept_files",
+    "c": "loaders",
+    "d": "writers",
     "f": "records",
     "g": "command_lines",
+    "j": "vectors",
 }
 """Letter -> module; each has a TITLE and a generator `faults`."""
 VARIABLES = ("HARNESS_", "HF_", "MTEB_", "OPENAI_", "COHERE_", "VOYAGE_", "GEMINI_", "GOOGLE_")
 
 
 def main() -> int:
+    _preload()
     seed = int(os.environ.get("FAULTS_SEED") or 0)
     minutes = float(os.environ.get("FAULTS_MINUTES") or 10)
     letters = os.environ.get("FAULTS_KINDS") or "".join(KINDS)
@@ -46,6 +53,16 @@ def main() -> int:
         for fault in tally.examples:
             print(f"({letter}) {fault.verdict}: {fault.case}: {fault.detail}", file=sys.stderr)
     return int(any(tally.is_bad for tally in tallies.values()))
+
+
+def _preload() -> None:
+    """Start this process again with the library of kind (a), where there is a compiler."""
+    if "FAULTS_LIBRARY" in os.environ:
+        return
+    folder = tempfile.mkdtemp(prefix="faults-library-")
+    built = crashes.library(Path(folder))
+    variables = {**os.environ, "FAULTS_LIBRARY": folder, **({"LD_PRELOAD": str(built)} if built else {})}
+    os.execve(sys.executable, [sys.executable, "-m", "tests.faults"], variables)
 
 
 def _title(letter: str) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import json
 import os
 import select
 import signal
 import sys
 import tempfile
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -158,3 +159,22 @@ def _wait(pid: int, seconds: float) -> int | None:
             os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     return os.waitstatus_to_exitcode(status) if ready else None
+
+
+def batch(function: Callable[[], Fault], times: int, *, seconds: float = 120.0) -> Iterator[Fault]:
+    """What a function says `times` times in one child, and how the child ended where it did not end well."""
+    with tempfile.NamedTemporaryFile("r", encoding="utf-8") as told:
+
+        def run() -> int:
+            with open(told.name, "w", encoding="utf-8") as out:  # noqa: PTH123
+                for _ in range(times):
+                    print(json.dumps(function()), file=out, flush=True)
+            return 0
+
+        ended = call(run, seconds=seconds)
+        lines = [json.loads(line) for line in told.read().splitlines()]
+    yield from (Fault(*line) for line in lines)
+    if ended.status is None:
+        yield Fault(f"after {len(lines)}", "hang")
+    elif ended.status:
+        yield Fault(f"after {len(lines)}", "traceback", f"status {ended.status}: {ended.err[-300:]}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from harness.cli import parser
+from tests.conftest import ROOT
 
 
 def test_pages(command: Callable[..., Any]) -> None:
@@ -32,3 +33,12 @@ def test_the_commands_of_the_pages_are_understood(command: Callable[..., Any]) -
     assert len(lines) >= 3
     for arguments in lines:
         parser().parse_args(arguments)
+
+
+def test_every_line_of_the_security_page_has_its_test(command: Callable[..., Any]) -> None:
+    """Each line of the page about security names a test, and that test exists."""
+    lines = [line for line in command("guide", "security").out.splitlines() if line.startswith("- ")]
+    assert len(lines) > 15
+    for line in lines:
+        file, _, name = line.rpartition("[")[2].rstrip("]").partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), line

@@ -72,7 +72,7 @@ def test_a_writer_that_is_killed_in_the_middle(tmp_path: Path) -> None:
     os.waitpid(pid, 0)
     assert path.read_text() == "old"
     assert len(names(tmp_path)) == 2
-    atomic.write_output(path, "newer")
+    atomic.write_output(path, "old")  # what lies there already is not written, but the temporary file goes
     assert names(tmp_path) == ["card.md"]
 
 
