@@ -17,6 +17,7 @@ from harness.cli import (
     cache,
     card,
     compare,
+    completion,
     config,
     doctor,
     guide,
@@ -32,6 +33,7 @@ from harness.cli import (
     suites,
     table,
     tasks,
+    view,
 )
 from harness.cli.command_parser import CommandParser, all_parsers
 from harness.cli.examples import EXAMPLES
@@ -109,6 +111,7 @@ def parser() -> CommandParser:
         results,
         table,
         leaderboard,
+        view,
         compare,
         nightly,
         history,
@@ -119,6 +122,7 @@ def parser() -> CommandParser:
         guide,
     ):
         group.add(commands)
+    completion.add(commands, top)
     for words, command in all_parsers(top):
         command.examples = EXAMPLES.get(words, ())
         if command.is_group:

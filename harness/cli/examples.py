@@ -11,7 +11,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
             "harness run bundled/all-MiniLM-L6-v2 --suite mini   # a model on fifteen small tasks, offline",
             "harness run ORG/NAME -t STSBenchmark,SciFact        # a model of the hub on two tasks",
             "harness tasks new --from pairs.csv                  # a task from your own data",
-            "harness leaderboard --site board                    # recorded models, ranked, as a web page",
+            "harness view                                        # recorded models, ranked, in the browser",
             "harness card write ORG/NAME README.md               # results into a model card",
         ),
         "run": (
@@ -133,6 +133,14 @@ EXAMPLES: Mapping[str, Sequence[str]] = MappingProxyType(
         "doctor": (
             "harness doctor",
             "harness doctor ./my-model --against intfloat/e5-small-v2",
+        ),
+        "view": (
+            "harness view",
+            "harness view results --suite 'MTEB(eng, v2)' --port 8000",
+        ),
+        "completion": (
+            "harness completion bash",
+            "harness completion fish",
         ),
         "guide": (
             "harness guide",

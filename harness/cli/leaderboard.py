@@ -86,7 +86,7 @@ def do(args: argparse.Namespace) -> int:
             **shared_options.given(args, "variants", "revisions", "common"),
         )
     )
-    _report(board)
+    report(board)
     if args.site:
         from harness.outputs import site
 
@@ -121,7 +121,7 @@ def scope_of(args: argparse.Namespace) -> Scope:
     )
 
 
-def _report(board: Leaderboard) -> None:
+def report(board: Leaderboard) -> None:
     """Print on stderr what was left out, with reasons, and what the reader had to decide."""
     for remark in board.remarks[:MOST_REFUSALS]:
         print(f"harness: {remark.path}: {remark.remark}", file=sys.stderr)

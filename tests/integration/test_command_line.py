@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import http.client
+import os
 import re
 import shlex
+import shutil
+import signal
+import subprocess
+import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from harness.cli import parser
 from harness.cli.command_parser import all_parsers
+from tests import boards
 
 from .conftest import Said
 
@@ -91,6 +99,72 @@ def test_a_device_is_checked_before_the_model(command: Command, device: str, mes
     said = command("run", "no/such-model", "-t", "SciFact", "--device", device)
     assert said.status == 2
     assert said.err.startswith(f"harness: {message}")
+
+
+def test_the_board_is_served_on_this_machine(command: Command, monkeypatch: pytest.MonkeyPatch, results: Path) -> None:
+    """`view` writes the board beside the results, opens it, answers for 127.0.0.1 alone, and ends by Ctrl+C."""
+    boards.put(results, "org/a", "MiniSTSEnglish", 0.5)
+    answers: dict[str, tuple[int, str]] = {}
+
+    def ask(host: str, address: str) -> None:
+        port = int(address.rstrip("/").rpartition(":")[2])
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/", headers={"Host": f"{host}:{port}"})
+        answer = connection.getresponse()
+        answers[host] = answer.status, answer.read().decode()
+
+    def browse(address: str) -> None:
+        for host in ("127.0.0.1", "evil.example"):
+            ask(host, address)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    opened = lambda address: threading.Thread(target=browse, args=(address,)).start()  # noqa: E731
+    monkeypatch.setattr("webbrowser.open", opened)
+    said = command("view", str(results))
+    assert said.status == 0, said.err
+    assert "1 model on http://127.0.0.1:" in said.out
+    assert answers["127.0.0.1"][0] == 200
+    assert "org/a" in answers["127.0.0.1"][1]
+    assert answers["evil.example"][0] == 403
+    assert (results.parent / "results-board" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "completed"),
+    [
+        ("har", []),
+        ("harness lea", ["leaderboard"]),
+        ("harness run --langu", ["--languages"]),
+        ("harness run bundled/x --precision b", ["bf16"]),
+        ("harness card wr", ["write"]),
+        ("harness card write --na", ["--names"]),
+        ("harness card write --names v", ["v1", "v2"]),
+        ("harness completion z", ["zsh"]),
+    ],
+)
+def test_bash_completes(command: Command, words: str, completed: list[str], tmp_path: Path) -> None:
+    """The script, in a real bash, completes commands, options of nested commands, and the choices of an option."""
+    if shutil.which("bash") is None:
+        pytest.skip("no bash here")
+    script = tmp_path / "completion.bash"
+    script.write_text(command("completion", "bash").out, encoding="utf-8")
+    typed = words.split()
+    lines = [
+        f"source {shlex.quote(str(script))}",
+        f"COMP_WORDS=({' '.join(typed)}); COMP_CWORD={len(typed) - 1}",
+        '(( COMP_CWORD > 0 )) && _harness; printf "%s\\n" "${COMPREPLY[@]}"',
+    ]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == completed
+
+
+def test_scripts_for_other_shells(command: Command) -> None:
+    """zsh takes the script of bash; fish gets a line for each option, with quotes in helps escaped."""
+    assert command("completion", "zsh").out.startswith("autoload -U +X bashcompinit && bashcompinit\n_harness() {")
+    fish = command("completion", "fish").out.splitlines()
+    assert all(line.startswith("complete -c harness ") for line in fish)
+    assert any("-l precision -x -a 'auto checkpoint fp32 fp16 bf16'" in line for line in fish)
+    assert all(line.replace("\\'", "").count("'") % 2 == 0 for line in fish)
 
 
 def test_a_plan_may_name_a_device_of_another_machine(command: Command) -> None:
