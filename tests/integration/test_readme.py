@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+import yaml
 
 from tests import in_process
 from tests.conftest import ROOT, environment
@@ -102,3 +103,10 @@ def test_the_make_targets_exist(target: str) -> None:
 def test_ci_runs_the_test_command() -> None:
     """CI runs exactly the README's test command."""
     assert "\nmake test\n" in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_every_night_runs_the_slow_tests() -> None:
+    """What `make test` leaves out runs once a day, in a workflow of its own."""
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "slow-tests.yml").read_text(encoding="utf-8"))
+    assert workflow[True]["schedule"] == [{"cron": "17 2 * * *"}]  # YAML 1.1 reads the key `on` as true
+    assert "make test-slow" in [step.get("run") for step in workflow["jobs"]["slow-tests"]["steps"]]
