@@ -33,6 +33,8 @@ ROUNDING: Mapping[str, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-3}
 """Precision -> how much rounding may change a number of a unit vector: some hundred units in the last place."""
 HALVES: tuple[Precision, ...] = ("bf16", "fp16")
 """Precisions below fp32."""
+_ALONE = 8
+"""About how many texts are encoded alone."""
 POINTS = 0.01
 """The least change of a score, of 100, that is reported."""
 _DEPENDS = {
@@ -112,6 +114,8 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
     with opened(Side(spec, options if takes_none else replace(options, precision="fp32"))) as encoder:
         plain = _unit_vectors(encoder, texts, "tokens")
         yield from probes(encoder, texts)
+        if encoder.facts.encoding is not None:
+            yield Probe("batches", True, encoder.facts.encoding)
         used = cast("Precision", encoder.facts.precision if encoder.facts.precision in ROUNDING else "fp32")
         if why := _DEPENDS.get(encoder.facts.depends_on_batch or ""):
             figure = f"not tried: {why} of a batch, so that runs use mteb's batches"
@@ -120,6 +124,7 @@ def checked(spec: ModelSpec, options: EncodeOptions) -> Iterator[Probe | Differe
             if not encoder.facts.prompts.by_model:
                 yield compared("batches of 32 texts", encoder, "mteb", 1, used)
             yield compared("the texts in reverse order", encoder, "tokens", -1, used)
+            yield _alone(encoder, texts, plain, used)
     if takes_none:
         yield Probe("precision", True, f"not tried: {takes_none.partition(': ')[2].partition(' (')[0]}")
     for precision in () if takes_none else HALVES:
@@ -143,6 +148,20 @@ def changes(spec: ModelSpec, options: EncodeOptions, precisions: Sequence[Precis
             for task in mini_suite():
                 half = _score(task, encoder, options)
                 yield Change(task.name, task.main_metric, precision, 100 * full[task.name], 100 * half)
+
+
+def _alone(encoder: Encoder, texts: Sequence[str], among: Float32, precision: Precision) -> Probe:
+    """Whether a text has the same vector without any other beside it, to the bit or to rounding."""
+    chosen = range(0, len(texts), max(1, len(texts) // _ALONE))
+    alone = np.concatenate([_unit_vectors(encoder, [texts[place]], "tokens") for place in chosen])
+    same = int((alone == among[chosen]).all(axis=1).sum())
+    figure = f"{same} of {len(chosen)} texts have the same bits as among others"
+    largest = float(np.abs(alone - among[chosen]).max())
+    if same < len(chosen):
+        figure += f", the largest difference is {largest:.1e}"
+    advice = "vectors depend on the texts beside them: check padding, attention mask and the model's code"
+    passed = largest <= ROUNDING[precision]
+    return Probe("a text alone", passed, figure, "" if passed else advice)
 
 
 def _probe() -> list[str]:

@@ -224,7 +224,7 @@ def among_others(texts: list[str]) -> np.ndarray:
 def nearly_alone(texts: list[str]) -> np.ndarray:
     """Vectors that hang on the others by rounding."""
     return np.array(
-        [[1.0, sum(map(ord, text)) % 97, 1e-6 * place] for place, text in enumerate(texts)], dtype=np.float32
+        [[1.0, sum(map(ord, text)) % 97, 1e-7 * (place + 1)] for place, text in enumerate(texts)], dtype=np.float32
     )
 
 
@@ -239,6 +239,9 @@ def test_a_model_whose_vectors_hang_on_the_others(
     assert ("MORE THAN ROUNDING" in said.out) == bool(status)
     answer = json.loads(command("doctor", "baseline/hashing", "--json").out)
     assert [one["fine"] for one in answer["differences"]] == [not status] * 2
+    (alone,) = [probe for probe in answer["probes"] if probe["name"] == "a text alone"]
+    assert alone["passed"] == (not status)
+    assert alone["figure"].startswith("0 of 8 texts have the same bits as among others, the largest difference is ")
     assert answer["model"] == "baseline/hashing"
 
 
@@ -308,6 +311,8 @@ def test_probes_of_a_sound_model(command: Command, tmp_path: Path, monkeypatch: 
     assert probes["dimensions"]["figure"] == "32"
     assert probes["lengths"]["figure"] == "1.0000 to 1.0000"
     assert probes["truncation"]["figure"] == "cut at 64 tokens"
+    assert probes["batches"]["figure"] == "padded: a CPU gains little by packing"
+    assert "texts have the same bits as among others" in probes["a text alone"]["figure"]
     assert "mean cosine to texts without it" in probes["prompt 'q: {text}'"]["figure"]
 
 
