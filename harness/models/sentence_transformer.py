@@ -6,9 +6,10 @@ the forward pass; vectors are returned as float32.
 
 from __future__ import annotations
 
+import functools
 import gc
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ from harness.models import (
     model_prompts,
     packed_batches,
     packing,
+    tokenized_block,
 )
 from harness.models.batch_positions import positions_follow_the_batch
 from harness.models.devices import device_name, pick_devices
@@ -175,31 +177,34 @@ class SentenceTransformerEncoder:
 
     def _prepared(self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], *, exact: bool) -> pipeline.Prepared:
         """A block in batches that the model's `preprocess` makes, with the tokens of each text where it gives them."""
-        counts = self._token_counts(texts, prompt)
-        truncated = None if counts is None else counts > (self._max_length or counts)
-        if self._packing.forwards and texts and not exact:
-            return self._packed(texts, prompt, task, truncated)
+        budget = self._memory.budget(self._budget)
+        block, preprocess = None, functools.partial(self._model.preprocess, prompt=prompt.text, **task)
         if exact:
             positions_of_batches = batches.by_count(len(texts), size=batches.MTEB_BATCH)
+        elif texts:
+            features = preprocess(texts)
+            if self._packing.forwards:
+                return self._packed(texts, features, prompt, preprocess)
+            block = tokenized_block.of_features(features, len(texts))
+            lengths = self._lengths(texts, prompt) if block is None else block.lengths
+            positions_of_batches = batches.by_tokens(lengths, budget=budget)
         else:
-            lengths = (
-                [len(text) for text in texts] if counts is None else np.minimum(counts, self._max_length or counts)
-            )
-            positions_of_batches = batches.by_tokens(lengths, budget=self._memory.budget(self._budget))
-        prepared = [self._batch(positions, texts, prompt, task) for positions in positions_of_batches]
-        tokens_of_batches = [_tokens(batch.inputs, len(batch.positions)) for batch in prepared]
-        tokens: NDArray[np.int32] | None = None
-        if all(counted is not None for counted in tokens_of_batches):
-            tokens = np.zeros(len(texts), dtype=np.int32)
-            for batch, counted in zip(prepared, tokens_of_batches, strict=True):
-                tokens[batch.positions] = counted
-        return pipeline.Prepared(prepared, tokens, truncated)
+            return pipeline.Prepared([], None, None)
+        make = (lambda positions: preprocess([texts[i] for i in positions])) if block is None else block.batch
+        prepared = [tokenized_block.batch_of(positions, make) for positions in positions_of_batches]
+        tokens_of_batches = [tokenized_block.tokens_of(batch.inputs, len(batch.positions)) for batch in prepared]
+        if any(counted is None for counted in tokens_of_batches):
+            return pipeline.Prepared(prepared, None, self._truncated(texts, prompt, None))
+        tokens = np.zeros(len(texts), dtype=np.int32)
+        for batch, counted in zip(prepared, tokens_of_batches, strict=True):
+            tokens[batch.positions] = counted
+        return pipeline.Prepared(prepared, tokens, self._truncated(texts, prompt, tokens))
 
     def _packed(
-        self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], truncated: NDArray[np.bool_] | None
+        self, texts: list[str], features: Mapping[str, Any], prompt: Prompt, preprocess: Callable[[list[str]], Any]
     ) -> pipeline.Prepared:
         """A block in packed batches; texts without any token are padded ones."""
-        ids = packing.token_ids(self._model.preprocess(texts, prompt=prompt.text, **task))
+        ids = packing.token_ids(features)
         lengths = np.fromiter(map(len, ids), dtype=np.int32, count=len(ids))
         prepared = packed_batches.cut(
             ids,
@@ -208,22 +213,34 @@ class SentenceTransformerEncoder:
             same_shape=self._devices[0].type == "cuda",
         )
         if not lengths.all():
-            prepared.append(self._batch(np.flatnonzero(lengths == 0), texts, prompt, task))
-        return pipeline.Prepared(prepared, lengths, truncated)
-
-    def _batch(self, positions: Int64, texts: Sequence[str], prompt: Prompt, task: Mapping[str, Any]) -> pipeline.Batch:
-        features = self._model.preprocess([texts[i] for i in positions], prompt=prompt.text, **task)
-
-        def halves() -> tuple[pipeline.Batch, pipeline.Batch]:
-            half = len(positions) // 2
-            return (
-                self._batch(positions[:half], texts, prompt, task),
-                self._batch(positions[half:], texts, prompt, task),
+            prepared.append(
+                tokenized_block.batch_of(np.flatnonzero(lengths == 0), lambda at: preprocess([texts[i] for i in at]))
             )
+        return pipeline.Prepared(prepared, lengths, self._truncated(texts, prompt, lengths))
 
-        ids = features.get("input_ids")
-        padded = None if ids is None else int(ids.numel())
-        return pipeline.Batch(positions, features, padded, halves if len(positions) > 1 else None)
+    def _truncated(
+        self, texts: list[str], prompt: Prompt, tokens: NDArray[np.int32] | None
+    ) -> NDArray[np.bool_] | None:
+        """Whether each text was cut; None where the tokenizer cannot count tokens.
+
+        Only texts that fill the maximum length are tokenized whole.
+        """
+        truncated = np.zeros(len(texts), dtype=bool)
+        places = np.arange(len(texts))
+        if tokens is not None:
+            places = np.flatnonzero(tokens >= (self._max_length or np.inf))
+        counts = self._token_counts([texts[i] for i in places], prompt)
+        if counts is None:
+            return truncated if not len(places) and callable(self._model.tokenizer) else None
+        truncated[places] = counts > (self._max_length or counts)
+        return truncated
+
+    def _lengths(self, texts: list[str], prompt: Prompt) -> Int64:
+        """Tokens of each text after it is cut, or its characters where they cannot be counted."""
+        counts = self._token_counts(texts, prompt)
+        if counts is None:
+            return np.array([len(text) for text in texts], dtype=np.int64)
+        return np.minimum(counts, self._max_length or counts)
 
     def _token_counts(self, texts: list[str], prompt: Prompt) -> Int64 | None:
         """Tokens of each text with its prompt, before it is cut; None where the tokenizer cannot count them."""
@@ -235,16 +252,6 @@ class SentenceTransformerEncoder:
         if not texts or not callable(tokenizer):
             return None
         return np.array([len(ids) for ids in tokenizer(prompted, verbose=False)["input_ids"]], dtype=np.int64)
-
-
-def _tokens(features: Mapping[str, Any], count: int) -> Any:
-    """Tokens of each of the `count` texts of a batch; None where the features do not hold them."""
-    mask, ids, offsets = features.get("attention_mask"), features.get("input_ids"), features.get("offsets")
-    if mask is not None and mask.ndim == 2 and len(mask) == count:
-        return mask.sum(dim=1).numpy()
-    if mask is None and ids is not None and offsets is not None and len(offsets) == count:
-        return np.diff(np.append(offsets.numpy(), ids.numel()))  # static embeddings: one flat list of ids
-    return None
 
 
 def _after(rows: torch.Tensor, steps: Sequence[str]) -> torch.Tensor:
