@@ -55,7 +55,8 @@ def has_weights(spec: ModelSpec, folder: Path, module: Path) -> bool:
 def checkpoint_precision(repository: Repository, *, commit: str | None = None) -> Precision:
     """The precision in which transformers would load the weights: that of the settings, else that of the first tensor.
 
-    Models without a transformer compute in fp32, and so do pickles whose settings say nothing.
+    Models without a transformer compute in fp32 unless they are static embeddings, and so do pickles whose settings say
+    nothing.
 
     Args:
         repository: what the repository says.
@@ -64,7 +65,11 @@ def checkpoint_precision(repository: Repository, *, commit: str | None = None) -
     Raises:
         ModelError: the header of the weights could not be had from the hub.
     """
-    if repository.modules and not repository.has_transformer:
+    if (
+        repository.modules
+        and not repository.has_transformer
+        and not repository.modules[0].type.endswith("StaticEmbedding")
+    ):
         return "fp32"
     stated = weight_files.stated_precision(repository)
     file = None if stated else weight_files.first_weights(repository)

@@ -1,6 +1,7 @@
 """The kind of model "static embeddings": one vector for each token, and their mean for a text.
 
-numpy computes it on the CPU. With a device or a precision that were asked for, sentence-transformers does.
+numpy computes it on the CPU. With a device or a precision that were asked for, or a checkpoint in half precision,
+sentence-transformers does.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def open_static(spec: ModelSpec, options: EncodeOptions) -> Encoder:
     folder = settings_folder(spec)
     usual = not spec.trust_remote_code and model_prompts.opening(spec).is_usual
     model = saved_modules.read(folder) if usual else None
-    plain = options.device in ("auto", "cpu") and options.precision in ("auto", "fp32") and options.max_length is None
+    precision = spec.checkpoint_precision if options.precision == "auto" else options.precision
+    plain = options.device in ("auto", "cpu") and precision == "fp32" and options.max_length is None
     if plain and model is not None and model.kind == "static" and has_weights(spec, folder, model.module):
         from harness.models.static import StaticEncoder
 

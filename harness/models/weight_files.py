@@ -143,7 +143,12 @@ def first_weights(repository: Repository) -> str | None:
 
 
 def header_precision(header: Mapping[str, Any]) -> Precision:
-    """The precision of the first tensor, by name, of a safetensors file; fp32 where that is none of ours."""
+    """The precision of the first tensor, by name, of a safetensors file; fp32 where that is none of ours.
+
+    Static embeddings of model2vec that are multiplied with weights of tokens become fp32 by that.
+    """
+    if {"embeddings", "weights"} <= set(header):
+        return "fp32"
     for name, tensor in sorted(header.items()):
         if name != "__metadata__" and isinstance(tensor, dict) and tensor.get("dtype") in _PRECISIONS:
             return _PRECISIONS[tensor["dtype"]]

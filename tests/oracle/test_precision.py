@@ -14,7 +14,7 @@ from harness.encoding import checked
 from harness.models import forward_precision
 from harness.types import EncodeOptions, Precision
 from tests.encoders import NO_PROMPT
-from tests.tiny import save_decoder, save_sentence_transformer
+from tests.tiny import save_decoder, save_sentence_transformer, save_static
 
 LONG = [" ".join(f"{word}{number}" for number in range(250)) for word in ("ab", "cd", "ef", "gh")]
 """More than 1,200 tokens each."""
@@ -82,3 +82,37 @@ def test_what_a_record_says(rotary: Path, tmp_path: Path, monkeypatch: pytest.Mo
         assert (encoder["precision_asked"], encoder["precision"]) == (precision, used)
         assert encoder["precision_of_checkpoint"] == "bf16"
         assert encoder["kind"] == "sentence-transformers"
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_static_embeddings_in_half_precision(dtype: str, tmp_path: Path) -> None:
+    """They are computed in the precision of their file, as in mteb, unless fp32 is asked for."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    folder = save_static(tmp_path / "model")
+    (file,) = folder.rglob("model.safetensors")
+    half = {name: (20 * rows).to(getattr(torch, dtype)) for name, rows in load_file(file).items()}
+    save_file(half, file)
+    short = {"float16": "fp16", "bfloat16": "bf16"}[dtype]
+    spec = models.resolve(str(folder))
+    assert spec.checkpoint_precision == short
+    found: dict[str, np.ndarray] = {}
+    for precision in ("checkpoint", "fp32"):
+        encoder: Any = models.open_model(spec, EncodeOptions(device="cpu", precision=precision))
+        assert encoder.facts.precision == (short if precision == "checkpoint" else "fp32")
+        (encoded,) = encoder.encode([LONG], prompt=NO_PROMPT, role=None, batching="mteb")
+        found[precision] = np.asarray(encoded.vectors)
+    assert np.array_equal(found["checkpoint"], theirs(folder))
+    whole = torch.nn.EmbeddingBag.from_pretrained(half["embedding.weight"].float(), mode="mean")
+    ids = [encoding.ids for encoding in _tokens(folder)]
+    expected = torch.stack([whole(torch.tensor([row]))[0] for row in ids]).numpy()
+    assert np.allclose(found["fp32"], expected, atol=1e-5)
+    assert not np.array_equal(found["fp32"], found["checkpoint"])
+
+
+def _tokens(folder: Path) -> Any:
+    from tokenizers import Tokenizer
+
+    (file,) = folder.rglob("tokenizer.json")
+    return Tokenizer.from_file(str(file)).encode_batch_fast(LONG, add_special_tokens=False)
