@@ -237,6 +237,9 @@ def _vectors(fields: Fields, gold: Gold) -> Any:
     task, encoder = fields.task, fields.encoder
     kind = KINDS[task.type]
     vectors = {name: fields.encode(name, texts) for name, texts in kind.texts(gold, task.settings).items()}
+    if encoder.facts.precision == "fp16" and kind.uses_lengths and fields.transform.quantize is None:
+        # sentence-transformers gives mteb float16, with which scikit-learn computes in float64: solvers stop elsewhere.
+        vectors = {name: rows.astype("float64") for name, rows in vectors.items()}
     if kind.takes == "pairs":
         return {**vectors, "similarity": encoder.similarity_pairwise(vectors["left"], vectors["right"])}
     if kind.takes == "sides":

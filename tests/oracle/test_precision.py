@@ -14,6 +14,7 @@ from harness.encoding import checked
 from harness.models import forward_precision
 from harness.types import EncodeOptions, Precision
 from tests.encoders import NO_PROMPT
+from tests.oracle.mteb_runs import mteb_scores_of, task_of
 from tests.tiny import save_decoder, save_sentence_transformer, save_static
 
 LONG = [" ".join(f"{word}{number}" for number in range(250)) for word in ("ab", "cd", "ef", "gh")]
@@ -116,3 +117,21 @@ def _tokens(folder: Path) -> Any:
 
     (file,) = folder.rglob("tokenizer.json")
     return Tokenizer.from_file(str(file)).encode_batch_fast(LONG, add_special_tokens=False)
+
+
+def test_a_classifier_over_float16(tmp_path: Path) -> None:
+    """A classifier over vectors in fp16 gets mteb's score: scikit-learn solves it in float64, and would stop
+    elsewhere in float32.
+    """
+    import torch
+    from mteb.models.sentence_transformer_wrapper import SentenceTransformerEncoderWrapper
+    from safetensors.torch import load_file, save_file
+
+    folder = save_static(tmp_path / "model")
+    (file,) = folder.rglob("model.safetensors")
+    save_file({name: (20 * rows).to(torch.float16) for name, rows in load_file(file).items()}, file)
+    task = task_of("MiniIntentsGerman", tmp_path)
+    (record,) = harness.run(str(folder), [task], device="cpu", precision="checkpoint", results=tmp_path / "results")
+    expected = mteb_scores_of(SentenceTransformerEncoderWrapper(str(folder), device="cpu"), task)
+    assert record.parts[task.parts[0]][task.main_metric] == pytest.approx(expected[task.main_metric], abs=1e-5)
+    assert record.harness["encoder"]["precision"] == "fp16"
