@@ -431,17 +431,17 @@ def test_a_full_disk(home: Path) -> None:
 
 
 @pytest.mark.parametrize("words", ["No space left on device", "out of memory", "the hub could not be asked"])
-def test_data_that_speaks_of_trouble(home: Path, tasks: Tasks, words: str) -> None:
+def test_data_that_speaks_of_trouble(command: Callable[..., Said], home: Path, tasks: Tasks, words: str) -> None:
     """A value of the data that reads like trouble is the data's error: not tried again, and the night goes on."""
     rows = [dict(row) for row in GOOD["STS"]["test.jsonl"]]
     rows[0]["score"] = words
     tasks.write("Bad", files={"test.jsonl": rows})
     schedule = nights.write_schedule(home, baselines=None, tasks=["Bad", *FAST], tasks_dirs=[str(tasks.path)])
-    night = shell(schedule, home)
-    assert night.returncode == 1, night.stderr
-    assert repr(words) in night.stdout
-    assert "nothing more was started" not in night.stdout
-    assert f"{len(FAST)} computed, {len(FAST)} cells, 1 failed" in night.stdout
+    night = command("nightly", str(schedule))
+    assert night.status == 1, night.err
+    assert repr(words) in night.out
+    assert "nothing more was started" not in night.out
+    assert f"{len(FAST)} computed, {len(FAST)} cells, 1 failed" in night.out
     assert starts(home)["baseline/hashing Bad test"] == 1
 
 
