@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import resource
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from safetensors.numpy import save
 from harness.encoding import vector_files
 from harness.encoding.vector_cache import Namespace, Namespaces
 from harness.outputs import text_table
+from tests.benchmarks.clocks import peak_kib
 from tests.conftest import ROOT, environment
 
 SIZES = (100_000, 200_000, 500_000, 1_000_000)
@@ -107,7 +107,7 @@ def measure(size: int) -> dict[str, Any]:
         hits.append(part.given)
     assert part.counts.texts_encoded == 0
     assert np.array_equal(hits[0].indices, hits[1].indices)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    peak = peak_kib() / 2**10
     row: dict[str, Any] = {"documents": size}
     for phase, (processor, wall) in zip(("cold", "cached"), times, strict=True):
         row[f"{phase} us"] = round(processor / size * 1e6, 1)

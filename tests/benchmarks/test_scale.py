@@ -15,12 +15,14 @@ from harness.runner.request import Request
 from harness.runner.selection import Selection
 from harness.tasks import registry
 from harness.types import Record
+from tests.benchmarks import clocks
 from tests.conftest import ROOT
 
 SEARCH = """
-import resource, sys
+import sys
 import numpy as np
 from harness.evaluators import search
+from tests.benchmarks.clocks import peak_kib
 
 DOCUMENTS, QUERIES, DIMENSIONS, DEPTH, BLOCK = 1_000_000, 1_000, 384, 1_000, 50_000
 
@@ -34,7 +36,7 @@ ids = [f"d{(i * 7919) % DOCUMENTS:07d}" for i in range(DOCUMENTS)]
 hits = search.search(
     queries, (block(start) for start in range(0, DOCUMENTS, BLOCK)), document_ids=ids, k=DEPTH, similarity="dot"
 )
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20)
+print(peak_kib() / 2**20)
 wrong = 0
 few = queries[::200]
 scores = np.concatenate([few @ block(start).T for start in range(0, DOCUMENTS, BLOCK)], axis=1)
@@ -91,7 +93,7 @@ def test_nothing_to_do(tmp_path: Path) -> None:
         )
         results.put(tmp_path, record, model_meta={})
     command = [sys.executable, "-m", "harness", "run", "baseline/hashing", models.BUNDLED, "-t", ",".join(names)]
-    best = min(shell_seconds([*command, "--results", str(tmp_path)]) for _ in range(3))
+    best = clocks.median([shell_seconds([*command, "--results", str(tmp_path)]) for _ in range(clocks.PAIRS)])
     print(f"\n{cells} recorded cells: {best:.2f} s")
     assert best < 1
 
@@ -106,8 +108,9 @@ def test_first_score(localhub: ModuleType, hub_root: Path, tmp_path: Path) -> No
         ours += ["--store", "off", "--overwrite", "--results", str(tmp_path / "ours")]
         theirs = [sys.executable, "-m", "mteb", "run", "-m", model, "-t", task, "-l", "deu", "--overwrite-strategy"]
         theirs += ["always", "--output-folder", str(tmp_path / "theirs")]
-        times = [(shell_seconds(ours), shell_seconds(theirs)) for _ in range(3)][1:]  # the first fetches
-    mine, other = min(time for time, _ in times), min(time for _, time in times)
+        shell_seconds(ours), shell_seconds(theirs)  # they fetch the data
+        times = clocks.pairs(lambda: shell_seconds(theirs), lambda: shell_seconds(ours))
+    other, mine = (clocks.median(side) for side in zip(*times, strict=True))
     print(f"\nfirst score: harness {mine:.1f} s, mteb {other:.1f} s, {other / mine:.2f} times")
     assert other / mine > 2
 
