@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,9 @@ def add(commands: Any) -> None:
     command.add_argument("--common", action="store_true", help="rank over the tasks that every one of the models has")
     command.add_argument("--sort", metavar="COLUMN", help="sort by this column or task (default: Rank (Borda))")
     command.add_argument("--show-tasks", action="store_true", help="add a column for every task")
+    command.add_argument(
+        "--wide", action="store_true", help="on a terminal, show all columns and not only those that fit"
+    )
     command.add_argument("--format", choices=FORMATS, default="table", help="output format (default: table)")
     shared_options.add(command, "--digits")
     command.add_argument("--output", metavar="FILE", help="write to this file instead of printing")
@@ -96,8 +100,14 @@ def do(args: argparse.Namespace) -> int:
     if args.format == "parquet":
         content: str | bytes = leaderboard_text.parquet(board, sort=args.sort)
     else:
+        shown = not args.output and sys.stdout.isatty()
         content = leaderboard_text.render(
-            board, format=args.format, sort=args.sort, digits=args.digits, tasks=args.show_tasks
+            board,
+            format=args.format,
+            sort=args.sort,
+            digits=args.digits,
+            tasks=args.show_tasks,
+            width=shutil.get_terminal_size().columns if shown and not args.wide else None,
         )
     if args.output:
         write_output(Path(args.output), content)

@@ -2,62 +2,20 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
 from harness.errors import UnknownName
 from harness.leaderboard import board_values, unranked
 from harness.leaderboard.board_values import Leaderboard, Row
 from harness.outputs import text_table
+from harness.outputs.board_columns import BoardColumn, columns, fitting, of_task
 from harness.outputs.data_text import csv_text, json_text
-from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
 from harness.outputs.text_table import escape_markdown
 from harness.types.counted import counted
 
 Format = Literal["table", "markdown", "csv", "json", "parquet", "html"]
 FORMATS: tuple[Format, ...] = ("table", "markdown", "csv", "json", "parquet", "html")
-
-
-class BoardColumn(NamedTuple):
-    """One column: its header, its value of a row, and how that value is shown."""
-
-    name: str
-    value: Callable[[Row], Any]
-    show: Callable[[Any], str] = lambda value: MISSING if value is None else str(value)
-    descending: bool = True
-
-
-def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
-    """The columns of the summary, in mteb's order and under mteb's names, with further ones between them."""
-
-    score = functools.partial(score_text, digits=digits)
-    summary = [
-        BoardColumn("Rank (Borda)", lambda row: row.rank, descending=False),
-        BoardColumn("Model", lambda row: row.label, descending=False),
-        BoardColumn("Mean (Task)", lambda row: row.mean_task, score),
-    ]
-    if board.uncertainty:
-        summary += [
-            BoardColumn("95%", lambda row: row.interval, functools.partial(interval_text, digits=digits)),
-            BoardColumn("Ranks 95%", lambda row: row.rank_span, _ranks, descending=False),
-            BoardColumn("Tie group", lambda row: row.tie_group, descending=False),
-        ]
-    summary.append(BoardColumn("Mean (TaskType)", lambda row: row.mean_type, score))
-    summary += [BoardColumn(name, _of_type(name), score) for name in board.types]
-    summary += [BoardColumn(name, _of_group(name), score) for name in board.groups]
-    facts = [
-        BoardColumn("Zero-shot", lambda row: row.zero_shot, lambda value: MISSING if value is None else f"{value:.0%}"),
-        BoardColumn("Parameters", lambda row: row.facts.parameters, short_number, descending=False),
-        BoardColumn("Dimensions", lambda row: row.facts.dimensions),
-        BoardColumn("Max tokens", lambda row: row.facts.max_tokens),
-        BoardColumn("Tokens/s", lambda row: row.throughput.tokens_per_second, short_number),
-        BoardColumn("Device", lambda row: row.throughput.device, descending=False),
-    ]
-    summary += [column for column in facts if any(column.value(row) is not None for row in board.rows)]
-    if any(row.missing for row in board.rows):
-        summary.append(BoardColumn("Missing", lambda row: len(row.missing), descending=False))
-    return summary
 
 
 def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row, ...]:
@@ -69,7 +27,7 @@ def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row
     if by is None:
         return board.rows
     by_name = {column.name.lower(): column for column in columns(board, digits=digits)}
-    by_name |= {task.name.lower(): BoardColumn(task.name, _of_task(task.name)) for task in board.tasks}
+    by_name |= {task.name.lower(): BoardColumn(task.name, of_task(task.name)) for task in board.tasks}
     column = by_name.get(by.lower())
     if column is None:
         raise UnknownName.of("column or task to sort by", by, [entry.name for entry in by_name.values()])
@@ -78,7 +36,15 @@ def ordered(board: Leaderboard, by: str | None, *, digits: int = 2) -> tuple[Row
     return (*sorted(with_value, key=column.value, reverse=column.descending), *without)
 
 
-def render(board: Leaderboard, *, format: Format, sort: str | None = None, digits: int = 2, tasks: bool = False) -> str:
+def render(
+    board: Leaderboard,
+    *,
+    format: Format,
+    sort: str | None = None,
+    digits: int = 2,
+    tasks: bool = False,
+    width: int | None = None,
+) -> str:
     """The leaderboard as text, ending in a newline.
 
     Args:
@@ -87,6 +53,7 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
         sort: A column or task; by Borda rank if None.
         digits: Decimals of scores, which are shown times 100.
         tasks: Whether to add a column for every task.
+        width: Characters that a line of a table may have; columns that do not fit are left out. None for all.
     """
     rows = ordered(board, sort)
     if format == "json":
@@ -94,12 +61,16 @@ def render(board: Leaderboard, *, format: Format, sort: str | None = None, digit
     if format == "csv":
         flat = board_values.flat(board, rows)
         return csv_text(flat[0] if flat else [], [row.values() for row in flat])
-    shown = columns(board, digits=digits)
+    every = columns(board, digits=digits)
+    fits = width is None or tasks or format != "table"
+    shown = every if fits or width is None else fitting(board, rows, digits=digits, width=width)
     if tasks:
-        shown += [BoardColumn(task.name, _of_task(task.name), shown[2].show) for task in board.tasks]
+        shown += [BoardColumn(task.name, of_task(task.name), shown[2].show) for task in board.tasks]
     cells = [[column.show(column.value(row)) for column in shown] for row in rows]
     headers = [column.name for column in shown]
-    return _notes(board, _table(headers, cells, format), format)
+    return _notes(
+        board, _table(headers, cells, format), format, left_out=0 if fits else max(0, len(every) - len(shown))
+    )
 
 
 def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:
@@ -146,8 +117,10 @@ def _html(headers: list[str], cells: list[list[str]]) -> str:
     return f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}</tbody>\n</table>\n"
 
 
-def _notes(board: Leaderboard, table: str, format: Format) -> str:
+def _notes(board: Leaderboard, table: str, format: Format, *, left_out: int = 0) -> str:
     lines = [board.uncertainty] if board.uncertainty else []
+    if left_out:
+        lines.append(f"{counted(left_out, 'column')} did not fit; --wide shows all")
     if board.not_common:
         every = len(board.tasks) + len(board.not_common)
         lines.append(f"ranked over the {len(board.tasks)} of {every} tasks that all of these models have")
@@ -189,21 +162,3 @@ def _incomplete(board: Leaderboard, *, most: int = 4) -> list[str]:
 
 def _few(names: Sequence[str], most: int) -> list[str]:
     return list(names) if len(names) <= most else [*names[: most - 1], f"{len(names) - most + 1} more"]
-
-
-def _ranks(value: tuple[int, int] | None) -> str:
-    if value is None:
-        return MISSING
-    return str(value[0]) if value[0] == value[1] else f"{value[0]} to {value[1]}"
-
-
-def _of_type(name: str) -> Callable[[Row], float | None]:
-    return lambda row: row.by_type[name]
-
-
-def _of_group(name: str) -> Callable[[Row], float | None]:
-    return lambda row: row.by_group[name]
-
-
-def _of_task(name: str) -> Callable[[Row], float | None]:
-    return lambda row: row.scores.get(name)
