@@ -13,6 +13,7 @@ from harness import models
 from harness.errors import ModelError
 from harness.types import EncodeOptions
 from tests import tiny
+from tests.conftest import ROOT
 from tests.encoders import one_block
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -302,3 +303,11 @@ def test_kinds_that_do_not_pack_refuse_it(tmp_path: Path) -> None:
     folder = tiny.save_static(tmp_path / "static")
     assert "takes no --batching (packed)" in models.refusal(models.resolve(str(folder)), {"batching": "packed"})
     assert not models.refusal(models.resolve(str(folder)), {"batching": "mteb"})
+
+
+def test_the_guide_names_what_packs() -> None:
+    """The page about encoding lists the architectures of these tests, and no more in that column."""
+    page = (ROOT / "harness" / "cli" / "guide" / "encoding.md").read_text(encoding="utf-8")
+    cells = [line.split("|")[1] for line in page.partition("passes, by tests")[2].splitlines() if line.startswith("| ")]
+    listed = " ".join(cells).partition(", with windows")[0].replace(",", " ").split()
+    assert sorted(listed) == sorted({name.split()[0] for name in ARCHITECTURES})
