@@ -9,7 +9,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from harness.errors import HarnessError, Kind, causes, kind_of, shown_address
@@ -18,6 +18,10 @@ from harness.hub.offline import is_offline
 RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 ATTEMPTS = 8
 LONGEST_WAIT = 60.0
+PATIENCE_SECONDS = 10.0
+"""Connections that fail for so long, with nothing between them, mean that nobody is there."""
+SILENT_SECONDS = 60.0
+"""How long a host counts as gone before it is asked again."""
 _TRANSPORTS = ("httpx", "httpx2", "httpcore", "httpcore2", "requests", "urllib3")
 _lock = threading.Lock()
 
@@ -104,6 +108,41 @@ def _answer(response: Any) -> str:
     return f"the hub answered with status {response.status_code}" + (f", {reason}" if reason else "")
 
 
+class _Silence:
+    """Hosts at which nobody answers: the client waits half a minute for one, and would do so for each task of a run.
+
+    Attributes:
+        hosts: host -> when connections began to fail, and when the last one failed (monotonic seconds).
+    """
+
+    hosts: ClassVar[dict[str, tuple[float, float]]] = {}
+
+    @classmethod
+    def require_an_answer(cls, request: Any) -> None:
+        """Raise at once where a host was silent for as long as the client waits; after a minute it is asked again."""
+        host, now = _host(request), time.monotonic()
+        first, last = cls.hosts.get(host, (now, now))
+        if now - last > SILENT_SECONDS:
+            cls.hosts.pop(host, None)
+        elif last - first >= PATIENCE_SECONDS:
+            raise ConnectionError(f"nobody answers at {host}")
+
+    @classmethod
+    def note(cls, request: Any, err: Exception) -> None:
+        """Note a connection that failed, and raise where the host was silent for long; other errors are answers."""
+        host, now = _host(request), time.monotonic()
+        if type(err).__name__ not in ("ConnectError", "ConnectTimeout"):
+            cls.hosts.pop(host, None)
+            return
+        cls.hosts[host] = (cls.hosts.get(host, (now, now))[0], now)
+        cls.require_an_answer(request)
+
+
+def _host(request: Any) -> str:
+    url = getattr(request, "url", None)
+    return f"{getattr(url, 'host', '')}:{getattr(url, 'port', None) or ''}".rstrip(":")
+
+
 class _RepeatedSend:
     """The method `send` of the client's session, repeated; `blocks` that want it so are running."""
 
@@ -113,14 +152,17 @@ class _RepeatedSend:
     def __call__(self, request: Any, **options: Any) -> Any:
         for attempt in range(ATTEMPTS):
             last = attempt == ATTEMPTS - 1
+            _Silence.require_an_answer(request)
             try:
                 response = self._send(request, **options)
             except Exception as err:
+                _Silence.note(request, err)
                 # Refused connections are left to the caller: where nobody listens, waiting only delays the error.
                 if last or type(err).__name__ not in ("ReadError", "RemoteProtocolError", "ReadTimeout"):
                     raise
                 self._sleep(_wait(attempt, None))
                 continue
+            _Silence.hosts.pop(_host(request), None)
             if last or response.status_code not in RETRIED:
                 if response.status_code in RETRIED:
                     _Refusal.answer = f"{_answer(response)}, {ATTEMPTS} times"

@@ -25,6 +25,21 @@ class ReadError(Exception):
     """What the client raises where the connection breaks."""
 
 
+class ConnectError(Exception):
+    """What the client raises where nobody listens."""
+
+
+class Url(NamedTuple):
+    host: str
+    port: int
+
+
+class Request(NamedTuple):
+    """A request of the client, as far as it is looked at."""
+
+    url: Url
+
+
 def asked(*answers: Answer | Exception) -> tuple[Any, list[float]]:
     """What the caller gets where the hub answers so one after the other, and the waits between."""
     waits: list[float] = []
@@ -70,3 +85,34 @@ def test_an_endpoint_that_is_no_address(address: str, monkeypatch: pytest.Monkey
     with pytest.raises(HarnessError, match=r"HF_ENDPOINT=.*expected the hub's address") as refusal, retried_requests():
         pass
     assert "pw" not in str(refusal.value)
+
+
+def test_a_hub_that_is_gone_is_found_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once the client has waited in vain, the next requests fail at once, until a minute is over."""
+    now, sent, is_back = [1000.0], [], False
+    monkeypatch.setattr(retries.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(retries._Silence, "hosts", {})
+    gone, other = Request(Url("gone.example", 81)), Request(Url("gone.example", 82))
+
+    def send(request: Request) -> Answer:
+        sent.append(request)
+        if request is gone and not is_back:
+            raise ConnectError
+        return Answer(200, {})
+
+    ask = retries._RepeatedSend(send)
+    for _ in range(8):  # side by side, at a moment without a network: the client waits for each of them
+        with pytest.raises(ConnectError):
+            ask(gone)
+    now[0] += retries.PATIENCE_SECONDS + 1
+    for _ in range(50):
+        with pytest.raises(ConnectionError, match=r"nobody answers at gone\.example:81"):
+            ask(gone)
+    assert len(sent) == 9
+    assert ask(other).status_code == 200
+    now[0] += retries.SILENT_SECONDS + 1
+    with pytest.raises(ConnectError):
+        ask(gone)
+    is_back = True
+    assert ask(gone).status_code == 200
+    assert retries._Silence.hosts == {}
