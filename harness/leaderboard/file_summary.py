@@ -87,10 +87,14 @@ class _File(msgspec.Struct):
     dataset_revision: str | None = None
     mteb_version: str | None = None
     evaluation_time: float | None = None
+    kg_co2_emissions: float | None = None
     date: float | None = None
     harness: msgspec.Raw = msgspec.Raw(b"")
 
 
+_KEYS = tuple(f'"{name}"'.encode() for name in _File.__struct_fields__)
+_IN_PHASES = (b'"mteb_version"', b'"date"', b'"dataset_revision"')
+"""Keys that mteb repeats for each of a result's `evaluation_phases`."""
 _decode = msgspec.json.Decoder(_File).decode
 
 
@@ -153,7 +157,9 @@ def _is_plain(data: bytes, scores: tuple[Score, ...]) -> bool:
     return (
         data.count(b'"main_score"') == count
         and data.count(b'"hf_subset"') == count
+        and data.count(b'"languages"') == count
         and data.count(b'"task_name"') == 1
+        and all(data.count(key) <= 1 for key in _KEYS if key not in _IN_PHASES or b'"evaluation_phases"' not in data)
         and len({score[:2] for score in scores}) == count
         and all(score.value is None or abs(score.value) <= LARGEST_SCORE for score in scores)
     )

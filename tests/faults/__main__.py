@@ -25,9 +25,12 @@ KINDS = {
     "b": "kept_files",
     "c": "loaders",
     "d": "writers",
+    "e": "limits",
     "f": "records",
     "g": "command_lines",
+    "h": "secrets",
     "j": "vectors",
+    "k": "long_runs",
 }
 """Letter -> module; each has a TITLE and a generator `faults`."""
 VARIABLES = ("HARNESS_", "HF_", "MTEB_", "OPENAI_", "COHERE_", "VOYAGE_", "GEMINI_", "GOOGLE_")

@@ -46,15 +46,15 @@ def faults(chance: random.Random, folder: Path) -> Iterator[Fault]:
     if crash is None:
         return
     base = folder / "base"
-    _prepare(base)
-    cases = _cases()
+    prepare(base)
+    all_cases = cases()
     place = folder / "place"
     shutil.copytree(base, place)
-    children.warm([case.arguments for case in cases], folder=place)
+    children.warm([case.arguments for case in all_cases], folder=place)
     wanted: dict[str, Any] = {}
     todo: list[tuple[Case, int, bool]] = []
-    for case in cases:
-        _renew(base, place)
+    for case in all_cases:
+        renew(base, place)
         calls = folder / "calls"
 
         def counted(case: Case = case, calls: Path = calls) -> int:
@@ -78,15 +78,15 @@ def faults(chance: random.Random, folder: Path) -> Iterator[Fault]:
 
 
 def _tried(crash: Any, case: Case, at: int, torn: bool, base: Path, place: Path, wanted: Any) -> Fault:
-    _renew(base, place)
+    renew(base, place)
     label = f"{case.name} at call {at}{', torn' if torn else ''}"
-    before = _records(place)
+    before = records(place)
     ended = children.command(
         case.arguments, folder=place, variables=_variables(place), prepare=lambda: crash.faults_arm(at, int(torn))
     )
     if ended.status != -signal.SIGKILL and (problem := ended.problem(label)):
         return problem
-    if lost := {name: score for name, score in before.items() if _records(place).get(name) != score}:
+    if lost := {name: score for name, score in before.items() if records(place).get(name) != score}:
         return Fault(label, "lost", str(lost))
     again = children.command(case.arguments, folder=place, variables=_variables(place))
     if problem := again.problem(label):
@@ -104,13 +104,13 @@ def _variables(place: Path) -> dict[str, str | None]:
     return {"HARNESS_CACHE": str(place / "cache")}
 
 
-def _renew(base: Path, place: Path) -> None:
+def renew(base: Path, place: Path) -> None:
     shutil.rmtree(place)
     shutil.copytree(base, place)
     os.environ["HARNESS_CACHE"] = str(place / "cache")
 
 
-def _prepare(base: Path) -> None:
+def prepare(base: Path) -> None:
     base.mkdir()
     os.environ["HARNESS_CACHE"] = str(base / "cache")
     ended = children.command(["run", "baseline/hashing", "-t", "MiniSTSGerman", "--results", "results"], folder=base)
@@ -138,23 +138,23 @@ def _prepare(base: Path) -> None:
     (block / "mine.txt").write_text("precious")
 
 
-def _cases() -> list[Case]:
+def cases() -> list[Case]:
     results = ["--results", "results"]
     new = "tasks new --from pairs.jsonl --name Pairs --type STS --force"
     trec = "tasks new --from trec --name Trec --force --trec-qrels judged.txt"
     return [
-        Case("run", ["run", "baseline/hashing", "-t", TASK, "--offline", *results], _records),
-        Case("prefetch", ["prefetch", "baseline/hashing", "-t", TASK], _records),
+        Case("run", ["run", "baseline/hashing", "-t", TASK, "--offline", *results], records),
+        Case("prefetch", ["prefetch", "baseline/hashing", "-t", TASK], records),
         Case("tasks new", new.split(), _specs),
         Case("tasks new, TREC", trec.split(), _specs),
         Case("card write", ["card", "write", "baseline/hashing", "README.md", *results], _card),
         Case("leaderboard --site", ["leaderboard", "--site", "site", *results], _site),
         Case("cache clear", ["cache", "clear"], _cleared),
-        Case("nightly", ["nightly", "nightly.yaml", "--offline", "--quiet"], _records),
+        Case("nightly", ["nightly", "nightly.yaml", "--offline", "--quiet"], records),
     ]
 
 
-def _records(place: Path) -> dict[str, Any]:
+def records(place: Path) -> dict[str, Any]:
     """File -> its scores; None for one that does not parse."""
     scores = {}
     for file in sorted((place / "results").rglob("*.json")):
