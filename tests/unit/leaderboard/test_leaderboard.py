@@ -325,3 +325,19 @@ class TestCommon:
             "org/c": {"NorwegianParliamentClassification": 0.75},
         }
         assert api.rank(results=tmp_path, suite="MTEB(cmn, v1)").rows[0].label == "org/a"
+
+
+def test_a_table_that_fits_a_terminal(tmp_path: Path) -> None:
+    """In few columns: rank, short name, mean, and the types that fit; how many columns are left out is told."""
+    for model, score in (("organisation/first-model", 0.75), ("organisation/second-model", 0.5)):
+        for task in ("T1", "T2", "T3"):
+            boards.put(tmp_path, model, task, score)
+    board = boards.build(tmp_path, tasks=boards.scoped("T1", "T2", "T3"))
+    whole = render(board, format="table")
+    assert max(map(len, whole.splitlines())) > 50
+    assert render(board, format="table", width=1000) == whole
+    lines = render(board, format="table", width=36).splitlines()
+    assert lines[0].split()[:3] == ["Rank", "Model", "Mean"]
+    assert lines[2].split()[:3] == ["1", "first-model", "75.00"]
+    assert all(len(line) <= 36 for line in lines[:4])
+    assert "1 column did not fit; --wide shows all." in lines
