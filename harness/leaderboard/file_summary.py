@@ -92,9 +92,8 @@ class _File(msgspec.Struct):
     harness: msgspec.Raw = msgspec.Raw(b"")
 
 
-_KEYS = tuple(f'"{name}"'.encode() for name in _File.__struct_fields__)
-_IN_PHASES = (b'"mteb_version"', b'"date"', b'"dataset_revision"')
-"""Keys that mteb repeats for each of a result's `evaluation_phases`."""
+_KEYS = tuple(f'"{name}"'.encode() for name in _File.__struct_fields__ if name != "mteb_version")
+"""Keys of a file that stand in it once; mteb repeats its version in other places."""
 _decode = msgspec.json.Decoder(_File).decode
 
 
@@ -159,7 +158,7 @@ def _is_plain(data: bytes, scores: tuple[Score, ...]) -> bool:
         and data.count(b'"hf_subset"') == count
         and data.count(b'"languages"') == count
         and data.count(b'"task_name"') == 1
-        and all(data.count(key) <= 1 for key in _KEYS if key not in _IN_PHASES or b'"evaluation_phases"' not in data)
+        and all(data.count(key) <= 1 for key in _KEYS)
         and len({score[:2] for score in scores}) == count
         and all(score.value is None or abs(score.value) <= LARGEST_SCORE for score in scores)
     )
