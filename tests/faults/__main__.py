@@ -33,6 +33,8 @@ KINDS = {
     "k": "long_runs",
 }
 """Letter -> module; each has a TITLE and a generator `faults`."""
+SHARES = {"a": 8, "e": 4, "f": 4, "g": 4, "h": 2}
+"""Letter -> its share of the time, where a fault is a command or two; else 1."""
 VARIABLES = ("HARNESS_", "HF_", "MTEB_", "OPENAI_", "COHERE_", "VOYAGE_", "GEMINI_", "GOOGLE_")
 
 
@@ -42,7 +44,7 @@ def main() -> int:
     minutes = float(os.environ.get("FAULTS_MINUTES") or 10)
     letters = os.environ.get("FAULTS_KINDS") or "".join(KINDS)
     kinds = {letter: name for letter, name in KINDS.items() if letter in letters}
-    seconds = 60 * minutes / len(kinds)
+    seconds = 60 * minutes / sum(SHARES.get(letter, 1) for letter in kinds)
     tallies: dict[str, Tally] = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as root:
         _environment(Path(root))
@@ -50,7 +52,9 @@ def main() -> int:
         for letter, name in kinds.items():
             module = importlib.import_module(f"tests.faults.{name}")
             print(f"({letter}) {module.TITLE} ...", file=sys.stderr, flush=True)
-            tallies[letter] = _tried(module, Path(root), seed=seed, seconds=seconds, letter=letter)
+            tallies[letter] = _tried(
+                module, Path(root), seed=seed, seconds=seconds * SHARES.get(letter, 1), letter=letter
+            )
     print(table({f"({letter}) {_title(letter)}": tally for letter, tally in tallies.items()}))
     for letter, tally in tallies.items():
         for fault in tally.examples:
