@@ -23,6 +23,8 @@ from harness.runner.selection import Selection, chosen
 from harness.tasks.registry import ChosenTask
 from harness.types import PLAIN, EncodeOptions, ModelSpec, Precision, VectorTransform
 
+_OTHER_CLOCKS = 3600.0
+"""Seconds that the clock of another machine may be ahead."""
 RECHECK_AFTER = 12 * 3600.0
 """A recorded cell younger than this is not computed again to see whether the run environment has changed."""
 
@@ -161,8 +163,13 @@ def _cells_of(
 
 
 def _oldest(recorded: Sequence[RecordedCell], baselines: set[str], *, count: int, now: float) -> list[RecordedCell]:
-    """The oldest records of baselines."""
+    """The oldest records of baselines, first those without a date that can be: a clock may have jumped forward."""
     if not count:
         return []
-    old = [cell for cell in recorded if cell.cell.label in baselines and not now - cell.date < RECHECK_AFTER]
-    return sorted(old, key=lambda cell: (-math.inf if math.isnan(cell.date) else cell.date, cell.cell.key))[:count]
+    old = [cell for cell in recorded if cell.cell.label in baselines and now - _date(cell, now) >= RECHECK_AFTER]
+    return sorted(old, key=lambda cell: (_date(cell, now), cell.cell.key))[:count]
+
+
+def _date(cell: RecordedCell, now: float) -> float:
+    """When a cell was recorded; long ago where its record does not say, or says a time to come."""
+    return cell.date if cell.date < now + _OTHER_CLOCKS else -math.inf
