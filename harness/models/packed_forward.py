@@ -100,7 +100,8 @@ def pack(ids: list[Int64], *, shape: int | None = None) -> PackedTexts:
     row[total:] = ids[0][0]
     pieces = [longest] * (tail // longest) + ([tail % longest] if tail % longest else [])
     tensor = torch.from_numpy(row)
-    return PackedTexts(tensor.pin_memory() if shape else tensor, [*lengths, *pieces], len(lengths))
+    pinned = tensor.pin_memory() if torch.cuda.is_available() else tensor
+    return PackedTexts(pinned, [*lengths, *pieces], len(lengths))
 
 
 def pooling_modes(pooling: Any) -> tuple[str, ...]:

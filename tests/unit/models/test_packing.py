@@ -133,12 +133,11 @@ def test_a_tail_changes_nothing() -> None:
     """A batch that is filled up to a shape, with pieces no longer than its longest text, gives the same vectors."""
     import torch
 
-    from harness.models.packed_forward import PackedForward, PackedTexts, pack
+    from harness.models.packed_forward import PackedForward, pack
 
     model, ids = modules(*ARCHITECTURES["ModernBERT"], "mean"), texts(30, 7)
-    plain = pack(ids)
-    pieces = [30, 30, 3]
-    tail = PackedTexts(torch.cat([plain.ids, torch.full((63,), int(ids[0][0]))]), [*plain.lengths, *pieces], 2)
+    plain, tail = pack(ids), pack(ids, shape=100)
+    assert (len(tail.ids), tail.lengths, tail.texts) == (100, [30, 7, 30, 30, 3], 2)
     forward = PackedForward(model)
     with torch.inference_mode():
         rows, others = forward(plain, torch.device("cpu")), forward(tail, torch.device("cpu"))
@@ -311,3 +310,57 @@ def test_the_guide_names_what_packs() -> None:
     cells = [line.split("|")[1] for line in page.partition("passes, by tests")[2].splitlines() if line.startswith("| ")]
     listed = " ".join(cells).partition(", with windows")[0].replace(",", " ").split()
     assert sorted(listed) == sorted({name.split()[0] for name in ARCHITECTURES})
+
+
+def test_batches_of_one_shape() -> None:
+    """Where a device wants it, every batch has as many tokens as the budget, and so have halves, with half of it."""
+    from harness.models import packed_batches
+
+    ids = texts(30, 50, 20, 10, 120)
+    cut = packed_batches.cut(ids, np.arange(5), budget=64, same_shape=True)
+    assert [batch.positions.tolist() for batch in cut] == [[4], [1], [0, 2, 3]]
+    assert [batch.tokens_padded for batch in cut] == [120, 64, 64]  # the longest alone, as it is
+    assert cut[0].halves is None
+    assert cut[2].halves is not None
+    assert [half.positions.tolist() for half in cut[2].halves()] == [[0], [2, 3]]
+    assert [half.tokens_padded for half in cut[2].halves()] == [32, 32]
+
+
+@pytest.mark.parametrize("causal", [True, False])
+@pytest.mark.parametrize("window", [None, 1, 4, 50])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_one_call_asks_for_the_same_attention(
+    causal: bool, window: int | None, groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU is asked for in one call, by the meaning that torch gives its arguments, is what a CPU computes."""
+    import torch
+
+    from harness.models import packed_attention
+
+    def by_documentation(
+        query: Any, key: Any, value: Any, bounds: Any, _: Any, longest: int, __: int, **asked: Any
+    ) -> torch.Tensor:
+        (left, right), rows = asked["window_size"], []
+        assert asked["enable_gqa"] == (groups > 1)
+        assert longest == max(LENGTHS)
+        for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
+            distance = torch.arange(end - start)[:, None] - torch.arange(end - start)
+            seen = (distance <= (left if left >= 0 else longest)) & (-distance <= (right if right >= 0 else longest))
+            states = [
+                each[start:end].repeat_interleave(query.shape[1] // each.shape[1], dim=1).transpose(0, 1)
+                for each in (query, key, value)
+            ]
+            scores = (states[0] @ states[1].transpose(1, 2) * asked["scale"]).masked_fill(~seen, -torch.inf)
+            rows.append((scores.softmax(dim=-1) @ states[2]).transpose(0, 1))
+        return torch.cat(rows)
+
+    monkeypatch.setattr("torch.nn.attention.varlen.varlen_attn", by_documentation)
+    monkeypatch.setattr(packed_attention, "_unsplit", lambda device, dtype: {})
+    torch.manual_seed(1)
+    tokens = sum(LENGTHS)
+    query, key, value = (torch.randn(tokens, heads, 8) for heads in (4, 4 // groups, 4 // groups))
+    bounds = torch.tensor([0, *np.cumsum(LENGTHS).tolist()], dtype=torch.int32)
+    form = packed_attention.Form(causal, window, 0.3)
+    at_once = packed_attention._in_one_call(query, key, value, bounds, longest=max(LENGTHS), form=form)
+    by_length = packed_attention._by_length(query, key, value, LENGTHS, form)
+    assert torch.allclose(at_once, by_length, atol=1e-6)
