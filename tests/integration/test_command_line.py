@@ -114,13 +114,20 @@ def test_the_board_is_served_on_this_machine(command: Command, monkeypatch: pyte
         answers[host] = answer.status, answer.read().decode()
 
     def browse(address: str) -> None:
-        for host in ("127.0.0.1", "evil.example"):
-            ask(host, address)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            for host in ("127.0.0.1", "evil.example"):
+                ask(host, address)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
 
+    # A process that a shell starts in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     opened = lambda address: threading.Thread(target=browse, args=(address,)).start()  # noqa: E731
     monkeypatch.setattr("webbrowser.open", opened)
-    said = command("view", str(results))
+    try:
+        said = command("view", str(results))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert said.status == 0, said.err
     assert "1 model on http://127.0.0.1:" in said.out
     assert answers["127.0.0.1"][0] == 200
