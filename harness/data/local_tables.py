@@ -124,6 +124,8 @@ def parsed(path: Path) -> Filed:
         )
     if path.suffix not in _READERS:
         raise DataError(f"{path}: unknown kind of file; expected {', '.join(LOCAL_SUFFIXES)}")
+    if path.exists() and not path.is_file():  # reading a pipe would never end
+        raise DataError(f"{path}: not a regular file; expected a table")
     return _READERS[path.suffix](path)
 
 

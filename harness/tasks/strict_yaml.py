@@ -61,6 +61,8 @@ class _Unreadable(Exception):
 
 def _characters(path: Path) -> str:
     try:
+        if path.exists() and not path.is_file():  # reading a pipe would never end
+            raise SpecError(str(path), ["not a regular file; expected a task or suite file, or a schedule"])
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except OSError as err:

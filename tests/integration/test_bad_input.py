@@ -662,3 +662,17 @@ def test_the_message_reaches_a_real_shell(harness: Callable[..., Any]) -> None:
     assert done.stderr.splitlines() == [
         "harness: no task named 'MiniSTSGermann'; did you mean MiniSTSGerman or MiniTopicsGerman or MiniIntentsGerman?"
     ]
+
+
+def test_a_pipe_among_the_task_files(command: Command, tasks: Tasks) -> None:
+    """A FIFO with the name of a task file is named in one sentence; nobody waits for what will never be written."""
+    tasks.write("Mine")
+    pipe = Path(tasks.path) / "Pipe.yaml"
+    os.mkfifo(pipe)
+    checked = command("tasks", "check", "--tasks-dir", tasks.path)
+    assert checked.status != 0
+    assert f"{pipe}: not a regular file" in checked.out + checked.err
+    os.mkfifo(data := Path(tasks.path) / "pipe.jsonl")
+    proposed = command("tasks", "new", "--from", str(data))
+    assert proposed.status == 2
+    one_message(proposed, f"{data}: not a regular file")
