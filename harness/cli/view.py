@@ -44,7 +44,7 @@ def do(args: argparse.Namespace) -> int:
     from harness.outputs import site
 
     folder = results_folder(args.results)
-    place = Path(args.site) if args.site else folder.with_name(f"{folder.resolve().name}-board")
+    place = Path(args.site) if args.site else folder.parent / f"{folder.resolve().name}-board"
     args.results = [folder]
     board = with_uncertainty(ranked(leaderboard.scope_of(args), variants=args.variants))
     leaderboard.report(board)

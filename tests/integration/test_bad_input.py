@@ -673,6 +673,6 @@ def test_a_pipe_among_the_task_files(command: Command, tasks: Tasks) -> None:
     assert checked.status != 0
     assert f"{pipe}: not a regular file" in checked.out + checked.err
     os.mkfifo(data := Path(tasks.path) / "pipe.jsonl")
-    proposed = command("tasks", "new", "--from", str(data))
+    proposed = command("tasks", "new", "--from", str(data), "--name", "Other")
     assert proposed.status == 2
     one_message(proposed, f"{data}: not a regular file")
