@@ -134,7 +134,7 @@ def test_an_empty_cache(command: Command, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "the following arguments are required: ACTION"),
+        (["cleer"], "invalid choice: 'cleer'"),
         (["clear", "--to", "much"], "argument --to: found 'much'; expected a number, 0 or more"),
         (["clear", "--to", "-1"], "argument --to: found '-1'; expected a number, 0 or more"),
         (["clear", "--to", "nan"], "argument --to: found 'nan'"),
