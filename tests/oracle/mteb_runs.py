@@ -58,13 +58,46 @@ def write_reranking(folder: Path) -> Path:
     return file
 
 
+def shortened(name: str, folder: Path, *, queries: int = 20, every: int = 4) -> TaskSpec:
+    """A search task of the suite `mini` with some of its queries and documents, which are long: quick to encode.
+
+    Args:
+        name: the task.
+        folder: where its file and its data are written.
+        queries: how many of its first queries.
+        every: of so many documents one is taken, besides those that are relevant.
+    """
+    source, target = ROOT / "tasks" / "mini", folder / "data" / name
+    if not target.exists():
+        target.mkdir(parents=True)
+        tables = {
+            table: [
+                json.loads(line) for line in (source / "data" / name / f"{table}.jsonl").read_text("utf-8").splitlines()
+            ]
+            for table in ("queries", "qrels", "corpus")
+        }
+        tables["queries"] = tables["queries"][:queries]
+        asked = {query["_id"] for query in tables["queries"]}
+        tables["qrels"] = [row for row in tables["qrels"] if row["query-id"] in asked]
+        judged = {row["corpus-id"] for row in tables["qrels"]}
+        tables["corpus"] = [
+            row for place, row in enumerate(tables["corpus"]) if row["_id"] in judged or place % every == 0
+        ]
+        for table, rows in tables.items():
+            (target / f"{table}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        (folder / f"{name}.yaml").write_bytes((source / f"{name}.yaml").read_bytes())
+    return task_file.load_file(folder / f"{name}.yaml")
+
+
 def task_of(name: str, folder: Path) -> TaskSpec:
-    """One of `CASES`; the reranking task lies in `folder`. A classification has three experiments instead of ten, on
-    both sides: what differs from model to model is the vectors.
+    """One of `CASES`; the search tasks lie in `folder`, with few queries and documents. A classification has three
+    experiments instead of ten, on both sides: what differs from model to model is the vectors.
     """
     if name == RERANKING:
         return task_file.load_file(folder / f"{RERANKING}.yaml")
     task = registry.get_tasks().get(name)
+    if task.type == "Retrieval":
+        return shortened(name, folder)
     return replace(task, settings=replace(task.settings, n_experiments=3)) if task.type == "Classification" else task
 
 

@@ -18,6 +18,7 @@ from harness.errors import HarnessError, ModelError
 from harness.models import abilities, resolve
 from harness.runner import model_check
 from harness.runner.model_probes import Probe
+from harness.tasks import registry
 from harness.types import EncodeOptions
 from tests import in_process
 from tests.conftest import environment
@@ -218,10 +219,11 @@ def test_retrieval_in_two_stages(first: str, tmp_path: Path) -> None:
     else:
         searcher = save_sparse_encoder(tmp_path / "first")
         of_mteb = wrapped("SparseEncoderWrapper", searcher)
-    task, hits = task_of(retrieval, tmp_path), tmp_path / "predictions"
+    task, hits = registry.get_tasks().get(retrieval), tmp_path / "predictions"
     alone = mteb_scores_of(of_mteb, task, predictions=hits)
     expected = mteb_scores_of(wrapped("CrossEncoderWrapper", folder), task, after=(hits, 7))
-    found = run_one(folder, retrieval, tmp_path, batching="mteb", first_stage=str(searcher), top=7)
+    options: dict[str, Any] = {"batching": "mteb", "first_stage": str(searcher), "top": 7}
+    [found] = harness.run(str(folder), [task], device="cpu", results=tmp_path / "results", **options)
     scores = found.parts[task.parts[0]]
     assert compared(scores, dict(expected)) > 100
     assert scores[task.main_metric] != pytest.approx(alone[task.main_metric], abs=1e-5)

@@ -23,10 +23,11 @@ from harness.evaluators.clustering import Clustered, ClusteredSets, ClusteringSe
 from harness.evaluators.pair_classification import PairClassificationSettings
 from harness.evaluators.retrieval import Ranked, RetrievalSettings
 from harness.evaluators.sts import Pairs, STSSettings
-from harness.tasks import registry, task_file
-from harness.types import EncodeOptions, Gold, Part, Prompt, TaskSpec, Texts
-from tests.conftest import ROOT, SHARED, bundled_folder
+from harness.tasks import registry
+from harness.types import EncodeOptions, Gold, Part, Prompt, Texts
+from tests.conftest import SHARED, bundled_folder
 
+from .mteb_runs import shortened
 from .mteb_tasks import LookUp, assert_same, datasets, harness_scores, mteb, mteb_scores, mteb_task, plain, search_data
 
 HUB = SHARED / "hub" / "datasets" / "mteb"
@@ -34,7 +35,7 @@ TEST = Part("test", "default")
 CPU = EncodeOptions(device="cpu", precision="fp32")
 EXPERIMENTS = 3
 """Of a classification, on both sides: mteb takes seconds for ten."""
-BEGINNING = 120
+BEGINNING = 80
 """Characters of a text that are encoded in the quick tests: twice as many take twice as long."""
 
 
@@ -289,28 +290,6 @@ END_TO_END = ["MiniPairsEnglish", "MiniTopicsEnglish", "MiniAnswersEnglish"]
 NOT_METRICS = ("main_score", "hf_subset", "languages", "mteb_version")
 
 
-def shortened(name: str, folder: Path) -> TaskSpec:
-    """A task of the suite `mini`; search with 20 of its queries and fewer documents, which are long."""
-    if name != "MiniAnswersEnglish":
-        return registry.get_tasks().get(name)
-    source, target = ROOT / "tasks" / "mini", folder / "data" / name
-    target.mkdir(parents=True)
-    tables = {
-        table: [
-            json.loads(line) for line in (source / "data" / name / f"{table}.jsonl").read_text("utf-8").splitlines()
-        ]
-        for table in ("queries", "qrels", "corpus")
-    }
-    queries = tables["queries"][:20]
-    qrels = [row for row in tables["qrels"] if row["query-id"] in {query["_id"] for query in queries}]
-    judged = {row["corpus-id"] for row in qrels}
-    corpus = [row for place, row in enumerate(tables["corpus"]) if row["_id"] in judged or place % 4 == 0]
-    for table, kept in {"queries": queries, "qrels": qrels, "corpus": corpus}.items():
-        (target / f"{table}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in kept), encoding="utf-8")
-    (folder / f"{name}.yaml").write_bytes((source / f"{name}.yaml").read_bytes())
-    return task_file.load_file(folder / f"{name}.yaml")
-
-
 def test_from_texts_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`mteb.evaluate` with the SentenceTransformer gives the records of `harness.run`: main scores to 1e-6."""
     import huggingface_hub.constants
@@ -318,7 +297,10 @@ def test_from_texts_to_scores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # mteb asks the hub about the model
     model = SentenceTransformer(str(bundled_folder()), device="cpu")
-    specs = [shortened(name, tmp_path / "tasks") for name in END_TO_END]
+    specs = [
+        shortened(name, tmp_path / "tasks") if name == "MiniAnswersEnglish" else registry.get_tasks().get(name)
+        for name in END_TO_END
+    ]
     problems = [theirs(Problem(data.load(spec, TEST).gold, spec.settings)) for spec in specs]
     tasks = [mteb_task(base, kind, held, **extra) for base, kind, held, extra in problems]
     found = mteb.evaluate(model, tasks, cache=None, show_progress_bar=False, co2_tracker=False).task_results

@@ -60,7 +60,10 @@ def test_the_corpus_is_large() -> None:
     assert len(CORPUS) >= 60
 
 
-@pytest.mark.parametrize("name", CORPUS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=pytest.mark.slow if name == "five thousand results" else ()) for name in CORPUS],
+)
 def test_one_result(name: str) -> None:
     """The new text has every line of the old; its data are the old data and the result; a second time, nothing."""
     text = CORPUS[name].removeprefix("\ufeff")
