@@ -26,7 +26,7 @@ from harness.tasks.mteb_benchmarks import Benchmark
 from harness.types import model_label
 
 if TYPE_CHECKING:
-    pass
+    from harness.types.arrays import Float64
 
 
 def build(
@@ -117,6 +117,7 @@ def build(
                 by_type={name: means[name] for name in types},
                 by_group={name: _number(float(values[number])) for name, values in further.columns.items()},
                 scores={task.name: x for task, x in zip(tasks, scores[at].tolist(), strict=True) if x == x},
+                partial=_partial(tasks, scores[at], scored.partial[number, recorded]),
                 missing=unranked.missing(tasks, recorded, scored.gaps, number, refused.get(who, {})),
                 files=files,
                 facts=facts,
@@ -140,6 +141,12 @@ def build(
         indices=tuple(indices),
         variants_left_out=0 if variants else _variants(indices),
     )
+
+
+def _partial(tasks: Sequence[ScopedTask], scores: Float64, partial: Float64) -> dict[str, float]:
+    """The means over recorded parts, of the tasks that have no score because parts are missing."""
+    values = zip(tasks, scores.tolist(), partial.tolist(), strict=True)
+    return {task.name: mean for task, score, mean in values if math.isnan(score) and not math.isnan(mean)}
 
 
 def _place(row: Row, *, by_subset: bool) -> tuple[float, float, float, str]:

@@ -39,6 +39,7 @@ class Row:
         by_type: type -> mean over its tasks, None where one is missing.
         by_group: name of a further mean of the benchmark's table -> the mean, None where one is missing.
         scores: task -> score, for the tasks that have one.
+        partial: task -> mean over the recorded parts, for the tasks that lack some; it counts for the rank alone.
         missing: task -> why there is no score.
         files: task -> the file that its score comes from; see `Leaderboard.indices`.
         zero_shot: share of the board's tasks that the model was not trained on; None where its metadata does not say.
@@ -61,6 +62,7 @@ class Row:
     files: Mapping[str, IndexRow]
     facts: ModelFacts = field(default_factory=ModelFacts)
     throughput: model_facts.Throughput = field(default_factory=model_facts.Throughput)
+    partial: Mapping[str, float] = field(default_factory=dict)
     by_group: Mapping[str, float | None] = field(default_factory=dict)
     zero_shot: float | None = None
     interval: Interval | None = None

@@ -17,9 +17,10 @@ import pytest
 from harness.errors import HarnessError
 from harness.leaderboard.board_values import Leaderboard
 from harness.leaderboard.counted_tasks import ScopedTask
+from harness.leaderboard.ranking import rank
 from harness.leaderboard.uncertainty import with_uncertainty
 from harness.outputs import site
-from harness.outputs.number_text import score_text
+from harness.outputs.number_text import interval_text, score_text
 from harness.outputs.site.urls import Urls
 from tests import boards
 
@@ -118,8 +119,20 @@ def column(page: Any, name: str) -> list[str]:
 def test_the_board(page: Any, folder: Path, board: Leaderboard) -> None:
     """Ranks, names and means as computed; the winner, its interval and its speed stand above the table."""
     go(page, folder)
-    assert column(page, "label") == [row.label for row in board.rows]
-    assert column(page, "mean") == [score_text(row.mean_task) if row.mean_task else "–" for row in board.rows]
+    assert column(page, "label") == [short(row.label) for row in board.rows]
+    assert [link.get_attribute("title") for link in page.query_selector_all('[tabulator-field="label"] a')] == [
+        row.label for row in board.rows
+    ]
+    assert column(page, "mean") == [score_text(row.mean_task, digits=1) if row.mean_task else "–" for row in board.rows]
+    for shown, row in zip(page.query_selector_all('.tabulator-cell[tabulator-field="mean"]'), board.rows, strict=True):
+        if row.mean_task is None or row.interval is None:
+            continue
+        hover = shown.query_selector(".mean").get_attribute("title")
+        assert hover == f"{score_text(row.mean_task)}, 95% interval {interval_text(row.interval)}"
+        bar, fill, whisker = (shown.query_selector(part).bounding_box() for part in (".bar", ".fill", ".whisker"))
+        scale = fill["width"] / row.mean_task
+        assert whisker["x"] - bar["x"] == pytest.approx(scale * row.interval.low, abs=1)
+        assert whisker["width"] == pytest.approx(scale * (row.interval.high - row.interval.low), abs=1)
     card = page.inner_text(".card >> nth=0")
     best = board.rows[0]
     assert best.interval is not None
@@ -127,6 +140,68 @@ def test_the_board(page: Any, folder: Path, board: Leaderboard) -> None:
         assert text in card
     assert page.query_selector_all("figure .plot svg")
     assert len(page.query_selector_all("#pareto .points circle, #pareto circle")) >= 4
+
+
+def short(label: str) -> str:
+    """A model's name as the table shows it: without the organisation."""
+    return label.partition("/")[2]
+
+
+def test_first_sight(page: Any, folder: Path, board: Leaderboard) -> None:
+    """At 1440 px, unscrolled: date, the best rows with every type's column, and quality against size beside them."""
+    page.set_viewport_size({"width": 1440, "height": 900})
+    go(page, folder)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", page.inner_text(".lead time"))
+    types = [f'.tabulator-col[tabulator-field="type{at}"]' for at in range(len(board.types))]
+    table = page.query_selector("#board").bounding_box()
+    for place in (*types, '.tabulator-row [tabulator-field="mean"] .bar', "#pareto svg"):
+        box = page.query_selector(place).bounding_box()
+        assert box["x"] + box["width"] <= (1440 if "svg" in place else table["x"] + table["width"])
+        assert box["y"] + box["height"] <= 900
+    for at, name in enumerate(board.types):
+        best = page.query_selector_all(f'.tabulator-cell[tabulator-field="type{at}"] .best')
+        top = max(row.by_type[name] for row in board.rows if row.by_type[name] is not None)
+        assert [cell.inner_text() for cell in best] == [score_text(top, digits=1)]
+    assert "paired difference" in page.inner_text(".note")
+    assert "Borda" in page.get_attribute('.tabulator-col[tabulator-field="rank"] button', "aria-description")
+
+
+def test_phone(page: Any, folder: Path) -> None:
+    """At 390 px, rank, name and the mean with its bar fit the screen, and the page does not scroll sideways."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    go(page, folder)
+    for field in ("rank", "label", "mean"):
+        box = page.query_selector(f'.tabulator-row .tabulator-cell[tabulator-field="{field}"]').bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert box["y"] + box["height"] <= 844
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_ranks_follow_the_view(page: Any, folder: Path, board: Leaderboard) -> None:
+    """Words in any order and the largest size narrow the models; ranks and cards are those of the models left."""
+    go(page, folder)
+    page.fill("#search", "o org/")
+    page.wait_for_timeout(400)
+    assert column(page, "label") == [short(row.label) for row in board.rows]  # every name has both
+    page.fill("#search", "d g org")
+    page.wait_for_timeout(400)
+    assert set(column(page, "label")) == {"good", "old"}
+    left = [row for row in board.rows if row.label in ("org/good", "org/old")]
+    names = [task.name for task in board.tasks]
+    ranking = rank(
+        np.array([[row.scores[name] for name in names] for row in left]), [task.type for task in board.tasks]
+    )
+    assert column(page, "rank") == [str(place) for place in sorted(ranking.rank.tolist())]
+    assert "ranks are among these models" in page.inner_text("#status")
+    assert "org/good" in page.inner_text(".card >> nth=0")
+    page.click("text=Reset")
+    page.wait_for_timeout(400)
+    page.focus("#size")
+    page.keyboard.press("Home")
+    page.wait_for_timeout(400)
+    assert column(page, "label") == ["best"]
+    assert "size=" in page.url
 
 
 def test_sort(page: Any, folder: Path) -> None:
@@ -152,7 +227,7 @@ def test_search_and_filters(page: Any, folder: Path, board: Leaderboard) -> None
     go(page, folder)
     page.fill("#search", "goo")
     page.wait_for_timeout(250)
-    assert column(page, "label") == ["org/good"]
+    assert column(page, "label") == ["good"]
     assert "1 of 5 models" in page.inner_text("#status")
     page.click("text=Reset")
     page.wait_for_timeout(300)
@@ -162,7 +237,7 @@ def test_search_and_filters(page: Any, folder: Path, board: Leaderboard) -> None
     page.wait_for_timeout(400)
     best = board.rows[0]
     mean = np.mean([best.scores[f"Search.v{n}"] for n in range(3)])
-    assert column(page, "chosen")[0] == score_text(mean)
+    assert column(page, "chosen")[0] == score_text(mean, digits=1)
     assert "3 of 8 tasks" in page.inner_text("#status")
     page.click("#languages summary")
     page.check('#languages input[value="eng-Latn"]')
@@ -179,8 +254,8 @@ def test_common_tasks(page: Any, folder: Path, board: Leaderboard) -> None:
     assert 0 < len(shared) < len(board.tasks)
     assert f"{len(shared)} of 8 tasks, those that all of these models have" in page.inner_text("#status")
     best = max(board.rows, key=lambda row: np.mean([row.scores[name] for name in shared]))
-    assert column(page, "label")[0] == best.label
-    assert column(page, "chosen")[0] == score_text(float(np.mean([best.scores[name] for name in shared])))
+    assert column(page, "label")[0] == short(best.label)
+    assert column(page, "chosen")[0] == score_text(float(np.mean([best.scores[name] for name in shared])), digits=1)
     page.fill("#search", "goo")
     page.wait_for_timeout(400)
     assert "8 of 8 tasks" in page.inner_text("#status")
@@ -252,8 +327,8 @@ def contrast(page: Any) -> float:
 def test_hostile_names_stay_text(page: Any, folder: Path) -> None:
     """A model named like a script and a task with quotes are shown as they are, on every page, and nothing runs."""
     go(page, folder)
-    assert f"org/{SCRIPT}" in column(page, "label")
-    page.click(f'.tabulator-cell a:text-is("org/{SCRIPT}")')
+    assert short(f"org/{SCRIPT}") in column(page, "label")
+    page.click(f".tabulator-cell a:text-is({json.dumps(short(f'org/{SCRIPT}'))})")
     page.wait_for_selector("#scores tbody tr")
     assert page.inner_text("h1") == f"org/{SCRIPT}"
     assert page.title().startswith(f"org/{SCRIPT}")
@@ -269,7 +344,7 @@ def test_a_model_page(page: Any, folder: Path, board: Leaderboard) -> None:
     import yaml
 
     go(page, folder)
-    page.click('.tabulator-cell a:text-is("org/best")')
+    page.click('.tabulator-cell a:text-is("best")')
     page.wait_for_selector("#scores tbody tr")
     assert score_text(board.rows[0].scores["STS0"]) in page.inner_text("#scores tbody tr >> nth=0")
     assert "1 of 5" in page.inner_text("#scores")

@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from harness.leaderboard.benchmark_means import MEAN_SUBSET
 from harness.leaderboard.board_values import Leaderboard, Row
 from harness.leaderboard.counted_tasks import ScopedTask
 from harness.outputs.site.dates import is_date, iso_date, recorded_at
 from harness.outputs.site.urls import Urls
 from harness.types import Part
 
-DIGITS = 6
+DIGITS = 9
 
 
 def script(board: Leaderboard, urls: Urls) -> str:
@@ -25,6 +26,7 @@ def script(board: Leaderboard, urls: Urls) -> str:
         "title": board.title,
         "types": list(board.types),
         "groups": list(board.groups),
+        "by_subset": MEAN_SUBSET in board.groups,
         "tasks": [_task(task, parts, urls) for task, parts in zip(board.tasks, board.parts, strict=True)],
         "models": models,
         "reasons": list(reasons),
@@ -66,6 +68,11 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
         "types": [_short(row.by_type[name]) for name in board.types],
         "groups": [_short(row.by_group[name]) for name in board.groups],
         "scores": [_short(row.scores.get(task.name)) for task in board.tasks],
+        "partial": {
+            number: _short(row.partial[task.name])
+            for number, task in enumerate(board.tasks)
+            if task.name in row.partial
+        },
         "zero_shot": _short(row.zero_shot),
         "parameters": row.facts.parameters,
         "dimensions": row.facts.dimensions,

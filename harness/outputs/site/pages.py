@@ -40,7 +40,12 @@ def render(board: Leaderboard, urls: Urls) -> Iterator[tuple[str, str]]:
     yield (
         "index.html",
         templates.get_template("index.html").render(
-            board=board, urls=urls, root="", cards=_cards(board, urls), refused=[_short(file) for file in board.refused]
+            board=board,
+            urls=urls,
+            root="",
+            newest=_newest(board),
+            cards=_cards(board, urls),
+            refused=[_short(file) for file in board.refused],
         ),
     )
     model, history = templates.get_template("model.html"), _History(board)
@@ -105,6 +110,12 @@ def _short(file: Refused) -> Refused:
 
 
 # --- the board's page ----------------------------------------------------------------------------------------------
+
+
+def _newest(board: Leaderboard) -> str | None:
+    """The date of the board's newest record."""
+    dates = [date for row in board.rows if (date := recorded_at(board, row.files)) is not None]
+    return iso_date(max(dates)) if dates else None
 
 
 class _Card(NamedTuple):

@@ -7,14 +7,15 @@ const Figures = (() => {
   const short = (row) => row.label.slice(row.label.indexOf("/") + 1);
 
   // Names beside points, from the best down; one that would lie on another is left out (the tip still tells it).
-  function names(points, x, y) {
-    const height = 0.022 * (d3.max(points, (row) => row[y]) - d3.min(points, (row) => row[y])) + 0.012;
+  function names(points, x, y, left = () => false) {
+    const height = 0.04 * (d3.max(points, (row) => row[y]) - d3.min(points, (row) => row[y])) + 0.012;
     const kept = [];
     for (const point of [...points].sort((a, b) => b[y] - a[y])) {
       if (kept.every((other) => other[y] - point[y] > height)) kept.push(point);
     }
-    return Plot.text(kept, { x, y, text: short, textAnchor: "end", dx: -8, dy: -8, fill: "currentColor",
+    const side = (chosen, textAnchor, dx) => Plot.text(chosen, { x, y, text: short, textAnchor, dx, dy: -8, fill: "currentColor",
       stroke: "var(--page)", strokeWidth: 4, fontSize: 12 });
+    return [side(kept.filter((point) => !left(point)), "end", -8), side(kept.filter(left), "start", 8)];
   }
 
   // From the cheapest: a model is on the front if nothing as cheap is as good.
@@ -30,26 +31,36 @@ const Figures = (() => {
     if (points.length < 2) return note(`fewer than two models tell their ${cost === "speed" ? "speed" : "size"}`);
     const best = front(points, cost === "speed" ? (a, b) => b.speed - a.speed : (a, b) => a.parameters - b.parameters);
     const on = new Set(best);
+    const [least, most] = d3.extent(points, (row) => Math.log(row[cost]));
+    const left = (row) => (Math.log(row[cost]) - least < (most - least) / 2) !== (cost === "speed");
     return Plot.plot({
-      ariaLabel: "Quality and cost", width, height: 420, marginLeft: 50, marginRight: 20, grid: true, inset: 12,
-      x: { type: "log", label: cost === "speed" ? "tokens per second" : "parameters", tickFormat: "~s", reverse: cost === "speed" },
+      ariaLabel: "Quality and cost", width, height: Math.max(300, Math.min(520, width)), marginLeft: 45, marginRight: 20, grid: true, inset: 12,
+      x: { type: "log", label: cost === "speed" ? "tokens per second" : "parameters", tickFormat: (value) => d3.format("~s")(value).replace("G", "B"), reverse: cost === "speed" },
       y: { label: "Mean (Task)", transform: (value) => 100 * value },
       marks: [
         Plot.line(best, { x: cost, y: "mean", stroke: "currentColor", strokeOpacity: .5, curve: "step-after" }),
         Plot.dot(points, { x: cost, y: "mean", r: (row) => on.has(row) ? 5 : 3, fill: (row) => on.has(row) ? "#d1495b" : "#5b8fd6",
           className: "points" }),
-        names(best, cost, "mean"),
+        names(best, cost, "mean", left),
         Plot.tip(points, Plot.pointer({ x: cost, y: "mean", title: (row) => `${row.label}\n${compact(row[cost])}\n${score(row.mean)}` })),
       ],
     });
   }
 
+  // Room for names at the left, and names that fit it: on a narrow screen they are cut off (the tip tells the whole).
+  const margin = (width) => Math.min(290, Math.round(.4 * width));
+  const fitted = (width) => (label) => {
+    const most = Math.floor(margin(width) / 6.4);
+    const name = label.length <= most ? label : short({ label });
+    return name.length <= most ? name : `${name.slice(0, most - 1)}…`;
+  };
+
   function intervals(rows, width) {
     const points = rows.filter((row) => known(row.low)).slice(0, 40);
     if (!points.length) return note("no complete model with an interval in this view");
     return Plot.plot({
-      ariaLabel: "Intervals", width, height: 60 + 18 * points.length, marginLeft: 290, grid: true,
-      x: { label: "Mean (Task)", transform: (value) => 100 * value }, y: { domain: points.map((row) => row.label), label: null },
+      ariaLabel: "Intervals", width, height: 60 + 18 * points.length, marginLeft: margin(width), grid: true,
+      x: { label: "Mean (Task)", transform: (value) => 100 * value }, y: { domain: points.map((row) => row.label), label: null, tickFormat: fitted(width) },
       color: { type: "categorical", scheme: "Observable10", domain: [...new Set(points.map((row) => row.group))] },
       marks: [
         Plot.ruleY(points, { y: "label", x1: "low", x2: "high", stroke: "group", strokeWidth: 3 }),
@@ -96,9 +107,9 @@ const Figures = (() => {
     if (!cells.length) return note("no scores in this view");
     const dark = document.documentElement.dataset.theme === "dark";
     return Plot.plot({
-      ariaLabel: "Models and tasks", width: Math.max(Math.min(width, 400 + 60 * tasks.length), 320 + 18 * tasks.length), height: 190 + 18 * shown.length,
-      marginLeft: 290, marginBottom: 180,
-      x: { domain: tasks.map((task) => task.name), tickRotate: -60, label: null }, y: { domain: shown.map((row) => row.label), label: null },
+      ariaLabel: "Models and tasks", width: Math.max(Math.min(width, 400 + 60 * tasks.length), 30 + margin(width) + 18 * tasks.length), height: 190 + 18 * shown.length,
+      marginLeft: margin(width), marginBottom: 180,
+      x: { domain: tasks.map((task) => task.name), tickRotate: -60, label: null }, y: { domain: shown.map((row) => row.label), label: null, tickFormat: fitted(width) },
       color: { scheme: "YlGnBu", domain: [0, 1], reverse: dark, label: "place: worst to best of the view", legend: true },
       marks: [
         Plot.cell(cells, { x: "task", y: "model", fill: "place", inset: .5 }),
@@ -141,8 +152,20 @@ const Figures = (() => {
   // Draw into the figure `id` at the width that it has.
   function put(id, draw) {
     const place = document.querySelector(`#${id} .plot`);
-    place.replaceChildren(draw(Math.max(320, place.clientWidth)));
+    const picture = draw(Math.max(260, place.clientWidth));
+    place.replaceChildren(picture);
+    for (const svg of place.querySelectorAll("svg")) { // one image for a screen reader; its groups have no role that may be named
+      svg.setAttribute("role", "img");
+      if (!svg.hasAttribute("aria-label")) svg.setAttribute("aria-label", "Legend");
+      for (const group of svg.querySelectorAll("g[aria-label]")) {
+        group.dataset.mark = group.getAttribute("aria-label");
+        group.removeAttribute("aria-label");
+      }
+    }
+    place.tabIndex = 0; // it may be wider than its place: the keyboard scrolls it
+    place.setAttribute("role", "group");
+    place.setAttribute("aria-label", picture.getAttribute("aria-label") || "Picture");
   }
 
-  return { pareto, intervals, history, heat, distribution, past, put };
+  return { short, pareto, intervals, history, heat, distribution, past, put };
 })();
