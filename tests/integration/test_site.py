@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import shutil
@@ -385,6 +386,32 @@ def test_keyboard_and_screen_reader(page: Any, folder: Path) -> None:
     assert unnamed == 0
     assert page.query_selector("#board[role=grid], #board [role=grid]")
     assert page.query_selector("[role=columnheader]")
+
+
+@pytest.mark.parametrize("kind", ["board", "models", "tasks"])
+def test_roles(page: Any, folder: Path, kind: str) -> None:
+    """As axe asks: a grid owns only rows, what scrolls takes the focus, what has a label has a role."""
+    page.set_viewport_size({"width": 390, "height": 844})
+    if kind == "board":
+        go(page, folder)
+    else:
+        page.goto(sorted((folder / kind).iterdir())[0].as_uri())
+        page.wait_for_selector("#scores tbody tr")
+    wrong = page.evaluate(
+        """() => [...document.querySelectorAll("main *")].filter((element) => {
+          const style = getComputedStyle(element);
+          const scrolls = [style.overflowX, style.overflowY].some((value) => ["auto", "scroll"].includes(value)) &&
+            (element.scrollWidth > element.clientWidth || element.scrollHeight > element.clientHeight);
+          const focusable = element.tabIndex >= 0 || element.querySelector("a, button, input, [tabindex]");
+          const labelled = element.matches("g[aria-label]:not([role])");
+          const stray = element.matches("[role=grid] > :not([role=rowgroup])");
+          return (scrolls && !focusable) || labelled || stray;
+        }).map((element) => element.outerHTML.slice(0, 100))"""
+    )
+    assert wrong == []
+    levels = page.evaluate("[...document.querySelectorAll('h1, h2, h3')].map((heading) => Number(heading.tagName[1]))")
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
 def test_without_scripts(browser: Any, folder: Path) -> None:

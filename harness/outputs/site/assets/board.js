@@ -67,7 +67,7 @@
   const score = (value) => known(value) ? (100 * value).toFixed(2) : "–";
   const rounded = (value) => known(value) ? (100 * value).toFixed(1) : "–";
   const narrow = innerWidth < 700;
-  const wide = (title) => Math.max(56, 14 + 6.6 * d3.max(title.split(/(?<=[a-z])(?=[A-Z])|\s/), (word) => word.length)); // px
+  const wide = (title) => Math.max(56, 16 + 6.9 * d3.max(title.split(/(?<=[a-z])(?=[A-Z])|\s/), (word) => word.length)); // px
   const number = (value) => known(value) ? String(value) : "–";
   const last = (a, b, _rowA, _rowB, _column, direction) => { // what is missing stays at the end, whichever way
     if (!known(a) || !known(b)) return (known(a) ? -1 : known(b) ? 1 : 0) * (direction === "desc" ? -1 : 1);
