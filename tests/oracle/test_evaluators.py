@@ -113,13 +113,19 @@ def test_sts_of_identical_pairs_is_undefined_in_both() -> None:
 @each_kind
 @pytest.mark.parametrize("scale", [1.0, 1e-7])
 def test_pairs_are_compared_to_the_bit(kind: Callable[..., np.ndarray], scale: float) -> None:
-    """Cosine, Manhattan and Euclidean are scikit-learn's to the last bit, for rows that are hardly there too."""
+    """Cosine, Manhattan and Euclidean are scikit-learn's to the last bit. Rows that are hardly there, which
+    scikit-learn takes for none, have the cosine of their directions.
+    """
     rng = np.random.default_rng(3)
     left, right = (np.float32(scale) * kind(rng, 500) for _ in range(2))
     right[:50] = left[:50]
     left[50] = 0
     found = similarity.pair_scores(left, right)
-    assert np.array_equal(found.cosine, 1 - paired_cosine_distances(left, right))
+    if scale == 1.0:
+        assert np.array_equal(found.cosine, 1 - paired_cosine_distances(left, right))
+    else:
+        directions = [rows.astype(np.float64) / scale for rows in (left, right)]
+        assert found.cosine == pytest.approx(1 - paired_cosine_distances(*directions), abs=1e-6)
     assert np.array_equal(found.manhattan, paired_manhattan_distances(left, right))
     assert np.array_equal(found.euclidean, paired_euclidean_distances(left, right))
     assert {values.dtype for values in found} == {np.dtype("float32")}
