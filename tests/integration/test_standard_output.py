@@ -65,11 +65,17 @@ def test_both_streams_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-def test_a_full_device() -> None:
-    """One sentence on standard error, and status 2; Python's own end has nothing to add."""
+@pytest.mark.parametrize("arguments", [LIST, ("--help",), ("tasks", "new", "--help"), ("--version",)])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_device(arguments: tuple[str, ...], unbuffered: str) -> None:
+    """One sentence on standard error, and status 2, for help and version too; Python's own end has nothing to add."""
     with open("/dev/full", "w") as full:  # noqa: PTH123
         done = subprocess.run(
-            [sys.executable, "-m", "harness", *LIST], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ
+            [sys.executable, "-m", "harness", *arguments],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
         )
     assert done.returncode == 2
     assert done.stderr == (
