@@ -73,6 +73,7 @@ def test_no_cluster(home: Path) -> None:
         RayEngine(EngineOptions(kind="ray", address="127.0.0.1:9"))
 
 
+@pytest.mark.slow
 def test_the_same_records_as_locally(cluster: Any, home: Path) -> None:
     """Scores, fingerprints, data and items on two nodes are those of the local engine, one corpus being in shards."""
     tasks = ["MiniAnswersEnglish", "MiniAnswersGerman", "MiniSTSEnglish"]
