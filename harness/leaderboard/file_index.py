@@ -24,7 +24,7 @@ from harness.leaderboard.index_columns import NONE, Columns, FileToRead, StoredC
 from harness.results.folder_walk import NO_STAMP, FileStamp, printable, refused, walk
 from harness.types import Refused
 
-VERSION = 4
+VERSION = 5
 RACY_NS = 2_000_000_000
 """A file younger than this may change again within one tick of the clock, so it is read again the next time."""
 

@@ -29,6 +29,7 @@ class ModelFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     release_date: str | None = None
     license: str | None = None
     reference: str | None = None
+    open_weights: bool | None = None
     trained_on: tuple[str, ...] | None = None
 
 
@@ -62,6 +63,7 @@ def _facts(meta: Mapping[str, Any]) -> ModelFacts:
         release_date=_text(meta.get("release_date")),
         license=_text(meta.get("license")),
         reference=_text(meta.get("reference")),
+        open_weights=weights if isinstance(weights := meta.get("open_weights"), bool) else None,
         trained_on=tuple(sorted(str(name) for name in trained)) if isinstance(trained, (dict, list)) else None,
     )
 

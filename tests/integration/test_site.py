@@ -52,7 +52,9 @@ def made(folder: Path) -> Leaderboard:
             boards.write(place / f"{name}.json", json.dumps(document))
             boards.write(
                 place / "model_meta.json",
-                json.dumps({"name": model, "revision": "r1", "n_parameters": 10**6 * 10**number}),
+                json.dumps(
+                    {"name": model, "revision": "r1", "n_parameters": 10**6 * 10**number, "open_weights": number != 1}
+                ),
             )
     boards.put(folder, "org/best", "STS0", 0.5, revision="older", mteb_version="1.0.0", date=1_600_000_000.0)
     return with_uncertainty(boards.build(folder, tasks=tuple(tasks)))
@@ -198,6 +200,10 @@ def test_ranks_follow_the_view(page: Any, folder: Path, board: Leaderboard) -> N
     assert "org/good" in page.inner_text(".card >> nth=0")
     page.click("text=Reset")
     page.wait_for_timeout(400)
+    page.check("#open")
+    page.wait_for_timeout(400)
+    assert column(page, "label") == [short(row.label) for row in board.rows if row.label != "org/good"]
+    assert "open=1" in page.url
     page.focus("#size")
     page.keyboard.press("Home")
     page.wait_for_timeout(400)

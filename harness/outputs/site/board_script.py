@@ -75,6 +75,7 @@ def _model(row: Row, board: Leaderboard, urls: Urls, reasons: dict[str, int]) ->
         },
         "zero_shot": _short(row.zero_shot),
         "parameters": row.facts.parameters,
+        "open_weights": row.facts.open_weights,
         "dimensions": row.facts.dimensions,
         "max_tokens": row.facts.max_tokens,
         "speed": _short(row.throughput.tokens_per_second),

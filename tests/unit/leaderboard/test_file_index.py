@@ -190,7 +190,9 @@ class TestFolders:
         boards.write(tmp_path / "org__x" / "r" / "model_meta.json", json.dumps(meta))
         owner = folder_owners.owner_of(tmp_path / "org__x" / "r")
         assert owner.identity == Identity("org/Real Name", "abc")
-        assert owner.facts == folder_owners.ModelFacts(parameters=22_700_000, dimensions=384, trained_on=("A", "B"))
+        assert owner.facts == folder_owners.ModelFacts(
+            parameters=22_700_000, dimensions=384, trained_on=("A", "B"), open_weights=True
+        )
         assert folder_owners.owner_of(tmp_path / "org__y__z" / "r").identity == Identity("org/y__z", "r")
 
     def test_a_clone_of_the_public_repository(self, tmp_path: Path) -> None:

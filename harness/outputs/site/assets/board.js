@@ -14,7 +14,7 @@
 
   // --- what is shown ------------------------------------------------------------------------------------------------
 
-  const state = { search: "", types: [], languages: [], columns: null, size: null, complete: false, common: false, sort: DEFAULT_SORT };
+  const state = { search: "", types: [], languages: [], columns: null, size: null, open: false, complete: false, common: false, sort: DEFAULT_SORT };
 
   function read() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -25,6 +25,7 @@
     state.languages = list("languages", languages);
     state.columns = given.has("columns") ? list("columns", columns.map((column) => column.field)) : null;
     state.size = SIZES.includes(Number(given.get("size"))) ? Number(given.get("size")) : null;
+    state.open = given.get("open") === "1";
     state.complete = given.get("complete") === "1";
     state.common = given.get("common") === "1";
     const [field, direction] = (given.get("sort") || "").split(":");
@@ -40,6 +41,7 @@
     if (state.languages.length) said.set("languages", join(state.languages));
     if (state.columns) said.set("columns", join(state.columns));
     if (state.size) said.set("size", state.size);
+    if (state.open) said.set("open", "1");
     if (state.complete) said.set("complete", "1");
     if (state.common) said.set("common", "1");
     if (state.sort !== DEFAULT_SORT) said.set("sort", state.sort);
@@ -51,7 +53,8 @@
   function matches(model) {
     const label = model.label.toLowerCase();
     return state.search.toLowerCase().split(/\s+/).every((word) => label.includes(word)) &&
-      (!state.size || (known(model.parameters) && model.parameters <= state.size));
+      (!state.size || (known(model.parameters) && model.parameters <= state.size)) &&
+      (!state.open || model.open_weights === true);
   }
   const narrowed = () => state.types.length > 0 || state.languages.length > 0 || state.common;
   function tasksOfView() {
@@ -79,9 +82,9 @@
   const columns = [
     column("rank", "Rank", number, { headerSortStartingDir: "asc", frozen: true, width: 64, minWidth: 50, meaning:
       "Borda rank, as on mteb's leaderboard: each task gives a model one point for every model of the view that it beats; the most points rank first." }),
-    column("label", "Model", null, { headerSortStartingDir: "asc", hozAlign: "left", frozen: true, width: narrow ? 134 : 195 }),
-    column("chosen", "Mean (chosen tasks)", rounded, { bar: true, width: narrow ? 136 : 150, meaning: "Mean of the scores on the tasks of this view." }),
-    column("mean", "Mean (Task)", rounded, { bar: true, width: narrow ? 136 : 150, meaning:
+    column("label", "Model", null, { headerSortStartingDir: "asc", hozAlign: "left", frozen: true, width: narrow ? 134 : 180 }),
+    column("chosen", "Mean (chosen tasks)", rounded, { bar: true, width: narrow ? 136 : 138, meaning: "Mean of the scores on the tasks of this view." }),
+    column("mean", "Mean (Task)", rounded, { bar: true, width: narrow ? 136 : 138, meaning:
       "Mean of all tasks' scores, 0 to 100; the bar starts at 0, the whisker is the 95% interval. Missing where a task has no score." }),
     column("group", "Tie", number, { headerSortStartingDir: "asc", minWidth: 48, width: 48, meaning:
       "Models with one number are statistically tied with the best of them, by the paired difference." }),
@@ -286,6 +289,8 @@
 
   function controls() {
     byId("size").max = SIZES.length;
+    byId("open-control").hidden = BOARD.models.every((model) => model.open_weights !== false);
+    byId("open").checked = state.open;
     byId("size-control").hidden = !SIZES.length;
     sized();
     byId("search").value = state.search;
@@ -310,6 +315,10 @@
   });
   byId("common").addEventListener("change", (event) => { state.common = event.target.checked; retask().then(controls); });
   byId("complete").addEventListener("change", (event) => { state.complete = event.target.checked; refill(); });
+  byId("open").addEventListener("change", (event) => {
+    state.open = event.target.checked;
+    if (state.common) retask(); else refill();
+  });
   byId("size").addEventListener("input", (event) => {
     state.size = SIZES[Number(event.target.value)] || null;
     sized();
@@ -319,7 +328,7 @@
   byId("controls").addEventListener("submit", (event) => event.preventDefault());
   byId("controls").addEventListener("reset", (event) => {
     event.preventDefault();
-    Object.assign(state, { search: "", types: [], languages: [], columns: null, size: null, complete: false, common: false, sort: DEFAULT_SORT });
+    Object.assign(state, { search: "", types: [], languages: [], columns: null, size: null, open: false, complete: false, common: false, sort: DEFAULT_SORT });
     retask().then(() => { table.setSort("rank", "asc"); controls(); });
   });
   byId("link").addEventListener("click", async () => {
