@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from harness.encoding import batches, block_plan, prompts, vector_cache
-from harness.encoding.pipeline import sum_or_none
+from harness.encoding.batches import sum_or_none
 from harness.errors import EncodeError
 from harness.evaluators import KINDS
 from harness.types import Batching, Encoded, Encoder, Part, Prompt, PromptRules, Purpose, TaskSpec, Texts

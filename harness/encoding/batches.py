@@ -6,7 +6,7 @@ one forward pass.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -109,3 +109,13 @@ def packed(tokens: Sequence[int] | Int64, *, budget: int) -> list[Int64]:
         batches.append(order[start:stop])
         start = stop
     return batches
+
+
+def sum_or_none(terms: Iterable[int | None]) -> int | None:
+    """The sum, or None where a term is None."""
+    total = 0
+    for term in terms:
+        if term is None:
+            return None
+        total += term
+    return total

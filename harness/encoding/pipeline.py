@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 
+from harness.encoding.batches import sum_or_none
 from harness.errors import EncodeError, first_line, kind_of
 from harness.types import Encoded
 
@@ -135,16 +136,6 @@ class _Block:
         rows = np.empty((0, 0), dtype=np.float32) if self.rows is None else self.rows
         padded = sum_or_none(batch.tokens_padded for batch in self.prepared.batches)
         return Encoded(rows, self.prepared.tokens, self.prepared.truncated, tokens_padded=padded)
-
-
-def sum_or_none(terms: Iterable[int | None]) -> int | None:
-    """The sum, or None where a term is None."""
-    total = 0
-    for term in terms:
-        if term is None:
-            return None
-        total += term
-    return total
 
 
 def encode(

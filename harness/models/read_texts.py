@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from harness.encoding.pipeline import sum_or_none
+from harness.encoding.batches import sum_or_none
 from harness.types import RankedDocuments
 
 if TYPE_CHECKING:

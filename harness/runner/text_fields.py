@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.encoding import transforms
-from harness.encoding.pipeline import sum_or_none
+from harness.encoding.batches import sum_or_none
 from harness.evaluators import KINDS
 from harness.types import Batching, EncodeOptions, Encoder, Part, TaskSpec, Texts, VectorTransform
 
