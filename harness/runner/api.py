@@ -36,6 +36,7 @@ def run(
     price: float | None = None,
     results: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    strict: bool = False,
     tasks_dirs: Sequence[str | os.PathLike[str]] = (),
     prompts: Mapping[str, str] | None = None,
     like: str | None = None,
@@ -90,6 +91,8 @@ def run(
         backend_file: which of these files, for example `onnx/model_qint8_avx512.onnx`; by default the usual one.
         name: of the model in records, in place of the end of its folder's path or of the callable's own name.
         offline: use only what is cached.
+        strict: refuse what is scored, as in mteb, though it is wrong: texts with a zero vector, document ids that stand
+            twice, labels that no training text has.
         trust_remote_code: let models run code from their repository.
         allow_pickle: load weights that are not safetensors.
         on_event: called on every step.

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from scipy.stats import spearmanr
 
+import harness
 from tests import tiny
 
 Command = Callable[..., Any]
@@ -141,6 +143,16 @@ def test_an_empty_text_is_scored_as_in_mteb(command: Command, here: Path, result
     assert scores["spearman"] == pytest.approx(own, abs=1e-6)
     assert command(*run, "--strict").status == 1
     assert "kept" in command(*run).out
+    with pytest.raises(harness.CellsFailed, match="Z test: 1 of 10 texts has a zero vector"):
+        harness.run(str(static), "Z", tasks_dirs=["."], results=results, strict=True)
+    schedule = here / "strict.yaml"
+    night = {"models": [str(static)], "tasks": ["Z"], "tasks_dirs": ["."], "results": "nights", "history": "history"}
+    schedule.write_text(yaml.safe_dump({**night, "strict": True}), encoding="utf-8")
+    strict = command("nightly", str(schedule))
+    assert strict.status == 1
+    assert "1 of 10 texts has a zero vector, scored as in mteb; --strict refuses it" in strict.out
+    schedule.write_text(yaml.safe_dump(night), encoding="utf-8")
+    assert command("nightly", str(schedule)).status == 0
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,9 @@ def requests_of(schedule: Schedule, specs: Sequence[ModelSpec], tasks: Sequence[
 
 def _options(schedule: Schedule, precision: str, spec: ModelSpec) -> EncodeOptions:
     """The schedule's precision and device for a model, where it honours them."""
-    options = EncodeOptions(device=schedule.engine.device, precision=cast("Precision", precision))
+    options = EncodeOptions(
+        device=schedule.engine.device, precision=cast("Precision", precision), strict=schedule.strict
+    )
     if refusal(spec, {"precision": precision}):
         options = replace(options, precision="auto")
     return replace(options, device="auto") if refusal(spec, {"device": options.device}) else options

@@ -115,6 +115,7 @@ class Schedule:
         file: the file that it was read from.
         models: baselines last.
         dims, quantize, rescore: as for `harness run`: each combination is a variant with its own records.
+        strict: as for `harness run`, for the cells that a night computes; recorded ones are kept.
         budget: seconds; None for no limit.
         keep: how many snapshots to keep; 0 for all.
     """
@@ -130,6 +131,7 @@ class Schedule:
     dims: tuple[int, ...] = ()
     quantize: tuple[Literal["int8", "binary"], ...] = ()
     rescore: tuple[int, ...] = ()
+    strict: bool = False
     site: Path | None = None
     engine: EngineOptions = field(default_factory=EngineOptions)
     budget: float | None = None

@@ -14,6 +14,7 @@
     tasks: [GermanSTSBenchmark]
     tasks_dirs: [my-tasks]              # optional: folders with task files of your own
     precisions: [auto]                  # optional: auto, checkpoint, fp32, fp16, bf16
+    strict: true                        # optional, as `harness run --strict`, for what a night computes
     dims: [64]                          # optional, as `harness run --dims 64 --quantize int8,binary --rescore 20`
     quantize: [int8, binary]
     rescore: [20]
@@ -60,7 +61,7 @@ PRECISIONS = ("auto", "checkpoint", "fp32", "fp16", "bf16")
 WHEN = ("always", "alert", "failure", "change")
 _KEYS = (
     *("baselines", "suites", "tasks", "tasks_dirs", "precisions", "dims", "quantize", "rescore", "results", "history"),
-    *("site", "engine", "budget", "alerts", "notify", "publish", "keep"),
+    *("strict", "site", "engine", "budget", "alerts", "notify", "publish", "keep"),
 )
 _MODEL_KEYS = (
     *("name", "label", "glob", "collection", "trust_remote_code", "allow_pickle"),
@@ -115,6 +116,7 @@ def read(file: Path) -> Schedule:
         dims=_counts(value["dims"], "numbers of dimensions"),
         quantize=_number_formats(value["quantize"]),
         rescore=_counts(value["rescore"], "numbers of documents"),
+        strict=_given(value["strict"], Value.flag, False),
         results=path("results"),
         history=path("history"),
         site=_path(value["site"], folder),
