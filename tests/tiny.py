@@ -175,8 +175,11 @@ def save_sparse_encoder(folder: Path, *, prompts: Mapping[str, str] | None = Non
 
 
 def save_multi_vector(folder: Path, *, prompts: Mapping[str, str] | None = None) -> Path:
-    """A vector of 128 numbers for each token of a BERT, as `sentence-transformers` 6 saves it."""
+    """A vector of 128 numbers for each token of a BERT, as `sentence-transformers` 6 saves it; older ones skip."""
+    import pytest
     import torch
+
+    pytest.importorskip("sentence_transformers.multi_vector_encoder", reason="needs sentence-transformers 6")
     from sentence_transformers import MultiVectorEncoder
 
     bert = save_transformer(folder.with_name(f"{folder.name}-bert"))

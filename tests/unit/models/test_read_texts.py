@@ -100,6 +100,7 @@ def test_lengths_of_queries_and_documents(expansion: str | None, of_queries: int
     """A multi-vector model cuts queries and documents at lengths of their own, which the facts hold; an expansion of
     queries to a fixed width cuts them there.
     """
+    pytest.importorskip("sentence_transformers.multi_vector_encoder", reason="needs sentence-transformers 6")
     from sentence_transformers import MultiVectorEncoder
 
     folder = save_multi_vector(tmp_path / "plain")
