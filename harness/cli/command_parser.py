@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import functools
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn
@@ -44,9 +46,6 @@ class CommandParser(argparse.ArgumentParser):
     examples: Sequence[str] = ()
     _intermixing = False
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(**{"formatter_class": OptionsInOneColumn, **settings})
-
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse a command; unlike argparse, nothing unknown is left over for the parser above."""
         if self._intermixing or self.is_group:
@@ -79,6 +78,10 @@ class CommandParser(argparse.ArgumentParser):
         formatter.add_text(self.epilog)
         examples = ["\nexamples:\n", *(f"  {line}\n" for line in self.examples)] if self.examples else []
         return formatter.format_help() + "".join(examples)
+
+    def _get_formatter(self) -> argparse.HelpFormatter:
+        # argparse makes one for each argument that is declared, and each would ask the terminal for its width again.
+        return OptionsInOneColumn(self.prog, width=_width())
 
     def error(self, message: str) -> NoReturn:
         """Print the usage line and what is wrong, and exit with status 2."""
@@ -140,6 +143,11 @@ class OptionsInOneColumn(argparse.HelpFormatter):
             return shown
         value = self._format_args(action, self._get_default_metavar_for_optional(action))
         return f"{', '.join(action.option_strings)} {value}"
+
+
+@functools.cache
+def _width() -> int:
+    return shutil.get_terminal_size().columns - 2
 
 
 def all_parsers(parser: CommandParser, words: str = "") -> Iterator[tuple[str, CommandParser]]:
