@@ -1,9 +1,8 @@
 """Blocks of texts through a model: the next blocks are tokenized while batches of this one run on every lane.
 
-A *lane* is a thread with a copy of the model: one for each GPU, or one for each core of a CPU, where lanes share the
-weights. `prepare` turns a block into batches. `launch` starts one batch on a lane and returns a function that waits for
-its rows, so that a GPU gets its next batch before the rows of the last one are fetched. This module knows nothing of
-torch.
+A *lane* is a thread that runs batches: one for a GPU, or one for each core of a CPU, which share the weights.
+`prepare` turns a block into batches. `launch` starts one batch on a lane and returns a function that waits for its
+rows, so that a GPU gets its next batch before the rows of the last one are fetched. This module knows nothing of torch.
 """
 
 from __future__ import annotations

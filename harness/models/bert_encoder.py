@@ -105,7 +105,7 @@ class BertEncoder:
         return pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=forward_threads.lanes(self._forward, [self._device], exact=exact),
+            lanes=forward_threads.lanes(self._forward, self._device, exact=exact),
             memory=self._memory,
         )
 
@@ -156,7 +156,7 @@ class BertEncoder:
 
         return pipeline.Batch(positions, inputs, inputs.ids.numel(), halves if len(positions) > 1 else None)
 
-    def _forward(self, inputs: _Inputs, device: torch.device) -> torch.Tensor:
+    def _forward(self, inputs: _Inputs) -> torch.Tensor:
         return self._bert.forward(inputs.ids, inputs.lengths, ragged=inputs.ragged, exact=inputs.exact)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -22,13 +22,13 @@ _pins: list[bool] = []
 
 
 @contextlib.contextmanager
-def pinned(devices: Sequence[torch.device]) -> Iterator[None]:
+def pinned(device: torch.device) -> Iterator[None]:
     """Compute attention on GPUs by the same kernels on every machine, while the block is open.
 
     torch would try cuDNN's attention first on some GPUs: it plans anew for each shape, which can take half a second,
     and its bits are others.
     """
-    if devices[0].type != "cuda":
+    if device.type != "cuda":
         yield
         return
     from torch.backends import cuda
@@ -45,20 +45,20 @@ def pinned(devices: Sequence[torch.device]) -> Iterator[None]:
                 cuda.enable_cudnn_sdp(before)
 
 
-def all_pinned(answers: Iterator[Encoded], devices: Sequence[torch.device]) -> Iterator[Encoded]:
+def all_pinned(answers: Iterator[Encoded], device: torch.device) -> Iterator[Encoded]:
     """The answers, computed while attention is pinned."""
-    with pinned(devices):
+    with pinned(device):
         yield from answers
 
 
-def grow_segments(devices: Sequence[torch.device]) -> None:
+def grow_segments(device: torch.device) -> None:
     """Let torch enlarge what it has of a GPU's memory, so that batches of many shapes leave no holes there.
 
     Nothing is set where CUDA runs already, where the user sets the allocator, or in the processes that this one starts.
     """
     import torch
 
-    if devices[0].type != "cuda" or torch.cuda.is_initialized() or any(map(os.environ.get, _ALLOCATOR_VARIABLES)):
+    if device.type != "cuda" or torch.cuda.is_initialized() or any(map(os.environ.get, _ALLOCATOR_VARIABLES)):
         return
     set_allocator = getattr(torch._C, "_accelerator_setAllocatorSettings", None)
     if set_allocator is not None:

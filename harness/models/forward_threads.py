@@ -1,4 +1,4 @@
-"""Forward passes as lanes of the pipeline: a thread for each core of a CPU, or for each GPU. Owns `torch`.
+"""Forward passes as lanes of the pipeline: a thread for each core of a CPU, or one for a GPU. Owns `torch`.
 
 On a CPU, small batches on one core each waste less than one large batch on all cores: no thread waits for another
 within an operation, and a batch stays in the processor's cache. A vector then does not depend on the number of cores.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,37 +40,33 @@ def budget(device: torch.device, *, dimensions: int) -> int:
     return _MPS_TOKENS if device.type == "mps" else _CPU_TOKENS
 
 
-def lanes(
-    forward: Callable[[Any, torch.device], torch.Tensor], devices: Sequence[torch.device], *, exact: bool
-) -> list[Launch]:
-    """One lane for each GPU; on a CPU one for each core, or with `exact` a single one with all cores, as in mteb.
+def lanes(forward: Callable[[Any], torch.Tensor], device: torch.device, *, exact: bool) -> list[Launch]:
+    """One lane for a GPU; on a CPU one for each core, or with `exact` a single one with all cores, as in mteb.
 
     Args:
-        forward: (inputs, device) -> rows (n, dim) on that device.
-        devices: where copies of the model lie; lanes of a CPU share one.
+        forward: inputs -> rows (n, dim) on the device.
+        device: where the model lies; lanes of a CPU share it.
         exact: use as many threads for an operation as a plain call does, so that the results are equal to the bit.
     """
     import torch
 
-    if devices[0].type == "cpu":
+    if device.type == "cpu":
         cores = torch.get_num_threads()
         return [_on_cpu(forward, threads=cores)] if exact else [_on_cpu(forward, threads=1)] * cores
-    if exact:
-        devices = devices[:1]
-    return [_on_cuda(forward, device) if device.type == "cuda" else _blocking(forward, device) for device in devices]
+    return [_on_cuda(forward, device) if device.type == "cuda" else _blocking(forward)]
 
 
-def _on_cpu(forward: Callable[[Any, torch.device], torch.Tensor], *, threads: int) -> Launch:
+def _on_cpu(forward: Callable[[Any], torch.Tensor], *, threads: int) -> Launch:
     import torch
 
-    device, local = torch.device("cpu"), threading.local()
+    local = threading.local()
 
     def launch(inputs: Any) -> Callable[[], Float32]:
         if not getattr(local, "set", False):
             _limit_this_thread(threads)
             local.set = True
         with torch.inference_mode():
-            rows: Float32 = forward(inputs, device).float().numpy()
+            rows: Float32 = forward(inputs).float().numpy()
         return lambda: rows
 
     return launch
@@ -94,23 +90,23 @@ def _limit_this_thread(threads: int) -> None:
         restoring.join()
 
 
-def _blocking(forward: Callable[[Any, torch.device], torch.Tensor], device: torch.device) -> Launch:
+def _blocking(forward: Callable[[Any], torch.Tensor]) -> Launch:
     import torch
 
     def launch(inputs: Any) -> Callable[[], Float32]:
         with torch.inference_mode():
-            rows: Float32 = forward(inputs, device).float().cpu().numpy()
+            rows: Float32 = forward(inputs).float().cpu().numpy()
         return lambda: rows
 
     return launch
 
 
-def _on_cuda(forward: Callable[[Any, torch.device], torch.Tensor], device: torch.device) -> Launch:
+def _on_cuda(forward: Callable[[Any], torch.Tensor], device: torch.device) -> Launch:
     import torch
 
     def launch(inputs: Any) -> Callable[[], Float32]:
         with torch.inference_mode(), torch.cuda.device(device):
-            rows = forward(inputs, device).float()
+            rows = forward(inputs).float()
             host = torch.empty(rows.shape, dtype=torch.float32, pin_memory=True)
             host.copy_(rows, non_blocking=True)
             fetched = torch.cuda.Event()

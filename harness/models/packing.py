@@ -42,22 +42,23 @@ class Packing(NamedTuple):
 
     Attributes:
         encoding: `packed`, or `padded: ` with the reason.
-        forwards: for each device, what computes packed texts; empty where batches are padded.
+        forward: what computes packed texts; None where batches are padded.
         attention: what computes attention; None where batches are padded.
     """
 
     encoding: str
-    forwards: Mapping[torch.device, PackedForward]
+    forward: PackedForward | None = None
     attention: str | None = None
 
 
 def decide(
-    copies: Mapping[torch.device, Any], options: EncodeOptions, precision: Precision, *, name: str, obstacle: str
+    model: Any, device: torch.device, options: EncodeOptions, precision: Precision, *, name: str, obstacle: str
 ) -> Packing:
     """Packed where that is asked for, or pays on this device, and gives the model's vectors; else padded.
 
     Args:
-        copies: the `SentenceTransformer` on each device.
+        model: the `SentenceTransformer`.
+        device: where it lies.
         options: of which `batching` may ask for either.
         precision: of the forward pass.
         name: of the model.
@@ -67,16 +68,15 @@ def decide(
         ModelError: packed batches are asked for, and the model cannot be computed so.
     """
     if options.batching == "padded":
-        return Packing(AS_ASKED, {})
-    device, model = next(iter(copies.items()))
+        return Packing(AS_ASKED)
     asked = options.batching == "packed"
     if not asked and device.type != "cuda":
-        return Packing(ON_CPU if device.type == "cpu" else "padded: packing is not tried on this device", {})
+        return Packing(ON_CPU if device.type == "cpu" else "padded: packing is not tried on this device")
     reason = obstacle or _of_modules(model)
     if not reason:
         try:
-            forwards = {each: PackedForward(copy) for each, copy in copies.items()}
-            reason = _disagreement(model, forwards[device], device, precision)
+            forward = PackedForward(model)
+            reason = _disagreement(model, forward, device, precision)
         except NotImplementedError as err:
             reason = str(err)
         except Exception as err:  # whatever an architecture raises that is not made for this
@@ -84,8 +84,8 @@ def decide(
     if reason and asked:
         raise ModelError(f"model {name}: --batching packed: {reason}; leave the option out", kind="request")
     if reason:
-        return Packing(f"padded: {reason}", {})
-    return Packing(PACKED, forwards, packed_attention.kernel(device, precision))
+        return Packing(f"padded: {reason}")
+    return Packing(PACKED, forward, packed_attention.kernel(device, precision))
 
 
 def _of_modules(model: Any) -> str:
@@ -119,7 +119,7 @@ def _disagreement(model: Any, packed: PackedForward, device: torch.device, preci
     from sentence_transformers.util import batch_to_device
 
     features = model.preprocess(_trial_texts(model))
-    with torch.inference_mode(), cuda_runtime.pinned([device]):
+    with torch.inference_mode(), cuda_runtime.pinned(device):
         ids = token_ids(features)
         padded = model(batch_to_device(dict(features), device))["sentence_embedding"].float()
         rows = packed(pack(ids), device)

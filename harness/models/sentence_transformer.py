@@ -29,7 +29,7 @@ from harness.models import (
     tokenized_block,
 )
 from harness.models.batch_positions import positions_follow_the_batch
-from harness.models.devices import device_name, pick_devices
+from harness.models.devices import device_name, pick_single_device
 from harness.models.forward_precision import AS_STORED, forward_precision
 from harness.models.packed_forward import PackedTexts
 from harness.models.vector_identity import identity
@@ -49,23 +49,21 @@ class SentenceTransformerEncoder:
     """A `SentenceTransformer` whose modules are called with the batches of `encoding.batches`."""
 
     def __init__(self, spec: ModelSpec, options: EncodeOptions) -> None:
-        self._devices = pick_devices(options.device)
+        self._device = pick_single_device(options.device)
         self._of_caller = spec.function is not None
-        cuda_runtime.grow_segments(self._devices)
+        cuda_runtime.grow_segments(self._device)
         precision = forward_precision(spec, options) if spec.backend_file is None else "fp32"
         self._opening = model_prompts.opening(spec)
-        self._copies = {device: dense_loading.load(spec, self._opening, device, precision) for device in self._devices}
+        self._model = dense_loading.load(spec, self._opening, self._device, precision)
         # Its code may not be safe to run in several threads; other backends have threads of their own.
         self._one_lane = spec.trust_remote_code or spec.backend_file is not None
-        self._model = self._copies[self._devices[0]]
         if options.max_length is not None:
-            for copy in self._copies.values():
-                _shorten(copy, options.max_length, name=spec.name)
+            _shorten(self._model, options.max_length, name=spec.name)
         self._max_length = dense_facts.max_length(self._model)
         dimensions = self._model.get_embedding_dimension()
         self._kept_dimensions: int | None = self._model.truncate_dim
-        self._budget = options.batch_tokens or forward_threads.budget(self._devices[0], dimensions=dimensions or 1024)
-        self._memory = forward_threads.memory(self._devices[0])
+        self._budget = options.batch_tokens or forward_threads.budget(self._device, dimensions=dimensions or 1024)
+        self._memory = forward_threads.memory(self._device)
         follows = positions_follow_the_batch(self._model, precision)
         obstacles = {
             "code of its own computes it": spec.trust_remote_code,
@@ -73,19 +71,19 @@ class SentenceTransformerEncoder:
             "its positions follow from the texts of a batch": follows,
         }
         obstacle = next((reason for reason, stands in obstacles.items() if stands), "")
-        self._packing = packing.decide(self._copies, options, precision, name=spec.name, obstacle=obstacle)
+        self._packing = packing.decide(self._model, self._device, options, precision, name=spec.name, obstacle=obstacle)
         self.facts = EncoderFacts(
             backend="sentence-transformers",
-            device=",".join(str(device) for device in self._devices),
-            device_name=device_name(self._devices[0]),
+            device=str(self._device),
+            device_name=device_name(self._device),
             precision=precision,
             architecture=dense_facts.architecture(self._model),
             pooling=dense_facts.pooling(self._model),
             normalized=dense_facts.is_normalized(self._model, self._opening.after),
             depends_on_batch="positions" if follows else "last bits",
-            attention=self._packing.attention or dense_facts.attention(self._model, self._devices[0]),
+            attention=self._packing.attention or dense_facts.attention(self._model, self._device),
             encoding=self._packing.encoding,
-            runtime=cuda_runtime.versions(self._devices[0]),
+            runtime=cuda_runtime.versions(self._device),
             max_length=self._max_length,
             similarity=self._opening.similarity or str(self._model.similarity_fn_name),
             dimensions=dimensions,
@@ -135,26 +133,27 @@ class SentenceTransformerEncoder:
         def prepare(texts: Sequence[str]) -> pipeline.Prepared:
             return self._prepared(list(texts), prompt, task, exact=exact)
 
-        def forward(inputs: PackedTexts | Mapping[str, Any], device: torch.device) -> torch.Tensor:
+        def forward(inputs: PackedTexts | Mapping[str, Any]) -> torch.Tensor:
             from sentence_transformers.util import batch_to_device
 
             rows: torch.Tensor
             if isinstance(inputs, PackedTexts):
-                rows = self._packing.forwards[device](inputs, device)
+                assert self._packing.forward is not None, "only its batches are packed"
+                rows = self._packing.forward(inputs, self._device)
             else:
                 # A copy: modules write into their input, which is used again when a batch does not fit in memory.
-                features = batch_to_device(dict(inputs), device)
-                rows = self._copies[device](features, **task)["sentence_embedding"]
+                features = batch_to_device(dict(inputs), self._device)
+                rows = self._model(features, **task)["sentence_embedding"]
             rows = rows[:, : self._kept_dimensions]
             return _after(rows.float(), steps) if steps else rows
 
         answers = pipeline.encode(
             blocks,
             prepare=prepare,
-            lanes=forward_threads.lanes(forward, self._devices, exact=exact or self._one_lane),
+            lanes=forward_threads.lanes(forward, self._device, exact=exact or self._one_lane),
             memory=self._memory,
         )
-        return cuda_runtime.all_pinned(answers, self._devices)
+        return cuda_runtime.all_pinned(answers, self._device)
 
     def similarity_pairwise(self, left: Float32, right: Float32) -> Float32:
         """The model's similarity of row i with row i: (n, dim), (n, dim) -> (n,) float32."""
@@ -169,10 +168,9 @@ class SentenceTransformerEncoder:
         import torch
 
         del self._model
-        self._copies.clear()
-        self._packing = self._packing._replace(forwards={})
+        self._packing = self._packing._replace(forward=None)
         gc.collect()
-        if self._devices[0].type == "cuda":
+        if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _prepared(self, texts: list[str], prompt: Prompt, task: Mapping[str, Any], *, exact: bool) -> pipeline.Prepared:
@@ -183,7 +181,7 @@ class SentenceTransformerEncoder:
             positions_of_batches = batches.by_count(len(texts), size=batches.MTEB_BATCH)
         elif texts:
             features = preprocess(texts)
-            if self._packing.forwards:
+            if self._packing.forward is not None:
                 return self._packed(texts, features, prompt, preprocess)
             block = tokenized_block.of_features(features, len(texts))
             lengths = self._lengths(texts, prompt) if block is None else block.lengths
@@ -210,7 +208,7 @@ class SentenceTransformerEncoder:
             ids,
             np.flatnonzero(lengths),
             budget=self._memory.budget(self._budget),
-            same_shape=self._devices[0].type == "cuda",
+            same_shape=self._device.type == "cuda",
         )
         if not lengths.all():
             prepared.append(

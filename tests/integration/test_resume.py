@@ -36,10 +36,10 @@ from harness.models.bert_encoder import BertEncoder
 
 forward, log = BertEncoder._forward, os.open({log!r}, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
-def counted(self, inputs, device):
+def counted(self, inputs):
     time.sleep({size.pause})
     os.write(log, b"%d\\n" % len(inputs.ids))
-    return forward(self, inputs, device)
+    return forward(self, inputs)
 
 BertEncoder._forward, batches._BLOCK_TEXTS = counted, {size.block}
 sys.exit(cli.main(sys.argv[1:]))
@@ -105,9 +105,9 @@ def test_kill_in_the_middle_of_a_corpus(
     seen: list[int] = []
     forward = BertEncoder._forward
 
-    def counted(self: BertEncoder, inputs: Any, device: Any) -> Any:
+    def counted(self: BertEncoder, inputs: Any) -> Any:
         seen.append(len(inputs.ids))
-        return forward(self, inputs, device)
+        return forward(self, inputs)
 
     monkeypatch.setattr(BertEncoder, "_forward", counted)
     monkeypatch.setattr(batches, "_BLOCK_TEXTS", size.block)

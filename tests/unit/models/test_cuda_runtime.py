@@ -31,7 +31,7 @@ def test_attention_is_pinned_while_a_gpu_encodes(before: bool) -> None:
     try:
         torch.backends.cuda.enable_cudnn_sdp(before)
         seen: list[bool] = []
-        first, second = (cuda_runtime.all_pinned(answers(seen=seen), [GPU]) for _ in range(2))
+        first, second = (cuda_runtime.all_pinned(answers(seen=seen), GPU) for _ in range(2))
         assert cudnn() == before
         next(first)
         list(second)
@@ -46,7 +46,7 @@ def test_attention_is_pinned_while_a_gpu_encodes(before: bool) -> None:
 def test_a_cpu_changes_no_setting() -> None:
     """Where no GPU computes, nothing of the process is touched."""
     seen: list[bool] = []
-    list(cuda_runtime.all_pinned(answers(seen=seen), [CPU]))
+    list(cuda_runtime.all_pinned(answers(seen=seen), CPU))
     assert seen == [cudnn()] * 3
     assert cuda_runtime.versions(CPU) is None
 
@@ -72,7 +72,7 @@ def test_segments_grow_where_nobody_else_decides(
         monkeypatch.setenv(variable, "backend:native")
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: initialized)
     monkeypatch.setattr(torch._C, "_accelerator_setAllocatorSettings", calls.append, raising=False)
-    cuda_runtime.grow_segments([device])
+    cuda_runtime.grow_segments(device)
     assert calls == asked
 
 

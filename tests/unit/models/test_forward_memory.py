@@ -44,7 +44,7 @@ class Hungry:
         self.left_over = 0
         self._tensors: list[weakref.ref[Any]] = []
 
-    def __call__(self, numbers: Any, device: Any) -> Any:
+    def __call__(self, numbers: Any) -> Any:
         import torch
 
         self.left_over += sum(tensor() is not None for tensor in self._tensors)
@@ -75,7 +75,7 @@ def test_what_does_not_fit_is_halved_once_and_for_all() -> None:
 
     forward = Hungry(layers=2)  # 8 texts take 640 MiB, 4 take 320 MiB; beside the first layer of the 8, 4 do not fit
     memory = forward_threads.memory(torch.device("cpu"))
-    lanes = forward_threads.lanes(forward, [torch.device("cpu")], exact=True)
+    lanes = forward_threads.lanes(forward, torch.device("cpu"), exact=True)
 
     def rows(blocks: int) -> list[np.ndarray]:
         encoded = pipeline.encode(
@@ -104,7 +104,7 @@ def test_a_text_that_does_not_fit_alone_is_named_as_such() -> None:
 
     from harness.errors import EncodeError
 
-    lanes = forward_threads.lanes(Hungry(layers=8), [torch.device("cpu")], exact=True)
+    lanes = forward_threads.lanes(Hungry(layers=8), torch.device("cpu"), exact=True)
     encoded = pipeline.encode(
         [[""]],
         prepare=lambda texts: pipeline.Prepared([batch_of(np.arange(1))], None, None),
