@@ -34,6 +34,12 @@ def _open(spec: ModelSpec, options: EncodeOptions) -> Searcher:
     return CrossEncoderRanker(spec, options)
 
 
+LIMITS = (
+    "it scores a query with a document, and only reranking tasks name the documents; for retrieval, name the model "
+    "that searches the corpus with"
+)
+"""What is said of other tasks, but for the name of the setting."""
+
 KIND = ModelKind(
     name="cross-encoder",
     recognises=recognises,
@@ -41,8 +47,7 @@ KIND = ModelKind(
     abilities=Abilities(
         vectors=False,
         ranks=frozenset({"candidates"}),
-        limits="it scores a query with a document, and only reranking tasks name the documents; "
-        "for retrieval, name the model that searches the corpus with --first-stage MODEL",
+        limits=f"{LIMITS} --first-stage MODEL",
     ),
     settings=frozenset({"device", "precision", "batching", "store"}),
 )

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from harness.models import cross_encoder, sparse_encoder
+from harness.models.devices import DTYPES
 from harness.models.model_kind import NOT_STORED, Abilities, ModelKind
-from harness.types import EncodeOptions, Encoder, ModelSpec, Searcher
+from harness.types import EncodeOptions, Encoder, ModelSpec, Precision, Searcher
 
 
 def _open_dense(spec: ModelSpec, options: EncodeOptions) -> Encoder:
@@ -60,18 +62,13 @@ _BY_CLASS: Mapping[str, ModelKind] = {
     "CrossEncoder": _kind(
         "open CrossEncoder",
         _open_cross_encoder,
-        abilities=Abilities(
-            vectors=False,
-            ranks=frozenset({"candidates"}),
-            limits="it scores a query with a document, and only reranking tasks name the documents; for retrieval, "
-            "name the model that searches the corpus with first_stage",
-        ),
+        abilities=cross_encoder.KIND.abilities._replace(limits=f"{cross_encoder.LIMITS} first_stage"),
         settings=frozenset({"batching"}),
     ),
     "SparseEncoder": _kind(
         "open SparseEncoder",
         _open_sparse,
-        abilities=Abilities(ranks=frozenset({"corpus", "candidates"})),
+        abilities=sparse_encoder.KIND.abilities,
         settings=frozenset({"batching", "prompts", "like"}),
     ),
     "SentenceTransformer": _kind(
@@ -95,6 +92,6 @@ def kind_of_object(model: Any) -> ModelKind | None:
 def _as_it_is(spec: ModelSpec, options: EncodeOptions) -> EncodeOptions:
     """The options with the device and the precision of the model, which is open already."""
     model: Any = spec.function
-    stored = {"float16": "fp16", "bfloat16": "bf16"}
-    name = str(next(model.parameters()).dtype).removeprefix("torch.")
-    return replace(options, device=str(model.device), precision=stored.get(name, "fp32"))  # type: ignore[arg-type]
+    dtype = str(next(model.parameters()).dtype).removeprefix("torch.")
+    precision: Precision = next((name for name, of_torch in DTYPES.items() if of_torch == dtype), "fp32")
+    return replace(options, device=str(model.device), precision=precision)

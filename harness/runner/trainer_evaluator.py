@@ -76,7 +76,7 @@ class HarnessEvaluator(SentenceEvaluator):  # type: ignore[misc,unused-ignore]
         step = f"-step-{steps}" if steps >= 0 else f"-epoch-{epoch:g}" if epoch >= 0 else ""
         label = f"python/{self.name or 'model'}{step}"
         records = run(model, self.tasks, suite=self.suite, results=folder, name=label, **self.options)
-        scores = {self._metric(f"{record.task}_{_main_metric(record)}"): _mean(record) for record in records}
+        scores = {self._metric(f"{record.task}_{record.harness['main_metric']}"): _mean(record) for record in records}
         metrics = {**scores, self.primary_metric: sum(scores.values()) / len(scores)}
         self.store_metrics_in_model_card_data(model, metrics, int(epoch), steps)
         return metrics
@@ -88,12 +88,6 @@ class HarnessEvaluator(SentenceEvaluator):  # type: ignore[misc,unused-ignore]
 
     def _metric(self, metric: str) -> str:
         return f"{self.name}_{metric}" if self.name else metric
-
-
-def _main_metric(record: Record) -> str:
-    from harness.tasks.registry import get_task
-
-    return str(record.harness.get("main_metric") or get_task(record.task).main_metric)
 
 
 def _mean(record: Record) -> float:
