@@ -20,7 +20,7 @@ def render(comparison: Comparison, *, digits: int = 2) -> str:
     lines += ["", *_overall(comparison.overall, digits), conclusion(comparison)]
     untested = [task for task in comparison.tasks if task.why]
     if untested:
-        count = f"{len(untested)} of {len(comparison.tasks)} {'task' if len(comparison.tasks) == 1 else 'tasks'}"
+        count = f"{len(untested)} of {counted(len(comparison.tasks), 'task')}"
         lines += ["", f"No items, so no test, on {count}; the first reason:"]
         lines += [f"  {untested[0].task}: {untested[0].why}"]
     for name, only in (("A", comparison.only_a), ("B", comparison.only_b)):
@@ -89,7 +89,7 @@ def _overall(overall: Overall, digits: int) -> list[str]:
             f"A - B {difference_text(overall.difference, digits=digits)}",
         )
     )
-    lines = [f"Mean over {overall.tasks} {'task' if overall.tasks == 1 else 'tasks'}: {means}"]
+    lines = [f"Mean over {counted(overall.tasks, 'task')}: {means}"]
     if overall.on_these:
         interval = interval_text(overall.on_these, digits=digits, signed=True)
         lines.append(f"  on these tasks, items resampled: 95% {interval}")

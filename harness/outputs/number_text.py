@@ -5,9 +5,9 @@ from __future__ import annotations
 MISSING = "–"
 
 
-def score_text(value: float | None, *, digits: int = 2) -> str:
+def score_text(value: float | None, *, digits: int = 2, scale: int = 100) -> str:
     """A score (0-1) as people read it, times 100: `82.03`."""
-    return MISSING if value is None else f"{100 * value:.{digits}f}"
+    return MISSING if value is None else f"{scale * value:.{digits}f}"
 
 
 def difference_text(value: float, *, digits: int = 2) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from harness.outputs import text_table
 from harness.outputs.data_text import csv_text, json_text
+from harness.outputs.number_text import score_text
 from harness.outputs.text_table import escape_markdown
 
 Format = Literal["table", "markdown", "csv", "json", "latex"]
@@ -41,16 +43,6 @@ class ScoreTable:
         return replace(self, models=by_mean)
 
 
-class _Form(NamedTuple):
-    """How a score (0-1) is written."""
-
-    scale: Literal[1, 100]
-    digits: int
-
-    def text(self, score: float) -> str:
-        return f"{self.scale * score:.{self.digits}f}"
-
-
 def render(table: ScoreTable, *, format: Format, digits: int = 2, scale: Literal[1, 100] = 100) -> str:
     """The table as text in `format`, ending in a newline.
 
@@ -66,15 +58,15 @@ def render(table: ScoreTable, *, format: Format, digits: int = 2, scale: Literal
         return csv_text(["model", *table.tasks, "mean"], lines)
     columns = [*table.tasks, *(["Mean"] if len(table.tasks) > 1 else [])]
     cells = {model: _row(table, model, columns) for model in table.models}
-    form = _Form(scale, digits)
-    best = {column: _best([cells[model][column] for model in table.models], form) for column in columns}
+    written = functools.partial(score_text, digits=digits, scale=scale)
+    best = {column: _best([cells[model][column] for model in table.models], written) for column in columns}
     names = {name: escaped(name, format) for name in (*table.models, *columns)}
 
     def shown(model: str, column: str) -> str:
         value = cells[model][column]
         if value is None:
             return ""
-        text = form.text(value)
+        text = written(value)
         return _bold(text, format) if len(table.models) > 1 and text == best[column] else text
 
     if len(table.models) >= len(table.tasks) or len(columns) <= 4:
@@ -103,9 +95,9 @@ def _row(table: ScoreTable, model: str, columns: Sequence[str]) -> dict[str, flo
     return row
 
 
-def _best(values: Sequence[float | None], form: _Form) -> str | None:
+def _best(values: Sequence[float | None], written: Callable[[float], str]) -> str | None:
     scores = [value for value in values if value is not None]
-    return form.text(max(scores)) if scores else None
+    return written(max(scores)) if scores else None
 
 
 def _bold(text: str, format: Format) -> str:
