@@ -63,21 +63,13 @@ class CommandParser(argparse.ArgumentParser):
 
     def format_usage(self) -> str:
         """One line, such as `usage: harness run [MODEL ...] [options]`."""
-        return f"usage: {(self.usage or self._short_usage()).strip()}\n"
+        return f"usage: {self._usage()}\n"
 
     def format_help(self) -> str:
-        """The help, which starts with the short usage line: the options are listed below it."""
-        formatter = self._get_formatter()
-        formatter.add_usage((self.usage or self._short_usage()).strip(), self._actions, self._mutually_exclusive_groups)
-        formatter.add_text(self.description)
-        for group in self._action_groups:
-            formatter.start_section(group.title)
-            formatter.add_text(group.description)
-            formatter.add_arguments(group._group_actions)
-            formatter.end_section()
-        formatter.add_text(self.epilog)
+        """The help, which starts with the short usage line (the options are listed below it) and ends with examples."""
+        self.usage = self._usage()
         examples = ["\nexamples:\n", *(f"  {line}\n" for line in self.examples)] if self.examples else []
-        return formatter.format_help() + "".join(examples)
+        return super().format_help() + "".join(examples)
 
     def _get_formatter(self) -> argparse.HelpFormatter:
         # argparse makes one for each argument that is declared, and each would ask the terminal for its width again.
@@ -99,15 +91,19 @@ class CommandParser(argparse.ArgumentParser):
         """Whether commands stand below this one."""
         return any(isinstance(action, argparse._SubParsersAction) for action in self._actions)
 
+    def long_options(self) -> dict[str, argparse.Action]:
+        """The options that begin with two dashes, in the order in which they are declared."""
+        return {option: action for option, action in self._option_string_actions.items() if option.startswith("--")}
+
+    def _usage(self) -> str:
+        return (self.usage or self._short_usage()).strip()
+
     def _short_usage(self) -> str:
         if self.is_group:
             return f"{self.prog} COMMAND [options]"
         shown = [action for action in self._actions if action.required or not action.option_strings]
         words = [_usage_of(action) for action in shown if action.help != argparse.SUPPRESS]
         return " ".join([self.prog, *words, "[options]"])
-
-    def _options(self) -> list[str]:
-        return [option for option in self._option_string_actions if option.startswith("--")]
 
     def _refuse_habits(self, words: Sequence[str]) -> None:
         """Refuse options of other programs, some of which argparse would take for a prefix of ours."""
@@ -130,7 +126,7 @@ class CommandParser(argparse.ArgumentParser):
             named = [action for action in self._actions if not action.option_strings]
             return f"models are named without an option: {self._short_usage()}" if named else see
         same = [name for name in _ELSEWHERE.get(option, ()) if name in self._option_string_actions]
-        near = same or difflib.get_close_matches(option.replace("_", "-"), self._options(), n=1, cutoff=0.6)
+        near = same or difflib.get_close_matches(option.replace("_", "-"), self.long_options(), n=1, cutoff=0.6)
         return f"did you mean {' or '.join(near)}? {see}" if near else see
 
 

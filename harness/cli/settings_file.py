@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,13 +117,13 @@ def apply(settings: Settings, top: CommandParser) -> None:
     for name, value in settings.options.items():
         if name in _ASKED_EACH_TIME:
             raise HarnessError(f"{settings.file}: [options] {name}: cannot stand in a file; say it with each command")
-        actions = {option.removeprefix("--"): action for option, action in _options(commands["run"])}
+        actions = {option.removeprefix("--"): action for option, action in commands["run"].long_options().items()}
         if name not in actions:
             allowed = sorted({*actions} - {*_ASKED_EACH_TIME})
             raise UnknownName.of(f"option of `harness run` in {settings.file}", name, allowed)
         values[name] = _value(settings, actions[name], name, value)
     for command in commands.values():
-        for option, action in _options(command):
+        for option, action in command.long_options().items():
             name = option.removeprefix("--")
             if name in values:
                 command.set_defaults(**{action.dest: values[name]})
@@ -133,13 +133,6 @@ def apply(settings: Settings, top: CommandParser) -> None:
 
 def _below(file: Path, entry: str) -> str:
     return str(file.parent / expanded(entry))
-
-
-def _options(command: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.Action]]:
-    for action in command._actions:
-        for option in action.option_strings:
-            if option.startswith("--"):
-                yield option, action
 
 
 def _value(settings: Settings, action: argparse.Action, name: str, value: Any) -> Any:
