@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.evaluators.search import places_by_id
 from harness.types import Hits
 
 if TYPE_CHECKING:
@@ -78,10 +79,9 @@ class _TopK:
         self._device, self._similarity = torch.device(device), similarity
         self._stream = torch.cuda.Stream(self._device) if self._device.type == "cuda" else None
         self._at_once = _SCORES_AT_ONCE
-        order = sorted(range(len(document_ids)), key=document_ids.__getitem__)
-        self._by_rank = np.asarray(order, dtype=np.int64)
-        ranks = np.empty(len(order), dtype=np.int64)
-        ranks[self._by_rank] = np.arange(len(order))
+        self._by_rank = places_by_id(document_ids)
+        ranks = np.empty(len(document_ids), dtype=np.int64)
+        ranks[self._by_rank] = np.arange(len(document_ids))
         shape = (len(queries), min(k, len(document_ids)))
         with self._queued():
             self._ranks = torch.from_numpy(ranks).to(self._device)

@@ -32,6 +32,11 @@ _QUERIES_AT_ONCE = 10_000
 """How many queries have their hits sorted at once."""
 
 
+def places_by_id(document_ids: Sequence[str]) -> Int64:
+    """(n,) the places of the documents in the order of their ids, by which equal scores are ranked."""
+    return np.asarray(sorted(range(len(document_ids)), key=document_ids.__getitem__), dtype=np.int64)
+
+
 class TopK:
     """The best `k` documents of every query so far.
 
@@ -44,10 +49,9 @@ class TopK:
     def __init__(self, n_queries: int, *, k: int, document_ids: Sequence[str]) -> None:
         if len(document_ids) >= 2**32 - 1:
             raise ValueError(f"{len(document_ids)} documents: at most 2**32 - 2 can be ranked")
-        order = sorted(range(len(document_ids)), key=document_ids.__getitem__)
-        self._by_rank = np.asarray(order, dtype=np.int64)
-        self._rank = np.empty(len(order), dtype=np.uint64)
-        self._rank[self._by_rank] = np.arange(1, len(order) + 1, dtype=np.uint64)
+        self._by_rank = places_by_id(document_ids)
+        self._rank = np.empty(len(document_ids), dtype=np.uint64)
+        self._rank[self._by_rank] = np.arange(1, len(document_ids) + 1, dtype=np.uint64)
         self._keys = np.zeros((n_queries, min(k, len(document_ids))), dtype=np.uint64)
 
     def fold(self, scores: Float32, *, start: int = 0, at: Int64 | None = None, first_query: int = 0) -> None:
