@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from harness.leaderboard.board_values import Leaderboard, Row
-from harness.outputs import text_table
 from harness.outputs.number_text import MISSING, interval_text, score_text, short_number
+
+_BETWEEN = 2
+"""Blanks between two columns of a table."""
 
 
 class BoardColumn(NamedTuple):
@@ -53,14 +55,15 @@ def columns(board: Leaderboard, *, digits: int) -> list[BoardColumn]:
     return summary
 
 
-def fitting(board: Leaderboard, rows: Sequence[Row], *, digits: int, width: int) -> list[BoardColumn]:
+def fitting(
+    every: Sequence[BoardColumn], board: Leaderboard, rows: Sequence[Row], *, digits: int, width: int
+) -> list[BoardColumn]:
     """All columns where they fit `width` characters; else rank, short name and mean, and what fits after them.
 
     After the mean come half the width of its interval, the tie group, and the means of types.
     """
-    every = columns(board, digits=digits)
-    if _width(every, rows) <= width:
-        return every
+    if sum(_width(column, rows) for column in every) - _BETWEEN <= width:
+        return list(every)
     short = _short_names(row.label for row in board.rows)
     score = functools.partial(score_text, digits=digits)
     chosen = [
@@ -74,8 +77,10 @@ def fitting(board: Leaderboard, rows: Sequence[Row], *, digits: int, width: int)
     ]
     further = further if board.uncertainty else []
     further += [BoardColumn(name, _of_type(name), score) for name in board.types]
+    taken = sum(_width(column, rows) for column in chosen) - _BETWEEN
     for column in further:
-        if _width([*chosen, column], rows) > width:
+        taken += _width(column, rows)
+        if taken > width:
             break
         chosen.append(column)
     return chosen
@@ -85,9 +90,9 @@ def _half_width(row: Row) -> float | None:
     return None if row.interval is None else (row.interval.high - row.interval.low) / 2
 
 
-def _width(shown: Sequence[BoardColumn], rows: Sequence[Row]) -> int:
-    cells = [[column.show(column.value(row)) for column in shown] for row in rows]
-    return text_table.width_of([column.name for column in shown], cells)
+def _width(column: BoardColumn, rows: Sequence[Row]) -> int:
+    """Characters of a column, with the blanks before or after it."""
+    return max([len(column.name), *(len(column.show(column.value(row))) for row in rows)]) + _BETWEEN
 
 
 def _short_names(labels: Iterable[str]) -> dict[str, str]:

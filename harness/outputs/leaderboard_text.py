@@ -61,16 +61,16 @@ def render(
     if format == "csv":
         flat = board_values.flat(board, rows)
         return csv_text(flat[0] if flat else [], [row.values() for row in flat])
-    every = columns(board, digits=digits)
-    fits = width is None or tasks or format != "table"
-    shown = every if fits or width is None else fitting(board, rows, digits=digits, width=width)
+    shown = columns(board, digits=digits)
+    left_out = 0
+    if width is not None and format == "table" and not tasks:
+        every, shown = shown, fitting(shown, board, rows, digits=digits, width=width)
+        left_out = max(0, len(every) - len(shown))
     if tasks:
         shown += [BoardColumn(task.name, of_task(task.name), shown[2].show) for task in board.tasks]
     cells = [[column.show(column.value(row)) for column in shown] for row in rows]
     headers = [column.name for column in shown]
-    return _notes(
-        board, _table(headers, cells, format), format, left_out=0 if fits else max(0, len(every) - len(shown))
-    )
+    return _notes(board, _table(headers, cells, format), format, left_out=left_out)
 
 
 def parquet(board: Leaderboard, *, sort: str | None = None) -> bytes:

@@ -70,12 +70,6 @@ def one_line(text: str, *, most: int = 120) -> str:
     return line if len(line) <= most else line[: most - 3] + "..."
 
 
-def width_of(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-    """Characters in a line of a compact table."""
-    widths = _widths(_texts(headers, rows))
-    return sum(widths) + 2 * (len(widths) - 1)
-
-
 def _tabulated(
     rows: Sequence[Sequence[object]], *, style: str, right: Collection[int], headers: Sequence[str] = ()
 ) -> str:
