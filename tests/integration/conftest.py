@@ -82,6 +82,15 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
 def command(results: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Run the command in this process: `command("run", ...)`. An exception that leaves `main` fails the test."""
 

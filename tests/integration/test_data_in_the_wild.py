@@ -23,15 +23,6 @@ STS = ("--type", "STS", "--columns", "left=a,right=b,gold=grade")
 CASES = Path(__file__).parents[1] / "cases" / "data"
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def copied(case: str, to: Path) -> Path:
     """A copy of the case's file or folder."""
     source = CASES / case

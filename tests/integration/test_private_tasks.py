@@ -72,15 +72,6 @@ def scores(results: Path, task: str, model: str = "hashing") -> dict[str, Any]:
     return {split: entries[0] for split, entries in json.loads(file.read_text())["scores"].items()}
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
-
-
 # --- files -----------------------------------------------------------------------------------------------------------
 
 

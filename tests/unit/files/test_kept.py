@@ -14,7 +14,7 @@ import pytest
 
 from harness.data import hub_tables, revision_check, table_cache
 from harness.errors import RecordError
-from harness.evaluators.items import values
+from harness.evaluators.items import Items, values
 from harness.files import kept
 from harness.models import endpoint_probe
 from harness.nightly import night_state
@@ -153,8 +153,8 @@ def test_hits_of_a_shard_that_were_damaged(tmp_path: Path) -> None:
         assert corpus_shards.load(file) is None
 
 
-def test_items_that_were_damaged(tmp_path: Path) -> None:
-    """Damaged items are one sentence that names the file, and the next run of the cell writes them anew."""
+def written_items(folder: Path) -> tuple[Record, dict[Part, Items], Path]:
+    """A record with the items of its one part, and the file that holds them."""
     part = Part("test", "default")
     items = {part: values([0.5, 0.25] * 40, metric="m", unit="query")}
     entry = {"hf_subset": "default", "languages": ["eng-Latn"], "main_score": items[part].whole()}
@@ -165,9 +165,14 @@ def test_items_that_were_damaged(tmp_path: Path) -> None:
         dataset_revision="1",
         scores={"test": [entry]},
         harness={"fingerprint": "f"},
-        path=str(tmp_path / "T.json"),
+        path=str(folder / "T.json"),
     )
-    path = write(Path(record.path), record, items)
+    return record, items, write(Path(record.path), record, items)
+
+
+def test_items_that_were_damaged(tmp_path: Path) -> None:
+    """Damaged items are one sentence that names the file, and the next run of the cell writes them anew."""
+    record, items, path = written_items(tmp_path)
     whole = path.read_bytes()
     np.load(path, allow_pickle=False)["header"]  # it stays an archive that NumPy reads
     for content in damaged(whole):
@@ -180,19 +185,8 @@ def test_items_that_were_damaged(tmp_path: Path) -> None:
 
 def test_items_without_a_digest_that_were_damaged(tmp_path: Path) -> None:
     """Items of an earlier version are read; damaged, they are the same items or one sentence, with any bit changed."""
-    part = Part("test", "default")
-    items = {part: values([0.5, 0.25] * 40, metric="m", unit="query")}
-    entry = {"hf_subset": "default", "languages": ["eng-Latn"], "main_score": items[part].whole()}
-    record = Record(
-        task="T",
-        model="m",
-        revision="r",
-        dataset_revision="1",
-        scores={"test": [entry]},
-        harness={"fingerprint": "f"},
-        path=str(tmp_path / "T.json"),
-    )
-    path = write(Path(record.path), record, items)
+    record, items, path = written_items(tmp_path)
+    [part] = items
     whole = path.read_bytes()[:-73] + b"\0\0"
     path.write_bytes(whole)
     expected = (get_items(record) or {})[part].columns["value"].tolist()
